@@ -1,0 +1,71 @@
+/** The settings that several services share. Spread them into a service's own: `loadConfig({ ...natsEnv, … })`. */
+import {
+  address,
+  decimal,
+  flag,
+  integer,
+  oneOf,
+  optionalSecret,
+  optionalText,
+  optionalUrl,
+  port,
+  secret,
+  text,
+  url,
+  weightedAddresses,
+} from './settings.js';
+
+/** → `nats {url, user, password}`. The user also names the inbox prefix, `_INBOX.<user>`. */
+export const natsEnv = {
+  nats: {
+    url: url('NOVACRON_NATS_URL', ['nats:', 'tls:'], 'nats://127.0.0.1:4222'),
+    user: text('NOVACRON_NATS_USER'),
+    password: secret('NOVACRON_NATS_PASSWORD'),
+  },
+};
+
+/**
+ * → `postgres {primary, replicas, database, ownerPassword?, apiPassword, sysPassword, poolMax?, migrate}`.
+ * The role names follow from the service's schema. `migrate: false` leaves migrations to somebody else
+ * (a job of the deployment); then the owner's password is not needed.
+ */
+export const postgresEnv = {
+  postgres: {
+    primary: address('NOVACRON_PG_PRIMARY'),
+    replicas: weightedAddresses('NOVACRON_PG_REPLICAS'),
+    database: text('NOVACRON_PG_DATABASE', 'novacron'),
+    ownerPassword: optionalSecret('NOVACRON_PG_OWNER_PASSWORD'),
+    apiPassword: secret('NOVACRON_PG_API_PASSWORD'),
+    sysPassword: secret('NOVACRON_PG_SYS_PASSWORD'),
+    /** Connections of one pool of this process; the guide's ceiling is 50. */
+    poolMax: integer('NOVACRON_PG_POOL_MAX', { min: 1, max: 50 }, 10),
+    migrate: flag('NOVACRON_PG_MIGRATE', true),
+  },
+};
+
+/** → `redis {url}`. */
+export const redisEnv = {
+  // A Redis URL may carry a password, so an error must not show it.
+  redis: { url: { ...url('NOVACRON_REDIS_URL', ['redis:', 'rediss:']), secret: true } },
+};
+
+/** → `ops {host, port}`: the listener with /health, /ready and /metrics. */
+export const opsEnv = {
+  ops: { host: text('NOVACRON_OPS_HOST', '127.0.0.1'), port: port('NOVACRON_OPS_PORT') },
+};
+
+/** → `telemetry {logLevel, traceRatio, otlpEndpoint?}`. Without an endpoint no span leaves the process. */
+export const telemetryEnv = {
+  telemetry: {
+    logLevel: oneOf(
+      'NOVACRON_LOG_LEVEL',
+      ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+      'info',
+    ),
+    traceRatio: decimal('NOVACRON_TRACE_RATIO', { min: 0, max: 1 }, 0.01),
+    otlpEndpoint: optionalUrl('OTEL_EXPORTER_OTLP_ENDPOINT', ['http:', 'https:']),
+  },
+};
+
+/** → `home`: the local stack's folder, when there is one. */
+export const homeEnv = { home: optionalText('NOVACRON_HOME') };
