@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+/** RFC 3339 in UTC with milliseconds: `2026-11-23T16:30:00.000Z`. */
+export const Timestamp = z.iso.datetime({ precision: 3 });
+
+/** A name as DNS labels allow it (RFC 1123), so that it can be a host name too. */
+export const Name = z
+  .string()
+  .min(1)
+  .max(63)
+  .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'lower-case letters, digits and hyphens, as a DNS label');
+
+export const Tags = z
+  .record(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$/), z.string().max(255))
+  .refine((tags) => Object.keys(tags).length <= 50, 'at most 50 tags');
+export type Tags = z.infer<typeof Tags>;
+
+/** Something that a person needs to know about a resource, as Kubernetes' conditions say it. */
+export const Condition = z.object({
+  type: z.string(),
+  status: z.enum(['true', 'false', 'unknown']),
+  reason: z.string(),
+  message: z.string(),
+  lastTransitionAt: Timestamp,
+});
+export type Condition = z.infer<typeof Condition>;
+
+/** A keyset page: pass `nextCursor` back as `cursor`; null on the last page. */
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.object({ items: z.array(item), nextCursor: z.string().nullable() });
+}
+
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  cursor: z.string().max(500).optional(),
+};

@@ -1,0 +1,71 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { eventSubject } from './events.js';
+import { metricPartition, METRIC_PARTITIONS, MetricBatch } from './metrics.js';
+import { formatPosition, maxPosition, parseLsn, parsePosition } from './position.js';
+import { ServiceError } from './errors.js';
+import { parseOrThrow } from './validation.js';
+import { CreateVm } from './vms.js';
+
+const guide = { name: 'web-1', config: { cpu: 2, memory: 4096, disk: 50, image: 'ubuntu-22.04' } };
+
+describe('a position', () => {
+  const position = fc.record({
+    systemId: fc.bigInt(0n, 2n ** 63n).map(String),
+    timeline: fc.integer({ min: 1, max: 1000 }),
+    lsn: fc.bigInt(0n, 2n ** 63n),
+  });
+
+  it('survives its text', () => {
+    fc.assert(fc.property(position, (p) => expect(parsePosition(formatPosition(p))).toEqual(p)));
+  });
+
+  it('has a maximum that is not before either', () => {
+    fc.assert(
+      fc.property(position, position, (a, b) => {
+        const max = maxPosition(a, b);
+        expect(max.timeline).toBe(Math.max(a.timeline, b.timeline));
+        if (a.timeline === b.timeline) expect(max.lsn >= a.lsn && max.lsn >= b.lsn).toBe(true);
+      }),
+    );
+  });
+
+  it("reads Postgres' pg_lsn", () => {
+    expect(parseLsn('16/B374D848')).toBe(0x16b374d848n);
+  });
+});
+
+describe('creating a VM', () => {
+  it("takes the guide's body and fills the defaults", () => {
+    expect(parseOrThrow(CreateVm, guide, 'vm')).toMatchObject({ ...guide, tags: {}, sshKeys: [], autostart: true });
+  });
+
+  it('names every field that is wrong', () => {
+    const wrong = { name: 'Not A Label', config: { cpu: 0, memory: 'much', disk: 50, image: 'x', gpu: 1 }, colour: 1 };
+    try {
+      parseOrThrow(CreateVm, wrong, 'vm');
+      throw new Error('was accepted');
+    } catch (error) {
+      expect(error).toBeInstanceOf(ServiceError);
+      const paths = (error as ServiceError).errors?.map((e) => e.path).sort();
+      expect(paths).toEqual(['/colour', '/config/cpu', '/config/gpu', '/config/memory', '/name']);
+    }
+  });
+});
+
+describe('a metric', () => {
+  it('goes to the partition that FNV-1a names', () => {
+    // The published vectors: FNV-1a 32 of "a" is 0xe40c292c, of "foobar" 0xbf9cf968.
+    expect(metricPartition('a')).toBe(0xe40c292c % METRIC_PARTITIONS);
+    expect(metricPartition('foobar')).toBe(0xbf9cf968 % METRIC_PARTITIONS);
+  });
+
+  it('batch with columns of different lengths is refused', () => {
+    const batch = { v: 1, tenantId: null, vmIds: [], metrics: [], vm: [0], metric: [], time: [], value: [] };
+    expect(MetricBatch.safeParse(batch).success).toBe(false);
+  });
+});
+
+it('an event travels on a subject that names tenant, kind and id', () => {
+  expect(eventSubject({ tenantId: 't', kind: 'vm', resourceId: 'v' })).toBe('events.t.vm.v');
+});

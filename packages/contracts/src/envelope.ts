@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { ERRORS, type ErrorCode } from './errors.js';
+import { TenantId } from './ids.js';
+import { PositionText } from './position.js';
+
+/** Version of the envelope's shape; a service refuses one that it does not know. */
+export const ENVELOPE_VERSION = 1;
+
+export const Role = z.enum(['owner', 'operator', 'viewer', 'platform_operator']);
+export type Role = z.infer<typeof Role>;
+
+export const Consistency = z.enum(['strong', 'causal', 'eventual']);
+export type Consistency = z.infer<typeof Consistency>;
+
+/**
+ * What a request says beside its body: who asks, how long the asker still waits, and from which position on
+ * the answer must be.
+ */
+export const RequestMeta = z.object({
+  tenantId: TenantId,
+  principal: z.string().min(1).max(200),
+  roles: z.array(Role),
+  /** Milliseconds that the asker still waits, counted from when it sent. */
+  remainingMs: z.number().int().positive(),
+  consistency: Consistency,
+  /** The state answered must not be older than this; null: any. */
+  minPosition: PositionText.nullable(),
+  idempotency: z
+    .object({ key: z.string().min(1).max(255), route: z.string(), bodyHash: z.string() })
+    .optional(),
+});
+export type RequestMeta = z.infer<typeof RequestMeta>;
+
+export interface RpcRequest<Body> {
+  readonly meta: RequestMeta;
+  readonly body: Body;
+}
+
+/** A successful answer: the body, the position at which it was read or written, and the resource's version. */
+export interface RpcReply<Body> {
+  readonly body: Body;
+  readonly position: string | null;
+  readonly version?: number | undefined;
+  /** The answer was given before, to the same idempotency key. */
+  readonly replayed?: boolean | undefined;
+  readonly servedFrom?: 'primary' | 'replica' | undefined;
+}
+
+/** One request/reply subject: the only thing that two services know of each other. */
+export interface RpcContract<Body extends z.ZodType = z.ZodType, Reply extends z.ZodType = z.ZodType> {
+  /** `rpc.<service>.<noun>.<verb>` */
+  readonly subject: string;
+  readonly body: Body;
+  readonly reply: Reply;
+}
+
+export function defineRpc<Body extends z.ZodType, Reply extends z.ZodType>(
+  subject: `rpc.${string}.${string}.${string}`,
+  body: Body,
+  reply: Reply,
+): RpcContract<Body, Reply> {
+  return { subject, body, reply };
+}
+
+export type BodyOf<C extends RpcContract> = z.infer<C['body']>;
+export type ReplyOf<C extends RpcContract> = z.infer<C['reply']>;
+
+/** As it travels: `{v, tenantId, principal, …, body}`. */
+export const WireRequest = RequestMeta.extend({ v: z.literal(ENVELOPE_VERSION), body: z.unknown() });
+export type WireRequest = z.infer<typeof WireRequest>;
+
+export const WireReply = z.union([
+  z.object({
+    ok: z.literal(true),
+    body: z.unknown(),
+    position: PositionText.nullable(),
+    version: z.number().int().optional(),
+    replayed: z.boolean().optional(),
+    servedFrom: z.enum(['primary', 'replica']).optional(),
+  }),
+  z.object({
+    ok: z.literal(false),
+    code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
+    detail: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    retryAfterMs: z.number().int().nonnegative().optional(),
+  }),
+]);
+export type WireReply = z.infer<typeof WireReply>;

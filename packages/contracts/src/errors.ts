@@ -1,0 +1,74 @@
+/**
+ * The closed table of errors: what a client sees. `detail` of an error is public text; whatever else a
+ * service knows about the cause stays in its log.
+ */
+export const ERRORS = {
+  malformed_json: { status: 400, retryable: false, title: 'The body is not valid JSON' },
+  unauthenticated: { status: 401, retryable: false, title: 'A valid token is needed' },
+  forbidden: { status: 403, retryable: false, title: 'The token does not allow this' },
+  not_found: { status: 404, retryable: false, title: 'There is no such object' },
+  method_not_allowed: { status: 405, retryable: false, title: 'This method is not offered here' },
+  wait_timeout: { status: 408, retryable: true, title: 'Not reached within the time asked for' },
+  name_taken: { status: 409, retryable: false, title: 'The name is taken' },
+  vm_busy: { status: 409, retryable: true, title: 'Other work on this VM is in flight' },
+  invalid_state: { status: 409, retryable: false, title: 'The state does not allow this' },
+  unreachable_state: { status: 409, retryable: false, title: 'The state waited for can no longer be reached' },
+  quota_exceeded: { status: 409, retryable: false, title: 'The quota does not allow this' },
+  idempotency_in_progress: { status: 409, retryable: true, title: 'A request with this key is in progress' },
+  job_not_cancellable: { status: 409, retryable: false, title: 'The job can no longer be cancelled' },
+  version_conflict: { status: 409, retryable: true, title: 'Somebody else changed it at the same time' },
+  history_lost: { status: 409, retryable: false, title: 'The token is of a history that was lost' },
+  cursor_expired: { status: 410, retryable: false, title: 'The cursor is older than what is kept' },
+  precondition_failed: { status: 412, retryable: false, title: 'It has changed since' },
+  body_too_large: { status: 413, retryable: false, title: 'The body is too large' },
+  unsupported_media_type: { status: 415, retryable: false, title: 'Send JSON' },
+  invalid_request: { status: 422, retryable: false, title: 'The request does not fit its schema' },
+  idempotency_mismatch: { status: 422, retryable: false, title: 'The key was used with another body' },
+  unknown_image: { status: 422, retryable: false, title: 'There is no such image in this zone' },
+  unknown_zone: { status: 422, retryable: false, title: 'There is no such zone' },
+  capability_unsupported: { status: 422, retryable: false, title: 'The driver cannot do this' },
+  invalid_token: { status: 422, retryable: false, title: 'The consistency token is not valid' },
+  precondition_required: { status: 428, retryable: false, title: 'Send If-Match' },
+  rate_limited: { status: 429, retryable: true, title: 'Too many requests' },
+  internal: { status: 500, retryable: true, title: 'Something went wrong on our side' },
+  overloaded: { status: 503, retryable: true, title: 'At capacity' },
+  dependency_down: { status: 503, retryable: true, title: 'Something this needs is not there' },
+  deadline_exceeded: { status: 503, retryable: true, title: 'Not answered in time' },
+  draining: { status: 503, retryable: true, title: 'This instance is shutting down' },
+} as const satisfies Record<string, { status: number; retryable: boolean; title: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** What is wrong with one field: `path` as a JSON Pointer (RFC 6901). */
+export interface FieldError {
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface ServiceErrorOptions {
+  readonly errors?: readonly FieldError[];
+  readonly retryAfterMs?: number;
+  /** For the log only; no serializer reads it. */
+  readonly cause?: unknown;
+}
+
+/** The one error that crosses services: a code of the table, public text, and what is needed to try again. */
+export class ServiceError extends Error {
+  readonly errors: readonly FieldError[] | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    readonly code: ErrorCode,
+    readonly detail: string,
+    options: ServiceErrorOptions = {},
+  ) {
+    super(`${code}: ${detail}`, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'ServiceError';
+    this.errors = options.errors;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}

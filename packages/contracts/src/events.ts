@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { Timestamp } from './common.js';
+import { defineRpc } from './envelope.js';
+import { EventId } from './ids.js';
+import { PositionText } from './position.js';
+
+/** Whom events of hosts, zones and images belong to: nobody's tenant. */
+export const PLATFORM = 'platform';
+
+export const EventKind = z.enum(['vm', 'job', 'host', 'image', 'zone', 'quota']);
+export type EventKind = z.infer<typeof EventKind>;
+
+/**
+ * A committed change. `seq` is dense for its service, `position` is at or after the change's commit, and
+ * `data` is the full resource at `version`.
+ */
+export const DomainEvent = z.object({
+  id: EventId,
+  seq: z.number().int().positive(),
+  /** `vm.created`, `vm.updated`, `job.updated`, `host.updated`, … */
+  type: z.string(),
+  tenantId: z.string(),
+  kind: EventKind,
+  resourceId: z.string(),
+  version: z.number().int(),
+  position: PositionText,
+  at: Timestamp,
+  data: z.unknown(),
+});
+export type DomainEvent = z.infer<typeof DomainEvent>;
+
+/** `events.<tenantId>.<kind>.<id>`; the id is one token: no dots. */
+export function eventSubject(event: Pick<DomainEvent, 'tenantId' | 'kind' | 'resourceId'>): string {
+  return `events.${event.tenantId}.${event.kind}.${event.resourceId}`;
+}
+
+/** Every event up to `seq` is committed and numbered; none below `position` is missing. */
+export const Watermark = z.object({ service: z.string(), seq: z.number().int(), position: PositionText });
+export type Watermark = z.infer<typeof Watermark>;
+
+export function watermarkSubject(service: string): string {
+  return `watermarks.${service}`;
+}
+
+/** Events by number, from the owner, for a consumer that saw a hole. At most 500 at a time. */
+export const fetchOrchestratorEvents = defineRpc(
+  'rpc.orchestrator.events.fetch',
+  z.object({ fromSeq: z.number().int().positive(), toSeq: z.number().int().positive() }),
+  z.object({ events: z.array(DomainEvent), oldestSeq: z.number().int().nullable(), lastSeq: z.number().int() }),
+);

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { Condition, Name, pageOf, Timestamp } from './common.js';
+import { defineRpc } from './envelope.js';
+import { HostId } from './ids.js';
+
+/** What a driver can do beyond create, start, stop and delete. */
+export const Capability = z.enum([
+  'pause', 'reboot', 'reset', 'suspend', 'resize', 'migrate', 'snapshot', 'console-log', 'user-data', 'direct-kernel',
+]);
+export type Capability = z.infer<typeof Capability>;
+
+/** `cpu` in virtual CPUs, `memory` in MiB, `disk` in GiB. */
+export const Capacity = z.object({
+  cpu: z.number().nonnegative(),
+  memory: z.number().nonnegative(),
+  disk: z.number().nonnegative(),
+});
+export type Capacity = z.infer<typeof Capacity>;
+
+export const HostState = z.enum(['up', 'down', 'fenced']);
+export const Host = z.object({
+  id: HostId,
+  name: Name,
+  zone: z.string(),
+  driver: z.string(),
+  state: HostState,
+  /** Cordoned: keeps what it has, gets nothing new. */
+  schedulable: z.boolean(),
+  capabilities: z.array(Capability),
+  images: z.array(z.string()),
+  capacity: Capacity,
+  allocated: Capacity,
+  vmCount: z.number().int(),
+  labels: z.record(z.string(), z.string()),
+  epoch: z.number().int(),
+  lastHeartbeatAt: Timestamp.nullable(),
+  conditions: z.array(Condition),
+  version: z.number().int(),
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+});
+export type Host = z.infer<typeof Host>;
+
+export const HostAction = z.enum(['cordon', 'uncordon', 'drain', 'fence']);
+export const HostPage = pageOf(Host);
+export const HostListQuery = z.strictObject({ zone: z.string().optional(), state: HostState.optional() });
+
+export const Zone = z.object({
+  name: z.string(),
+  isDefault: z.boolean(),
+  images: z.array(z.string()),
+  hosts: z.object({ up: z.number().int(), total: z.number().int() }),
+  capacity: Capacity,
+  allocated: Capacity,
+});
+export type Zone = z.infer<typeof Zone>;
+
+export const Image = z.object({
+  name: z.string(),
+  description: z.string(),
+  zones: z.array(z.string()),
+  minMemory: z.number().int(),
+  minDisk: z.number().int(),
+});
+export type Image = z.infer<typeof Image>;
+
+/** A tenant's limits and what is taken of them. */
+export const Quota = z.object({
+  limits: Capacity.extend({ vms: z.number().int() }),
+  used: Capacity.extend({ vms: z.number().int() }),
+});
+export type Quota = z.infer<typeof Quota>;
+
+const none = z.object({});
+export const infrastructureRpc = {
+  hosts: defineRpc('rpc.orchestrator.hosts.list', HostListQuery, HostPage),
+  host: defineRpc('rpc.orchestrator.hosts.get', z.object({ id: HostId }), Host),
+  actOnHost: defineRpc('rpc.orchestrator.hosts.act', z.object({ id: HostId, action: HostAction }), Host),
+  zones: defineRpc('rpc.orchestrator.zones.list', none, pageOf(Zone)),
+  images: defineRpc('rpc.orchestrator.images.list', none, pageOf(Image)),
+  quota: defineRpc('rpc.orchestrator.quotas.get', none, Quota),
+};

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { pageOf, pageQuery, Timestamp } from './common.js';
+import { defineRpc } from './envelope.js';
+import { JobId, TenantId, VmId } from './ids.js';
+
+export const JobStatus = z.enum(['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled']);
+export type JobStatus = z.infer<typeof JobStatus>;
+
+/** One run of one step, as a user may read it. */
+export const JobStepRun = z.object({
+  step: z.string(),
+  attempt: z.number().int(),
+  outcome: z.enum(['next', 'wait', 'done', 'failed', 'undone']),
+  detail: z.string().nullable(),
+  startedAt: Timestamp,
+  endedAt: Timestamp,
+});
+export type JobStepRun = z.infer<typeof JobStepRun>;
+
+export const Job = z.object({
+  id: JobId,
+  tenantId: TenantId,
+  vmId: VmId,
+  kind: z.string(),
+  status: JobStatus,
+  step: z.string(),
+  stepIndex: z.number().int(),
+  stepCount: z.number().int(),
+  /** How often the present step was tried. */
+  attempt: z.number().int(),
+  error: z.object({ code: z.string(), detail: z.string() }).nullable(),
+  history: z.array(JobStepRun),
+  deadline: Timestamp,
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+  version: z.number().int(),
+});
+export type Job = z.infer<typeof Job>;
+
+export const JobPage = pageOf(Job);
+export const JobListQuery = z.strictObject({
+  ...pageQuery,
+  vmId: VmId.optional(),
+  status: z.array(JobStatus).max(6).optional(),
+  kind: z.string().max(40).optional(),
+});
+export type JobListQuery = z.infer<typeof JobListQuery>;
+
+const one = z.object({ id: JobId });
+export const jobsRpc = {
+  list: defineRpc('rpc.orchestrator.jobs.list', JobListQuery, JobPage),
+  get: defineRpc('rpc.orchestrator.jobs.get', one, Job),
+  cancel: defineRpc('rpc.orchestrator.jobs.cancel', one, Job),
+  retry: defineRpc('rpc.orchestrator.jobs.retry', one, Job),
+};

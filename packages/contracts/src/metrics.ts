@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { defineRpc } from './envelope.js';
+import { VmId } from './ids.js';
+
+/** Partitions of metric intake: one owner reads one partition in order. */
+export const METRIC_PARTITIONS = 16;
+
+/** FNV-1a, 32 bit, over the text's bytes (http://www.isthe.com/chongo/tech/comp/fnv/), modulo the partitions. */
+export function metricPartition(vmId: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < vmId.length; i++) {
+    hash ^= vmId.charCodeAt(i) & 0xff;
+    hash = Math.imul(hash, 0x01000193) >>> 0;
+  }
+  return hash % METRIC_PARTITIONS;
+}
+
+/** `metrics.ingest.<p>.<source>`: the source is a host's id, or `gateway`. */
+export function metricSubject(partition: number, source: string): string {
+  return `metrics.ingest.${partition}.${source}`;
+}
+
+export const MetricName = z.string().max(200).regex(/^[a-z_:][a-z0-9_:]*$/, 'lower-case letters, digits, _ and :');
+
+/** Built-in metrics: percent of what the VM was given (0–100), or bytes since boot. */
+export const BUILT_IN_METRICS = {
+  cpu_usage: { unit: 'percent', type: 'gauge' },
+  memory_usage: { unit: 'percent', type: 'gauge' },
+  disk_read_bytes: { unit: 'bytes', type: 'counter' },
+  disk_write_bytes: { unit: 'bytes', type: 'counter' },
+  network_recv: { unit: 'bytes', type: 'counter' },
+  network_sent: { unit: 'bytes', type: 'counter' },
+} as const;
+export type BuiltInMetric = keyof typeof BUILT_IN_METRICS;
+
+export function isBuiltIn(metric: string): metric is BuiltInMetric {
+  return Object.hasOwn(BUILT_IN_METRICS, metric);
+}
+
+/** A batch as it travels on JetStream: columns of one length. Times are milliseconds since 1970. */
+export const MetricBatch = z
+  .object({
+    v: z.literal(1),
+    /** Only batches that users push carry one: a host's VMs are looked up. */
+    tenantId: z.uuid().nullable(),
+    vmIds: z.array(z.uuid()).max(10_000),
+    metrics: z.array(MetricName).max(1_000),
+    /** For each point an index into `vmIds`, an index into `metrics`, a time and a value. */
+    vm: z.array(z.number().int().nonnegative()),
+    metric: z.array(z.number().int().nonnegative()),
+    time: z.array(z.number().int()),
+    value: z.array(z.number()),
+  })
+  .refine(
+    (b) => b.vm.length === b.metric.length && b.vm.length === b.time.length && b.vm.length === b.value.length,
+    'columns differ in length',
+  );
+export type MetricBatch = z.infer<typeof MetricBatch>;
+
+/** A push: points are looked at one by one, so that good ones are kept and bad ones named. */
+export const PushMetrics = z.strictObject({
+  series: z
+    .array(z.strictObject({ vmId: z.string(), metric: z.string(), points: z.array(z.unknown()).max(50_000) }))
+    .min(1)
+    .max(1_000),
+});
+export type PushMetrics = z.infer<typeof PushMetrics>;
+
+export const PushResult = z.object({
+  accepted: z.number().int(),
+  rejected: z.array(
+    z.object({ series: z.number().int(), point: z.number().int().nullable(), code: z.string(), detail: z.string() }),
+  ),
+});
+export type PushResult = z.infer<typeof PushResult>;
+
+export const Aggregation = z.enum(['avg', 'min', 'max', 'sum', 'last', 'rate']);
+export type Aggregation = z.infer<typeof Aggregation>;
+
+/** `from`/`to`: milliseconds since 1970, `to` exclusive; `step`: seconds. */
+export const RangeQuery = z.object({
+  vmId: VmId,
+  metric: z.array(MetricName).min(1).max(20),
+  from: z.number().int(),
+  to: z.number().int(),
+  step: z.number().int().min(1).max(86_400 * 31),
+  agg: Aggregation,
+});
+export type RangeQuery = z.infer<typeof RangeQuery>;
+
+export const RangeResult = z.object({
+  from: z.number().int(),
+  to: z.number().int(),
+  step: z.number().int(),
+  /** Seconds between the stored points that answered; 0 for raw ones. */
+  resolution: z.number().int(),
+  series: z.array(
+    z.object({
+      metric: z.string(),
+      unit: z.string(),
+      agg: Aggregation,
+      timestamps: z.array(z.number().int()),
+      values: z.array(z.number().nullable()),
+    }),
+  ),
+});
+export type RangeResult = z.infer<typeof RangeResult>;
+
+export const LatestResult = z.object({
+  vmId: VmId,
+  values: z.record(z.string(), z.object({ value: z.number(), timestamp: z.number().int() })),
+});
+export type LatestResult = z.infer<typeof LatestResult>;
+
+export const metricsRpc = {
+  range: defineRpc('rpc.metrics.series.range', RangeQuery, RangeResult),
+  latest: defineRpc('rpc.metrics.series.latest', z.object({ vmId: VmId }), LatestResult),
+};

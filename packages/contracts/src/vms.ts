@@ -1,0 +1,138 @@
+import { VM_ACTIONS, type VmAction } from '@novacron/vm-lifecycle/actions';
+import { VM_STATES, type VmState } from '@novacron/vm-lifecycle/states';
+import { z } from 'zod';
+import { Condition, Name, pageOf, pageQuery, Tags, Timestamp } from './common.js';
+import { defineRpc } from './envelope.js';
+import { HostId, JobId, TenantId, VmId } from './ids.js';
+import { Job } from './jobs.js';
+
+export const VmStateName = z.enum(VM_STATES as [VmState, ...VmState[]]);
+export const VmActionName = z.enum(VM_ACTIONS as [VmAction, ...VmAction[]]);
+
+/** What a VM is given: `cpu` in virtual CPUs, `memory` in MiB, `disk` in GiB. */
+export const VmConfig = z.strictObject({
+  cpu: z.number().int().min(1).max(256),
+  memory: z.number().int().min(64).max(4_194_304),
+  disk: z.number().int().min(1).max(65_536),
+  image: z.string().min(1).max(63),
+});
+export type VmConfig = z.infer<typeof VmConfig>;
+
+export const CreateVm = z.strictObject({
+  name: Name,
+  config: VmConfig,
+  zone: z.string().min(1).max(63).optional(),
+  tags: Tags.default({}),
+  /** cloud-init user data, as it is. */
+  userData: z.string().max(65_536).optional(),
+  sshKeys: z.array(z.string().max(2_000)).max(50).default([]),
+  autostart: z.boolean().default(true),
+});
+export type CreateVm = z.infer<typeof CreateVm>;
+
+export const PatchVm = z
+  .strictObject({ name: Name.optional(), tags: Tags.optional() })
+  .refine((patch) => Object.keys(patch).length > 0, 'name or tags');
+
+/** The live job, seen from the VM. */
+export const VmTask = z.object({
+  jobId: JobId,
+  kind: z.string(),
+  step: z.string(),
+  stepIndex: z.number().int(),
+  stepCount: z.number().int(),
+  deadline: Timestamp,
+});
+
+export const Vm = z.object({
+  id: VmId,
+  tenantId: TenantId,
+  name: Name,
+  state: VmStateName,
+  /** Where the user wants it: `running`, `stopped`, `paused`, `suspended` or `deleted`. */
+  desiredState: z.enum(['running', 'stopped', 'paused', 'suspended', 'deleted']),
+  config: VmConfig,
+  zone: z.string(),
+  hostId: HostId.nullable(),
+  tags: Tags,
+  task: VmTask.nullable(),
+  conditions: z.array(Condition),
+  /** Why it is stopped: `user`, `guest_shutdown`, `start_failed`, `host_lost`, … */
+  stopReason: z.string().nullable(),
+  lastError: z.object({ code: z.string(), detail: z.string(), at: Timestamp }).nullable(),
+  /** Grows with what the user wants; `observedGeneration` follows when it is so. */
+  generation: z.number().int(),
+  observedGeneration: z.number().int(),
+  /** Grows with every guest process; null before the first. */
+  incarnation: z.number().int(),
+  version: z.number().int(),
+  allowedActions: z.array(VmActionName),
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+});
+export type Vm = z.infer<typeof Vm>;
+
+export const VmPage = pageOf(Vm);
+
+/** `sort` is `createdAt`, `name` or `updatedAt`, with `-` in front for descending. */
+export const VmListQuery = z.strictObject({
+  ...pageQuery,
+  state: z.array(VmStateName).max(18).optional(),
+  /** `key` or `key=value`; all must hold. */
+  tag: z.array(z.string().max(320)).max(10).optional(),
+  zone: z.string().max(63).optional(),
+  hostId: HostId.optional(),
+  image: z.string().max(63).optional(),
+  namePrefix: z.string().max(63).optional(),
+  updatedSince: Timestamp.optional(),
+  sort: z.enum(['createdAt', '-createdAt', 'name', '-name', 'updatedAt', '-updatedAt']).default('-createdAt'),
+});
+export type VmListQuery = z.infer<typeof VmListQuery>;
+
+/** Why a VM is where it is, or nowhere: every filter's rejections, and the scores of what was left. */
+export const Placement = z.object({
+  vmId: VmId,
+  hostId: HostId.nullable(),
+  decidedAt: Timestamp,
+  candidates: z.number().int(),
+  rejections: z.array(z.object({ filter: z.string(), hosts: z.number().int(), example: z.string() })),
+  scores: z.array(z.object({ hostId: HostId, score: z.number() })),
+  summary: z.string(),
+});
+export type Placement = z.infer<typeof Placement>;
+
+export const ActionOptions = z.strictObject({
+  /** Seconds a graceful stop or reboot gives the guest before it is forced. */
+  graceSeconds: z.number().int().min(0).max(120).default(30),
+});
+
+/** What an action came to: the VM, and the job that leads there; `job` is null when it was true already. */
+export const ActionResult = z.object({ vm: Vm, job: Job.nullable() });
+export type ActionResult = z.infer<typeof ActionResult>;
+
+const one = z.object({ id: VmId });
+const expected = { ifMatch: z.number().int().optional() };
+
+export const vmsRpc = {
+  create: defineRpc('rpc.orchestrator.vms.create', CreateVm, Vm),
+  list: defineRpc('rpc.orchestrator.vms.list', VmListQuery, VmPage),
+  get: defineRpc('rpc.orchestrator.vms.get', one, Vm),
+  patch: defineRpc('rpc.orchestrator.vms.patch', z.object({ id: VmId, patch: PatchVm, ...expected }), Vm),
+  act: defineRpc(
+    'rpc.orchestrator.vms.act',
+    z.object({ id: VmId, action: VmActionName, options: ActionOptions, ...expected }),
+    ActionResult,
+  ),
+  placement: defineRpc('rpc.orchestrator.vms.placement', one, Placement),
+  consoleLog: defineRpc(
+    'rpc.orchestrator.vms.console-log',
+    z.object({ id: VmId, maxBytes: z.number().int().min(1).max(262_144).default(65_536) }),
+    z.object({ vmId: VmId, text: z.string(), truncated: z.boolean() }),
+  ),
+  /** Which tenant and host VMs belong to, for intake that meets one before its event. Services only. */
+  locate: defineRpc(
+    'rpc.orchestrator.vms.locate',
+    z.object({ ids: z.array(VmId).min(1).max(1_000) }),
+    z.array(z.object({ id: VmId, tenantId: TenantId, hostId: HostId.nullable(), deleted: z.boolean() })),
+  ),
+};

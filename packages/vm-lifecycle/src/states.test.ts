@@ -1,0 +1,94 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { allowedActions, gate, VM_ACTIONS, type GateView } from './actions.js';
+import { canTransition, deadlineMs, isTransient, STATES, VM_STATES, wayOut, type VmState } from './states.js';
+
+const anyState = fc.constantFrom(...VM_STATES);
+const live = VM_STATES.filter((state) => state !== 'deleted');
+
+/** A VM as the orchestrator can hold it: every transient state has a task, some stable ones have (pause). */
+const anyVm: fc.Arbitrary<GateView> = fc
+  .record({ state: anyState, task: fc.constantFrom('create' as const, null, ...VM_ACTIONS), placed: fc.boolean() })
+  .filter((vm) => !isTransient(vm.state) || vm.task !== null)
+  .filter((vm) => vm.state !== 'deleted' || vm.task === null);
+
+/** Whether `target` can be reached from `from` along the table. */
+function reaches(from: VmState, target: VmState, seen = new Set<VmState>()): boolean {
+  if (from === target) return true;
+  if (seen.has(from)) return false;
+  seen.add(from);
+  return (STATES[from].to as readonly VmState[]).some((next) => reaches(next, target, seen));
+}
+
+describe('the states table', () => {
+  it('gives every transient state a positive deadline and a way out that it can take', () => {
+    for (const state of VM_STATES.filter(isTransient)) {
+      expect(deadlineMs(state)).toBeGreaterThan(0);
+      expect(canTransition(state, wayOut(state))).toBe(true);
+      expect(isTransient(wayOut(state))).toBe(false);
+    }
+  });
+
+  it('leads from every state to deleted, and never back', () => {
+    for (const state of live) expect(reaches(state, 'deleted')).toBe(true);
+    expect(STATES.deleted.to).toEqual([]);
+    expect(STATES.deleting.to).toEqual(['deleted']);
+  });
+
+  it('reaches every state from pending', () => {
+    for (const state of VM_STATES) expect(reaches('pending', state)).toBe(true);
+  });
+});
+
+describe('the gates', () => {
+  it('never set a state that the table does not allow', () => {
+    fc.assert(
+      fc.property(anyVm, fc.constantFrom(...VM_ACTIONS), (vm, action) => {
+        const decision = gate(action, vm);
+        if (decision.outcome !== 'accept' || decision.via === null || decision.via === vm.state) return;
+        expect([vm.state, decision.via, canTransition(vm.state, decision.via)]).toEqual([vm.state, decision.via, true]);
+      }),
+    );
+  });
+
+  it('always let a delete through, or have it already', () => {
+    fc.assert(
+      fc.property(anyVm, (vm) => ['accept', 'already', 'in_flight'].includes(gate('delete', vm).outcome)),
+    );
+  });
+
+  it('always let a force-stop through on what is not deleted, or have it already', () => {
+    fc.assert(
+      fc.property(anyVm, (vm) => {
+        fc.pre(vm.state !== 'deleted');
+        return !['busy', 'invalid_state'].includes(gate('force-stop', vm).outcome);
+      }),
+    );
+  });
+
+  it('refuse everything but delete and force-stop while other work is in flight', () => {
+    fc.assert(
+      fc.property(anyVm, fc.constantFrom(...VM_ACTIONS), (vm, action) => {
+        fc.pre(vm.task !== null && action !== 'delete' && action !== 'force-stop');
+        return gate(action, vm).outcome !== 'accept';
+      }),
+    );
+  });
+
+  it('answer a repeated action with the job that is there', () => {
+    for (const action of VM_ACTIONS) {
+      expect(gate(action, { state: 'running', task: action, placed: true }).outcome).toBe('in_flight');
+    }
+  });
+
+  it('list as allowed exactly what would be accepted', () => {
+    fc.assert(
+      fc.property(anyVm, (vm) => {
+        for (const action of VM_ACTIONS) {
+          const accepted = ['accept', 'without_autostart'].includes(gate(action, vm).outcome);
+          expect(allowedActions(vm).includes(action)).toBe(accepted);
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,111 @@
+/**
+ * The life of a virtual machine, as one table. Everything else derives from it: what the orchestrator may
+ * write, the API's `allowedActions`, the console's buttons, the documentation and the property tests.
+ *
+ * `deadlineMs` is how long a transient state may last before its way out is taken; `wayOut` is the state
+ * that the deadline leads to. Stable states have neither.
+ */
+export const STATES = {
+  pending: { kind: 'transient', deadlineMs: 60_000, wayOut: 'error', to: ['provisioning', 'error', 'deleting'] },
+  provisioning: {
+    kind: 'transient',
+    deadlineMs: 300_000,
+    wayOut: 'error',
+    to: ['starting', 'stopped', 'pending', 'error', 'deleting'],
+  },
+  starting: {
+    kind: 'transient',
+    deadlineMs: 120_000,
+    wayOut: 'stopped',
+    to: ['running', 'stopped', 'stopping', 'unknown', 'deleting'],
+  },
+  running: {
+    kind: 'stable',
+    to: ['stopping', 'rebooting', 'paused', 'suspending', 'resizing', 'migrating', 'stopped', 'unknown', 'deleting'],
+  },
+  stopping: {
+    kind: 'transient',
+    deadlineMs: 180_000,
+    wayOut: 'unknown',
+    to: ['stopped', 'running', 'paused', 'suspended', 'unknown', 'deleting'],
+  },
+  stopped: { kind: 'stable', to: ['starting', 'running', 'resizing', 'restoring', 'migrating', 'deleting'] },
+  rebooting: {
+    kind: 'transient',
+    deadlineMs: 180_000,
+    wayOut: 'unknown',
+    to: ['running', 'stopped', 'stopping', 'unknown', 'deleting'],
+  },
+  paused: {
+    kind: 'stable',
+    to: ['resuming', 'running', 'stopping', 'suspending', 'migrating', 'stopped', 'unknown', 'deleting'],
+  },
+  suspending: {
+    kind: 'transient',
+    deadlineMs: 120_000,
+    wayOut: 'unknown',
+    to: ['suspended', 'running', 'paused', 'stopping', 'stopped', 'unknown', 'deleting'],
+  },
+  suspended: { kind: 'stable', to: ['resuming', 'stopping', 'stopped', 'unknown', 'deleting'] },
+  resuming: {
+    kind: 'transient',
+    deadlineMs: 120_000,
+    wayOut: 'unknown',
+    to: ['running', 'paused', 'suspended', 'stopping', 'stopped', 'unknown', 'deleting'],
+  },
+  resizing: {
+    kind: 'transient',
+    deadlineMs: 300_000,
+    wayOut: 'unknown',
+    to: ['running', 'stopped', 'stopping', 'unknown', 'deleting'],
+  },
+  migrating: {
+    kind: 'transient',
+    deadlineMs: 600_000,
+    wayOut: 'unknown',
+    to: ['running', 'paused', 'stopped', 'stopping', 'unknown', 'deleting'],
+  },
+  restoring: {
+    kind: 'transient',
+    deadlineMs: 600_000,
+    wayOut: 'error',
+    to: ['running', 'stopped', 'stopping', 'error', 'unknown', 'deleting'],
+  },
+  unknown: {
+    kind: 'stable',
+    to: ['running', 'paused', 'suspended', 'stopped', 'stopping', 'error', 'deleting'],
+  },
+  error: { kind: 'stable', to: ['pending', 'starting', 'stopping', 'stopped', 'deleting'] },
+  deleting: { kind: 'transient', deadlineMs: 120_000, wayOut: 'deleted', to: ['deleted'] },
+  deleted: { kind: 'terminal', to: [] },
+} as const;
+
+export type VmState = keyof typeof STATES;
+
+type StatesOf<Kind> = { [S in VmState]: (typeof STATES)[S]['kind'] extends Kind ? S : never }[VmState];
+
+/** A state that a VM stays in until somebody wants something else. */
+export type StableState = StatesOf<'stable'>;
+/** A state that a live job is leading out of, before a deadline. */
+export type TransientState = StatesOf<'transient'>;
+
+export const VM_STATES = Object.keys(STATES) as VmState[];
+
+export function isTransient(state: VmState): state is TransientState {
+  return STATES[state].kind === 'transient';
+}
+
+/** How long a VM may stay in `state`, in milliseconds. */
+export function deadlineMs(state: TransientState): number {
+  return STATES[state].deadlineMs;
+}
+
+/** The state that a passed deadline leads to, when the job itself could not say better. */
+export function wayOut(state: TransientState): VmState {
+  return STATES[state].wayOut;
+}
+
+/** Whether the table has the edge. Staying in a state is no transition. */
+export function canTransition(from: VmState, to: VmState): boolean {
+  return (STATES[from].to as readonly VmState[]).includes(to);
+}
