@@ -1,0 +1,83 @@
+import type { Condition, Tags } from '@novacron/contracts/common';
+import type { HostId, JobId, TenantId, VmId } from '@novacron/contracts/ids';
+import type { Vm } from '@novacron/contracts/vms';
+import { allowedActions, type GateView, type VmAction } from '@novacron/vm-lifecycle/actions';
+import type { VmState } from '@novacron/vm-lifecycle/states';
+
+export type DesiredState = Vm['desiredState'];
+export type JobKind = 'create' | VmAction;
+
+/** The live job as the VM's row carries it. Times are RFC 3339. */
+export interface TaskColumn {
+  jobId: JobId;
+  kind: JobKind;
+  step: string;
+  stepIndex: number;
+  stepCount: number;
+  deadline: string;
+}
+
+/** A row of `vms`, with the driver's types: timestamps are Dates, bigints numbers (all below 2^53). */
+export interface VmRow {
+  tenant_id: TenantId;
+  id: VmId;
+  name: string;
+  state: VmState;
+  desired_state: DesiredState;
+  cpu: number;
+  memory: number;
+  disk: number;
+  image: string;
+  zone: string;
+  host_id: HostId | null;
+  tags: Tags;
+  user_data: string | null;
+  ssh_keys: string[];
+  autostart: boolean;
+  task: TaskColumn | null;
+  conditions: Condition[];
+  stop_reason: string | null;
+  last_error: Vm['lastError'];
+  generation: number;
+  observed_generation: number;
+  incarnation: number;
+  fence: number;
+  quota_held: boolean;
+  fact_epoch: number;
+  fact_seq: number;
+  version: number;
+  created_at: Date;
+  updated_at: Date;
+  deleted_at: Date | null;
+}
+
+/** What the gates look at. */
+export function gateView(row: VmRow): GateView {
+  return { state: row.state, task: row.task?.kind ?? null, placed: row.host_id !== null };
+}
+
+/** The row as the API shows it: the one place that knows both. */
+export function toVm(row: VmRow): Vm {
+  return {
+    id: row.id,
+    tenantId: row.tenant_id,
+    name: row.name,
+    state: row.state,
+    desiredState: row.desired_state,
+    config: { cpu: row.cpu, memory: row.memory, disk: row.disk, image: row.image },
+    zone: row.zone,
+    hostId: row.host_id,
+    tags: row.tags,
+    task: row.task,
+    conditions: row.conditions,
+    stopReason: row.stop_reason,
+    lastError: row.last_error,
+    generation: row.generation,
+    observedGeneration: row.observed_generation,
+    incarnation: row.incarnation,
+    version: row.version,
+    allowedActions: allowedActions(gateView(row)),
+    createdAt: row.created_at.toISOString(),
+    updatedAt: row.updated_at.toISOString(),
+  };
+}
