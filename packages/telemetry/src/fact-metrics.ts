@@ -1,0 +1,71 @@
+import { consumed, dbPool, dbPoolWait, dbQuery, rpc, type DbPoolFact } from './facts.js';
+import type { Logger } from './logger.js';
+import { counter, DATABASE_BUCKETS, histogram, HTTP_BUCKETS, observableGauge } from './metrics.js';
+
+/** A query that ran longer is logged, with the trace it belongs to. */
+export const SLOW_QUERY_MS = 5_000;
+
+const pools = new Set<DbPoolFact>();
+let listening = false;
+
+/** Turns facts into metrics and log lines. Only the first call in a process has an effect. */
+export function listenToFacts(logger: Logger): void {
+  if (listening) return;
+  listening = true;
+  listenToDatabase(logger);
+  listenToPools();
+  listenToMessaging();
+}
+
+function listenToDatabase(logger: Logger): void {
+  const durations = histogram(
+    'database_query_duration_seconds',
+    'Database query duration in seconds',
+    DATABASE_BUCKETS,
+  );
+  const errors = counter('database_query_errors_total', 'Database queries that failed');
+  dbQuery.subscribe(({ queryType, table, durationMs, role, statement, error }) => {
+    durations.record(durationMs / 1000, { query_type: queryType, table });
+    if (error !== undefined) errors.add(1, { query_type: queryType, table });
+    if (durationMs > SLOW_QUERY_MS) {
+      logger.warn({ queryType, table, role, statement, durationMs: Math.round(durationMs) }, 'slow query');
+    }
+  });
+}
+
+function listenToPools(): void {
+  dbPool.subscribe((pool) => pools.add(pool));
+  const waits = histogram(
+    'database_pool_wait_duration_seconds',
+    'Time that a caller waited for a pooled connection',
+    DATABASE_BUCKETS,
+  );
+  dbPoolWait.subscribe(({ pool, waitMs }) => waits.record(waitMs / 1000, { pool }));
+  const show = (name: string, help: string, key: 'inUse' | 'idle' | 'waiting') =>
+    observableGauge(name, help, (observe) => {
+      const sums = new Map<string, number>();
+      for (const pool of openPools()) sums.set(pool.pool, (sums.get(pool.pool) ?? 0) + pool.read()[key]);
+      for (const [pool, sum] of sums) observe(sum, { pool });
+    });
+  show('database_active_connections', 'Database connections in use', 'inUse');
+  show('database_idle_connections', 'Database connections open and free', 'idle');
+  show('database_pool_waiting', 'Callers that wait for a database connection', 'waiting');
+}
+
+function openPools(): Iterable<DbPoolFact> {
+  for (const pool of pools) if (pool.closed()) pools.delete(pool);
+  return pools;
+}
+
+function listenToMessaging(): void {
+  const durations = histogram(
+    'novacron_rpc_duration_seconds',
+    'Request/reply duration over NATS in seconds',
+    HTTP_BUCKETS,
+  );
+  rpc.subscribe(({ side, subject, code, durationMs }) =>
+    durations.record(durationMs / 1000, { side, subject, code }),
+  );
+  const messages = counter('novacron_consumer_messages_total', 'Messages of durable consumers, by outcome');
+  consumed.subscribe(({ stream, consumer, outcome }) => messages.add(1, { stream, consumer, outcome }));
+}

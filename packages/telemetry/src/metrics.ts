@@ -1,0 +1,97 @@
+/**
+ * The metrics of this process. Instruments may be made at any time, also before telemetry starts: there is
+ * one registry for each process, read as Prometheus text by {@link metricsText}.
+ *
+ * A name comes out exactly as it is given here. The exporter would append `_total` to a counter and squeeze
+ * `__`; so such names are refused instead of changed.
+ */
+import type { Attributes } from '@opentelemetry/api';
+import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+
+export type Labels = Attributes;
+
+/** Reports one value, for one set of labels, of an instrument that is read when somebody looks. */
+export type Observe = (value: number, labels?: Labels) => void;
+
+export interface Counter {
+  add(value?: number, labels?: Labels): void;
+}
+export interface Histogram {
+  record(value: number, labels?: Labels): void;
+}
+export interface Gauge {
+  set(value: number, labels?: Labels): void;
+}
+/** A gauge that is kept by adding and subtracting. */
+export interface Level {
+  add(delta: number, labels?: Labels): void;
+}
+
+const reader = new PrometheusExporter({ preventServerStart: true });
+const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
+export const meterProvider = new MeterProvider({ readers: [reader] });
+const meter = meterProvider.getMeter('novacron');
+
+/** The guide's buckets for HTTP, in seconds. */
+export const HTTP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** The guide's buckets for database queries, in seconds. */
+export const DATABASE_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
+
+/** Something that only grows; the name ends in `_total`. */
+export function counter(name: `${string}_total`, help: string): Counter {
+  const instrument = meter.createCounter(checked(name), { description: help });
+  return { add: (value = 1, labels) => instrument.add(value, labels) };
+}
+
+/** A distribution; `buckets` are the upper bounds, in the unit that the name ends in. */
+export function histogram(name: string, help: string, buckets: readonly number[]): Histogram {
+  const instrument = meter.createHistogram(checked(name), {
+    description: help,
+    advice: { explicitBucketBoundaries: [...buckets] },
+  });
+  return { record: (value, labels) => instrument.record(value, labels) };
+}
+
+/** A value that goes up and down and is set. */
+export function gauge(name: string, help: string): Gauge {
+  const instrument = meter.createGauge(checked(name), { description: help });
+  return { set: (value, labels) => instrument.record(value, labels) };
+}
+
+/** A value that goes up and down by steps, such as what is in flight. Shows 0 from the start. */
+export function level(name: string, help: string): Level {
+  const instrument = meter.createUpDownCounter(checked(name), { description: help });
+  instrument.add(0);
+  return { add: (delta, labels) => instrument.add(delta, labels) };
+}
+
+/** A gauge that is read only when the metrics are asked for. `read` must be quick and must not throw. */
+export function observableGauge(name: string, help: string, read: (observe: Observe) => void): void {
+  meter
+    .createObservableGauge(checked(name), { description: help })
+    .addCallback((result) => read((value, labels) => result.observe(value, labels)));
+}
+
+/** A counter whose total is kept elsewhere and read only when the metrics are asked for. */
+export function observableCounter(
+  name: `${string}_total`,
+  help: string,
+  read: (observe: Observe) => void,
+): void {
+  meter
+    .createObservableCounter(checked(name), { description: help })
+    .addCallback((result) => read((value, labels) => result.observe(value, labels)));
+}
+
+/** All metrics of this process in the Prometheus text format. */
+export async function metricsText(): Promise<string> {
+  const { resourceMetrics, errors } = await reader.collect();
+  if (errors.length > 0) throw new AggregateError(errors, 'a metric could not be read');
+  return serializer.serialize(resourceMetrics);
+}
+
+function checked(name: string): string {
+  if (!/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(name)) throw new Error(`bad metric name: ${name}`);
+  return name;
+}

@@ -1,0 +1,93 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail?: string }>>;
+}
+
+export interface OpsOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly metricsText: () => Promise<string>;
+  /** Answers in bounded time; what it throws counts as not ready. */
+  readonly ready: () => Promise<Readiness>;
+}
+
+export interface Ops {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * The listener for operators, apart from the public one: `/health` says that the process lives, `/ready`
+ * whether it can serve (503 when not) and what is missing, `/metrics` is Prometheus text.
+ * @throws when the port is taken
+ */
+export async function startOps(options: OpsOptions): Promise<Ops> {
+  const server = createServer({ headersTimeout: 5_000, requestTimeout: 10_000 }, (request, response) => {
+    answer(options, request, response).catch((error: unknown) => {
+      send(response, 500, 'text/plain', `${error instanceof Error ? error.message : String(error)}\n`);
+    });
+  });
+  await listen(server, options.port, options.host);
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(
+  options: OpsOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return send(response, 405, 'text/plain', 'only GET\n');
+  }
+  switch (request.url?.split('?')[0]) {
+    case '/health':
+      return send(response, 200, 'application/json', '{"status":"ok"}\n');
+    case '/ready': {
+      const readiness = await options.ready().catch(unready);
+      return send(
+        response,
+        readiness.ready ? 200 : 503,
+        'application/json',
+        `${JSON.stringify(readiness)}\n`,
+      );
+    }
+    case '/metrics':
+      return send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metricsText());
+    default:
+      return send(response, 404, 'text/plain', '/health /ready /metrics\n');
+  }
+}
+
+function unready(error: unknown): Readiness {
+  const detail = error instanceof Error ? error.message : String(error);
+  return { ready: false, checks: { readiness: { ok: false, detail } } };
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
