@@ -1,0 +1,50 @@
+import { resolve } from 'node:path';
+import { StackError } from './stack-error.js';
+
+/** What the local stack reads from the environment: the only place that does. */
+export interface StackConfig {
+  /** NOVACRON_HOME, absolute; default `.novacron` in the working directory */
+  readonly home: string;
+  /** NOVACRON_PORT_OFFSET: added to every port, so that two stacks run side by side */
+  readonly portOffset: number;
+  /** NOVACRON_HTTP_PORT: the gateway's port before the offset; default 8080 */
+  readonly httpPort: number;
+  readonly logLevel: string;
+}
+
+function integer(env: NodeJS.ProcessEnv, name: string, fallback: number, max: number): number {
+  const text = env[name];
+  if (text === undefined || text === '') return fallback;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > max) {
+    throw new StackError(`${name} is ${JSON.stringify(text)}`, `It must be a whole number from 0 to ${max}`);
+  }
+  return value;
+}
+
+/** Reads the stack's configuration; a bad value is a StackError that names the variable. */
+export function loadStackConfig(env: NodeJS.ProcessEnv = process.env): StackConfig {
+  return {
+    home: resolve(env['NOVACRON_HOME'] || '.novacron'),
+    portOffset: integer(env, 'NOVACRON_PORT_OFFSET', 0, 40_000),
+    httpPort: integer(env, 'NOVACRON_HTTP_PORT', 8080, 65_535),
+    logLevel: env['NOVACRON_LOG_LEVEL'] || 'info',
+  };
+}
+
+/** The directories of PATH. */
+export function searchPath(env: NodeJS.ProcessEnv = process.env): string[] {
+  return (env['PATH'] ?? '').split(':').filter(Boolean);
+}
+
+/** Variables that a child needs to run at all; everything else it gets is named by the stack. */
+export function inheritedEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const passed = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
+  const extra = ['NOVACRON_TRACE_RATIO', 'NODE_OPTIONS'];
+  const result: Record<string, string> = {};
+  for (const name of [...passed, ...extra]) {
+    const value = env[name];
+    if (value !== undefined) result[name] = value;
+  }
+  return result;
+}

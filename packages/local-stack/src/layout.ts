@@ -1,0 +1,45 @@
+import { join, resolve } from 'node:path';
+
+/** Every path below one NOVACRON_HOME. Nothing of a stack lies outside it, except Postgres data that the `postgres` user could not reach (postgres-home.ts). */
+export interface Layout {
+  readonly home: string;
+  /** NAME.pid files, status.json, stack.pid */
+  readonly run: string;
+  /** NAME.log files */
+  readonly log: string;
+  /** generated passwords and keys, 0700 */
+  readonly secrets: string;
+  /** the servers' data directories */
+  readonly data: string;
+  /** one folder for each host agent: its hosts, its state */
+  readonly agents: string;
+  /** images for QEMU hosts */
+  readonly images: string;
+  /** file to `source`: addresses and tokens */
+  readonly env: string;
+}
+
+/** Paths of a stack's home directory; creates nothing. */
+export function layout(home: string): Layout {
+  const root = resolve(home);
+  return {
+    home: root,
+    run: join(root, 'run'),
+    log: join(root, 'log'),
+    secrets: join(root, 'secrets'),
+    data: join(root, 'data'),
+    agents: join(root, 'agents'),
+    images: join(root, 'images'),
+    env: join(root, 'env'),
+  };
+}
+
+/** The file that holds the pid of component `name`. */
+export function pidFile(paths: Layout, name: string): string {
+  return join(paths.run, `${name}.pid`);
+}
+
+/** The file that component `name` logs to. */
+export function logFile(paths: Layout, name: string): string {
+  return join(paths.log, `${name}.log`);
+}

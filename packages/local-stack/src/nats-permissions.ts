@@ -1,0 +1,71 @@
+/** What one NATS user may do. Subjects that are not named are refused. */
+export interface NatsUser {
+  readonly user: string;
+  readonly password: string;
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+export const natsServices = ['gateway', 'orchestrator', 'metrics', 'cache'] as const;
+export type NatsService = (typeof natsServices)[number];
+
+/** JetStream's requests for reading one stream through consumers of one's own. */
+function consume(stream: string): string[] {
+  return [
+    `$JS.API.STREAM.INFO.${stream}`,
+    `$JS.API.STREAM.MSG.GET.${stream}`,
+    `$JS.API.DIRECT.GET.${stream}`,
+    `$JS.API.DIRECT.GET.${stream}.>`,
+    `$JS.API.CONSUMER.*.${stream}`,
+    `$JS.API.CONSUMER.*.${stream}.>`,
+    `$JS.API.CONSUMER.*.*.${stream}.>`,
+    `$JS.ACK.${stream}.>`,
+    `$JS.FC.${stream}.>`,
+  ];
+}
+
+function manage(stream: string): string[] {
+  return [`$JS.API.STREAM.CREATE.${stream}`, `$JS.API.STREAM.UPDATE.${stream}`, `$JS.API.STREAM.INFO.${stream}`];
+}
+
+const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: string[] }> = {
+  gateway: {
+    publish: ['events.>', 'metrics.ingest.*.gateway', ...consume('EVENTS'), '$JS.API.STREAM.INFO.METRICS'],
+    subscribe: ['watermarks.>', 'cache.>'],
+  },
+  orchestrator: {
+    publish: ['events.>', 'agents.>', ...consume('EVENTS'), ...manage('EVENTS'), ...manage('METRICS')],
+    subscribe: ['hosts.>', 'watermarks.>'],
+  },
+  metrics: {
+    publish: ['events.>', ...consume('METRICS'), ...manage('METRICS'), ...consume('EVENTS')],
+    subscribe: ['watermarks.>'],
+  },
+  cache: { publish: ['cache.>', ...consume('EVENTS')], subscribe: ['cache.>', 'watermarks.>'] },
+};
+
+/** A service may call every service and answer on its own subjects; each has its own inbox, watermark and `wake.<service>`. */
+export function serviceUser(service: NatsService, password: string): NatsUser {
+  const own = serviceSubjects[service];
+  return {
+    user: service,
+    password,
+    publish: [...own.publish, 'rpc.>', `watermarks.${service}`, `wake.${service}.>`, `wake.${service}`, '$JS.API.INFO'],
+    subscribe: [...own.subscribe, `rpc.${service}.>`, `_INBOX.${service}.>`, `wake.${service}.>`, `wake.${service}`],
+  };
+}
+
+/** A host speaks for itself alone: its id is part of every subject that it may publish on. */
+export function hostUser(hostId: string, password: string): NatsUser {
+  return {
+    user: `host-${hostId}`,
+    password,
+    publish: [`hosts.${hostId}.>`, `metrics.ingest.*.${hostId}`],
+    subscribe: [`agents.${hostId}.>`, `_INBOX.host-${hostId}.>`],
+  };
+}
+
+/** The stack's own user: makes streams, looks at everything. */
+export function adminNatsUser(password: string): NatsUser {
+  return { user: 'admin', password, publish: ['>'], subscribe: ['>'] };
+}

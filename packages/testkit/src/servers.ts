@@ -1,0 +1,211 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { adminNatsUser, hostUser, type NatsUser, natsServices, serviceUser } from '@novacron/local-stack/nats-permissions';
+import { type NatsOptions, natsProgram, natsUrl, prepareNats } from '@novacron/local-stack/nats-server';
+import { anyFreePort } from '@novacron/local-stack/ports';
+import type { Schema } from '@novacron/local-stack/postgres-schemas';
+import { adminUser } from '@novacron/local-stack/postgres-server';
+import { prepareRedis, redisProgram, redisUrl, type RedisOptions } from '@novacron/local-stack/redis-server';
+import { makeStreams } from '@novacron/local-stack/streams';
+import { connect } from '@nats-io/transport-node';
+import { waitUntil } from '@novacron/local-stack/processes';
+import { PrivateServer } from './private-server.js';
+import { TestCluster } from './test-cluster.js';
+import { privateDirectory, sweepPrivateDirectories } from './test-home.js';
+
+export interface TestServerOptions {
+  /** a streaming replica of the test cluster (default false) */
+  readonly replica?: boolean;
+  /** default true; false: no database */
+  readonly postgres?: boolean;
+  /** own durable cluster instead of the shared one: for tests that kill Postgres (costs about 4 s) */
+  readonly ownCluster?: boolean;
+  readonly redis?: boolean;
+  readonly nats?: boolean;
+}
+
+/** Environment variables, as the local stack gives them to a process. */
+export type Environment = Record<string, string>;
+
+/** Real servers of one test file: a database of its own, a NATS and a Redis of its own where asked for. */
+export class TestServers {
+  private readonly users: NatsUser[] = [];
+  private readonly natsPasswords = new Map<string, string>();
+  private readonly opsPorts = new Map<string, number>();
+  private readonly keys = { consistency: randomBytes(32).toString('hex'), tokenHash: randomBytes(32).toString('hex') };
+
+  private constructor(
+    /** directory for files of this test; removed by stop() */
+    readonly dir: string,
+    readonly cluster: TestCluster | undefined,
+    /** name of the fresh database; '' without Postgres */
+    readonly database: string,
+    private readonly options: TestServerOptions,
+    private readonly natsOptions: NatsOptions,
+    private readonly redisOptions: RedisOptions,
+    /** the private servers: kill() and start() them at will */
+    readonly nats: PrivateServer,
+    readonly redis: PrivateServer,
+    readonly httpPort: number,
+  ) {}
+
+  static async start(options: TestServerOptions): Promise<TestServers> {
+    await sweepPrivateDirectories();
+    const dir = privateDirectory();
+    const cluster = options.postgres === false ? undefined : await openCluster(dir, options);
+    const database = (await cluster?.newDatabase()) ?? '';
+    const natsOptions = { name: 'nats', dir: join(dir, 'nats'), port: await anyFreePort() };
+    const redisDir = join(dir, 'redis');
+    const redisOptions = { name: 'redis', dir: redisDir, port: await anyFreePort(), password: secret() };
+    const nats = new PrivateServer(natsProgram(natsOptions), dir);
+    const redis = new PrivateServer(redisProgram(redisOptions), dir, () => prepareRedis(redisOptions));
+    const httpPort = await anyFreePort();
+    const servers = new TestServers(dir, cluster, database, options, natsOptions, redisOptions, nats, redis, httpPort);
+    await servers.startPrivate();
+    return servers;
+  }
+
+  private async startPrivate(): Promise<void> {
+    for (const name of ['gateway', 'orchestrator', 'metrics', 'cache', 'agent']) {
+      this.opsPorts.set(name, await anyFreePort());
+    }
+    this.addUser(adminNatsUser(secret()));
+    for (const service of natsServices) this.addUser(serviceUser(service, secret()));
+    const starting: Promise<void>[] = [];
+    if (this.options.redis) starting.push(this.redis.start());
+    if (this.options.nats) {
+      prepareNats(this.natsOptions, this.users);
+      starting.push(this.nats.start().then(() => makeStreams(this.natsLogin('admin'))));
+    }
+    await Promise.all(starting);
+  }
+
+  private addUser(user: NatsUser): void {
+    this.users.push(user);
+    this.natsPasswords.set(user.user, user.password);
+  }
+
+  /** Address and password of a NATS user: `admin`, a service's name, or `host-<hostId>` after addHost(). */
+  natsLogin(user: string): { url: string; user: string; password: string } {
+    const password = this.natsPasswords.get(user);
+    if (password === undefined) throw new Error(`there is no NATS user ${user}`);
+    return { url: natsUrl(this.natsOptions), user, password };
+  }
+
+  /** Gives a host its NATS user while the server runs; resolves when it can log in. */
+  async addHost(hostId: string): Promise<{ hostId: string; natsUser: string; natsPassword: string }> {
+    const user = hostUser(hostId, secret());
+    this.addUser(user);
+    prepareNats(this.natsOptions, this.users);
+    if (this.nats.pid !== undefined) process.kill(this.nats.pid, 'SIGHUP');
+    const login = this.natsLogin(user.user);
+    if (!(await waitUntil(() => canLogIn(login), 10_000))) throw new Error(`${user.user} cannot log in`);
+    return { hostId, natsUser: user.user, natsPassword: user.password };
+  }
+
+  /** Connection of the superuser to the test's database (or another one). */
+  adminUrl(database = this.database): string {
+    const { port, adminPassword } = this.requireCluster().file;
+    return `postgres://${adminUser}:${adminPassword}@127.0.0.1:${port}/${database}`;
+  }
+
+  /** Connection of one service's role to the test's database, for looking at what it did. */
+  roleUrl(schema: Schema, kind: 'owner' | 'api' | 'sys', server: 'primary' | 'replica' = 'primary'): string {
+    const { file } = this.requireCluster();
+    const port = server === 'primary' ? file.port : file.replicaPort;
+    return `postgres://${schema}_${kind}:${file.roles[schema][kind]}@127.0.0.1:${port}/${this.database}`;
+  }
+
+  private requireCluster(): TestCluster {
+    if (!this.cluster) throw new Error('these test servers were started without Postgres');
+    return this.cluster;
+  }
+
+  /** All variables that the local stack would give this service. */
+  env(service: Schema): Environment {
+    return {
+      NOVACRON_HOME: this.dir,
+      NOVACRON_LOG_LEVEL: 'warn',
+      NOVACRON_OPS_HOST: '127.0.0.1',
+      NOVACRON_OPS_PORT: String(this.opsPorts.get(service)),
+      ...(this.cluster ? this.postgresEnv(this.cluster, service) : {}),
+      ...(this.options.nats ? this.natsEnv(service) : {}),
+      ...(this.options.redis ? { NOVACRON_REDIS_URL: redisUrl(this.redisOptions) } : {}),
+      ...(service === 'gateway' ? this.gatewayEnv() : {}),
+    };
+  }
+
+  private postgresEnv({ file }: TestCluster, schema: Schema): Environment {
+    return {
+      NOVACRON_PG_PRIMARY: `127.0.0.1:${file.port}`,
+      NOVACRON_PG_REPLICAS: this.options.replica ? `127.0.0.1:${file.replicaPort}` : '',
+      NOVACRON_PG_DATABASE: this.database,
+      NOVACRON_PG_OWNER_PASSWORD: file.roles[schema].owner,
+      NOVACRON_PG_API_PASSWORD: file.roles[schema].api,
+      NOVACRON_PG_SYS_PASSWORD: file.roles[schema].sys,
+    };
+  }
+
+  private natsEnv(user: string): Environment {
+    const login = this.natsLogin(user);
+    return { NOVACRON_NATS_URL: login.url, NOVACRON_NATS_USER: login.user, NOVACRON_NATS_PASSWORD: login.password };
+  }
+
+  private gatewayEnv(): Environment {
+    return {
+      NOVACRON_HTTP_HOST: '127.0.0.1',
+      NOVACRON_HTTP_PORT: String(this.httpPort),
+      NOVACRON_CONSISTENCY_KEY: this.keys.consistency,
+      NOVACRON_TOKEN_HASH_KEY: this.keys.tokenHash,
+    };
+  }
+
+  /** Base variables of a host agent; the caller adds NOVACRON_AGENT_* (hosts from addHost()). */
+  agentEnv(): Environment {
+    return {
+      NOVACRON_HOME: this.dir,
+      NOVACRON_LOG_LEVEL: 'warn',
+      NOVACRON_OPS_HOST: '127.0.0.1',
+      NOVACRON_OPS_PORT: String(this.opsPorts.get('agent')),
+      NOVACRON_NATS_URL: natsUrl(this.natsOptions),
+    };
+  }
+
+  /** Ends what is private, drops the database, removes the files. The shared cluster stays for the next test file. */
+  async stop(): Promise<void> {
+    await Promise.all([this.nats.stop(), this.redis.stop()]);
+    if (this.options.ownCluster) await this.cluster?.remove();
+    else await this.cluster?.dropDatabase(this.database);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+function secret(): string {
+  return randomBytes(16).toString('hex');
+}
+
+function openCluster(dir: string, options: TestServerOptions): Promise<TestCluster> {
+  const replica = options.replica ?? false;
+  return options.ownCluster
+    ? TestCluster.open(join(dir, 'postgres'), { durable: true, replica })
+    : TestCluster.shared({ replica });
+}
+
+async function canLogIn(login: { url: string; user: string; password: string }): Promise<boolean> {
+  try {
+    const nc = await connect({ servers: login.url, user: login.user, pass: login.password, reconnect: false });
+    await nc.close();
+    return true;
+  } catch {
+    return false; // the reload has not reached the server yet: asked again until the deadline
+  }
+}
+
+/**
+ * Real servers for a test file: `beforeAll(async () => { servers = await useTestServers({ nats: true }) })`,
+ * `afterAll(() => servers.stop())`. Postgres is always there unless `postgres: false`.
+ */
+export function useTestServers(options: TestServerOptions = {}): Promise<TestServers> {
+  return TestServers.start(options);
+}

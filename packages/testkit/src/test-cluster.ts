@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { withFileLock } from '@novacron/local-stack/file-lock';
+import { anyFreePort } from '@novacron/local-stack/ports';
+import {
+  asAdmin,
+  copyDatabase,
+  dropDatabase,
+  ensureDatabase,
+  ensureRoles,
+  type RolePasswords,
+} from '@novacron/local-stack/postgres-schemas';
+import {
+  postgresProgram,
+  type PostgresOptions,
+  preparePrimary,
+  prepareReplica,
+  removePostgres,
+  type ReplicaOptions,
+} from '@novacron/local-stack/postgres-server';
+import { endProcess, livePid, type Program, startProgram, waitUntil } from '@novacron/local-stack/processes';
+import { newRolePasswords } from '@novacron/local-stack/secrets';
+import { makerIsGone, testHome } from './test-home.js';
+
+interface ClusterFile {
+  readonly port: number;
+  readonly replicaPort: number;
+  readonly adminPassword: string;
+  readonly replicationPassword: string;
+  readonly roles: RolePasswords;
+}
+
+const template = 'novacron_template';
+const maxConnections = 600;
+
+/** One Postgres primary, with a replica if asked for, shared by the test files that use the same directory. */
+export class TestCluster {
+  private constructor(
+    readonly dir: string,
+    readonly durable: boolean,
+    readonly file: ClusterFile,
+  ) {}
+
+  /** The cluster in `dir`, running: started, or joined when another test process started it. */
+  static async open(dir: string, options: { durable: boolean; replica: boolean }): Promise<TestCluster> {
+    mkdirSync(dir, { recursive: true, mode: 0o711 });
+    return withFileLock(join(dir, 'lock'), 120_000, async () => {
+      const cluster = new TestCluster(dir, options.durable, await clusterFile(dir));
+      await cluster.ensurePrimary();
+      if (options.replica) await cluster.ensureReplica();
+      return cluster;
+    });
+  }
+
+  /** The cluster that all test files share, in the test home. Its data may be lost with the machine. */
+  static shared(options: { replica: boolean }): Promise<TestCluster> {
+    return TestCluster.open(join(testHome(), 'postgres'), { ...options, durable: false });
+  }
+
+  get primary(): PostgresOptions {
+    const { port, adminPassword } = this.file;
+    const { durable } = this;
+    return { name: 'postgres-primary', dir: join(this.dir, 'primary'), port, adminPassword, durable, maxConnections };
+  }
+
+  get replica(): ReplicaOptions {
+    const { replicaPort, port, replicationPassword } = this.file;
+    const own = { name: 'postgres-replica-1', dir: join(this.dir, 'replica'), port: replicaPort };
+    return { ...this.primary, ...own, primaryPort: port, replicationPassword, slot: 'replica_1' };
+  }
+
+  private async ensurePrimary(): Promise<void> {
+    if (livePid(this.pidFile(this.primary), postgresProgram(this.primary).marker)) return;
+    await preparePrimary(this.primary);
+    await this.startServer(postgresProgram(this.primary));
+    await ensureRoles(this.file, this.file.roles, this.file.replicationPassword);
+    await ensureDatabase(this.file, template);
+    await this.dropAbandonedDatabases();
+  }
+
+  private async ensureReplica(): Promise<void> {
+    if (livePid(this.pidFile(this.replica), postgresProgram(this.replica).marker)) return;
+    await prepareReplica(this.replica);
+    await this.startServer(postgresProgram(this.replica));
+  }
+
+  private pidFile(options: PostgresOptions): string {
+    return join(this.dir, `${options.name}.pid`);
+  }
+
+  private async startServer(program: Program): Promise<void> {
+    const log = join(this.dir, `${program.name}.log`);
+    const child = startProgram(program, log, join(this.dir, `${program.name}.pid`));
+    child.unref();
+    if (await waitUntil(() => program.ready(), 60_000, () => child.exitCode !== null)) return;
+    throw new Error(`${program.name} did not start: ${readFileSync(log, 'utf8').slice(-2000)}`);
+  }
+
+  private async dropAbandonedDatabases(): Promise<void> {
+    const { rows } = await asAdmin(this.file, 'postgres', (client) =>
+      client.query<{ datname: string }>(`SELECT datname FROM pg_database WHERE datname LIKE 't\\_%'`),
+    );
+    for (const { datname } of rows) {
+      if (makerIsGone(Number(datname.split('_')[1]))) await dropDatabase(this.file, datname);
+    }
+  }
+
+  /** Starts again what stop() or killServer() ended; the ports stay. */
+  async restart(which: 'primary' | 'replica'): Promise<void> {
+    await (which === 'primary' ? this.ensurePrimary() : this.ensureReplica());
+  }
+
+  /** Ends one server: in order, or with SIGKILL as a crash would. */
+  async end(which: 'primary' | 'replica', how: 'stop' | 'kill' = 'stop'): Promise<void> {
+    const options = this[which];
+    const pid = livePid(this.pidFile(options), postgresProgram(options).marker);
+    if (pid === undefined) return;
+    if (how === 'kill') process.kill(pid, 'SIGKILL');
+    await endProcess(pid, { signal: 'SIGINT', graceMs: 15_000, pidFile: this.pidFile(options) });
+  }
+
+  /** A fresh database with the schemas and grants of all services; its name. */
+  async newDatabase(): Promise<string> {
+    const name = `t_${process.pid}_${randomBytes(5).toString('hex')}`;
+    await copyDatabase(this.file, template, name);
+    return name;
+  }
+
+  async dropDatabase(name: string): Promise<void> {
+    await dropDatabase(this.file, name);
+  }
+
+  /** Ends both servers. */
+  async stop(): Promise<void> {
+    await this.end('replica');
+    await this.end('primary');
+  }
+
+  /** Ends both servers and removes their data. */
+  async remove(): Promise<void> {
+    await this.stop();
+    removePostgres(this.replica.dir);
+    removePostgres(this.primary.dir);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+async function clusterFile(dir: string): Promise<ClusterFile> {
+  const path = join(dir, 'cluster.json');
+  if (existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as ClusterFile;
+  const fresh: ClusterFile = {
+    port: await anyFreePort(),
+    replicaPort: await anyFreePort(),
+    adminPassword: randomBytes(16).toString('hex'),
+    replicationPassword: randomBytes(16).toString('hex'),
+    roles: newRolePasswords(),
+  };
+  writeFileSync(path, JSON.stringify(fresh), { mode: 0o600 });
+  return fresh;
+}

@@ -1,0 +1,56 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { commandLine, endProcess, readPid } from '@novacron/local-stack/processes';
+
+/** The repository's root directory. */
+export const repositoryRoot = resolve(fileURLToPath(new URL('../../..', import.meta.url)));
+
+/** Where test servers keep their data: NOVACRON_TEST_HOME, default `.novacron-test` in the repository. */
+export function testHome(): string {
+  const home = resolve(process.env['NOVACRON_TEST_HOME'] || join(repositoryRoot, '.novacron-test'));
+  mkdirSync(join(home, 'private'), { recursive: true });
+  return home;
+}
+
+let counter = 0;
+
+/** A fresh directory of this process for servers of one test file. */
+export function privateDirectory(): string {
+  const dir = join(testHome(), 'private', `${process.pid}-${counter++}-${Date.now().toString(36)}`);
+  mkdirSync(dir, { recursive: true, mode: 0o711 });
+  return dir;
+}
+
+/** True when the process that made something named `<pid>…` is gone. */
+export function makerIsGone(pid: number): boolean {
+  return commandLine(pid) === undefined;
+}
+
+/** Ends and removes what test processes left behind that were killed. */
+export async function sweepPrivateDirectories(): Promise<void> {
+  const all = join(testHome(), 'private');
+  for (const entry of readdirSync(all)) {
+    if (!makerIsGone(Number.parseInt(entry, 10))) continue;
+    const dir = join(all, entry);
+    for (const file of readdirSync(dir).filter((name) => name.endsWith('.pid'))) {
+      const pid = readPid(join(dir, file));
+      // Its command line or working files name the directory: a stranger with the same pid is left alone.
+      if (pid !== undefined && mentions(pid, dir)) await endProcess(pid, { graceMs: 2000 });
+    }
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+function mentions(pid: number, dir: string): boolean {
+  const line = commandLine(pid);
+  if (line === undefined) return false;
+  if (line.includes(dir)) return true;
+  // redis-server shows its address instead of its arguments.
+  const port = /127\.0\.0\.1:(\d+)/.exec(line)?.[1];
+  try {
+    return port !== undefined && readFileSync(join(dir, 'redis', 'redis.conf'), 'utf8').includes(`port ${port}\n`);
+  } catch {
+    return false; // no Redis was made there
+  }
+}
