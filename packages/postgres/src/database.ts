@@ -1,0 +1,120 @@
+import { ServiceError } from '@novacron/contracts/errors';
+import type { Position } from '@novacron/contracts/position';
+import { Pool, type PoolStats } from './pool.js';
+import { Primary, type PrimarySession } from './primary.js';
+import { Replica, type ReplicaStats } from './replica.js';
+import { Router } from './router.js';
+import { sessionOf, type QueryOptions, type Session } from './session.js';
+import { poolSize, type DatabaseSettings } from './settings.js';
+import { FLUSHED } from './statements.js';
+import type { Transaction } from './transaction.js';
+
+export type { DatabaseSettings, Role, ServerAddress } from './settings.js';
+export type { Call, Result, Statement } from './statement.js';
+export type { Answer, Answers, QueryOptions, Session } from './session.js';
+export type { Committed, PrimarySession } from './primary.js';
+export type { Transaction } from './transaction.js';
+
+const PING_TIMEOUT_MS = 2_000;
+const NEWEST_EVERY_MS = 1_000;
+
+export interface DatabaseStats {
+  readonly pools: readonly PoolStats[];
+  readonly replicas: readonly ReplicaStats[];
+}
+
+/** One service's way to Postgres under one role. Whether a read may go to a replica is said where it is made. */
+export interface Database {
+  /** Reads the newest state, and writes. */
+  readonly primary: PrimarySession;
+  /**
+   * Reads from a replica that has replayed `position` (any healthy one without it), else from the primary.
+   * Nothing may be written on the strength of it without a version predicate.
+   * @throws ServiceError `history_lost` when the position is of a history that the primary does not have.
+   */
+  replica(position?: Position): Session;
+  /**
+   * Runs `work` in one transaction, committed when it returns and rolled back when it throws; `position` is
+   * at or after the commit. Side effects belong after it, not inside.
+   */
+  transaction<T>(
+    options: QueryOptions,
+    work: (tx: Transaction) => Promise<T>,
+  ): Promise<{ result: T; position: Position }>;
+  /** Resolves when the primary answers and takes writes. @throws ServiceError `dependency_down` */
+  ping(timeoutMs?: number): Promise<void>;
+  stats(): DatabaseStats;
+  /** Ends every connection, those in use after a grace. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens nothing yet: the first use connects, so a service may start before its database.
+ * @throws RangeError when `max` is not 1 to 50
+ */
+export function createDatabase(settings: DatabaseSettings): Database {
+  const max = poolSize(settings);
+  const name = `${settings.schema}-${settings.role}`;
+  const pool = new Pool(settings, settings.primary, max, `${name}-primary`);
+  const primary = new Primary(pool);
+  let newest = 0n;
+  const replicas = (settings.replicas ?? []).map((address, index) => {
+    const own = new Pool(settings, address, Math.ceil(max / 2), `${name}-replica-${index + 1}`);
+    return new Replica(address, own, settings, () => newest);
+  });
+  const router = new Router(replicas);
+  const stopWatching =
+    replicas.length === 0 ? () => undefined : watchNewest(primary, (lsn) => (newest = lsn));
+  for (const replica of replicas) void replica.probe();
+
+  return {
+    primary: primary.session,
+    replica: (position) =>
+      sessionOf(async (options, calls) => {
+        const replica = await router.pick(position);
+        const answers =
+          (await replica?.read(options, calls, position)) ?? (await primary.session.read(options, calls));
+        if (position && answers.servedFrom === 'primary') requireHistory(position, answers.seen);
+        return answers;
+      }),
+    transaction: (options, work) => primary.transaction(options, work),
+    async ping(timeoutMs = PING_TIMEOUT_MS) {
+      await primary.probe([{ statement: FLUSHED }], timeoutMs);
+    },
+    stats: () => ({
+      pools: [pool.stats(), ...replicas.map((replica) => replica.pool.stats())],
+      replicas: replicas.map((replica) => replica.stats()),
+    }),
+    async close() {
+      stopWatching();
+      await Promise.all([pool.close(), ...replicas.map((replica) => replica.close())]);
+    },
+  };
+}
+
+/** A primary that has not got as far as the token, or is of another history, has lost what the token saw. */
+function requireHistory(position: Position, primary: Position): void {
+  const known = position.systemId === primary.systemId && position.timeline <= primary.timeline;
+  if (known && position.lsn <= primary.lsn) return;
+  throw new ServiceError(
+    'history_lost',
+    'The database was restored or promoted without what this token has seen',
+  );
+}
+
+/** Knows every second how far the primary is, so that a replica's lag is measured against something. */
+function watchNewest(primary: Primary, learn: (lsn: bigint) => void): () => void {
+  let asking = false;
+  const timer = setInterval(() => {
+    if (asking) return;
+    asking = true;
+    primary.session
+      .read({ timeoutMs: PING_TIMEOUT_MS }, [])
+      .then((answers) => learn(answers.seen.lsn))
+      // While the primary is down the replicas are measured against what was known before.
+      .catch(() => undefined)
+      .finally(() => (asking = false));
+  }, NEWEST_EVERY_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,62 @@
+import { ServiceError } from '@novacron/contracts/errors';
+import pg from 'pg';
+import { RETRY_AFTER_MS } from './settings.js';
+
+export { DatabaseError } from 'pg';
+
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const QUERY_CANCELED = '57014';
+/** The server is there and cannot serve: shutting down, starting, out of slots, idle too long. */
+const SERVER_UNUSABLE = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03']);
+const RETRYABLE = new Set(['40001', '40P01', '55P03']);
+
+/** What a failed connection, statement or transaction becomes for the caller. Errors of SQL stay as they are. */
+export function translate(error: unknown): unknown {
+  if (error instanceof ServiceError) return error;
+  const code = codeOf(error);
+  if (code === QUERY_CANCELED) {
+    return new ServiceError('deadline_exceeded', 'The database did not answer in time', {
+      retryAfterMs: RETRY_AFTER_MS,
+      cause: error,
+    });
+  }
+  if (isConnectionLoss(error)) return down(error);
+  return error;
+}
+
+/** The database is not there: 503 with Retry-After. */
+export function down(cause: unknown): ServiceError {
+  return new ServiceError('dependency_down', 'The database is not reachable', {
+    retryAfterMs: RETRY_AFTER_MS,
+    cause,
+  });
+}
+
+/** True when the connection, not the statement, is what failed; its outcome is unknown. */
+export function isConnectionLoss(error: unknown): boolean {
+  const code = codeOf(error);
+  if (code !== undefined && (SERVER_UNUSABLE.has(code) || code.startsWith('08'))) return true;
+  if (error instanceof pg.DatabaseError) return false;
+  if (code !== undefined && /^E[A-Z]+$/.test(code)) return true;
+  return (
+    error instanceof Error && /^Connection terminated|^timeout expired|not queryable/.test(error.message)
+  );
+}
+
+/** Serialization failure, deadlock or lock not available: the same work may succeed in a new transaction. */
+export function isRetryable(error: unknown): boolean {
+  const code = codeOf(error);
+  return code !== undefined && RETRYABLE.has(code);
+}
+
+/** True for a violated unique constraint or index, of that name when one is given. */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  if (!(error instanceof pg.DatabaseError) || error.code !== '23505') return false;
+  return constraint === undefined || error.constraint === constraint;
+}
+
+/** SQLSTATE or system error code. */
+export function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,153 @@
+import { parseLsn, type Position } from '@novacron/contracts/position';
+import pg from 'pg';
+import { Batch } from './batch.js';
+import { isConnectionLoss } from './failure.js';
+import { encode, type Prepared } from './prepared.js';
+import {
+  CONNECT_TIMEOUT_MS,
+  DEAD_CONNECTION_GRACE_MS,
+  IDLE_IN_TRANSACTION_MS,
+  STATEMENT_TIMEOUT_MS,
+  loginOf,
+  type DatabaseSettings,
+  type ServerAddress,
+} from './settings.js';
+import { ROLLBACK, WHO_ARE_YOU } from './statements.js';
+import type { Call, Result } from './statement.js';
+
+/** Which history of which cluster a server shows, and whether it is a standby. */
+export interface Identity {
+  readonly systemId: string;
+  readonly timeline: number;
+  readonly standby: boolean;
+}
+
+export type Row = Record<string, unknown>;
+
+/** One connection. It runs one batch at a time, in the order given, and ends those that never come back. */
+export class Link {
+  readonly openedAt = performance.now();
+  idleSince = 0;
+  identity: Identity = { systemId: '0', timeline: 0, standby: false };
+  /** When the batch in flight is taken for lost; 0: none in flight. */
+  lostAt = 0;
+  readonly #known = new Map<string, Prepared>();
+  readonly #client: pg.Client;
+  readonly #patienceMs: number;
+  #tail: Promise<unknown> | null = null;
+  #broken: Error | null = null;
+
+  private constructor(settings: DatabaseSettings, address: ServerAddress) {
+    const statementTimeoutMs = settings.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
+    this.#patienceMs = statementTimeoutMs + DEAD_CONNECTION_GRACE_MS;
+    this.#client = new pg.Client({
+      host: address.host,
+      port: address.port,
+      database: settings.database,
+      user: loginOf(settings),
+      password: settings.password,
+      application_name: `novacron-${settings.schema}-${settings.role}`,
+      connectionTimeoutMillis: settings.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      statement_timeout: statementTimeoutMs,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+      // A replica's answer is only as new as the position read before it when each statement has its own snapshot.
+      options: `-c search_path=${settings.schema} -c default_transaction_isolation=read\\ committed`,
+    });
+    // Without a listener a connection that breaks while idle would end the process.
+    this.#client.on('error', (error) => this.#break(error));
+    this.#client.on('end', () => this.#break(new Error('Connection terminated')));
+  }
+
+  /** Connects and asks the server who it is. */
+  static async open(settings: DatabaseSettings, address: ServerAddress): Promise<Link> {
+    const link = new Link(settings, address);
+    try {
+      await link.#client.connect();
+      await link.identify(settings.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
+      return link;
+    } catch (error) {
+      link.destroy(error as Error);
+      throw error;
+    }
+  }
+
+  get usable(): boolean {
+    return this.#broken === null;
+  }
+
+  /** The raw client, for COPY inside of a transaction. */
+  get client(): pg.Client {
+    return this.#client;
+  }
+
+  /** Reads system identifier and timeline again: a standby changes its timeline when it follows a promotion. */
+  async identify(timeoutMs?: number): Promise<Identity> {
+    const [answer] = await this.run([{ statement: WHO_ARE_YOU }], timeoutMs);
+    const row = answer?.rows[0] as { system_id: string; timeline: number; standby: boolean };
+    this.identity = { systemId: row.system_id, timeline: row.timeline, standby: row.standby };
+    return this.identity;
+  }
+
+  /** Sends the calls as one batch in one write. Rejects with the error of the first that failed. */
+  run(calls: readonly Call[], timeoutMs = this.#patienceMs): Promise<Result<Row>[]> {
+    const next = (): Promise<Result<Row>[]> => this.#start(calls, timeoutMs);
+    const done = this.#tail === null ? next() : this.#tail.then(next, next);
+    const settled = (): void => {
+      if (this.#tail === done) this.#tail = null;
+    };
+    done.then(settled, settled);
+    this.#tail = done;
+    return done;
+  }
+
+  #start(calls: readonly Call[], timeoutMs: number): Promise<Result<Row>[]> {
+    return new Promise<Result<Row>[]>((resolve, reject) => {
+      if (this.#broken) return reject(this.#broken);
+      const batch = new Batch(calls.map(encode), this.#known, (error, results) => {
+        this.lostAt = 0;
+        if (!error) return resolve(results);
+        if (isConnectionLoss(error)) this.destroy(error);
+        reject(this.#broken ?? error);
+      });
+      this.lostAt = performance.now() + timeoutMs;
+      this.#client.query(batch as unknown as pg.Submittable);
+    });
+  }
+
+  /** Ends a transaction that an error left open; a connection on which even that fails is closed. */
+  async rollback(): Promise<void> {
+    if (!this.usable) return;
+    try {
+      await this.run([{ statement: ROLLBACK }], DEAD_CONNECTION_GRACE_MS);
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  }
+
+  positionAt(lsn: unknown): Position {
+    return {
+      systemId: this.identity.systemId,
+      timeline: this.identity.timeline,
+      lsn: parseLsn(lsn as string),
+    };
+  }
+
+  /** Says goodbye to the server. */
+  async close(): Promise<void> {
+    if (!this.usable) return;
+    this.#broken = new Error('Connection terminated: it was closed');
+    await this.#client.end();
+  }
+
+  /** Drops the connection at once; what was in flight on it fails with `reason`. */
+  destroy(reason: Error): void {
+    this.#break(reason);
+    this.#client.connection.stream.destroy();
+  }
+
+  #break(error: Error): void {
+    this.#broken ??= error;
+  }
+}

@@ -1,0 +1,27 @@
+import { dbQuery } from '@novacron/telemetry/facts';
+import { translate } from './failure.js';
+import { labelsOf, type Statement } from './statement.js';
+
+/** Runs `work`, tells the world how long the statement took, and turns failures into what callers handle. */
+export async function observed<T>(
+  role: 'primary' | 'replica',
+  statement: Statement,
+  work: () => Promise<T>,
+): Promise<T> {
+  const started = performance.now();
+  try {
+    const result = await work();
+    tell(role, statement, started, undefined);
+    return result;
+  } catch (error) {
+    tell(role, statement, started, error);
+    throw translate(error);
+  }
+}
+
+function tell(role: 'primary' | 'replica', statement: Statement, started: number, error: unknown): void {
+  const { queryType, table } = labelsOf(statement);
+  const fact = { role, queryType, table, durationMs: performance.now() - started };
+  const named = { ...fact, statement: statement.name ?? statement.text };
+  dbQuery.publish(error === undefined ? named : { ...named, error });
+}

@@ -1,0 +1,186 @@
+import { ServiceError } from '@novacron/contracts/errors';
+import { dbPool, dbPoolWait } from '@novacron/telemetry/facts';
+import { down, isConnectionLoss, translate } from './failure.js';
+import { Link } from './link.js';
+import {
+  ACQUIRE_TIMEOUT_MS,
+  IDLE_MS,
+  LIFETIME_MS,
+  MAX_IDLE,
+  MAX_WAITING,
+  RETRY_AFTER_MS,
+  type DatabaseSettings,
+  type ServerAddress,
+} from './settings.js';
+
+const SWEEP_MS = 100;
+
+/** How a pool is doing now. */
+export interface PoolStats {
+  readonly pool: string;
+  readonly max: number;
+  readonly inUse: number;
+  readonly idle: number;
+  readonly waiting: number;
+}
+
+interface Waiter {
+  readonly since: number;
+  readonly until: number;
+  readonly resolve: (link: Link) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Connections to one server, at most `max`. A caller that finds none free waits in a line of bounded length
+ * for a bounded time; past either bound it gets `overloaded`, or `dependency_down` when it was connecting
+ * that failed. The connection used last is given out first, so that a quiet pool shrinks.
+ */
+export class Pool {
+  readonly #idle: Link[] = [];
+  readonly #busy = new Set<Link>();
+  readonly #waiting: Waiter[] = [];
+  readonly #sweeper: NodeJS.Timeout;
+  #opening = 0;
+  #closed = false;
+  /** Why the last connection could not be opened; null after one could. */
+  #lastFailure: unknown = null;
+
+  constructor(
+    private readonly settings: DatabaseSettings,
+    private readonly address: ServerAddress,
+    private readonly max: number,
+    private readonly name: string,
+  ) {
+    this.#sweeper = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
+    this.#sweeper.unref();
+    dbPool.publish({ pool: name, read: () => this.stats(), closed: () => this.#closed });
+  }
+
+  /** A connection, at once when one is idle. Give it back with {@link release}. */
+  acquire(timeoutMs = this.settings.acquireTimeoutMs ?? ACQUIRE_TIMEOUT_MS): Link | Promise<Link> {
+    if (this.#closed) throw new ServiceError('draining', 'The database pool is closed');
+    for (let link = this.#idle.pop(); link; link = this.#idle.pop()) {
+      if (!link.usable) continue;
+      this.#busy.add(link);
+      return link;
+    }
+    if (this.#waiting.length >= (this.settings.maxWaiting ?? MAX_WAITING)) throw this.#exhausted();
+    return new Promise((resolve, reject) => {
+      const since = performance.now();
+      this.#waiting.push({ since, until: since + timeoutMs, resolve, reject });
+      this.#grow();
+    });
+  }
+
+  /** Takes a connection back: to the next in line, to the idle ones, or away when it is worn or broken. */
+  release(link: Link): void {
+    this.#busy.delete(link);
+    if (!link.usable) return this.#grow();
+    const now = performance.now();
+    if (this.#closed || worn(link, now) || (this.#waiting.length === 0 && this.#idle.length >= MAX_IDLE)) {
+      retire(link);
+      return this.#grow();
+    }
+    const waiter = this.#waiting.shift();
+    if (waiter) return this.#hand(link, waiter, now);
+    link.idleSince = now;
+    this.#idle.push(link);
+  }
+
+  stats(): PoolStats {
+    return {
+      pool: this.name,
+      max: this.max,
+      inUse: this.#busy.size,
+      idle: this.#idle.length,
+      waiting: this.#waiting.length,
+    };
+  }
+
+  /** Refuses new callers, fails those in line, and waits for connections in use up to `graceMs`. */
+  async close(graceMs = 5_000): Promise<void> {
+    this.#closed = true;
+    for (const waiter of this.#waiting.splice(0)) {
+      waiter.reject(new ServiceError('draining', 'The database pool is closed'));
+    }
+    const until = performance.now() + graceMs;
+    while (this.#busy.size + this.#opening > 0 && performance.now() < until) await sleep(10);
+    clearInterval(this.#sweeper);
+    for (const link of this.#busy) link.destroy(new Error('Connection terminated: the pool was closed'));
+    await Promise.allSettled(this.#idle.splice(0).map((link) => link.close()));
+  }
+
+  /** Drops every idle connection: the server is no longer what it was. */
+  evict(): void {
+    for (const link of this.#idle.splice(0)) retire(link);
+  }
+
+  #hand(link: Link, waiter: Waiter, now: number): void {
+    this.#busy.add(link);
+    dbPoolWait.publish({ pool: this.name, waitMs: now - waiter.since });
+    waiter.resolve(link);
+  }
+
+  #grow(): void {
+    while (
+      !this.#closed &&
+      this.#opening < this.#waiting.length &&
+      this.#busy.size + this.#idle.length + this.#opening < this.max
+    ) {
+      this.#opening++;
+      void this.#open();
+    }
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const link = await Link.open(this.settings, this.address);
+      this.#opening--;
+      this.#lastFailure = null;
+      this.release(link);
+    } catch (error) {
+      this.#opening--;
+      this.#lastFailure = error;
+      this.#waiting.shift()?.reject(isConnectionLoss(error) ? down(error) : translate(error));
+      this.#grow();
+    }
+  }
+
+  #exhausted(): ServiceError {
+    if (this.#lastFailure !== null) return down(this.#lastFailure);
+    return new ServiceError('overloaded', 'All database connections are in use', {
+      retryAfterMs: RETRY_AFTER_MS,
+    });
+  }
+
+  #sweep(now: number): void {
+    for (const link of this.#busy) {
+      if (link.lostAt !== 0 && link.lostAt < now)
+        link.destroy(new Error('Connection terminated: no answer in time'));
+    }
+    for (let i = this.#waiting.length - 1; i >= 0; i--) {
+      if ((this.#waiting[i] as Waiter).until < now) this.#waiting.splice(i, 1)[0]?.reject(this.#exhausted());
+    }
+    for (let i = this.#idle.length - 1; i >= 0; i--) {
+      const link = this.#idle[i] as Link;
+      if (link.usable && !worn(link, now) && now - link.idleSince < IDLE_MS) continue;
+      this.#idle.splice(i, 1);
+      retire(link);
+    }
+  }
+}
+
+/** Spread over a tenth of the lifetime, so that connections opened together do not end together. */
+function worn(link: Link, now: number): boolean {
+  return now - link.openedAt > LIFETIME_MS * (0.9 + ((link.openedAt * 7919) % 100) / 1000);
+}
+
+function retire(link: Link): void {
+  // The server may be gone already: then there is nobody to say goodbye to.
+  link.close().catch((error: Error) => link.destroy(error));
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

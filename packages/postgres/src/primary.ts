@@ -1,0 +1,133 @@
+import type { Position } from '@novacron/contracts/position';
+import { codeOf, down, translate } from './failure.js';
+import type { Link, Row } from './link.js';
+import { observed } from './observe.js';
+import type { Pool } from './pool.js';
+import { sessionOf, type Answers, type QueryOptions, type Session } from './session.js';
+import { BEGIN, BEGIN_READ, COMMIT, FLUSHED, setTenant } from './statements.js';
+import type { Call, Result, Statement } from './statement.js';
+import { Transaction } from './transaction.js';
+
+const STALE_PLAN = '0A000';
+const TRANSACTION: Statement = { name: 'transaction', text: 'TRANSACTION', table: 'none' };
+
+/** What a committed write answers; a read that presents `position` sees it. */
+export interface Committed {
+  readonly results: Result<Row>[];
+  readonly position: Position;
+}
+
+export interface PrimarySession extends Session {
+  /**
+   * One transaction in one round trip: BEGIN, the tenant, the statements, COMMIT, and the position after it.
+   * If one fails nothing is committed and none after it runs.
+   */
+  batch(options: QueryOptions, calls: readonly Call[]): Promise<Committed>;
+}
+
+/** Work on the primary: the only server that is written to. */
+export class Primary {
+  readonly session: PrimarySession;
+
+  constructor(private readonly pool: Pool) {
+    this.session = {
+      ...sessionOf((options, calls) => this.#read(options, calls)),
+      batch: (options, calls) => this.#batch(options, calls),
+    };
+  }
+
+  /**
+   * Runs `work` in a transaction and commits it; an error rolls it back. The position is read on the same
+   * connection after COMMIT returned. Connection loss during COMMIT leaves the outcome unknown.
+   */
+  transaction<T>(
+    options: QueryOptions,
+    work: (tx: Transaction) => Promise<T>,
+  ): Promise<{ result: T; position: Position }> {
+    return observed('primary', TRANSACTION, () =>
+      this.#with(options, async (link) => {
+        const tx = new Transaction(link, options.tenantId);
+        const result = await work(tx);
+        return { result, position: await tx.commit() };
+      }),
+    );
+  }
+
+  /** Runs calls as they are, outside of any transaction of ours: for probes. */
+  probe(calls: readonly Call[], timeoutMs: number): Promise<Result<Row>[]> {
+    return this.#with({ timeoutMs }, (link) => link.run(calls, timeoutMs));
+  }
+
+  #read(options: QueryOptions, calls: readonly Call[]): Promise<Answers> {
+    const batch = wrap([{ statement: FLUSHED }, { statement: BEGIN_READ }], options, calls);
+    return observed('primary', first(calls), () =>
+      this.#withFreshPlan(options, async (link) => {
+        const results = await link.run(batch, options.timeoutMs);
+        return {
+          results: inner(results, calls),
+          position: link.positionAt(results[0]?.rows[0]?.lsn),
+          seen: link.positionAt(results.at(-1)?.rows[0]?.lsn),
+          servedFrom: 'primary',
+        };
+      }),
+    );
+  }
+
+  #batch(options: QueryOptions, calls: readonly Call[]): Promise<Committed> {
+    const batch = wrap([{ statement: BEGIN }], options, calls);
+    return observed('primary', first(calls), () =>
+      this.#withFreshPlan(options, async (link) => {
+        const results = await link.run(batch, options.timeoutMs);
+        return { results: inner(results, calls), position: link.positionAt(results.at(-1)?.rows[0]?.lsn) };
+      }),
+    );
+  }
+
+  /** A migration that changes a table makes prepared statements stale: they fail once and are parsed anew. */
+  async #withFreshPlan<T>(options: QueryOptions, work: (link: Link) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#with(options, work);
+      } catch (error) {
+        if (codeOf(error) !== STALE_PLAN || attempt === 3) throw error;
+      }
+    }
+  }
+
+  async #with<T>(options: QueryOptions, work: (link: Link) => Promise<T>): Promise<T> {
+    const link = await this.pool.acquire(options.timeoutMs);
+    try {
+      if (link.identity.standby) {
+        const refusal = new Error('Connection terminated: the server configured as primary is a standby');
+        link.destroy(refusal);
+        throw down(refusal);
+      }
+      return await work(link);
+    } catch (error) {
+      await link.rollback();
+      throw translate(error);
+    } finally {
+      this.pool.release(link);
+    }
+  }
+}
+
+/** The statements of a batch around the caller's: `head`, the tenant, the calls, COMMIT and a position. */
+export function wrap(
+  head: readonly Call[],
+  options: QueryOptions,
+  calls: readonly Call[],
+  tail = FLUSHED,
+): Call[] {
+  const tenant = options.tenantId === undefined ? [] : [setTenant(options.tenantId)];
+  return [...head, ...tenant, ...calls, { statement: COMMIT }, { statement: tail }];
+}
+
+/** The results of the caller's own statements: those before COMMIT and the position. */
+export function inner(results: Result<Row>[], calls: readonly Call[]): Result<Row>[] {
+  return results.slice(results.length - 2 - calls.length, results.length - 2);
+}
+
+export function first(calls: readonly Call[]): Statement {
+  return calls[0]?.statement ?? TRANSACTION;
+}

@@ -1,0 +1,47 @@
+import type { Position } from '@novacron/contracts/position';
+import type pg from 'pg';
+import type { Link, Row } from './link.js';
+import { BEGIN, COMMIT, FLUSHED, setTenant } from './statements.js';
+import type { Call, Result, Statement } from './statement.js';
+
+/**
+ * A transaction in progress. BEGIN and the tenant travel with its first statements, COMMIT with the reading
+ * of the position: a transaction of one statement is two round trips. A statement that fails ends it.
+ */
+export class Transaction {
+  #prefix: readonly Call[];
+
+  constructor(
+    private readonly link: Link,
+    tenantId: string | undefined,
+  ) {
+    this.#prefix =
+      tenantId === undefined ? [{ statement: BEGIN }] : [{ statement: BEGIN }, setTenant(tenantId)];
+  }
+
+  /** Runs one statement. */
+  async query<T = Row>(statement: Statement, params: readonly unknown[] = []): Promise<Result<T>> {
+    const [result] = await this.pipeline([{ statement, params }]);
+    return result as Result<T>;
+  }
+
+  /** Runs several statements in one round trip; after the first that fails none of the rest runs. */
+  async pipeline(calls: readonly Call[]): Promise<Result<Row>[]> {
+    const prefix = this.#prefix;
+    this.#prefix = [];
+    const results = await this.link.run(prefix.length === 0 ? calls : [...prefix, ...calls]);
+    return prefix.length === 0 ? results : results.slice(prefix.length);
+  }
+
+  /** The connection itself, inside of the begun transaction: for COPY by pg-copy-streams, one at a time. */
+  async client(): Promise<pg.Client> {
+    await this.pipeline([]);
+    return this.link.client;
+  }
+
+  /** COMMIT, then the position: a later statement, so that COMMIT has returned on the server. */
+  async commit(): Promise<Position> {
+    const results = await this.pipeline([{ statement: COMMIT }, { statement: FLUSHED }]);
+    return this.link.positionAt(results.at(-1)?.rows[0]?.lsn);
+  }
+}
