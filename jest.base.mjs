@@ -1,6 +1,10 @@
+import { fileURLToPath } from 'node:url';
+
 // One Jest set-up for every package: ES modules, compiled by swc, decorators as tsc emits them.
 export default {
   testEnvironment: 'node',
+  passWithNoTests: true,
+  reporters: ['default', fileURLToPath(new URL('tools/jest-totals.mjs', import.meta.url))],
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/src/**/*.test.ts', '<rootDir>/test/**/*.test.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },

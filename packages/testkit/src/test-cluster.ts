@@ -58,6 +58,15 @@ export class TestCluster {
     return TestCluster.open(join(testHome(), 'postgres'), { ...options, durable: false });
   }
 
+  /** The shared cluster when its primary runs already; starts nothing. */
+  static async sharedIfRunning(): Promise<TestCluster | undefined> {
+    const dir = join(testHome(), 'postgres');
+    if (!existsSync(join(dir, 'cluster.json'))) return undefined;
+    const cluster = new TestCluster(dir, false, await clusterFile(dir));
+    const { primary } = cluster;
+    return livePid(cluster.pidFile(primary), postgresProgram(primary).marker) ? cluster : undefined;
+  }
+
   get primary(): PostgresOptions {
     const { port, adminPassword } = this.file;
     const { durable } = this;

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { testHomeSetting } from './config.js';
 import { commandLine, endProcess, readPid } from '@novacron/local-stack/processes';
 
 /** The repository's root directory. */
@@ -8,7 +9,7 @@ export const repositoryRoot = resolve(fileURLToPath(new URL('../../..', import.m
 
 /** Where test servers keep their data: NOVACRON_TEST_HOME, default `.novacron-test` in the repository. */
 export function testHome(): string {
-  const home = resolve(process.env['NOVACRON_TEST_HOME'] || join(repositoryRoot, '.novacron-test'));
+  const home = resolve(testHomeSetting() || join(repositoryRoot, '.novacron-test'));
   mkdirSync(join(home, 'private'), { recursive: true });
   return home;
 }

@@ -1,0 +1,123 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { inheritedEnvironment } from './config.js';
+import { findPostgres, findProgram } from './programs.js';
+import { StackError } from './stack-error.js';
+
+const run = promisify(execFile);
+
+interface Server {
+  readonly title: string;
+  readonly aptPackage: string;
+  /** systemd unit that its package would start */
+  readonly unit?: string;
+  /** without it the stack runs, but for the QEMU host */
+  readonly optional: boolean;
+  installed(): boolean;
+}
+
+const qemuProgram = process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
+
+const servers: readonly Server[] = [
+  { title: 'PostgreSQL', aptPackage: 'postgresql', unit: 'postgresql', optional: false, installed: () => !!findPostgres() },
+  {
+    title: 'Redis',
+    aptPackage: 'redis-server',
+    unit: 'redis-server',
+    optional: false,
+    installed: () => !!(findProgram('redis-server') ?? findProgram('valkey-server')),
+  },
+  { title: 'NATS', aptPackage: 'nats-server', unit: 'nats-server', optional: false, installed: () => !!findProgram('nats-server') },
+  {
+    title: 'QEMU',
+    aptPackage: process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86',
+    optional: true,
+    installed: () => !!findProgram(qemuProgram),
+  },
+  { title: 'qemu-img', aptPackage: 'qemu-utils', optional: true, installed: () => !!findProgram('qemu-img') },
+];
+
+/** How a step of the installation is shown: a title and the work. */
+export type Phase = <T>(title: string, work: () => Promise<T>) => Promise<T>;
+
+/** The titles of the servers that are not on this machine. */
+export function missingServers(): { required: string[]; optional: string[] } {
+  const missing = servers.filter((server) => !server.installed());
+  const titles = (optional: boolean) => missing.filter((s) => s.optional === optional).map((s) => s.title);
+  return { required: titles(false), optional: titles(true) };
+}
+
+const policyFile = '/usr/sbin/policy-rc.d';
+const clusterConf = '/etc/postgresql-common/createcluster.conf';
+
+/** Packages that are installed while this runs start no service, and make no Postgres cluster of their own. */
+async function withoutServices<T>(work: () => Promise<T>): Promise<T> {
+  const ours = !existsSync(policyFile);
+  if (ours) writeFileSync(policyFile, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  if (!existsSync(clusterConf)) {
+    mkdirSync('/etc/postgresql-common', { recursive: true });
+    writeFileSync(clusterConf, '# written by NovaCron: it runs a private cluster of its own\ncreate_main_cluster = false\n');
+  }
+  try {
+    return await work();
+  } finally {
+    if (ours) rmSync(policyFile, { force: true });
+  }
+}
+
+/** Runs apt-get; resolves with the end of its output when it failed, undefined when it did what it should. */
+export function aptGet(args: readonly string[], cwd = '/'): Promise<string | undefined> {
+  const env = { ...inheritedEnvironment(), DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
+  const options = ['-o', 'DPkg::Lock::Timeout=120', '-o', 'Dpkg::Options::=--force-confold'];
+  return new Promise((done) => {
+    const child = spawn('apt-get', [...options, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    const keep = (chunk: Buffer) => (output = (output + chunk.toString()).slice(-4000));
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.once('error', (error) => done(error.message));
+    child.once('close', (code) => done(code === 0 ? undefined : output.trim().split('\n').slice(-3).join(' | ')));
+  });
+}
+
+async function disableUnit(unit: string): Promise<void> {
+  if (!findProgram('systemctl')) return;
+  // Without a running systemd there is nothing to disable.
+  await run('systemctl', ['disable', '--now', unit]).catch(() => undefined);
+}
+
+async function installWithApt(missing: readonly Server[], phase: Phase): Promise<void> {
+  const packages = missing.map((server) => server.aptPackage);
+  await phase('apt-get update', () => aptGet(['update', '-q']));
+  const failure = await phase(`apt-get install ${packages.join(' ')}`, () =>
+    withoutServices(() => aptGet(['install', '-y', '-q', '--no-install-recommends', ...packages])),
+  );
+  if (failure) throw new StackError(`apt-get install ${packages.join(' ')} failed: ${failure}`, aptLine(packages));
+  for (const { unit } of missing) if (unit) await disableUnit(unit);
+}
+
+function aptLine(packages: readonly string[]): string {
+  return `Run: sudo apt-get install -y --no-install-recommends ${packages.join(' ')}   or use: docker compose up`;
+}
+
+function howToInstall(missing: readonly Server[]): string {
+  if (findProgram('apt-get')) return aptLine(missing.map((server) => server.aptPackage));
+  return `Install ${missing.map((server) => server.title).join(', ')} (Postgres 15+, Redis 7+ or Valkey 8+, nats-server 2.9.10+) and put them on PATH, or use: docker compose up`;
+}
+
+/**
+ * Installs the servers that this machine lacks, where that is possible without asking (apt, as root).
+ * What is required and stays missing is a StackError; what is optional is answered as a warning line.
+ */
+export async function ensureServers(phase: Phase, wanted: { optional: boolean }): Promise<string | undefined> {
+  const lacking = () => servers.filter((s) => !s.installed() && (wanted.optional || !s.optional));
+  const missing = lacking();
+  if (missing.length === 0) return undefined;
+  if (process.getuid?.() === 0 && findProgram('apt-get')) await installWithApt(missing, phase);
+  const still = lacking();
+  const required = still.filter((server) => !server.optional);
+  const names = (list: readonly Server[]) => list.map((server) => server.title).join(', ');
+  if (required.length > 0) throw new StackError(`${names(required)} not found on this machine`, howToInstall(still));
+  return still.length > 0 ? `${names(still)} not found: zone local stays empty. ${howToInstall(still)}` : undefined;
+}

@@ -1,0 +1,25 @@
+import { ensureServers } from '@novacron/local-stack/install';
+import { phase } from '@novacron/local-stack/phase';
+import { StackError } from '@novacron/local-stack/stack-error';
+import { TestCluster } from './test-cluster.js';
+import { sweepPrivateDirectories } from './test-home.js';
+
+/** `start`: servers installed and the shared test cluster running. `stop`: nothing left running. */
+async function main(command: string | undefined): Promise<void> {
+  if (command === 'start') {
+    const warning = await ensureServers(phase, { optional: true });
+    if (warning) process.stderr.write(`${warning}\n`);
+    await phase('test servers', () => TestCluster.shared({ replica: true }));
+  } else if (command === 'stop') {
+    await sweepPrivateDirectories();
+    await (await TestCluster.sharedIfRunning())?.stop();
+  } else {
+    process.stderr.write('usage: cli.js start|stop   the servers that all test files share\n');
+    process.exitCode = 2;
+  }
+}
+
+main(process.argv[2]).catch((error: unknown) => {
+  process.stderr.write(`novacron: ${error instanceof StackError ? error.message : String((error as Error).stack)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,53 @@
+// One line for each phase, with its seconds, on a terminal or not.
+import { spawn } from 'node:child_process';
+
+/** A failure that is told in one line: what failed and what to do. */
+export class Failure extends Error {}
+
+/** Runs `work`; prints `name … 1.2 s`, and a dot every five seconds so that a long phase shows life. */
+export async function phase(name, work) {
+  const start = Date.now();
+  process.stderr.write(`${name} …`);
+  const life = setInterval(() => process.stderr.write('.'), 5000);
+  try {
+    const result = await work();
+    process.stderr.write(` ${((Date.now() - start) / 1000).toFixed(1)} s\n`);
+    return result;
+  } catch (error) {
+    process.stderr.write(' failed\n');
+    throw error;
+  } finally {
+    clearInterval(life);
+  }
+}
+
+/** Runs a command quietly; when it fails, prints the end of its output and throws a Failure with `hint`. */
+export function quietly(command, args, options, hint) {
+  return new Promise((done, failed) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    let output = '';
+    const keep = (chunk) => (output = (output + chunk).slice(-20_000));
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    child.on('error', (error) => failed(new Failure(`${command} did not start (${error.message}). ${hint}`)));
+    child.on('close', (code, signal) => {
+      if (code === 0) return done(output);
+      process.stderr.write(`\n${output.split('\n').slice(-40).join('\n')}\n`);
+      failed(new Failure(`${[command, ...args].join(' ')} ended with ${signal ?? code}. ${hint}`));
+    });
+  });
+}
+
+/** Runs a command in our place: its terminal, our signals, its exit code (128 + n for a signal). */
+export function handOver(command, args, env) {
+  const child = spawn(command, args, { stdio: 'inherit', env });
+  const forward = (signal) => child.kill(signal);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, forward);
+  return new Promise((done, failed) => {
+    child.on('error', (error) => failed(new Failure(`${command} did not start: ${error.message}`)));
+    child.on('close', (code, signal) => {
+      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeListener(name, forward);
+      done(code ?? { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal] ?? 137);
+    });
+  });
+}

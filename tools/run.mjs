@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+// The one entry of every npm script: makes the machine ready, then hands over to the program that does the work.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure, handOver } from './progress.mjs';
+import { test } from './test.mjs';
+import { nodeCommand, prepare, root, toolEnvironment } from './toolchain.mjs';
+
+const usage = `usage: node tools/run.mjs COMMAND [arguments]
+  start   bring the whole system up               npm start
+  test    run every test                          npm test
+  stack   status, stop, logs NAME, reset, ...     npm run stack -- status
+  host    join a host: host join NAME             npm run host -- join NAME
+  bench   the benchmarks                          npm run bench
+  check   what continuous integration checks      npm run check
+Each command has --help.
+`;
+
+const stack = join(root, 'packages', 'local-stack', 'dist', 'cli.js');
+
+function program(command, args) {
+  const programs = {
+    start: [nodeCommand, [stack, 'start', ...args]],
+    stack: [nodeCommand, [stack, ...args]],
+    host: [nodeCommand, [stack, 'host', ...args]],
+    bench: [nodeCommand, [join(root, 'packages', 'bench', 'dist', 'cli.js'), ...args]],
+    check: [join(root, '.ci', 'run'), args],
+  };
+  return programs[command];
+}
+
+async function main([command, ...args]) {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    throw new Failure(`Node ${process.versions.node} is too old. Install Node 20.19 or newer`);
+  }
+  if (command === 'test') {
+    await prepare();
+    return test(args);
+  }
+  const found = program(command, args);
+  if (!found) {
+    process.stderr.write(usage);
+    return command === undefined || command === '--help' ? 0 : 2;
+  }
+  // Looking at a running stack, or stopping it, must not wait for a build.
+  const looksOnly = command === 'stack' && existsSync(stack) && existsSync(nodeCommand);
+  if (!looksOnly) await prepare();
+  return handOver(found[0], found[1], toolEnvironment());
+}
+
+main(process.argv.slice(2)).then(
+  (code) => (process.exitCode = code),
+  (error) => {
+    process.stderr.write(`novacron: ${error instanceof Failure ? error.message : (error.stack ?? error)}\n`);
+    process.exitCode = 1;
+  },
+);
