@@ -1,0 +1,52 @@
+import { free, type HostView, type PlacementRequest, type Resource } from './host-view.js';
+
+/** Refuses hosts; `refuse` answers why not, for a person, or null. */
+export interface Filter {
+  readonly name: string;
+  refuse(host: HostView, request: PlacementRequest): string | null;
+}
+
+const UNIT: Record<Resource, string> = { cpu: 'virtual CPUs', memory: 'MiB of memory', disk: 'GiB of disk' };
+
+function room(resource: Resource): Filter {
+  return {
+    name: resource,
+    refuse: (host, request) =>
+      free(host, resource) >= request[resource]
+        ? null
+        : `${host.name} has ${Math.max(0, free(host, resource))} of ${host.capacity[resource]} ${UNIT[resource]} free, ${request[resource]} are needed`,
+  };
+}
+
+/** Whether the host could ever run it, whatever else it runs today. */
+export const SUITABLE: readonly Filter[] = [
+  {
+    name: 'image',
+    refuse: (host, { image }) => (host.images.includes(image) ? null : `${host.name} has no image ${image}`),
+  },
+  {
+    name: 'capability',
+    refuse: (host, { needs }) => {
+      const missing = needs.filter((need) => !host.capabilities.includes(need));
+      return missing.length === 0 ? null : `${host.name} cannot do ${missing.join(', ')}`;
+    },
+  },
+];
+
+/** In this order; a host counts under the first that refuses it. */
+export const FILTERS: readonly Filter[] = [
+  {
+    name: 'zone',
+    refuse: (host, { zone }) => (host.zone === zone ? null : `${host.name} is in zone ${host.zone}`),
+  },
+  { name: 'state', refuse: (host) => (host.state === 'up' ? null : `${host.name} is ${host.state}`) },
+  { name: 'schedulable', refuse: (host) => (host.schedulable ? null : `${host.name} is cordoned`) },
+  ...SUITABLE,
+  {
+    name: 'cleanup',
+    refuse: (host) => (host.cleanups === 0 ? null : `${host.name} has ${host.cleanups} deleted VMs to remove first`),
+  },
+  room('cpu'),
+  room('memory'),
+  room('disk'),
+];
