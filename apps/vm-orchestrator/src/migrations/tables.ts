@@ -38,8 +38,8 @@ export const TABLES = [
      vm_count integer NOT NULL DEFAULT 0,
      labels jsonb NOT NULL DEFAULT '{}',
      conditions jsonb NOT NULL DEFAULT '[]',
+     -- Issued at each registration; facts and commands of another one are refused.
      epoch bigint NOT NULL DEFAULT 0,
-     last_heartbeat_at timestamptz,
      version bigint NOT NULL DEFAULT 1,
      created_at timestamptz NOT NULL,
      updated_at timestamptz NOT NULL
@@ -167,11 +167,37 @@ export const TABLES = [
      last_seen_at timestamptz NOT NULL,
      PRIMARY KEY (host_id, vm_id)
    )`,
+
+  // Apart from hosts, whose rows every placement updates: a heartbeat must not wait for a burst of creates.
+  `CREATE TABLE heartbeats (
+     host_id uuid PRIMARY KEY REFERENCES hosts(id),
+     at timestamptz NOT NULL
+   ) WITH (fillfactor = 50)`,
+
+  // The newest complete inventory applied: every older fact of the host is out of date. The row's lock puts
+  // the facts of one host in order.
+  `CREATE TABLE inventories (
+     host_id uuid PRIMARY KEY REFERENCES hosts(id),
+     epoch bigint NOT NULL DEFAULT 0,
+     seq bigint NOT NULL DEFAULT 0,
+     -- When the host should next be asked; asking moves it, so that one orchestrator asks.
+     next_at timestamptz NOT NULL
+   ) WITH (fillfactor = 50)`,
+
+  // Parts of inventories that do not fit one message, until the last has come, to whichever orchestrator.
+  `CREATE TABLE inventory_parts (
+     host_id uuid NOT NULL REFERENCES hosts(id),
+     epoch bigint NOT NULL,
+     seq bigint NOT NULL,
+     part integer NOT NULL,
+     vm_ids uuid[] NOT NULL,
+     PRIMARY KEY (host_id, epoch, seq, part)
+   )`,
 ];
 
 /** Tables under row-level security: the `_api` role sees its tenant's rows only. */
 export const TENANT_TABLES = ['quotas', 'vms', 'jobs', 'placements', 'idempotency'];
 /** Readable by a tenant's request as they are. */
-export const SHARED_TABLES = ['control_plane', 'zones', 'images', 'hosts'];
+export const SHARED_TABLES = ['control_plane', 'zones', 'images', 'hosts', 'heartbeats'];
 /** Of workers alone. */
-export const SYSTEM_TABLES = ['cleanups', 'quarantine'];
+export const SYSTEM_TABLES = ['cleanups', 'quarantine', 'inventories', 'inventory_parts'];

@@ -1,0 +1,191 @@
+import type { HostId } from '@novacron/contracts/ids';
+import type { Capacity } from '@novacron/contracts/infrastructure';
+import type { Database } from '@novacron/postgres/database';
+import type { Logger } from '@novacron/telemetry/logger';
+import { RESOURCES, type HostView } from './host-view.js';
+
+export interface KnownHost extends HostView {
+  readonly epoch: number;
+}
+
+/** A promise of room that the database may not show yet. Ends by itself after {@link FORGOTTEN_AFTER_MS}. */
+export interface Reservation {
+  /** The database holds it now: it counts here until a view read after this moment is in. */
+  committed(): void;
+  /** Nothing came of it: the room is free at once. */
+  release(): void;
+}
+
+interface Pending extends Capacity {
+  readonly madeAt: number;
+  committedAt: number | null;
+}
+
+interface SnapshotRow extends Capacity {
+  id: HostId;
+  name: string;
+  zone: string;
+  state: HostView['state'];
+  schedulable: boolean;
+  capabilities: HostView['capabilities'];
+  images: string[];
+  allocated_cpu: number;
+  allocated_memory: number;
+  allocated_disk: number;
+  epoch: number;
+  cleanups: number;
+}
+
+export const REFRESH_EVERY_MS = 1_000;
+const FORGOTTEN_AFTER_MS = 15_000;
+const NOTHING: Capacity = { cpu: 0, memory: 0, disk: 0 };
+
+const LOAD = {
+  name: 'hosts-snapshot',
+  text: `SELECT id, name, zone, state, schedulable, capabilities, images, cpu, memory, disk,
+                allocated_cpu, allocated_memory, allocated_disk, epoch, coalesce(c.cleanups, 0)::int AS cleanups
+           FROM hosts
+           LEFT JOIN (SELECT host_id, count(*) AS cleanups FROM cleanups GROUP BY host_id) c ON c.host_id = id
+          ORDER BY id`,
+};
+const GENERATION = { name: 'control-plane-generation', text: 'SELECT generation FROM control_plane' };
+
+/**
+ * The hosts as placement sees them: in memory, at most a second old. Room given away by this process counts at
+ * once, so that many placements between two refreshes spread. The durable reservation is the caller's
+ * conditional UPDATE; when that finds no room, `refresh()` and place again.
+ */
+export class HostSnapshot {
+  #hosts = new Map<HostId, KnownHost>();
+  #generation = 1;
+  #refreshedAt = -Infinity;
+  #refreshing: Promise<void> | null = null;
+  #next: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  readonly #pending = new Map<HostId, Set<Pending>>();
+
+  /** @param db of a role that may read the cleanups: `_sys` */
+  constructor(
+    private readonly db: Database,
+    private readonly log: Logger,
+    private readonly clock: () => number = () => performance.now(),
+  ) {}
+
+  /** Loads once and keeps loading until `stop()`. A failure is logged and tried again. */
+  start(everyMs = REFRESH_EVERY_MS): void {
+    if (this.#timer) return;
+    const tick = () => this.refresh().catch((error: unknown) => this.log.warn({ err: error }, 'the hosts could not be read'));
+    this.#timer = setInterval(() => void tick(), everyMs);
+    this.#timer.unref();
+    void tick();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Whether there is a view at all: until then placement has nothing to decide on. */
+  get ready(): boolean {
+    return this.#refreshedAt > -Infinity;
+  }
+
+  /** The control plane's generation, which goes with each command. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The hosts with what is promised of them. Do not keep it: it is today's view. */
+  hosts(): HostView[] {
+    return [...this.#hosts.values()].map((host) => this.#withPending(host));
+  }
+
+  host(id: HostId): KnownHost | undefined {
+    const host = this.#hosts.get(id);
+    return host && this.#withPending(host);
+  }
+
+  /** A view that was read after this call. */
+  refresh(): Promise<void> {
+    // One that is under way may have read before the caller's reason to ask: queue one behind it.
+    if (!this.#refreshing) return this.#begin();
+    return (this.#next ??= this.#refreshing.catch(() => undefined).then(() => {
+      this.#next = null;
+      return this.#begin();
+    }));
+  }
+
+  reserve(hostId: HostId, capacity: Capacity): Reservation {
+    const pending: Pending = {
+      cpu: capacity.cpu,
+      memory: capacity.memory,
+      disk: capacity.disk,
+      madeAt: this.clock(),
+      committedAt: null,
+    };
+    let ofHost = this.#pending.get(hostId);
+    if (!ofHost) this.#pending.set(hostId, (ofHost = new Set()));
+    ofHost.add(pending);
+    return {
+      committed: () => void (pending.committedAt ??= this.clock()),
+      release: () => void ofHost.delete(pending),
+    };
+  }
+
+  #begin(): Promise<void> {
+    const done = this.#load().finally(() => {
+      if (this.#refreshing === done) this.#refreshing = null;
+    });
+    this.#refreshing = done;
+    return done;
+  }
+
+  async #load(): Promise<void> {
+    const startedAt = this.clock();
+    const { results } = await this.db.primary.read({}, [{ statement: LOAD }, { statement: GENERATION }]);
+    const rows = results[0]?.rows as unknown as SnapshotRow[];
+    this.#hosts = new Map(rows.map((row) => [row.id, toKnownHost(row)]));
+    this.#generation = (results[1]?.rows[0] as { generation: number }).generation;
+    this.#refreshedAt = startedAt;
+    this.#forgetSettled(startedAt);
+  }
+
+  #forgetSettled(readFrom: number): void {
+    for (const [hostId, ofHost] of this.#pending) {
+      for (const pending of ofHost) {
+        const seen = pending.committedAt !== null && pending.committedAt <= readFrom;
+        if (seen || readFrom - pending.madeAt > FORGOTTEN_AFTER_MS) ofHost.delete(pending);
+      }
+      if (ofHost.size === 0) this.#pending.delete(hostId);
+    }
+  }
+
+  #withPending(host: KnownHost): KnownHost {
+    const ofHost = this.#pending.get(host.id);
+    if (!ofHost || ofHost.size === 0) return host;
+    const promised = { ...NOTHING };
+    for (const pending of ofHost) for (const resource of RESOURCES) promised[resource] += pending[resource];
+    return { ...host, allocated: sum(host.allocated, promised) };
+  }
+}
+
+function sum(a: Capacity, b: Capacity): Capacity {
+  return { cpu: a.cpu + b.cpu, memory: a.memory + b.memory, disk: a.disk + b.disk };
+}
+
+function toKnownHost(row: SnapshotRow): KnownHost {
+  const { id, name, zone, state, schedulable, capabilities, images, epoch, cleanups, cpu, memory, disk } = row;
+  return {
+    id,
+    name,
+    zone,
+    state,
+    schedulable,
+    capabilities,
+    images,
+    epoch,
+    cleanups,
+    capacity: { cpu, memory, disk },
+    allocated: { cpu: row.allocated_cpu, memory: row.allocated_memory, disk: row.allocated_disk },
+  };
+}
