@@ -1,0 +1,82 @@
+import { errors as natsErrors, headers, type NatsConnection } from '@nats-io/transport-node';
+import { ServiceError } from '@novacron/contracts/errors';
+import { rpc } from '@novacron/telemetry/facts';
+import { injectTrace, SpanKind, withSpan } from '@novacron/telemetry/trace';
+import { isConnected } from './connect.js';
+import { REMAINING_HEADER, replyOrThrow, RETRY_AFTER_MS } from './wire.js';
+
+/**
+ * One request and its reply, in bounded time: at most `timeoutMs`, at once when NATS is not connected or
+ * nobody listens. Never tried a second time.
+ * @param label the subject without ids, for spans and metrics
+ * @returns the reply's fields
+ * @throws ServiceError what the other side answered, or `dependency_down`, `deadline_exceeded`,
+ *   `body_too_large`. After `deadline_exceeded`, and after a connection that broke while waiting, the
+ *   request may or may not have had its effect.
+ */
+export async function ask(
+  nc: NatsConnection,
+  subject: string,
+  payload: Uint8Array,
+  timeoutMs: number,
+  label: string,
+): Promise<Record<string, unknown>> {
+  const startedAt = performance.now();
+  let code = 'ok';
+  try {
+    return await withSpan(
+      `request ${label}`,
+      {},
+      () => send(nc, subject, payload, timeoutMs),
+      SpanKind.CLIENT,
+    );
+  } catch (error) {
+    code = error instanceof ServiceError ? error.code : 'internal';
+    throw error;
+  } finally {
+    rpc.publish({ side: 'client', subject: label, code, durationMs: performance.now() - startedAt });
+  }
+}
+
+async function send(
+  nc: NatsConnection,
+  subject: string,
+  payload: Uint8Array,
+  timeoutMs: number,
+): Promise<Record<string, unknown>> {
+  if (!isConnected(nc)) throw down('There is no connection to NATS');
+  const timeout = Math.floor(timeoutMs);
+  if (!(timeout >= 1)) throw new ServiceError('deadline_exceeded', 'No time was left to ask');
+  if (payload.length > (nc.info?.max_payload ?? Infinity) - 1_024) {
+    throw new ServiceError('body_too_large', `A message holds at most ${nc.info?.max_payload} bytes`);
+  }
+  const hops = headers();
+  hops.set(REMAINING_HEADER, String(timeout));
+  injectTrace((name, value) => hops.set(name, value));
+  const reply = await nc.request(subject, payload, { timeout, headers: hops }).catch((error: unknown) => {
+    throw asServiceError(error);
+  });
+  return replyOrThrow(reply.data);
+}
+
+function asServiceError(error: unknown): ServiceError {
+  if (error instanceof natsErrors.TimeoutError) {
+    return new ServiceError('deadline_exceeded', 'No answer within the time allowed', { cause: error });
+  }
+  if (isNoResponders(error)) return down('Nobody serves this at the moment', error);
+  if (error instanceof natsErrors.InvalidSubjectError) {
+    return new ServiceError('internal', 'The subject is not valid', { cause: error });
+  }
+  return down('The connection to NATS failed', error);
+}
+
+function isNoResponders(error: unknown): boolean {
+  return (
+    error instanceof natsErrors.NoRespondersError ||
+    (error instanceof natsErrors.RequestError && error.isNoResponders())
+  );
+}
+
+function down(detail: string, cause?: unknown): ServiceError {
+  return new ServiceError('dependency_down', detail, { retryAfterMs: RETRY_AFTER_MS, cause });
+}

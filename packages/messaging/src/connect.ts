@@ -1,0 +1,108 @@
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from '@novacron/telemetry/logger';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface NatsOptions {
+  /** One URL, or several of one cluster with commas between. */
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  /** Shown by the server's monitoring. */
+  readonly name: string;
+  readonly logger?: Logger;
+  /** Gives up waiting for the first connection. */
+  readonly signal?: AbortSignal;
+  /** Told each time that a first connection did not come about, with the reason. */
+  readonly onRetry?: (reason: string) => void;
+}
+
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 2_000;
+
+interface Health {
+  connected: boolean;
+  readonly onReconnect: Set<() => void>;
+}
+const healths = new WeakMap<NatsConnection, Health>();
+
+/**
+ * Connects, and keeps trying until it works; after that the connection comes back by itself for as long as
+ * it is not closed. Inboxes lie under `_INBOX.<user>`, as the user's permissions want it.
+ * @throws the signal's reason when it fires first
+ */
+export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
+  for (let delay = FIRST_RETRY_MS; ; delay = Math.min(delay * 2, LAST_RETRY_MS)) {
+    options.signal?.throwIfAborted();
+    try {
+      return watched(await connectOnce(options), options.logger);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      options.onRetry?.(reason);
+      options.logger?.warn({ reason, retryInMs: delay }, 'NATS is not there yet');
+    }
+    await sleep(delay, undefined, options.signal === undefined ? {} : { signal: options.signal });
+  }
+}
+
+/** Whether a request would leave at once. Of a connection that `connectNats` did not make: assumed. */
+export function isConnected(nc: NatsConnection): boolean {
+  return healths.get(nc)?.connected !== false && !nc.isClosed();
+}
+
+/** Calls the listener each time a lost connection is back. @returns a function that ends that */
+export function onReconnect(nc: NatsConnection, listener: () => void): () => void {
+  const health = healths.get(nc);
+  if (health === undefined) throw new Error('this connection was not made by connectNats');
+  health.onReconnect.add(listener);
+  return () => health.onReconnect.delete(listener);
+}
+
+function connectOnce({ url, user, password, name }: NatsOptions): Promise<NatsConnection> {
+  return connect({
+    servers: url.split(','),
+    user,
+    pass: password,
+    name,
+    inboxPrefix: `_INBOX.${user}`,
+    timeout: 5_000,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    // A server that comes back with its users not yet loaded must not end the connection for good.
+    ignoreAuthErrorAbort: true,
+    // A peer that is gone without a word is noticed within 15 s; until then deadlines bound each request.
+    pingInterval: 5_000,
+    maxPingOut: 2,
+    noAsyncTraces: true,
+  });
+}
+
+function watched(nc: NatsConnection, logger: Logger | undefined): NatsConnection {
+  const health: Health = { connected: true, onReconnect: new Set() };
+  healths.set(nc, health);
+  void (async () => {
+    for await (const status of nc.status()) {
+      switch (status.type) {
+        case 'disconnect':
+          health.connected = false;
+          logger?.warn({ server: status.server }, 'NATS connection lost');
+          break;
+        case 'reconnect':
+          health.connected = true;
+          logger?.info({ server: status.server }, 'NATS connection is back');
+          for (const listener of health.onReconnect) listener();
+          break;
+        case 'staleConnection':
+          logger?.warn('NATS does not answer pings');
+          break;
+        case 'error':
+          logger?.error({ err: status.error }, 'NATS refused something');
+          break;
+        case 'slowConsumer':
+          logger?.warn({ pending: status.pending }, 'NATS messages wait in this process');
+          break;
+        default:
+      }
+    }
+  })();
+  return nc;
+}

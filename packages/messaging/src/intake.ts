@@ -1,0 +1,129 @@
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { ServiceError } from '@novacron/contracts/errors';
+import { rpc } from '@novacron/telemetry/facts';
+import type { Logger } from '@novacron/telemetry/logger';
+import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
+import { encodeJson, errorReply, RETRY_AFTER_MS } from './wire.js';
+
+/** A message that was understood: what to do, and how long the asker waits for it from now on. */
+export interface Work {
+  readonly remainingMs: number;
+  /** @returns the fields of the successful reply */
+  run(): Promise<object>;
+}
+
+export interface Route {
+  readonly subject: string;
+  /** Members of one queue group share the messages; without one every subscriber gets each. */
+  readonly queue?: string;
+  /** The subject without ids, for spans and metrics. */
+  readonly label: string;
+  /** @throws ServiceError `invalid_request` */
+  open(message: Msg): Work;
+}
+
+export interface IntakeOptions {
+  /** Requests worked on at one time. One more is answered `overloaded` at once: nothing is queued here. */
+  readonly maxInFlight: number;
+  readonly logger: Logger;
+}
+
+/** The receiving end of request/reply: admits, traces, runs, answers. */
+export class Intake {
+  readonly #subscriptions: Subscription[] = [];
+  readonly #idle: (() => void)[] = [];
+  #inFlight = 0;
+
+  constructor(private readonly options: IntakeOptions) {}
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Serves the route from now on, also after the connection was lost and came back. */
+  serve(nc: NatsConnection, route: Route): void {
+    const subscription = nc.subscribe(route.subject, {
+      ...(route.queue === undefined ? {} : { queue: route.queue }),
+      callback: (error, message) => {
+        if (error === null) this.#receive(route, message);
+        else this.options.logger.error({ err: error, subject: route.subject }, 'subscription failed');
+      },
+    });
+    this.#subscriptions.push(subscription);
+  }
+
+  /** Takes no new request, and resolves when those that had been taken are answered. */
+  async drain(): Promise<void> {
+    const open = this.#subscriptions.splice(0).filter((subscription) => !subscription.isClosed());
+    // While NATS is away there is nothing that a drain could wait for, and it would wait for ever.
+    await Promise.race([
+      Promise.allSettled(open.map((subscription) => subscription.drain())),
+      new Promise((resolve) => setTimeout(resolve, 1_000).unref()),
+    ]);
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  #receive(route: Route, message: Msg): void {
+    if (this.#inFlight >= this.options.maxInFlight) {
+      this.#respond(route, message, errorReply(overloaded()));
+      rpc.publish({ side: 'server', subject: route.label, code: 'overloaded', durationMs: 0 });
+      return;
+    }
+    this.#inFlight += 1;
+    void withRemoteSpan(
+      `serve ${route.label}`,
+      (name) => message.headers?.get(name) || undefined,
+      {},
+      () => this.#work(route, message),
+      SpanKind.SERVER,
+    ).finally(() => {
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) for (const resolve of this.#idle.splice(0)) resolve();
+    });
+  }
+
+  /** Never rejects. */
+  async #work(route: Route, message: Msg): Promise<void> {
+    const startedAt = performance.now();
+    let remainingMs = Infinity;
+    let code = 'ok';
+    let reply: object;
+    try {
+      const work = route.open(message);
+      remainingMs = work.remainingMs;
+      reply = { ok: true, ...(await work.run()) };
+    } catch (error) {
+      code = error instanceof ServiceError ? error.code : 'internal';
+      this.#log(route, code, error);
+      reply = errorReply(error);
+    }
+    const durationMs = performance.now() - startedAt;
+    rpc.publish({ side: 'server', subject: route.label, code, durationMs });
+    if (durationMs < remainingMs) this.#respond(route, message, reply);
+    else this.options.logger.warn({ subject: route.label, durationMs, remainingMs }, 'answered too late');
+  }
+
+  #respond(route: Route, message: Msg, reply: object): void {
+    try {
+      message.respond(encodeJson(reply));
+    } catch (error) {
+      this.options.logger.error({ err: error, subject: route.label }, 'an answer could not be sent');
+      // Too large, most likely: the asker must hear of it now rather than wait for its deadline.
+      if (!('code' in reply)) this.#respond(route, message, errorReply(error));
+    }
+  }
+
+  #log(route: Route, code: string, error: unknown): void {
+    if (code === 'internal')
+      this.options.logger.error({ err: error, subject: route.label }, 'request failed');
+    else if (error instanceof ServiceError && error.cause !== undefined) {
+      this.options.logger.warn({ err: error, subject: route.label, code }, 'request refused');
+    }
+  }
+}
+
+function overloaded(): ServiceError {
+  return new ServiceError('overloaded', 'This instance works on as much as it can', {
+    retryAfterMs: RETRY_AFTER_MS,
+  });
+}

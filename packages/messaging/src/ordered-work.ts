@@ -1,0 +1,158 @@
+import type { JsMsg } from '@nats-io/jetstream';
+import { consumed } from '@novacron/telemetry/facts';
+import type { Logger } from '@novacron/telemetry/logger';
+import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface StreamMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  /** Its number in the stream. Numbers of two streams with different creation times do not compare. */
+  readonly streamSeq: number;
+  /** When the stream was created, RFC 3339: the stream's identity. */
+  readonly streamCreated: string;
+  /** When the stream took it. */
+  readonly time: Date;
+  header(name: string): string | undefined;
+}
+
+export interface OrderedWorkOptions {
+  readonly stream: string;
+  readonly durable: string;
+  readonly streamCreated: string;
+  readonly handle: (batch: readonly StreamMessage[]) => Promise<void>;
+  readonly maxBatch?: number;
+  readonly ackWaitMs: number;
+  readonly stop: AbortSignal;
+  readonly logger: Logger;
+}
+
+const FIRST_PAUSE_MS = 100;
+const LAST_PAUSE_MS = 5_000;
+
+/**
+ * The messages of one session, handled one batch after the other. The buffer holds what the server lets go
+ * unacknowledged (`max_ack_pending`), never more.
+ */
+export class OrderedWork {
+  readonly #buffer: JsMsg[] = [];
+  #inHand: readonly JsMsg[] = [];
+  #lastSeq = 0;
+  #closed = false;
+  #wake: () => void = () => undefined;
+  #running: Promise<void> = Promise.resolve();
+  readonly #keepAlive: NodeJS.Timeout;
+
+  constructor(private readonly options: OrderedWorkOptions) {
+    // What waits here longer than the server's patience would come again, behind newer messages.
+    this.#keepAlive = setInterval(() => {
+      for (const message of [...this.#inHand, ...this.#buffer]) message.working();
+    }, options.ackWaitMs / 3).unref();
+    options.stop.addEventListener('abort', this.#onStop, { once: true });
+  }
+
+  push(message: JsMsg): void {
+    this.#buffer.push(message);
+    this.#wake();
+  }
+
+  /** Works until `close` or the stop. */
+  run(): Promise<void> {
+    this.#running = this.#loop();
+    return this.#running;
+  }
+
+  /** No further batch begins. */
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#keepAlive);
+    this.options.stop.removeEventListener('abort', this.#onStop);
+    this.#wake();
+  }
+
+  /** Resolves when no batch is in hand. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  readonly #onStop = (): void => this.#wake();
+
+  get #over(): boolean {
+    return this.#closed || this.options.stop.aborted;
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#over) {
+      const batch = this.#next();
+      if (batch.length > 0) await this.#untilDone(batch);
+      else await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  /** The next messages in order; what this session has handled already is only acknowledged again. */
+  #next(): JsMsg[] {
+    const batch: JsMsg[] = [];
+    while (this.#buffer.length > 0 && batch.length < (this.options.maxBatch ?? 1)) {
+      const message = this.#buffer.shift() as JsMsg;
+      if (message.seq <= this.#lastSeq) {
+        message.ack();
+        continue;
+      }
+      this.#lastSeq = message.seq;
+      batch.push(message);
+    }
+    return batch;
+  }
+
+  async #untilDone(batch: readonly JsMsg[]): Promise<void> {
+    this.#inHand = batch;
+    for (let pause = FIRST_PAUSE_MS; !this.#over; pause = Math.min(pause * 2, LAST_PAUSE_MS)) {
+      if (await this.#attempt(batch)) break;
+      await sleep(pause, undefined, { signal: this.options.stop }).catch(() => undefined);
+    }
+    this.#inHand = [];
+  }
+
+  async #attempt(batch: readonly JsMsg[]): Promise<boolean> {
+    const { stream, durable, logger } = this.options;
+    try {
+      await this.#traced(batch);
+    } catch (error) {
+      logger.error(
+        { err: error, stream, durable, streamSeq: batch[0]?.seq },
+        'messages were not handled; again',
+      );
+      consumed.publish({ stream, consumer: durable, outcome: 'failed' });
+      return false;
+    }
+    for (const message of batch) {
+      message.ack();
+      consumed.publish({ stream, consumer: durable, outcome: 'ok' });
+    }
+    return true;
+  }
+
+  /** Within the trace of the batch's first message. */
+  #traced(batch: readonly JsMsg[]): Promise<void> {
+    const { stream, durable, handle, streamCreated } = this.options;
+    const messages = batch.map((message) => streamMessage(message, streamCreated));
+    return withRemoteSpan(
+      `consume ${stream}`,
+      (name) => messages[0]?.header(name),
+      { 'messaging.consumer.group.name': durable, 'messaging.batch.message_count': batch.length },
+      () => handle(messages),
+      SpanKind.CONSUMER,
+    );
+  }
+}
+
+function streamMessage(message: JsMsg, streamCreated: string): StreamMessage {
+  return {
+    subject: message.subject,
+    data: message.data,
+    streamSeq: message.seq,
+    streamCreated,
+    time: message.time,
+    header: (name) => message.headers?.get(name) || undefined,
+  };
+}

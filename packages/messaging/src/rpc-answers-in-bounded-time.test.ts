@@ -1,0 +1,183 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { ServiceError } from '@novacron/contracts/errors';
+import { rpc, type RpcFact } from '@novacron/telemetry/facts';
+import { createLogger } from '@novacron/telemetry/logger';
+import { startTelemetry } from '@novacron/telemetry/start';
+import { runWithExtractedTrace } from '@novacron/telemetry/trace';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TestNats } from '../test/nats-server.js';
+import {
+  absent,
+  echo,
+  fail,
+  handled,
+  meta,
+  slow,
+  startService,
+  type TestService,
+} from '../test/rpc-fixture.js';
+import { connectNats } from './connect.js';
+import { RpcClient } from './rpc-client.js';
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const logged: Record<string, unknown>[] = [];
+let nats: TestNats;
+let service: TestService;
+let nc: NatsConnection;
+let client: RpcClient;
+
+beforeAll(async () => {
+  await startTelemetry({ service: 'test', traceRatio: 0 });
+  nats = await TestNats.start();
+  const logger = createLogger('test', 'info', {
+    write: (line) => void logged.push(JSON.parse(line) as Record<string, unknown>),
+  });
+  service = await startService(nats, 8, logger);
+  nc = await connectNats({ url: nats.url, user: 'client', password: 'c', name: 'client' });
+  client = new RpcClient(nc);
+});
+afterAll(async () => {
+  await nc.close();
+  await service.stop();
+  await nats.stop();
+});
+
+async function errorOf(work: Promise<unknown>): Promise<ServiceError> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (error instanceof ServiceError) return error;
+  throw error ?? new Error('it succeeded');
+}
+
+describe('a request', () => {
+  it('comes back with body, position and version', async () => {
+    const reply = await client.request(echo, meta(), { text: 'hello' });
+    expect(reply).toMatchObject({ body: { text: 'hello' }, position: '1.1.5', version: 3 });
+  });
+
+  it('carries the trace over the hop, also one that is not sampled', async () => {
+    const reply = await runWithExtractedTrace(
+      (name) => (name === 'traceparent' ? `00-${TRACE}-00f067aa0ba902b7-00` : undefined),
+      () => client.request(echo, meta(), { text: '' }),
+    );
+    expect(reply.body.traceId).toBe(TRACE);
+  });
+
+  it('with a wrong body is refused with every wrong field named', async () => {
+    const body = { text: 5, nested: { count: 1.5 }, extra: true } as unknown as { text: string };
+    const error = await errorOf(client.request(echo, meta(), body));
+    expect(error.code).toBe('invalid_request');
+    expect(error.errors?.map(({ path }) => path).sort()).toEqual(['/extra', '/nested/count', '/text']);
+  });
+
+  it('with a wrong envelope is refused with every wrong field named', async () => {
+    const reply = await nc.request(echo.subject, JSON.stringify({ v: 2, tenantId: '', body: { text: '' } }));
+    const answer = reply.json<{ ok: boolean; code: string; errors: { path: string }[] }>();
+    expect(answer).toMatchObject({ ok: false, code: 'invalid_request' });
+    expect(answer.errors.map(({ path }) => path)).toEqual(
+      expect.arrayContaining([
+        '/envelope/v',
+        '/envelope/tenantId',
+        '/envelope/remainingMs',
+        '/envelope/roles',
+      ]),
+    );
+  });
+
+  it.each(['', '{', 'null', '[1]', '"x"', '{"data":{"pattern":1}}'])(
+    'of %j is refused, and not taken apart',
+    async (text) => {
+      const reply = await nc.request(echo.subject, text);
+      expect(reply.json()).toMatchObject({ ok: false, code: 'invalid_request' });
+    },
+  );
+
+  it('that the service refuses ends in its error, with fields and retry hint', async () => {
+    const error = await errorOf(client.request(fail, meta(), { how: 'service' }));
+    expect(error).toMatchObject({ code: 'quota_exceeded', detail: 'no room', retryAfterMs: 7 });
+    expect(error.errors).toEqual([{ path: '/cpu', message: 'too many' }]);
+  });
+
+  it.each(['unknown', 'sync'] as const)(
+    'that fails (%s) is `internal`: logged, told to nobody',
+    async (how) => {
+      logged.length = 0;
+      const error = await errorOf(client.request(fail, meta(), { how }));
+      expect(error.code).toBe('internal');
+      expect(JSON.stringify(error) + error.message).not.toContain('secret');
+      expect(JSON.stringify(logged)).toContain('secret detail');
+    },
+  );
+
+  it('that nobody serves is `dependency_down` at once', async () => {
+    const startedAt = performance.now();
+    const error = await errorOf(client.request(absent, meta(), {}));
+    expect(error).toMatchObject({ code: 'dependency_down', retryAfterMs: 1_000 });
+    expect(performance.now() - startedAt).toBeLessThan(500);
+  });
+
+  it('that takes too long is `deadline_exceeded` at its deadline', async () => {
+    const startedAt = performance.now();
+    const error = await errorOf(client.request(slow, meta(150), { ms: 400 }));
+    expect(error.code).toBe('deadline_exceeded');
+    expect(performance.now() - startedAt).toBeLessThan(390);
+    await sleep(350);
+  });
+
+  it('that is too large is `body_too_large`, and so nothing is sent', async () => {
+    expect((await errorOf(client.request(echo, meta(), { text: 'x'.repeat(1_100_000) }))).code).toBe(
+      'body_too_large',
+    );
+  });
+
+  it('whose answer is too large ends at once in `internal`', async () => {
+    const startedAt = performance.now();
+    expect((await errorOf(client.request(fail, meta(), { how: 'huge' }))).code).toBe('internal');
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+  });
+
+  it('beyond the service’s bound is `overloaded` at once, and those within are answered', async () => {
+    const work = Array.from({ length: 12 }, () => client.request(slow, meta(), { ms: 200 }));
+    const results = await Promise.allSettled(work);
+    const refused = results.filter((result) => result.status === 'rejected');
+    expect(refused).toHaveLength(4);
+    for (const { reason } of refused)
+      expect(reason).toMatchObject({ code: 'overloaded', retryAfterMs: 1_000 });
+  });
+
+  it('beyond the client’s bound is `overloaded` without being sent', async () => {
+    const narrow = new RpcClient(nc, { maxInFlight: 1 });
+    const first = narrow.request(slow, meta(), { ms: 50 });
+    expect((await errorOf(narrow.request(echo, meta(), { text: '' }))).code).toBe('overloaded');
+    await first;
+    await narrow.request(echo, meta(), { text: '' });
+  });
+
+  it('is told as a fact on both sides', async () => {
+    const facts: RpcFact[] = [];
+    rpc.subscribe((fact) => facts.push(fact));
+    await client.request(echo, meta(), { text: '' });
+    expect(facts.map(({ side, subject, code }) => [side, subject, code]).sort()).toEqual([
+      ['client', 'rpc.server.echo.get', 'ok'],
+      ['server', 'rpc.server.echo.get', 'ok'],
+    ]);
+  });
+});
+
+describe('a drain', () => {
+  it('answers what was taken, and sends later requests to the other instances', async () => {
+    const second = await startService(nats, 8);
+    const before = handled.slow;
+    const inFlight = Array.from({ length: 6 }, () => client.request(slow, meta(), { ms: 300 }));
+    await sleep(50);
+    const draining = second.server.drain();
+    const later = Array.from({ length: 4 }, () => client.request(echo, meta(), { text: '' }));
+    await Promise.all([...inFlight, ...later]);
+    await draining;
+    expect(handled.slow - before).toBe(6);
+    await second.stop();
+  });
+});

@@ -1,0 +1,100 @@
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { applyDecorators, Catch, UseFilters, type RpcExceptionFilter } from '@nestjs/common';
+import { MessagePattern, Server, type MessageHandler } from '@nestjs/microservices';
+import {
+  WireRequest,
+  type BodyOf,
+  type ReplyOf,
+  type RpcContract,
+  type RpcReply,
+  type RpcRequest,
+} from '@novacron/contracts/envelope';
+import type { Logger } from '@novacron/telemetry/logger';
+import { firstValueFrom, isObservable, throwError, type Observable } from 'rxjs';
+import { Intake, type Work } from './intake.js';
+import { decodeJson, validated } from './wire.js';
+
+/** The type of a method under `@RpcHandler(contract)`. */
+export type RpcMethod<C extends RpcContract> = (
+  request: RpcRequest<BodyOf<C>>,
+) => Promise<RpcReply<ReplyOf<C>>>;
+
+/** Lets every error through to the server below, which alone knows how errors travel. */
+@Catch()
+class PassErrorsOn implements RpcExceptionFilter {
+  catch(error: unknown): Observable<never> {
+    return throwError(() => error);
+  }
+}
+
+/**
+ * Serves the contract with this method of a Nest controller. The method gets the validated request, throws
+ * ServiceError to refuse, and returns body and position.
+ */
+export function RpcHandler<C extends RpcContract>(
+  contract: C,
+): (target: object, key: string, descriptor: TypedPropertyDescriptor<RpcMethod<C>>) => void {
+  return applyDecorators(MessagePattern(contract.subject, { contract }), UseFilters(new PassErrorsOn()));
+}
+
+export interface RpcServerOptions {
+  readonly nc: NatsConnection;
+  /** The queue group: instances of one service share its requests. */
+  readonly service: string;
+  readonly logger: Logger;
+  /** Requests worked on at one time, default 256; see {@link Intake}. */
+  readonly maxInFlight?: number;
+}
+
+/** Nest's transport: handlers of `@RpcHandler` behind NATS request/reply, with our envelope. */
+export class RpcServer extends Server {
+  readonly #intake: Intake;
+
+  constructor(private readonly options: RpcServerOptions) {
+    super();
+    this.#intake = new Intake({ maxInFlight: options.maxInFlight ?? 256, logger: options.logger });
+  }
+
+  listen(callback: () => void): void {
+    for (const [subject, handler] of this.messageHandlers) {
+      const contract = handler.extras?.['contract'] as RpcContract | undefined;
+      if (contract === undefined) throw new Error(`the handler of ${subject} is not made by @RpcHandler`);
+      this.#intake.serve(this.options.nc, {
+        subject,
+        queue: this.options.service,
+        label: subject,
+        open: (message) => open(contract, handler, message),
+      });
+    }
+    callback();
+  }
+
+  /** Takes no new request, and resolves when those that had been taken are answered. */
+  drain(): Promise<void> {
+    return this.#intake.drain();
+  }
+
+  /** Nest calls it when the application closes; the connection is not ours to close. */
+  close(): Promise<void> {
+    return this.drain();
+  }
+
+  on(): never {
+    throw new Error('the connection reports its own status');
+  }
+
+  unwrap<T>(): T {
+    return this.options.nc as T;
+  }
+}
+
+function open(contract: RpcContract, handler: MessageHandler, message: Msg): Work {
+  const { v: _, body: raw, ...meta } = validated(WireRequest, decodeJson(message.data), '/envelope');
+  const request: RpcRequest<unknown> = { meta, body: validated(contract.body, raw) };
+  return { remainingMs: meta.remainingMs, run: () => call(handler, request) };
+}
+
+async function call(handler: MessageHandler, request: RpcRequest<unknown>): Promise<object> {
+  const result: unknown = await handler(request);
+  return (isObservable(result) ? await firstValueFrom(result) : result) as object;
+}

@@ -1,0 +1,63 @@
+/** Both sides of the envelope: JSON in UTF-8, in the shapes of contracts/envelope. */
+import { ServiceError, isErrorCode, type FieldError } from '@novacron/contracts/errors';
+import { fieldErrors } from '@novacron/contracts/validation';
+import type { z } from 'zod';
+
+/** Milliseconds that the asker of a direct request still waits; in an envelope it is a field. */
+export const REMAINING_HEADER = 'Novacron-Remaining-Ms';
+
+/** What a caller may try again after, when nobody was there to say. */
+export const RETRY_AFTER_MS = 1_000;
+
+const encoder = new TextEncoder();
+
+/** The JSON value of a message. @throws ServiceError `invalid_request` when it is no JSON */
+export function decodeJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
+  } catch (cause) {
+    throw new ServiceError('invalid_request', 'The message is not JSON', {
+      cause,
+      errors: [{ path: '', message: 'not JSON' }],
+    });
+  }
+}
+
+export function encodeJson(value: unknown): Uint8Array {
+  return encoder.encode(JSON.stringify(value));
+}
+
+/** Parses or throws `invalid_request` with a JSON Pointer for each wrong field, below `prefix`. */
+export function validated<S extends z.ZodType>(schema: S, value: unknown, prefix = ''): z.infer<S> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const errors = fieldErrors(parsed.error.issues, prefix);
+  const fields = errors.length === 1 ? '1 field is wrong' : `${errors.length} fields are wrong`;
+  throw new ServiceError('invalid_request', fields, { errors });
+}
+
+/** `{ok:false, …}` of an error. What is no ServiceError becomes `internal` and tells nothing. */
+export function errorReply(error: unknown): object {
+  if (!(error instanceof ServiceError)) {
+    return { ok: false, code: 'internal', detail: 'Something went wrong; the log of the service has it' };
+  }
+  const { code, detail, errors, retryAfterMs } = error;
+  return { ok: false, code, detail, errors, retryAfterMs };
+}
+
+/** The successful reply, or the error that the other side sent, thrown. */
+export function replyOrThrow(bytes: Uint8Array): Record<string, unknown> {
+  const reply = decodeJson(bytes) as Record<string, unknown> | null;
+  if (typeof reply !== 'object' || reply === null || typeof reply['ok'] !== 'boolean') {
+    throw new ServiceError('internal', 'The answer has an unknown shape');
+  }
+  if (reply['ok']) return reply;
+  const { code, detail, errors, retryAfterMs } = reply;
+  if (typeof code !== 'string' || !isErrorCode(code)) {
+    throw new ServiceError('internal', 'The answer has an unknown error code', { cause: code });
+  }
+  throw new ServiceError(code, typeof detail === 'string' ? detail : '', {
+    ...(Array.isArray(errors) ? { errors: errors as FieldError[] } : {}),
+    ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}),
+  });
+}

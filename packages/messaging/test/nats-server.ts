@@ -1,0 +1,87 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A real nats-server with JetStream for one test file, on a port of its own that survives a restart. */
+export class TestNats {
+  #process: ChildProcess | undefined;
+
+  private constructor(
+    private readonly dir: string,
+    readonly port: number,
+  ) {}
+
+  static async start(maxPayload = 1_048_576): Promise<TestNats> {
+    const dir = mkdtempSync(join(tmpdir(), 'novacron-nats-'));
+    const nats = new TestNats(dir, await freePort());
+    writeFileSync(
+      join(dir, 'nats.conf'),
+      `listen: "127.0.0.1:${nats.port}"
+max_payload: ${maxPayload}
+jetstream { store_dir: "${dir}/js" }
+authorization { users: [
+  { user: client, password: c, permissions: { publish: ">", subscribe: ["_INBOX.client.>"], allow_responses: true } }
+  { user: server, password: s, permissions: { publish: ">", subscribe: ["rpc.server.>", "hosts.>", "_INBOX.server.>"], allow_responses: true } }
+] }
+`,
+    );
+    await nats.up();
+    return nats;
+  }
+
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  async up(): Promise<void> {
+    this.#process = spawn('nats-server', ['-c', join(this.dir, 'nats.conf')], { stdio: 'ignore' });
+    for (let i = 0; i < 200; i++) {
+      if (await answers(this.port)) return;
+      await sleep(25);
+    }
+    throw new Error('nats-server does not start');
+  }
+
+  /** kill -9. */
+  async kill(): Promise<void> {
+    const running = this.#process;
+    if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
+    const gone = new Promise((resolve) => running.once('exit', resolve));
+    running.kill('SIGKILL');
+    await gone;
+  }
+
+  /** Everything that JetStream stored is lost. */
+  loseStore(): void {
+    rmSync(join(this.dir, 'js'), { recursive: true, force: true });
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('data', (greeting) => {
+      resolve(greeting.toString().includes('"jetstream":true'));
+      socket.destroy();
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
