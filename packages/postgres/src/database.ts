@@ -1,7 +1,7 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
 import { Pool, type PoolStats } from './pool.js';
-import { Primary, type PrimarySession } from './primary.js';
+import { Primary, type Held, type PrimarySession } from './primary.js';
 import { Replica, type ReplicaStats } from './replica.js';
 import { Router } from './router.js';
 import { sessionOf, type QueryOptions, type Session } from './session.js';
@@ -12,7 +12,7 @@ import type { Transaction } from './transaction.js';
 export type { DatabaseSettings, Role, ServerAddress } from './settings.js';
 export type { Call, Result, Statement } from './statement.js';
 export type { Answer, Answers, QueryOptions, Session } from './session.js';
-export type { Committed, PrimarySession } from './primary.js';
+export type { Committed, Held, PrimarySession } from './primary.js';
 export type { Transaction } from './transaction.js';
 
 const PING_TIMEOUT_MS = 2_000;
@@ -41,6 +41,8 @@ export interface Database {
     options: QueryOptions,
     work: (tx: Transaction) => Promise<T>,
   ): Promise<{ result: T; position: Position }>;
+  /** A connection of the primary's pool for one holder, for a session-level lock. */
+  hold(): Promise<Held>;
   /** Resolves when the primary answers and takes writes. @throws ServiceError `dependency_down` */
   ping(timeoutMs?: number): Promise<void>;
   stats(): DatabaseStats;
@@ -78,6 +80,7 @@ export function createDatabase(settings: DatabaseSettings): Database {
         return answers;
       }),
     transaction: (options, work) => primary.transaction(options, work),
+    hold: () => primary.hold(),
     async ping(timeoutMs = PING_TIMEOUT_MS) {
       await primary.probe([{ statement: FLUSHED }], timeoutMs);
     },

@@ -22,6 +22,15 @@ export interface Identity {
   readonly standby: boolean;
 }
 
+const SESSION = [
+  // A replica's answer is only as new as the position read before it when each statement has its own snapshot.
+  'default_transaction_isolation=read\\ committed',
+  // A client whose machine vanished keeps its locks until the server notices: within a minute, not two hours.
+  'tcp_keepalives_idle=30',
+  'tcp_keepalives_interval=5',
+  'tcp_keepalives_count=4',
+];
+
 export type Row = Record<string, unknown>;
 
 /** One connection. It runs one batch at a time, in the order given, and ends those that never come back. */
@@ -52,8 +61,7 @@ export class Link {
       keepAliveInitialDelayMillis: 10_000,
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-      // A replica's answer is only as new as the position read before it when each statement has its own snapshot.
-      options: `-c search_path=${settings.schema} -c default_transaction_isolation=read\\ committed`,
+      options: SESSION.map((setting) => `-c ${setting}`).join(' ') + ` -c search_path=${settings.schema}`,
     });
     // Without a listener a connection that breaks while idle would end the process.
     this.#client.on('error', (error) => this.#break(error));

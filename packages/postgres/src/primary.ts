@@ -25,6 +25,16 @@ export interface PrimarySession extends Session {
   batch(options: QueryOptions, calls: readonly Call[]): Promise<Committed>;
 }
 
+/** A connection that its holder keeps to itself. */
+export interface Held {
+  readonly history: { readonly systemId: string; readonly timeline: number };
+  /** False once the connection is gone, and with it what was locked on it. */
+  alive(): boolean;
+  /** Runs calls in one round trip; without a BEGIN among them they are one implicit transaction. */
+  run(calls: readonly Call[], timeoutMs?: number): Promise<Result<Row>[]>;
+  end(): void;
+}
+
 /** Work on the primary: the only server that is written to. */
 export class Primary {
   readonly session: PrimarySession;
@@ -51,6 +61,34 @@ export class Primary {
         return { result, position: await tx.commit() };
       }),
     );
+  }
+
+  /** Takes a connection for long: for a session-level lock. It is closed, not reused, when it ends. */
+  async hold(): Promise<Held> {
+    const link = await this.pool.acquire();
+    try {
+      refuseStandby(link);
+    } catch (error) {
+      this.pool.release(link);
+      throw error;
+    }
+    return {
+      history: link.identity,
+      alive: () => link.usable,
+      run: (calls, timeoutMs) =>
+        observed('primary', first(calls), async () => {
+          try {
+            return await link.run(calls, timeoutMs);
+          } catch (error) {
+            await link.rollback();
+            throw error;
+          }
+        }),
+      end: () => {
+        link.destroy(new Error('Connection terminated: its holder let go of it'));
+        this.pool.release(link);
+      },
+    };
   }
 
   /** Runs calls as they are, outside of any transaction of ours: for probes. */
@@ -97,11 +135,7 @@ export class Primary {
   async #with<T>(options: QueryOptions, work: (link: Link) => Promise<T>): Promise<T> {
     const link = await this.pool.acquire(options.timeoutMs);
     try {
-      if (link.identity.standby) {
-        const refusal = new Error('Connection terminated: the server configured as primary is a standby');
-        link.destroy(refusal);
-        throw down(refusal);
-      }
+      refuseStandby(link);
       return await work(link);
     } catch (error) {
       await link.rollback();
@@ -110,6 +144,13 @@ export class Primary {
       this.pool.release(link);
     }
   }
+}
+
+function refuseStandby(link: Link): void {
+  if (!link.identity.standby) return;
+  const refusal = new Error('Connection terminated: the server configured as primary is a standby');
+  link.destroy(refusal);
+  throw down(refusal);
 }
 
 /** The statements of a batch around the caller's: `head`, the tenant, the calls, COMMIT and a position. */

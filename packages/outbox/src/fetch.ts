@@ -1,0 +1,37 @@
+import type { DomainEvent } from '@novacron/contracts/events';
+import type { Session, Statement } from '@novacron/postgres/database';
+import { COLUMNS, toDomainEvent, type StoredEvent } from './stored-event.js';
+
+const FETCH_LIMIT = 500;
+
+const BETWEEN: Statement = {
+  name: 'outbox_between',
+  text: `SELECT ${COLUMNS} FROM outbox WHERE seq BETWEEN $1 AND $2 ORDER BY seq LIMIT ${FETCH_LIMIT}`,
+  table: 'outbox',
+};
+const BOUNDS: Statement = {
+  name: 'outbox_bounds',
+  text: 'SELECT (SELECT min(seq) FROM outbox) AS oldest, (SELECT seq FROM outbox_counter) AS last',
+  table: 'outbox',
+};
+
+export interface FetchedEvents {
+  readonly events: DomainEvent[];
+  /** The oldest number still kept; null: none is. */
+  readonly oldestSeq: number | null;
+  readonly lastSeq: number;
+}
+
+/**
+ * Events by number, both ends included, at most 500: for a consumer that saw a hole. Needs the `_sys` role.
+ * Read from the primary: a number that was seen is there.
+ */
+export async function fetchEvents(session: Session, fromSeq: number, toSeq: number): Promise<FetchedEvents> {
+  const { results } = await session.read({}, [
+    { statement: BOUNDS },
+    { statement: BETWEEN, params: [fromSeq, toSeq] },
+  ]);
+  const bounds = results[0]?.rows[0] as { oldest: number | null; last: number };
+  const rows = results[1]?.rows as unknown as StoredEvent[];
+  return { events: rows.map(toDomainEvent), oldestSeq: bounds.oldest, lastSeq: bounds.last };
+}

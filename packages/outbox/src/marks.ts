@@ -1,0 +1,28 @@
+interface Mark {
+  readonly seq: number;
+  readonly position: string;
+}
+
+const KEPT = 64;
+
+/**
+ * Watermarks on their way: each claim that left nothing behind makes one, and it may be told when the events
+ * up to its number are published. Of marks with one number only the newest counts.
+ */
+export class Marks {
+  #waiting: Mark[] = [];
+
+  add(mark: Mark): void {
+    if (this.#waiting.at(-1)?.seq === mark.seq) this.#waiting.pop();
+    // Full while the stream is down: the newest marks are worth least, since the most must be published first.
+    if (this.#waiting.length >= KEPT) this.#waiting.pop();
+    this.#waiting.push(mark);
+  }
+
+  /** The newest mark that holds now, once. */
+  take(published: number): Mark | undefined {
+    let newest: Mark | undefined;
+    while (this.#waiting[0] && this.#waiting[0].seq <= published) newest = this.#waiting.shift();
+    return newest;
+  }
+}

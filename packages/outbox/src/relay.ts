@@ -1,0 +1,198 @@
+import type { JetStreamClient } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { watermarkSubject } from '@novacron/contracts/events';
+import type { Database } from '@novacron/postgres/database';
+import { Marks } from './marks.js';
+import { Numbering } from './numbering.js';
+import { Publisher } from './publisher.js';
+
+export interface RelayOptions {
+  /** Of the `_sys` role; the relay keeps one of its connections. */
+  readonly database: Pick<Database, 'hold'>;
+  readonly nc: Pick<NatsConnection, 'publish' | 'isClosed'>;
+  readonly js: Pick<JetStreamClient, 'publish'>;
+  /** `orchestrator`: the NATS name of the service, in `watermarks.<service>`. */
+  readonly service: string;
+  readonly log: { warn(about: object, message: string): void };
+  /** How long numbered and published events are kept; default seven days. */
+  readonly keepMs?: number;
+}
+
+export interface RelayStats {
+  /** This instance relays; the others stand by. */
+  readonly leading: boolean;
+  /** The last number given, as far as this instance knows. */
+  readonly numbered: number;
+  /** Every event up to here is in the stream. */
+  readonly published: number;
+}
+
+const KEEP_MS = 7 * 24 * 3_600_000;
+/** Without a wake the table is looked at this often, which also keeps watermarks closer than 100 ms. */
+const POLL_MS = 60;
+/** Two claims are at least this far apart, so that under load one claim serves many commits. */
+const CLAIM_GAP_MS = 5;
+const STANDBY_MS = 250;
+const RETRY_MS = 250;
+const PURGE_EVERY_MS = 60_000;
+const PURGE_PAUSE_MS = 200;
+const PUBLISH_TIMEOUT_MS = 5_000;
+
+/**
+ * Numbers committed events, publishes them to JetStream and tells the watermark. Of several instances of a
+ * service one does it, the one that holds the lock in Postgres; another takes over when its connection ends.
+ */
+export class Relay {
+  readonly #marks = new Marks();
+  #stopped = false;
+  #loop: Promise<void> | null = null;
+  #leading: { numbering: Numbering; publisher: Publisher } | null = null;
+  #woken = false;
+  #rouse: () => void = () => undefined;
+
+  constructor(private readonly options: RelayOptions) {}
+
+  /** Begins; needs neither Postgres nor NATS to be there yet. */
+  start(): void {
+    this.#loop ??= this.#run();
+  }
+
+  /** Says that something was committed. Cheap: call it after each commit. */
+  wake(): void {
+    if (this.#woken) return;
+    this.#woken = true;
+    this.#rouse();
+  }
+
+  /** Ends after what is in flight; what is not published yet the next start publishes. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.wake();
+    await this.#loop;
+  }
+
+  /** Deletes what is older than it is kept, now, if this instance leads; it happens every minute by itself. */
+  async purge(): Promise<void> {
+    const { numbering, publisher } = this.#leading ?? {};
+    if (!numbering || !publisher) return;
+    while (await numbering.purge(publisher.published, this.options.keepMs ?? KEEP_MS))
+      await new Promise((resolve) => setTimeout(resolve, PURGE_PAUSE_MS));
+  }
+
+  stats(): RelayStats {
+    return {
+      leading: this.#leading !== null,
+      numbered: this.#leading?.publisher.numbered ?? 0,
+      published: this.#leading?.publisher.published ?? 0,
+    };
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopped) {
+      let numbering: Numbering | undefined;
+      try {
+        numbering = new Numbering(await this.options.database.hold());
+        if (await this.#becomeLeader(numbering)) await this.#lead(numbering);
+      } catch (error) {
+        this.options.log.warn(
+          { err: error, service: this.options.service },
+          'the relay lost Postgres and tries again',
+        );
+      } finally {
+        numbering?.end();
+      }
+      if (!this.#stopped) await this.#sleep(RETRY_MS, false);
+    }
+  }
+
+  async #becomeLeader(numbering: Numbering): Promise<boolean> {
+    while (!this.#stopped) {
+      if (await numbering.tryLead()) return true;
+      this.#woken = false;
+      await this.#sleep(STANDBY_MS, false);
+    }
+    return false;
+  }
+
+  async #lead(numbering: Numbering): Promise<void> {
+    const publisher = this.#publisherOn(numbering, await numbering.counter());
+    this.#leading = { numbering, publisher };
+    let purgeAt = performance.now() + PURGE_EVERY_MS;
+    try {
+      while (!this.#stopped) {
+        const startedAt = performance.now();
+        this.#woken = false;
+        await this.#claim(numbering, publisher);
+        if (performance.now() >= purgeAt) {
+          purgeAt = Infinity;
+          this.#purgeInBackground(() => (purgeAt = performance.now() + PURGE_EVERY_MS));
+        }
+        await this.#sleep(CLAIM_GAP_MS - (performance.now() - startedAt), false);
+        await this.#sleep(POLL_MS, true);
+      }
+    } finally {
+      await publisher.stop();
+      this.#leading = null;
+    }
+    await numbering.claim(publisher.published);
+  }
+
+  async #claim(numbering: Numbering, publisher: Publisher): Promise<void> {
+    const claim = await numbering.claim(publisher.published);
+    publisher.offer(claim.events);
+    if (claim.leftNothing) this.#marks.add({ seq: publisher.numbered, position: claim.before });
+    else this.#woken = true;
+    this.#tell(publisher);
+  }
+
+  #publisherOn(numbering: Numbering, counter: { seq: number; published: number }): Publisher {
+    const publisher: Publisher = new Publisher(
+      {
+        publish: async (subject, payload, id) => {
+          await this.options.js.publish(subject, payload, { msgID: id, timeout: PUBLISH_TIMEOUT_MS });
+        },
+        read: (seq) => numbering.after(seq),
+        onProgress: () => this.#tell(publisher),
+        onError: (error) => {
+          const at = { err: error, service: this.options.service, published: publisher.published };
+          this.options.log.warn(at, 'events wait in Postgres: publishing failed');
+        },
+      },
+      counter,
+    );
+    return publisher;
+  }
+
+  /** Publishes the watermark that has become true, if any. A lost one is made good by the next. */
+  #tell(publisher: Publisher): void {
+    const mark = this.#marks.take(publisher.published);
+    if (!mark || this.options.nc.isClosed()) return;
+    const message = JSON.stringify({ service: this.options.service, ...mark });
+    this.options.nc.publish(watermarkSubject(this.options.service), message);
+  }
+
+  #purgeInBackground(done: () => void): void {
+    this.purge()
+      .catch((error: unknown) => {
+        this.options.log.warn(
+          { err: error, service: this.options.service },
+          'old events could not be deleted',
+        );
+      })
+      .finally(done);
+  }
+
+  /** Waits; when `wakeable`, only until the next wake. */
+  async #sleep(ms: number, wakeable: boolean): Promise<void> {
+    if (ms <= 0 || this.#stopped || (wakeable && this.#woken)) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#rouse = () => {
+        if (!wakeable && !this.#stopped) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#rouse = () => undefined;
+  }
+}

@@ -1,0 +1,118 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { eventually, Fixture, vmEvent } from './fixture.js';
+
+let fixture: Fixture;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  fixture = await Fixture.start();
+}, 60_000);
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+afterAll(() => fixture?.stop());
+
+/** A relay in a process of its own, to be killed. */
+function relayProcess(): ChildProcess {
+  const env = {
+    ...process.env,
+    RELAY_DATABASE: JSON.stringify(fixture.settings('sys')),
+    RELAY_NATS: JSON.stringify(fixture.servers.natsLogin('orchestrator')),
+  };
+  const child = spawn(process.execPath, ['test/relay-process.mjs'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(child);
+  return child;
+}
+
+async function expectAll(ids: string[]): Promise<void> {
+  await eventually(async () => (await fixture.numbered()).waiting === 0);
+  const { top } = await fixture.numbered();
+  await eventually(async () => (await fixture.stream()).length >= Number(top), 20_000);
+  const stored = await fixture.stream();
+  expect(stored.map((event) => event.id)).toHaveLength(new Set(stored.map((event) => event.id)).size);
+  expect(stored.map((event) => event.seq).sort((a, b) => a - b)).toEqual(stored.map((_, index) => index + 1));
+  const present = new Set<string>(stored.map((event) => event.id));
+  expect(ids.filter((id) => !present.has(id))).toEqual([]);
+}
+
+describe('an event that was committed', () => {
+  it('is published once by its id though the relay is killed again and again', async () => {
+    const ids: string[] = [];
+    let writing = true;
+    const writer = (async () => {
+      while (writing) {
+        const events = [vmEvent(), vmEvent(), vmEvent()];
+        await fixture.append(...events);
+        ids.push(...events.map((event) => event.id));
+      }
+    })();
+    for (let round = 0; round < 4; round++) {
+      const child = relayProcess();
+      await once(child.stdout!, 'data');
+      await new Promise((resolve) => setTimeout(resolve, 150 + round * 70));
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    writing = false;
+    await writer;
+    const relay = fixture.relay();
+    relay.start();
+    await expectAll(ids);
+    await relay.stop();
+  }, 60_000);
+
+  it('is published by a stand-by when the one that led is killed', async () => {
+    const child = relayProcess();
+    await once(child.stdout!, 'data');
+    const standby = fixture.relay();
+    standby.start();
+    const first = vmEvent();
+    await fixture.append(first);
+    await expectAll([first.id]);
+    expect(standby.stats().leading).toBe(false);
+    child.kill('SIGKILL');
+    const second = vmEvent();
+    await fixture.append(second);
+    await expectAll([second.id]);
+    expect(standby.stats().leading).toBe(true);
+    await standby.stop();
+  }, 30_000);
+
+  it('waits in Postgres, numbered, while NATS is down, and is published in order after', async () => {
+    const relay = fixture.relay();
+    relay.start();
+    await eventually(() => relay.stats().leading);
+    await fixture.servers.nats.kill();
+    const ids: string[] = [];
+    for (let i = 0; i < 30; i++) {
+      const events = Array.from({ length: 100 }, () => vmEvent());
+      await fixture.append(...events);
+      ids.push(...events.map((event) => event.id));
+      relay.wake();
+    }
+    await eventually(async () => (await fixture.numbered()).waiting === 0);
+    expect(relay.stats().published).toBeLessThan(relay.stats().numbered);
+    await fixture.servers.nats.start();
+    await expectAll(ids);
+    await relay.stop();
+  }, 60_000);
+
+  it('is numbered and published after the database closed the relay’s connection', async () => {
+    const relay = fixture.relay();
+    relay.start();
+    await eventually(() => relay.stats().leading);
+    await fixture.sys.primary.query({
+      text: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+              WHERE usename = current_user AND pid <> pg_backend_pid() AND datname = current_database()`,
+    });
+    const event = vmEvent();
+    await fixture.append(event);
+    await expectAll([event.id]);
+    await relay.stop();
+  }, 30_000);
+});

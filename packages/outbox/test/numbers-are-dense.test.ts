@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { DomainEvent, type Watermark } from '@novacron/contracts/events';
+import { newId } from '@novacron/contracts/ids';
+import { parsePosition } from '@novacron/contracts/position';
+import { appendEvents } from '../src/append.js';
+import { fetchEvents } from '../src/fetch.js';
+import { eventually, Fixture, TENANT, vmEvent } from './fixture.js';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await Fixture.start();
+}, 60_000);
+afterAll(() => fixture?.stop());
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('the relay', () => {
+  it('numbers without a hole and publishes once each, though transactions commit late and several instances run', async () => {
+    const relays = [fixture.relay(), fixture.relay(), fixture.relay()];
+    const marks: Watermark[] = [];
+    const late: string[] = [];
+    const commits: { lsn: bigint; ids: string[] }[] = [];
+    fixture.watermarks((mark) => marks.push(mark));
+    for (const relay of relays) relay.start();
+
+    const writer = async (worker: number): Promise<void> => {
+      for (let i = 0; i < 40; i++) {
+        const events = Array.from({ length: 1 + ((i + worker) % 3) }, () => vmEvent());
+        const { position } = await fixture.sys.transaction({}, async (tx) => {
+          await appendEvents(tx, events);
+          if (i % 5 === worker % 5) await pause(Math.random() * 40);
+        });
+        commits.push({ lsn: position.lsn, ids: events.map((event) => event.id) });
+        relays[worker % 3]?.wake();
+      }
+    };
+    await Promise.all([0, 1, 2, 3, 4, 5].map(writer));
+    const ids = commits.flatMap((commit) => commit.ids);
+    await eventually(async () => (await fixture.stream()).length >= ids.length);
+
+    const stored = await fixture.stream();
+    expect(stored.map((event) => event.seq)).toEqual(ids.map((_, index) => index + 1));
+    expect(new Set(stored.map((event) => event.id))).toEqual(new Set(ids));
+    for (const event of stored) DomainEvent.parse(event);
+    expect(relays.filter((relay) => relay.stats().leading)).toHaveLength(1);
+
+    // A token above a watermark's position is not covered; one below it is: its events have a number up to it.
+    const seqOf = new Map(stored.map((event) => [event.id as string, event]));
+    expect(marks.length).toBeGreaterThan(5);
+    for (const mark of marks) {
+      const position = parsePosition(mark.position).lsn;
+      for (const commit of commits) {
+        if (commit.lsn >= position) continue;
+        for (const id of commit.ids) if ((seqOf.get(id)?.seq ?? Infinity) > mark.seq) late.push(id);
+      }
+    }
+    expect(late).toEqual([]);
+
+    // An event's position is at or after its commit: a reader at it sees the change.
+    for (const mark of stored) expect(parsePosition(mark.position).lsn > 0n).toBe(true);
+    const positions = stored.map((event) => parsePosition(event.position).lsn);
+    expect(positions).toEqual([...positions].sort((a, b) => (a < b ? -1 : 1)));
+    for (const relay of relays) await relay.stop();
+  }, 60_000);
+
+  it('tells the watermark at least every 100 ms while nothing happens, and it moves with the log', async () => {
+    const relay = fixture.relay();
+    relay.start();
+    await eventually(() => relay.stats().leading);
+    const times: number[] = [];
+    const marks: Watermark[] = [];
+    fixture.watermarks((mark) => {
+      times.push(performance.now());
+      marks.push(mark);
+    });
+    await pause(1_000);
+    const lsn = await fixture.append(vmEvent());
+    relay.wake();
+    await eventually(() => parsePosition(marks.at(-1)!.position).lsn >= lsn);
+    const gaps = times.slice(1).map((time, index) => time - (times[index] as number));
+    expect(gaps.length).toBeGreaterThanOrEqual(9);
+    // The promise is 100 ms; the median tells it apart from a scheduling hiccup of a busy machine.
+    expect(gaps.sort((a, b) => a - b)[Math.floor(gaps.length / 2)]).toBeLessThan(100);
+    await relay.stop();
+  });
+
+  it('keeps the order of one resource across transactions', async () => {
+    const relay = fixture.relay();
+    relay.start();
+    const resourceId = newId<string>();
+    for (let version = 1; version <= 50; version++) {
+      await fixture.append(vmEvent({ resourceId, version }));
+      relay.wake();
+    }
+    const versions = async () =>
+      (await fixture.stream())
+        .filter((event) => event.resourceId === resourceId)
+        .map((event) => event.version);
+    await eventually(async () => (await versions()).length === 50);
+    expect(await versions()).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
+    await relay.stop();
+  });
+
+  it('carries data as it was written, and answers it by number', async () => {
+    const relay = fixture.relay();
+    relay.start();
+    const data = {
+      name: 'grüße "quoted" \\ \u2028',
+      nested: [1, null, { deep: true }],
+      big: 'x'.repeat(20_000),
+    };
+    const event = vmEvent({ data, tenantId: 'platform', kind: 'host' });
+    await fixture.append(event);
+    relay.wake();
+    await eventually(async () => (await fixture.stream()).some(({ id }) => id === event.id));
+    const stored = (await fixture.stream()).find(({ id }) => id === event.id)!;
+    expect(stored.data).toEqual(data);
+    const { events, lastSeq } = await fetchEvents(fixture.sys.primary, stored.seq, stored.seq);
+    expect(events).toEqual([stored]);
+    expect(lastSeq).toBe(stored.seq);
+    await relay.stop();
+  });
+
+  it('deletes what is older than it is kept', async () => {
+    await fixture.append(vmEvent({ at: new Date(Date.now() - 8 * 24 * 3_600_000).toISOString() }));
+    const relay = fixture.relay();
+    relay.start();
+    await eventually(async () => (await fixture.numbered()).waiting === 0 && relay.stats().published > 0);
+    const { n } = await fixture.numbered();
+    await relay.purge();
+    expect((await fixture.numbered()).n).toBe(n - 1);
+    await relay.stop();
+  });
+});
+
+describe('the tables under the _api role', () => {
+  it('take events of the tenant that is set only, and show numbered ones of that tenant only', async () => {
+    const api = fixture.database('api');
+    const own = { tenantId: TENANT };
+    await api.transaction(own, (tx) => appendEvents(tx, [vmEvent()]));
+    const foreign = api.transaction(own, (tx) => appendEvents(tx, [vmEvent({ tenantId: newId<string>() })]));
+    await expect(foreign).rejects.toMatchObject({ code: '42501' });
+    const platform = await api.primary.query(
+      { text: "SELECT 1 FROM outbox WHERE tenant_id = 'platform'" },
+      [],
+      own,
+    );
+    expect(platform.rows).toEqual([]);
+    await expect(api.primary.query({ text: 'SELECT 1 FROM outbox' })).rejects.toMatchObject({
+      code: '42501',
+    });
+  });
+});
