@@ -30,8 +30,9 @@ function manage(stream: string): string[] {
 
 const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: string[] }> = {
   gateway: {
-    publish: ['events.>', 'metrics.ingest.*.gateway', ...consume('EVENTS'), '$JS.API.STREAM.INFO.METRICS'],
-    subscribe: ['watermarks.>', 'cache.>'],
+    publish: ['metrics.ingest.*.gateway', ...consume('EVENTS'), '$JS.API.STREAM.INFO.METRICS'],
+    // Waits and event streams hear events as they are published; nobody but their owner publishes them.
+    subscribe: ['events.>', 'watermarks.>', 'cache.>'],
   },
   orchestrator: {
     publish: ['events.>', 'agents.>', ...consume('EVENTS'), ...manage('EVENTS'), ...manage('METRICS')],
