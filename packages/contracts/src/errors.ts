@@ -3,6 +3,7 @@
  * service knows about the cause stays in its log.
  */
 export const ERRORS = {
+  malformed_request: { status: 400, retryable: false, title: 'This is not a valid HTTP request' },
   malformed_json: { status: 400, retryable: false, title: 'The body is not valid JSON' },
   unauthenticated: { status: 401, retryable: false, title: 'A valid token is needed' },
   forbidden: { status: 403, retryable: false, title: 'The token does not allow this' },
