@@ -1,0 +1,69 @@
+import { metricPartition } from '@novacron/contracts/metrics';
+import type { SeriesBuffer, Series } from '../store/series-buffer.js';
+import type { VmEntry } from './directory.js';
+import type { Incoming } from './incoming.js';
+import type { Rejections, RejectReason } from './rejections.js';
+
+/** The source that speaks for users, after the gateway has checked what they may write. */
+export const GATEWAY = 'gateway';
+
+/** What is known while points are judged. */
+export interface Admission {
+  readonly vms: ReadonlyMap<string, VmEntry>;
+  /** The number of a tenant's metric; undefined when the tenant has too many names. */
+  metricId(tenantId: string, name: string): number | undefined;
+  /** Times outside are dropped: older ones have no partition any more, later ones are a wrong clock. */
+  readonly oldest: number;
+  readonly newest: number;
+}
+
+/** Puts the good points of a message into the buffer and counts the others. */
+export function admit(incoming: Incoming, known: Admission, into: SeriesBuffer, rejections: Rejections): void {
+  const { message, batch } = incoming;
+  if (!batch) return rejections.add('malformed');
+  const owners = batch.vmIds.map((vmId) => judgeVm(incoming, vmId, known.vms.get(vmId)));
+  const targets = new Map<number, Series | RejectReason>();
+  for (let i = 0; i < batch.time.length; i++) {
+    const vm = batch.vm[i] as number;
+    const metric = batch.metric[i] as number;
+    const owner = owners[vm];
+    const name = batch.metrics[metric];
+    if (owner === undefined || name === undefined) {
+      rejections.add('bad_index');
+      continue;
+    }
+    if (typeof owner === 'string') {
+      rejections.add(owner);
+      continue;
+    }
+    const time = batch.time[i] as number;
+    const untimely = judgeTime(time, owner, known);
+    if (untimely) {
+      rejections.add(untimely);
+      continue;
+    }
+    const key = vm * 1_000 + metric;
+    let target = targets.get(key);
+    if (target === undefined) {
+      const metricId = known.metricId(owner.tenantId, name);
+      target = metricId === undefined ? 'too_many_names' : into.series(owner.tenantId, owner.vmId, metricId);
+      targets.set(key, target);
+    }
+    if (typeof target === 'string') rejections.add(target);
+    else into.add(target, time, batch.value[i] as number, message.generation, message.seq);
+  }
+}
+
+/** Whether the source may write this VM's metrics at all. */
+function judgeVm({ message, batch }: Incoming, vmId: string, vm: VmEntry | undefined): VmEntry | RejectReason {
+  if (metricPartition(vmId) !== message.partition) return 'wrong_partition';
+  if (!vm) return 'unknown_vm';
+  if (message.source === GATEWAY) return batch?.tenantId && batch.tenantId !== vm.tenantId ? 'foreign_vm' : vm;
+  return vm.hostId === message.source ? vm : 'not_on_host';
+}
+
+function judgeTime(time: number, vm: VmEntry, { oldest, newest }: Admission): RejectReason | undefined {
+  if (time < oldest) return 'too_old';
+  if (time > newest) return 'in_future';
+  return vm.deletedAt !== null && time > vm.deletedAt ? 'vm_deleted' : undefined;
+}

@@ -1,0 +1,91 @@
+import type { IntakeMessage } from './incoming.js';
+
+export interface BufferLimits {
+  /** Readers wait when this much is held: JetStream keeps the rest. */
+  readonly maxBytes: number;
+  /** One write takes about this much at most. */
+  readonly writeBytes: number;
+  /** A write waits this long after the first message for others to come with it. */
+  readonly lingerMs: number;
+}
+
+export const BUFFER_LIMITS: BufferLimits = { maxBytes: 32 * 1024 ** 2, writeBytes: 4 * 1024 ** 2, lingerMs: 20 };
+
+/**
+ * Between the readers of all partitions and the one writer. Bounded by bytes; when full, `put` waits, so the
+ * readers stop asking JetStream for more. Nothing in it is acknowledged: dropping it loses nothing.
+ */
+export class IntakeBuffer {
+  #messages: IntakeMessage[] = [];
+  #bytes = 0;
+  #waiters: (() => void)[] = [];
+  #lingering: (() => void) | undefined;
+
+  constructor(
+    private readonly limits: BufferLimits,
+    private readonly signal: AbortSignal,
+  ) {
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Adds a message, after waiting for room. Does nothing once the buffer is given up. */
+  async put(message: IntakeMessage): Promise<void> {
+    while (this.#bytes >= this.limits.maxBytes && !this.signal.aborted) await this.#changed();
+    if (this.signal.aborted) return;
+    this.#messages.push(message);
+    this.#bytes += message.data.length;
+    if (this.#bytes >= this.limits.writeBytes) this.#lingering?.();
+    if (this.#messages.length === 1) this.#wake();
+  }
+
+  /** The messages of the next write, in the order of each partition; empty once the buffer is given up. */
+  async take(): Promise<IntakeMessage[]> {
+    while (this.#messages.length === 0 && !this.signal.aborted) await this.#changed();
+    if (this.#bytes < this.limits.writeBytes && !this.signal.aborted) await this.#linger();
+    if (this.signal.aborted) return [];
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#messages.length && bytes < this.limits.writeBytes) {
+      bytes += (this.#messages[count] as IntakeMessage).data.length;
+      count++;
+    }
+    this.#bytes -= bytes;
+    const taken = this.#messages.splice(0, count);
+    this.#wake();
+    return taken;
+  }
+
+  /** Forgets the messages of a partition that is given to another process. */
+  drop(partition: number): void {
+    this.#messages = this.#messages.filter((message) => message.partition !== partition);
+    this.#bytes = this.#messages.reduce((sum, { data }) => sum + data.length, 0);
+    this.#wake();
+  }
+
+  #changed(): Promise<void> {
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
+    if (this.signal.aborted) this.#lingering?.();
+  }
+
+  #linger(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#lingering = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, this.limits.lingerMs);
+      this.#lingering = done;
+    });
+  }
+}

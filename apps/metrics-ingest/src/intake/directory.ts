@@ -1,0 +1,149 @@
+import type { Database, Statement } from '@novacron/postgres/database';
+
+/** Whose a VM is and where it runs, or ran last. */
+export interface VmEntry {
+  readonly vmId: string;
+  readonly tenantId: string;
+  readonly hostId: string | null;
+  /** Milliseconds since 1970; null while it lives. */
+  readonly deletedAt: number | null;
+}
+
+/** What the orchestrator answers for VMs that it knows. */
+export interface Located {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly hostId: string | null;
+  readonly deleted: boolean;
+}
+
+/** The orchestrator cannot be asked: whoever needs it tries again instead of dropping points. */
+export class DirectoryUnavailable extends Error {
+  override readonly name = 'DirectoryUnavailable';
+}
+
+export interface DirectoryOptions {
+  readonly db: Database;
+  /** Asks the owner about at most 1,000 VMs. */
+  readonly locate: (ids: string[]) => Promise<readonly Located[]>;
+  readonly now?: () => number;
+  /** How long the intake waits for an orchestrator that is down before it drops points of unknown VMs. */
+  readonly patienceMs?: number;
+}
+
+const SEEN: Statement = {
+  name: 'metrics_directory',
+  text: `SELECT vm_id AS "vmId", tenant_id AS "tenantId", host_id AS "hostId", deleted_at::float8 AS "deletedAt"
+         FROM metrics.vms WHERE vm_id = ANY ($1::uuid[])`,
+};
+const REMEMBER: Statement = {
+  name: 'metrics_directory_remember',
+  text: `INSERT INTO metrics.vms (tenant_id, vm_id, host_id, version, deleted_at)
+         SELECT t, v, h, 0, d FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[]) AS located (t, v, h, d)
+         ON CONFLICT DO NOTHING`,
+};
+
+const LOCATE_AT_MOST = 1_000;
+/** A write asks about this many VMs; of more unknown ones the rest waits for a later write of their host. */
+const LOCATE_PER_WRITE = 4_000;
+/** An entry that agrees with its writer is believed this long: so long a host that lost a VM may still write. */
+const BELIEVED_MS = 5_000;
+/** What the orchestrator did not know, or places elsewhere, is not asked for again within this time. */
+const REFUSED_MS = 2_000;
+const MAX_ENTRIES = 200_000;
+
+interface Cached {
+  readonly entry: VmEntry | undefined;
+  readonly until: number;
+  /** The orchestrator has confirmed it, so that asking again tells nothing new for now. */
+  readonly confirmed: boolean;
+}
+
+/**
+ * VM → tenant and host. Three levels: this process for seconds, the table that the events keep, and the
+ * orchestrator for VMs whose events have not come by or say otherwise than the host.
+ */
+export class Directory {
+  readonly #cache = new Map<string, Cached>();
+  readonly #now: () => number;
+  readonly #patienceMs: number;
+  #downSince: number | undefined;
+
+  constructor(private readonly options: DirectoryOptions) {
+    this.#now = options.now ?? Date.now;
+    this.#patienceMs = options.patienceMs ?? 10_000;
+  }
+
+  /**
+   * The entries of all VMs that are known.
+   * @param claims VM → the host that says it runs there; null: anyone may write it
+   * @throws DirectoryUnavailable while the orchestrator is needed and away, for at most the patience
+   */
+  async lookup(claims: ReadonlyMap<string, string | null>): Promise<Map<string, VmEntry>> {
+    if (this.#cache.size > MAX_ENTRIES) this.#cache.clear();
+    const doubtful = (id: string) => !this.#settled(id, claims.get(id) ?? null);
+    const unseen = [...claims.keys()].filter(doubtful);
+    if (unseen.length > 0) await this.#read(unseen);
+    const unknown = unseen.filter(doubtful);
+    if (unknown.length > 0) await this.#ask(unknown.slice(0, LOCATE_PER_WRITE));
+    const found = new Map<string, VmEntry>();
+    for (const id of claims.keys()) {
+      const entry = this.#cache.get(id)?.entry;
+      if (entry) found.set(id, entry);
+    }
+    return found;
+  }
+
+  #settled(id: string, host: string | null): boolean {
+    const cached = this.#cache.get(id);
+    if (!cached || cached.until <= this.#now()) return false;
+    return cached.confirmed || (cached.entry !== undefined && agrees(cached.entry, host));
+  }
+
+  async #read(ids: string[]): Promise<void> {
+    const { rows } = await this.options.db.primary.query<VmEntry>(SEEN, [ids]);
+    for (const id of ids) this.#cache.delete(id);
+    const until = this.#now() + BELIEVED_MS;
+    for (const entry of rows) this.#cache.set(entry.vmId, { entry, until, confirmed: false });
+  }
+
+  async #ask(ids: string[]): Promise<void> {
+    const located: Located[] = [];
+    try {
+      for (let at = 0; at < ids.length; at += LOCATE_AT_MOST) {
+        located.push(...(await this.options.locate(ids.slice(at, at + LOCATE_AT_MOST))));
+      }
+      this.#downSince = undefined;
+    } catch (error) {
+      this.#downSince ??= this.#now();
+      if (this.#now() - this.#downSince < this.#patienceMs) {
+        throw new DirectoryUnavailable(`${ids.length} VMs cannot be looked up`, { cause: error });
+      }
+      return;
+    }
+    await this.#remember(located);
+    const answers = new Map(located.map((one) => [one.id, this.#entryOf(one)]));
+    const until = this.#now() + REFUSED_MS;
+    for (const id of ids) this.#cache.set(id, { entry: answers.get(id), until, confirmed: true });
+  }
+
+  #entryOf(located: Located): VmEntry {
+    const before = this.#cache.get(located.id)?.entry;
+    const deletedAt = located.deleted ? (before?.deletedAt ?? this.#now()) : null;
+    const hostId = located.hostId ?? (located.deleted ? (before?.hostId ?? null) : null);
+    return { vmId: located.id, tenantId: located.tenantId, hostId, deletedAt };
+  }
+
+  /** The table keeps what its events say; only a VM that it does not know is added. */
+  async #remember(located: readonly Located[]): Promise<void> {
+    const entries = located.map((one) => this.#entryOf(one)).filter(({ vmId }) => !this.#cache.get(vmId)?.entry);
+    if (entries.length === 0) return;
+    const column = <K extends keyof VmEntry>(key: K) => entries.map((entry) => entry[key]);
+    const params = [column('tenantId'), column('vmId'), column('hostId'), column('deletedAt')];
+    await this.options.db.primary.batch({}, [{ statement: REMEMBER, params }]);
+  }
+}
+
+function agrees(entry: VmEntry, host: string | null): boolean {
+  return host === null || entry.hostId === host;
+}

@@ -1,0 +1,111 @@
+import { METRIC_PARTITIONS } from '@novacron/contracts/metrics';
+import type { Database, Statement } from '@novacron/postgres/database';
+
+/** How far a partition is, as Postgres has it. */
+export interface StoredPosition {
+  readonly partition: number;
+  /** When its stream was created, as JetStream says it; '' before the first. */
+  readonly stream: string;
+  readonly generation: number;
+  readonly seq: number;
+  /** When the message at `seq` was stored, in milliseconds since 1970. */
+  readonly messageAt: number;
+  /** Grows with every claim; a decimal text. */
+  readonly fence: string;
+}
+
+/** A lease ends this long after its owner was last heard of. The fence, not the clock, is what keeps writes apart. */
+const LEASE = "interval '6 seconds'";
+
+const POSITION = `partition, stream, generation, seq::float8 AS seq, message_at::float8 AS "messageAt", fence::text AS fence`;
+const ALIVE: Statement = {
+  name: 'metrics_alive',
+  text: `INSERT INTO metrics.ingesters (id, seen_until) VALUES ($1, now() + ${LEASE})
+         ON CONFLICT (id) DO UPDATE SET seen_until = excluded.seen_until`,
+};
+const FORGET: Statement = {
+  name: 'metrics_forget',
+  text: 'DELETE FROM metrics.ingesters WHERE seen_until < now() OR id = $1',
+};
+const RENEW: Statement = {
+  name: 'metrics_renew',
+  text: `UPDATE metrics.intake SET lease_until = now() + ${LEASE} WHERE owner = $1 RETURNING ${POSITION}`,
+};
+const COUNT: Statement = {
+  name: 'metrics_count',
+  text: 'SELECT count(*)::int AS live FROM metrics.ingesters WHERE seen_until >= now()',
+};
+const CLAIM: Statement = {
+  name: 'metrics_claim',
+  text: `UPDATE metrics.intake SET owner = $1, fence = fence + 1, lease_until = now() + ${LEASE}
+         WHERE partition IN (SELECT partition FROM metrics.intake WHERE lease_until < now()
+                             ORDER BY partition LIMIT $2 FOR UPDATE SKIP LOCKED)
+         RETURNING ${POSITION}`,
+};
+const RELEASE: Statement = {
+  name: 'metrics_release',
+  text: `UPDATE metrics.intake SET owner = NULL, lease_until = '-infinity' WHERE owner = $1 AND partition = ANY ($2::smallint[])`,
+};
+const ADOPT: Statement = {
+  name: 'metrics_adopt',
+  text: `UPDATE metrics.intake SET stream = $3, generation = generation + 1, seq = $4, message_at = 0
+         WHERE partition = $1 AND fence = $2 RETURNING ${POSITION}`,
+};
+
+/**
+ * Which partitions this process owns. Processes that live share them evenly: each claims what is free up to
+ * its share and gives back what is beyond it.
+ */
+export class Leases {
+  constructor(
+    private readonly db: Database,
+    private readonly id: string,
+  ) {}
+
+  /**
+   * Tells that this process lives and takes its share.
+   * @returns all that it owns now, and those of them that it must stop and {@link release}
+   */
+  async renew(): Promise<{ owned: StoredPosition[]; surplus: number[] }> {
+    const { results } = await this.db.primary.batch({}, [
+      { statement: ALIVE, params: [this.id] },
+      { statement: RENEW, params: [this.id] },
+      { statement: COUNT },
+    ]);
+    const owned = (results[1]?.rows ?? []) as unknown as StoredPosition[];
+    const live = (results[2]?.rows[0]?.live as number | undefined) ?? 1;
+    const share = Math.ceil(METRIC_PARTITIONS / live);
+    if (owned.length >= share) return { owned, surplus: owned.slice(share).map(({ partition }) => partition) };
+    const claimed = await this.db.primary.batch({}, [
+      { statement: CLAIM, params: [this.id, share - owned.length] },
+    ]);
+    return { owned: [...owned, ...((claimed.results[0]?.rows ?? []) as unknown as StoredPosition[])], surplus: [] };
+  }
+
+  async release(partitions: readonly number[]): Promise<void> {
+    if (partitions.length === 0) return;
+    await this.db.primary.batch({}, [{ statement: RELEASE, params: [this.id, partitions] }]);
+  }
+
+  /** Gives everything back, so that another process need not wait for the leases to end. */
+  async leave(): Promise<void> {
+    const all = Array.from({ length: METRIC_PARTITIONS }, (_, partition) => partition);
+    await this.db.primary.batch({}, [
+      { statement: RELEASE, params: [this.id, all] },
+      { statement: FORGET, params: [this.id] },
+    ]);
+  }
+
+  /**
+   * Begins a new history of a partition: its stream is another one, or lost what was read from it.
+   * @param seq the last sequence of it that is not to be read
+   */
+  async adopt(position: StoredPosition, stream: string, seq: number): Promise<StoredPosition> {
+    const { results } = await this.db.primary.batch({}, [
+      { statement: ADOPT, params: [position.partition, position.fence, stream, seq] },
+    ]);
+    const adopted = results[0]?.rows[0] as unknown as StoredPosition | undefined;
+    if (!adopted) throw new Error(`partition ${position.partition} is not ours any more`);
+    return adopted;
+  }
+}

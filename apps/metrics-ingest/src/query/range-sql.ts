@@ -1,0 +1,49 @@
+import type { Aggregation } from '@novacron/contracts/metrics';
+import type { Statement } from '@novacron/postgres/database';
+import { pointsOf } from '../store/points.js';
+
+/*
+ * $1 VM, $2 metric numbers, $3 from, $4 to, $5 step, all times in milliseconds; for a rate $6 from when on
+ * points are read. No names: a plan made without the times would open every partition there is.
+ */
+const buckets = (value: string) =>
+  `SELECT metric_id AS metric, ((ts - $3::bigint) / $5::bigint)::int AS bucket, ${value} AS value
+   FROM (${pointsOf('$3::bigint', '$4::bigint')}) AS points GROUP BY 1, 2`;
+
+/**
+ * Increase over elapsed time between neighbouring points, each pair in the bucket of its later point. A counter
+ * that is lower than before began again at 0, so all of it is increase.
+ */
+const rate = `SELECT metric_id AS metric, ((ts - $3::bigint) / $5::bigint)::int AS bucket,
+    sum(CASE WHEN value >= before THEN value - before ELSE value END) * 1000 / sum(ts - ts_before)::float8 AS value
+  FROM (SELECT metric_id, ts, value, lag(value) OVER w AS before, lag(ts) OVER w AS ts_before
+        FROM (${pointsOf('$6::bigint', '$4::bigint')}) AS points
+        WINDOW w AS (PARTITION BY metric_id ORDER BY ts)) AS pairs
+  WHERE ts >= $3::bigint AND before IS NOT NULL GROUP BY 1, 2`;
+
+const statement = (text: string): Statement => ({ text, table: 'points' });
+
+/** One row for each bucket that has points: `{metric, bucket, value}`. */
+export const RANGE: Readonly<Record<Aggregation, Statement>> = {
+  avg: statement(buckets('avg(value)')),
+  min: statement(buckets('min(value)')),
+  max: statement(buckets('max(value)')),
+  sum: statement(buckets('sum(value)')),
+  last: statement(buckets('(array_agg(value ORDER BY ts DESC))[1]')),
+  rate: statement(rate),
+};
+
+/** What a tenant may know of a VM, and the numbers of its custom names. */
+export const KNOWN_VM: Statement = {
+  name: 'metrics_known_vm',
+  text: 'SELECT 1 AS known FROM metrics.vms WHERE vm_id = $1::uuid',
+};
+export const NUMBERS: Statement = {
+  name: 'metrics_numbers',
+  text: 'SELECT name, metric_id AS id FROM metrics.names WHERE name = ANY ($1::text[])',
+};
+export const LATEST: Statement = {
+  name: 'metrics_latest_read',
+  text: `SELECT l.metric_id AS id, n.name, l.value, l.ts::float8 AS timestamp FROM metrics.latest l
+         LEFT JOIN metrics.names n ON n.metric_id = l.metric_id WHERE l.vm_id = $1::uuid ORDER BY l.metric_id`,
+};

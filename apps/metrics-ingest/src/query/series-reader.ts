@@ -1,0 +1,133 @@
+import type { RequestMeta } from '@novacron/contracts/envelope';
+import { ServiceError } from '@novacron/contracts/errors';
+import type { LatestResult, RangeQuery, RangeResult } from '@novacron/contracts/metrics';
+import { formatPosition, parsePosition } from '@novacron/contracts/position';
+import type { Answers, Database, Session } from '@novacron/postgres/database';
+import { BUILT_IN_IDS, builtInId } from '../store/metric-names.js';
+import { planRange, unitOf, type RangePlan } from './plan.js';
+import { KNOWN_VM, LATEST, NUMBERS, RANGE } from './range-sql.js';
+
+/** Whether a VM is the tenant's, from its owner: for one whose first event has not come by. */
+export type OwnsVm = (meta: RequestMeta, vmId: string) => Promise<boolean>;
+
+/** An answer with the state that it shows. */
+export interface Read<T> {
+  readonly body: T;
+  readonly position: string;
+  readonly servedFrom: 'primary' | 'replica';
+}
+
+interface Bucket {
+  readonly metric: number;
+  readonly bucket: number;
+  readonly value: number;
+}
+
+const builtInNames = new Map(Object.entries(BUILT_IN_IDS).map(([name, id]) => [id, name]));
+
+/** Answers questions about the series of one VM, as the tenant that asks. */
+export class SeriesReader {
+  constructor(
+    private readonly db: Database,
+    private readonly ownsVm: OwnsVm,
+  ) {}
+
+  /**
+   * The values of each metric at `from + k * step`; null where there were no points.
+   * @throws ServiceError not_found, invalid_request
+   */
+  async range(meta: RequestMeta, query: RangeQuery): Promise<Read<RangeResult>> {
+    const plan = planRange(query);
+    const ids = await this.#numbers(meta, plan.metrics);
+    const params = [query.vmId, [...ids.values()], plan.from, plan.to, plan.stepMs];
+    const call = { statement: RANGE[plan.agg], params: plan.agg === 'rate' ? [...params, plan.readFrom] : params };
+    const answers = await this.#session(meta).read(readOptions(meta), [
+      { statement: KNOWN_VM, params: [query.vmId] },
+      call,
+    ]);
+    await this.#requireVm(meta, query.vmId, answers);
+    const rows = (answers.results[1]?.rows ?? []) as unknown as Bucket[];
+    return { body: rangeResult(query, plan, ids, rows), ...shown(answers) };
+  }
+
+  /** The last value of each metric of the VM. @throws ServiceError not_found */
+  async latest(meta: RequestMeta, vmId: LatestResult['vmId']): Promise<Read<LatestResult>> {
+    const answers = await this.#session(meta).read(readOptions(meta), [
+      { statement: KNOWN_VM, params: [vmId] },
+      { statement: LATEST, params: [vmId] },
+    ]);
+    await this.#requireVm(meta, vmId, answers);
+    const values: LatestResult['values'] = {};
+    for (const { id, name, value, timestamp } of answers.results[1]?.rows as unknown as LatestRow[]) {
+      const known = builtInNames.get(id) ?? name;
+      if (known !== null) values[known] = { value, timestamp };
+    }
+    return { body: { vmId, values }, ...shown(answers) };
+  }
+
+  #session({ consistency, minPosition }: RequestMeta): Session {
+    if (consistency === 'strong') return this.db.primary;
+    const causal = consistency === 'causal' && minPosition !== null;
+    return this.db.replica(causal ? parsePosition(minPosition) : undefined);
+  }
+
+  async #requireVm(meta: RequestMeta, vmId: string, answers: Answers): Promise<void> {
+    if (answers.results[0]?.rows.length === 1) return;
+    if (!(await this.ownsVm(meta, vmId))) throw new ServiceError('not_found', `There is no VM ${vmId}`);
+  }
+
+  /** Names → numbers; a name without points has none and is left out. */
+  async #numbers(meta: RequestMeta, metrics: readonly string[]): Promise<Map<string, number>> {
+    const ids = new Map<string, number>();
+    const custom: string[] = [];
+    for (const name of metrics) {
+      const id = builtInId(name);
+      if (id === undefined) custom.push(name);
+      else ids.set(name, id);
+    }
+    if (custom.length === 0) return ids;
+    const session = this.#session(meta);
+    const { rows } = await session.query<{ name: string; id: number }>(NUMBERS, [custom], readOptions(meta));
+    for (const { name, id } of rows) ids.set(name, id);
+    return ids;
+  }
+}
+
+interface LatestRow {
+  readonly id: number;
+  readonly name: string | null;
+  readonly value: number;
+  readonly timestamp: number;
+}
+
+function readOptions({ tenantId, remainingMs }: RequestMeta): { tenantId: string; timeoutMs: number } {
+  return { tenantId, timeoutMs: remainingMs };
+}
+
+/** What a token for this answer must ask for: nothing in it is later. */
+function shown({ seen, servedFrom }: Answers): { position: string; servedFrom: 'primary' | 'replica' } {
+  return { position: formatPosition(seen), servedFrom };
+}
+
+function rangeResult(query: RangeQuery, plan: RangePlan, ids: ReadonlyMap<string, number>, rows: readonly Bucket[]): RangeResult {
+  const timestamps = Array.from({ length: plan.buckets }, (_, k) => plan.from + k * plan.stepMs);
+  const values = new Map<number, (number | null)[]>();
+  for (const id of ids.values()) values.set(id, new Array<number | null>(plan.buckets).fill(null));
+  for (const { metric, bucket, value } of rows) {
+    const column = values.get(metric);
+    if (column) column[bucket] = value;
+  }
+  return {
+    from: query.from,
+    to: query.to,
+    step: query.step,
+    resolution: 0,
+    series: plan.metrics.map((metric) => ({
+      metric,
+      unit: unitOf(metric, plan.agg),
+      agg: plan.agg,
+      timestamps,
+      values: values.get(ids.get(metric) ?? -1) ?? new Array<number | null>(plan.buckets).fill(null),
+    })),
+  };
+}

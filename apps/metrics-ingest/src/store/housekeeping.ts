@@ -1,0 +1,65 @@
+import type { Database, Statement } from '@novacron/postgres/database';
+import type { Logger } from '@novacron/telemetry/logger';
+import { observableGauge } from '@novacron/telemetry/metrics';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Partitions } from './partitions.js';
+
+export interface HousekeepingOptions {
+  readonly db: Database;
+  readonly partitions: Partitions;
+  readonly logger: Logger;
+  readonly retentionMs: number;
+}
+
+const EVERY_MS = 15_000;
+const FORGET_VMS_EVERY = 240;
+
+/** A deleted VM is forgotten when the last of its points is. */
+const FORGET_VMS: Statement = {
+  name: 'metrics_forget_vms',
+  text: `WITH gone AS (
+           DELETE FROM metrics.vms WHERE (tenant_id, vm_id) IN
+             (SELECT tenant_id, vm_id FROM metrics.vms WHERE deleted_at < $1 LIMIT 1000) RETURNING tenant_id, vm_id)
+         DELETE FROM metrics.latest l USING gone WHERE l.tenant_id = gone.tenant_id AND l.vm_id = gone.vm_id`,
+  table: 'vms',
+};
+
+/** Does what is due in the store every few seconds. What fails is logged and due again. */
+export class Housekeeping {
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(private readonly options: HousekeepingOptions) {
+    observableGauge('novacron_metrics_rows_per_second', 'Rows that all ingesters took in, over the last minute', (observe) => {
+      const rate = options.partitions.rowsPerSecond;
+      if (rate !== undefined) observe(rate);
+    });
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    for (let round = 0; !this.#stop.signal.aborted; round++) {
+      try {
+        await this.options.partitions.maintain();
+        if (round % FORGET_VMS_EVERY === 0) await this.#forgetVms();
+      } catch (error) {
+        this.options.logger.warn({ err: error }, 'the store was not tidied; again in a moment');
+      }
+      // An early end of the pause is the stop.
+      await sleep(EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    }
+  }
+
+  async #forgetVms(): Promise<void> {
+    const before = Date.now() - this.options.retentionMs;
+    await this.options.db.primary.batch({}, [{ statement: FORGET_VMS, params: [before] }]);
+  }
+}

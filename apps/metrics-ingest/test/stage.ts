@@ -1,0 +1,157 @@
+import { jetstream, type JetStreamClient } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { METRIC_PARTITIONS, metricPartition, metricSubject, type MetricBatch } from '@novacron/contracts/metrics';
+import { newId } from '@novacron/contracts/ids';
+import type { RequestMeta } from '@novacron/contracts/envelope';
+import { connectNats } from '@novacron/messaging/connect';
+import { createDatabase, type Database } from '@novacron/postgres/database';
+import { migrate } from '@novacron/postgres/migrate';
+import { createLogger, type Logger } from '@novacron/telemetry/logger';
+import { useTestServers, type TestServerOptions } from '@novacron/testkit/servers';
+import { readConfig } from '../src/config.js';
+import { MetricsIngest, type MetricsIngestParts } from '../src/metrics-ingest.js';
+import { migrations } from '../src/migrations/all.js';
+import { SeriesReader } from '../src/query/series-reader.js';
+
+type Servers = Awaited<ReturnType<typeof useTestServers>>;
+
+/** Real servers with the metrics schema, and hands to work them. */
+export class Stage {
+  readonly logger: Logger = createLogger('test', 'silent');
+  readonly #ingesters: { ingest: MetricsIngest; db: Database; nc: NatsConnection }[] = [];
+
+  private constructor(
+    readonly servers: Servers,
+    readonly sys: Database,
+    readonly api: Database,
+    readonly admin: NatsConnection,
+    readonly js: JetStreamClient,
+  ) {}
+
+  static async open(options: TestServerOptions = {}): Promise<Stage> {
+    const servers = await useTestServers({ nats: true, ...options });
+    const { postgres } = readConfig(servers.env('metrics'));
+    const base = { ...postgres, schema: 'metrics' };
+    await migrate({ ...base, role: 'owner', password: postgres.ownerPassword ?? '' }, { migrations });
+    const sys = createDatabase({ ...base, role: 'sys', password: postgres.sysPassword, max: 4 });
+    const api = createDatabase({ ...base, role: 'api', password: postgres.apiPassword, max: 4 });
+    const admin = await connectNats({ ...servers.natsLogin('admin'), name: 'test' });
+    return new Stage(servers, sys, api, admin, jetstream(admin));
+  }
+
+  /** A process of the service, as far as it works by itself. */
+  async ingest(options: Partial<MetricsIngestParts> = {}): Promise<MetricsIngest> {
+    const { postgres } = readConfig(this.servers.env('metrics'));
+    const db = createDatabase({ ...postgres, schema: 'metrics', role: 'sys', password: postgres.sysPassword, max: 4 });
+    const nc = await connectNats({ ...this.servers.natsLogin('metrics'), name: 'ingest' });
+    const day = 86_400_000;
+    const ingest = new MetricsIngest({ nc, db, logger: this.logger, retentionMs: 400 * day, futureMs: 3_600_000, ...options });
+    this.#ingesters.push({ ingest, db, nc });
+    ingest.start();
+    return ingest;
+  }
+
+  reader(): SeriesReader {
+    return new SeriesReader(this.api, () => Promise.resolve(false));
+  }
+
+  /** Puts a VM into the directory, as its event would. */
+  async place(vm: TestVm): Promise<TestVm> {
+    await this.sys.primary.batch({}, [
+      {
+        statement: { text: 'INSERT INTO metrics.vms (tenant_id, vm_id, host_id, version) VALUES ($1, $2, $3, 1)' },
+        params: [vm.tenantId, vm.vmId, vm.hostId],
+      },
+    ]);
+    return vm;
+  }
+
+  /** Publishes as the VM's host, and waits until JetStream has it. */
+  async publish(vm: TestVm, metric: string, points: readonly Point[], source = vm.hostId): Promise<number> {
+    const subject = metricSubject(metricPartition(vm.vmId), source);
+    const { seq } = await this.js.publish(subject, JSON.stringify(batchOf(vm, metric, points, source)));
+    return seq;
+  }
+
+  /** Resolves when everything published so far is stored. */
+  async settled(timeoutMs = 20_000): Promise<void> {
+    const until = Date.now() + timeoutMs;
+    for (;;) {
+      const behind = await this.behind().catch((error: unknown) => String(error));
+      if (behind === 0) return;
+      if (Date.now() > until) throw new Error(`not settled: ${behind}`);
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  /** Partitions whose last message is not stored yet. */
+  private async behind(): Promise<number> {
+    const { rows } = await this.sys.primary.query<{ partition: number; seq: number }>({
+      text: 'SELECT partition, seq::float8 AS seq FROM metrics.intake',
+    });
+    const manager = await this.js.jetstreamManager();
+    let behind = 0;
+    for (let p = 0; p < METRIC_PARTITIONS; p++) {
+      const info = await manager.streams.getMessage('METRICS', { last_by_subj: `metrics.ingest.${p}.*` });
+      if (info && (rows.find(({ partition }) => partition === p)?.seq ?? 0) < info.seq) behind++;
+    }
+    return behind;
+  }
+
+  async count(): Promise<number> {
+    const { rows } = await this.sys.primary.query<{ n: number }>({ text: 'SELECT count(*)::int AS n FROM metrics.points' });
+    return rows[0]?.n ?? 0;
+  }
+
+  async stopIngesters(): Promise<void> {
+    for (const { ingest, db, nc } of this.#ingesters.splice(0)) {
+      await ingest.stop();
+      await nc.close();
+      await db.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.stopIngesters();
+    await this.admin.close();
+    await Promise.all([this.sys.close(), this.api.close()]);
+    await this.servers.stop();
+  }
+}
+
+export type Point = readonly [time: number, value: number];
+
+export interface TestVm {
+  readonly tenantId: string;
+  readonly vmId: string;
+  readonly hostId: string;
+}
+
+export function newVm(tenantId: string = newId(), hostId: string = newId()): TestVm {
+  return { tenantId, vmId: newId(), hostId };
+}
+
+export function batchOf(vm: TestVm, metric: string, points: readonly Point[], source = vm.hostId): MetricBatch {
+  return {
+    v: 1,
+    tenantId: source === 'gateway' ? vm.tenantId : null,
+    vmIds: [vm.vmId],
+    metrics: [metric],
+    vm: points.map(() => 0),
+    metric: points.map(() => 0),
+    time: points.map(([time]) => time),
+    value: points.map(([, value]) => value),
+  };
+}
+
+/** A request of the VM's tenant. */
+export function metaOf(vm: TestVm): RequestMeta {
+  return {
+    tenantId: vm.tenantId as RequestMeta['tenantId'],
+    principal: 'test',
+    roles: ['viewer'],
+    remainingMs: 5_000,
+    consistency: 'strong',
+    minPosition: null,
+  };
+}
