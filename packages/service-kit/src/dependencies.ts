@@ -1,0 +1,123 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { natsEnv, postgresEnv } from '@novacron/config/fragments';
+import type { Config } from '@novacron/config/load';
+import { connectNats, isConnected, onReconnect } from '@novacron/messaging/connect';
+import { ensureStreams, type StreamName } from '@novacron/messaging/streams';
+import { createDatabase, type Database, type DatabaseSettings } from '@novacron/postgres/database';
+import type { Migration } from '@novacron/postgres/migrate';
+import type { Logger } from '@novacron/telemetry/logger';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DrainCoordinator } from './drain.js';
+import type { Readiness } from './readiness.js';
+
+const FIRST_RETRY_MS = 200;
+const LAST_RETRY_MS = 3_000;
+
+export interface Surroundings {
+  readonly name: string;
+  readonly logger: Logger;
+  readonly drain: DrainCoordinator;
+  readonly readiness: Readiness;
+}
+
+/** Connects to NATS for as long as it takes, and makes the streams, now and after each reconnect. */
+export async function openNats(
+  { name, logger, drain, readiness }: Surroundings,
+  config: Config<typeof natsEnv>['nats'],
+  streams: readonly StreamName[],
+): Promise<NatsConnection> {
+  readiness.waitFor('nats', 'connecting');
+  const nc = await connectNats({
+    ...config,
+    name,
+    logger,
+    signal: drain.signal,
+    onRetry: (reason) => readiness.waitFor('nats', reason),
+  });
+  drain.add('nats', 'connection', () => endNats(nc));
+  if (streams.length > 0) {
+    await retried({ logger, drain, readiness }, 'jetstream', () => ensureStreams(nc, streams));
+    // A server may come back without what it had stored.
+    onReconnect(nc, () => {
+      ensureStreams(nc, streams).catch((error: unknown) =>
+        logger.error({ err: error }, 'the streams are not there'),
+      );
+    });
+  }
+  readiness.waitFor('nats', undefined);
+  readiness.add('nats', () => {
+    if (!isConnected(nc)) throw new Error('not connected');
+  });
+  return nc;
+}
+
+export interface PostgresSpec {
+  /** The service's schema; its roles are `<schema>_owner`, `_api` and `_sys`. */
+  readonly schema: string;
+  /** Run at the start, unless NOVACRON_PG_MIGRATE says no. */
+  readonly migrations: readonly Migration[];
+}
+
+/** Waits for Postgres for as long as it takes, migrates, and opens a pool for each of the service's two roles. */
+export async function openPostgres(
+  surroundings: Surroundings,
+  config: Config<typeof postgresEnv>['postgres'],
+  { schema, migrations }: PostgresSpec,
+): Promise<{ api: Database; sys: Database }> {
+  const { drain, readiness } = surroundings;
+  const settings = (role: DatabaseSettings['role'], password: string): DatabaseSettings => ({
+    primary: config.primary,
+    replicas: config.replicas,
+    database: config.database,
+    schema,
+    role,
+    password,
+    ...(role === 'owner' ? {} : { max: config.poolMax }),
+  });
+  const api = createDatabase(settings('api', config.apiPassword));
+  const sys = createDatabase(settings('sys', config.sysPassword));
+  drain.add('pools', 'postgres', async () => {
+    await Promise.all([api.close(), sys.close()]);
+  });
+  await retried(surroundings, 'postgres', () => sys.ping());
+  if (config.migrate && migrations.length > 0) {
+    const { ownerPassword } = config;
+    if (ownerPassword === undefined) throw new Error('migrations need NOVACRON_PG_OWNER_PASSWORD');
+    // TypeORM is loaded only by who migrates.
+    const { migrate } = await import('@novacron/postgres/migrate');
+    await retried(surroundings, 'migrations', () =>
+      migrate(settings('owner', ownerPassword), { migrations }),
+    );
+  }
+  readiness.add('postgres', () => api.ping(900));
+  return { api, sys };
+}
+
+/** Tries until it works or the drain begins; /ready tells the last reason meanwhile. */
+async function retried<T>(
+  { logger, drain, readiness }: Omit<Surroundings, 'name'>,
+  name: string,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  readiness.waitFor(name, 'trying');
+  for (let delay = FIRST_RETRY_MS; ; delay = Math.min(delay * 2, LAST_RETRY_MS)) {
+    drain.signal.throwIfAborted();
+    try {
+      const result = await attempt();
+      readiness.waitFor(name, undefined);
+      return result;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      readiness.waitFor(name, reason);
+      logger.warn({ reason, retryInMs: delay }, `${name} is not there yet`);
+    }
+    await sleep(delay, undefined, { signal: drain.signal });
+  }
+}
+
+/** Sends what is buffered and ends. Without a connection there is nothing to send to, and a drain would hang. */
+async function endNats(nc: NatsConnection): Promise<void> {
+  if (nc.isClosed()) return;
+  if (isConnected(nc)) await nc.drain();
+  else await nc.close();
+}

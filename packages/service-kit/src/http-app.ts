@@ -1,0 +1,59 @@
+import type { DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { httpTelemetry } from '@novacron/telemetry/http';
+import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { nestOptions } from './apps.js';
+import type { ServiceContext } from './context.js';
+
+export interface HttpSpec<Context> {
+  /** Where to listen, read off the service's configuration; port 0 is any free one. */
+  readonly listen: (context: Context) => { readonly host: string; readonly port: number };
+  /** On top of the guide's timeouts and limits, which are there already. */
+  readonly options?: FastifyHttpOptions<Server>;
+  /** Hooks, parsers, plain Fastify routes: called before Nest adds its own. */
+  readonly prepare?: (fastify: FastifyInstance, context: Context) => Promise<void> | void;
+  /** Nest's own body parsers; false when `prepare` adds others. Default true. */
+  readonly bodyParser?: boolean;
+}
+
+/** The guide's numbers: header 5 s, read 10 s, idle 120 s, headers 1 MB. */
+const GUIDE: FastifyHttpOptions<Server> = {
+  http: { headersTimeout: 5_000, maxHeaderSize: 1_048_576, connectionsCheckingInterval: 1_000 },
+  requestTimeout: 10_000,
+  keepAliveTimeout: 120_000,
+  // A drain answers what is in flight and what still arrives on open connections; idle ones it closes.
+  forceCloseConnections: 'idle',
+  return503OnClosing: false,
+};
+
+/** A Nest application on Fastify, measured and traced, which answers all that it took before it closes. */
+export async function httpApp<Context extends ServiceContext>(
+  context: Context,
+  module: DynamicModule,
+  spec: HttpSpec<Context>,
+): Promise<{ app: NestFastifyApplication; port: number }> {
+  const adapter = new FastifyAdapter({ ...GUIDE, ...spec.options });
+  const fastify = adapter.getInstance() as unknown as FastifyInstance;
+  httpTelemetry(fastify, context.logger);
+  closeConnectionsOnDrain(fastify, context.drain.signal);
+  await spec.prepare?.(fastify, context);
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    ...nestOptions(context),
+    bodyParser: spec.bodyParser ?? true,
+  });
+  context.drain.add('http', 'server', () => app.close());
+  const { host, port } = spec.listen(context);
+  await app.listen(port, host);
+  return { app, port: (app.getHttpServer().address() as AddressInfo).port };
+}
+
+/** Tells clients on kept-alive connections to open their next one elsewhere. */
+function closeConnectionsOnDrain(fastify: FastifyInstance, draining: AbortSignal): void {
+  fastify.addHook('onSend', (_request, reply, payload, done) => {
+    if (draining.aborted) void reply.header('connection', 'close');
+    done(null, payload);
+  });
+}

@@ -1,0 +1,163 @@
+import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/common';
+import type { natsEnv, opsEnv, postgresEnv, telemetryEnv } from '@novacron/config/fragments';
+import { ConfigError, loadConfig, type Config, type Settings } from '@novacron/config/load';
+import type { StreamName } from '@novacron/messaging/streams';
+import { createLogger, type Logger } from '@novacron/telemetry/logger';
+import { startOps } from '@novacron/telemetry/ops';
+import { startTelemetry } from '@novacron/telemetry/start';
+import 'reflect-metadata';
+import { plainApp, rpcApp } from './apps.js';
+import { ServiceContext } from './context.js';
+import { openNats, openPostgres, type PostgresSpec, type Surroundings } from './dependencies.js';
+import { DrainCoordinator } from './drain.js';
+import type { HttpSpec } from './http-app.js';
+import { rootModule } from './kit-module.js';
+import { Readiness } from './readiness.js';
+
+/** Every service has these; natsEnv and postgresEnv as it needs them. */
+export type ServiceSettings = Settings & typeof opsEnv & typeof telemetryEnv;
+
+export interface ServiceSpec<S extends ServiceSettings> {
+  /** `orchestrator`: in logs, traces and NATS, and the queue group of its requests. */
+  readonly name: string;
+  readonly settings: S;
+  /** Needed with postgresEnv. */
+  readonly postgres?: PostgresSpec;
+  /** The streams that this service makes sure of; its NATS user must be allowed to. */
+  readonly streams?: readonly StreamName[];
+  /** Given: a Fastify application. Else, with natsEnv: one that serves `@RpcHandler`. Else: neither. */
+  readonly http?: HttpSpec<ServiceContext<Config<S>>>;
+  readonly rpc?: { readonly maxInFlight?: number };
+  /** Called when every dependency has been reached and migrations are done. */
+  readonly module: (context: ServiceContext<Config<S>>) => DynamicModule | Type;
+  /** After it listens and before it is ready: starts consumers and workers, which add their end to `drain`. */
+  readonly onStart?: (
+    context: ServiceContext<Config<S>>,
+    app: INestApplicationContext,
+  ) => Promise<void> | void;
+}
+
+export interface RunningService<C> {
+  readonly context: ServiceContext<C>;
+  readonly app: INestApplicationContext;
+  readonly opsPort: number;
+  /** Undefined without HTTP. */
+  readonly httpPort: number | undefined;
+  /** Drains. @returns whether everything ended well and in time */
+  stop(): Promise<boolean>;
+}
+
+export interface StartOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly logger?: Logger;
+  /** Told as soon as there is something to drain, before any dependency is there. */
+  readonly onDrain?: (drain: DrainCoordinator, logger: Logger) => void;
+}
+
+/** The `main.ts` of a service: starts it, drains on SIGTERM and SIGINT, and ends the process. */
+export async function runService<S extends ServiceSettings>(spec: ServiceSpec<S>): Promise<void> {
+  const fallback = createLogger(spec.name);
+  let drain: DrainCoordinator | undefined;
+  try {
+    await startService(spec, {
+      onDrain: (created, logger) => {
+        drain = created;
+        endWith(created, logger);
+      },
+    });
+  } catch (error) {
+    // Told to end while it was still starting: that is no failure, and the drain ends the process.
+    if (drain?.signal.aborted === true) return;
+    if (error instanceof ConfigError) process.stderr.write(`${spec.name}: ${error.message}\n`);
+    else fallback.fatal({ err: error }, 'could not start');
+    await drain?.run();
+    process.exit(1);
+  }
+}
+
+/**
+ * Starts a service within this process: configuration → telemetry → ops listener → NATS → Postgres →
+ * migrations → Nest → listening → ready. A dependency that is not there yet is waited for, while /health
+ * answers and /ready says which it is.
+ * @throws ConfigError; what makes a start impossible, after ending what had been started
+ */
+export async function startService<S extends ServiceSettings>(
+  spec: ServiceSpec<S>,
+  options: StartOptions = {},
+): Promise<RunningService<Config<S>>> {
+  const config = loadConfig(spec.settings, options.env);
+  // The tree of settings is known only in part here: what every service has, and what it may have.
+  const known = config as unknown as Config<typeof opsEnv & typeof telemetryEnv> &
+    Partial<Config<typeof natsEnv & typeof postgresEnv>>;
+  const logger = options.logger ?? createLogger(spec.name, known.telemetry.logLevel);
+  const drain = new DrainCoordinator(logger);
+  const readiness = new Readiness();
+  options.onDrain?.(drain, logger);
+  drain.signal.addEventListener('abort', () => readiness.drain());
+
+  const telemetry = await startTelemetry({ service: spec.name, logger, ...known.telemetry });
+  drain.add('telemetry', 'spans', () => telemetry.stop());
+  const ops = await startOps({
+    ...known.ops,
+    metricsText: telemetry.metricsText,
+    ready: () => readiness.report(),
+  });
+  drain.add('ops', 'listener', () => ops.close());
+
+  try {
+    const surroundings: Surroundings = { name: spec.name, logger, drain, readiness };
+    const [nc, databases] = await Promise.all([
+      known.nats === undefined ? undefined : openNats(surroundings, known.nats, spec.streams ?? []),
+      known.postgres === undefined ? {} : openPostgres(surroundings, known.postgres, postgresOf(spec)),
+    ]);
+    const context = new ServiceContext({ ...surroundings, config, nc, databases });
+    const { app, port } = await listen(spec, context);
+    await spec.onStart?.(context, app);
+    readiness.serve();
+    logger.info({ opsPort: ops.port, httpPort: port }, 'ready');
+    return { context, app, opsPort: ops.port, httpPort: port, stop: () => drain.run() };
+  } catch (error) {
+    await drain.run();
+    throw error;
+  }
+}
+
+async function listen<S extends ServiceSettings>(
+  spec: ServiceSpec<S>,
+  context: ServiceContext<Config<S>>,
+): Promise<{ app: INestApplicationContext; port: number | undefined }> {
+  const module = rootModule(context, spec.module(context));
+  if (spec.http !== undefined) {
+    // Fastify is loaded only by who serves HTTP.
+    const { httpApp } = await import('./http-app.js');
+    return httpApp(context, module, spec.http);
+  }
+  const app = context.hasNats
+    ? await rpcApp(context, module, spec.rpc?.maxInFlight)
+    : await plainApp(context, module);
+  return { app, port: undefined };
+}
+
+function postgresOf({ postgres, name }: { postgres?: PostgresSpec; name: string }): PostgresSpec {
+  if (postgres === undefined) throw new Error(`${name} has postgresEnv but no postgres`);
+  return postgres;
+}
+
+/** A signal drains and ends with 0, or 1 when something had to be left behind; a bug ends at once with 1. */
+function endWith(drain: DrainCoordinator, logger: Logger): void {
+  const end = (signal: string) => {
+    if (drain.signal.aborted) return;
+    logger.info({ signal }, 'told to end');
+    void drain.run().then((clean) => process.exit(clean ? 0 : 1));
+  };
+  process.on('SIGTERM', end);
+  process.on('SIGINT', end);
+  process.on('unhandledRejection', (error) => {
+    logger.fatal({ err: error }, 'unhandled rejection');
+    process.exit(1);
+  });
+  process.on('uncaughtException', (error) => {
+    logger.fatal({ err: error }, 'uncaught exception');
+    process.exit(1);
+  });
+}
