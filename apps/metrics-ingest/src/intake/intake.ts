@@ -121,11 +121,10 @@ class Session {
 
   /** Runs until the signal (resolves) or a failure (rejects with it), and leaves nothing running. */
   async run(ready: () => void): Promise<void> {
-    const stream = await streamState(this.manager);
     try {
-      await this.#renew(stream);
+      await this.#renew();
       ready();
-      const loops = [this.#writeAll(), this.#renewAlways(stream)].map((loop) => loop.catch((error: unknown) => this.#fail(error)));
+      const loops = [this.#writeAll(), this.#renewAlways()].map((loop) => loop.catch((error: unknown) => this.#fail(error)));
       await Promise.all(loops);
     } finally {
       this.over.abort();
@@ -161,22 +160,26 @@ class Session {
     }
   }
 
-  async #renewAlways(stream: StreamState): Promise<void> {
+  async #renewAlways(): Promise<void> {
     while (!this.over.signal.aborted) {
       await sleep(RENEW_MS, undefined, { signal: this.over.signal }).catch(() => undefined);
-      if (!this.over.signal.aborted) await this.#renew(stream);
+      if (!this.over.signal.aborted) await this.#renew();
     }
   }
 
   /** Keeps the leases, begins to read what is new, gives back what is too much. */
-  async #renew(stream: StreamState): Promise<void> {
+  async #renew(): Promise<void> {
     const { owned, surplus } = await this.options.leases.renew();
     for (const lost of this.#readings.keys()) {
       if (!owned.some(({ partition }) => partition === lost)) throw new Error(`the lease of partition ${lost} was lost`);
     }
     for (const partition of surplus) await this.#giveBack(partition);
     const added = owned.filter(({ partition }) => !this.#readings.has(partition) && !surplus.includes(partition));
-    await Promise.all(added.map((position) => this.#read(position, stream)));
+    if (added.length > 0) {
+      // Only after the claim: an older state of the stream would seem to have lost what the last owner read.
+      const stream = await streamState(this.manager);
+      await Promise.all(added.map((position) => this.#read(position, stream)));
+    }
     if (added.length + surplus.length > 0) {
       this.tell(new Set(this.#readings.keys()));
       this.options.logger.info({ partitions: [...this.#readings.keys()] }, 'metric partitions owned');

@@ -1,0 +1,158 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { createDatabase, type Database } from '@novacron/postgres/database';
+import { ensureStreams } from '@novacron/messaging/streams';
+import { readConfig } from '../src/config.js';
+import { newVm, Stage, type Point, type TestVm } from './stage.js';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await Stage.open();
+}, 60_000);
+afterEach(() => stage.stopIngesters());
+afterAll(() => stage.close());
+
+const start = Math.floor(Date.now() / 3_600_000) * 3_600_000;
+
+/** Rows of the VM in the store: more than the points published means that some are stored twice. */
+async function rows(vm: TestVm): Promise<number[]> {
+  const text = 'SELECT ts::float8 AS ts FROM metrics.points WHERE vm_id = $1 ORDER BY ts';
+  const answer = await stage.sys.primary.query<{ ts: number }>({ text }, [vm.vmId]);
+  return answer.rows.map(({ ts }) => ts - start);
+}
+
+const point = (i: number): Point => [start + i, i];
+const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
+
+/** A database whose transactions fail after their commit, as when the connection is lost in that moment. */
+function losingCommits(times: number): Database {
+  const { postgres } = readConfig(stage.servers.env('metrics'));
+  const db = createDatabase({ ...postgres, schema: 'metrics', role: 'sys', password: postgres.sysPassword, max: 4 });
+  let left = times;
+  return {
+    ...db,
+    async transaction(options, work) {
+      const done = await db.transaction(options, work);
+      if (left-- > 0) throw new Error('connection lost after COMMIT');
+      return done;
+    },
+  };
+}
+
+describe('every point is stored once', () => {
+  it('when the process dies between the commit and the acknowledgement', async () => {
+    const vm = await stage.place(newVm());
+    const db = losingCommits(3);
+    await stage.ingest({ db });
+    for (const i of upTo(20)) await stage.publish(vm, 'cpu_usage', [point(i)]);
+    await stage.settled();
+    expect(await rows(vm)).toEqual(upTo(20));
+    await stage.stopIngesters();
+    await db.close();
+  });
+
+  it('when a process is gone without a word and another one takes over', async () => {
+    const vm = await stage.place(newVm());
+    const first = await stage.ingest();
+    await stage.publish(vm, 'cpu_usage', [point(0)]);
+    await stage.settled();
+    // It keeps reading and writing, while its leases say that it is dead.
+    await stage.sys.primary.batch({}, [
+      { statement: { text: "UPDATE metrics.intake SET owner = gen_random_uuid(), fence = fence + 1, lease_until = '-infinity'" } },
+    ]);
+    const publishing = (async () => {
+      for (const i of upTo(50).slice(1)) await stage.publish(vm, 'cpu_usage', [point(i)]);
+    })();
+    await stage.ingest();
+    await publishing;
+    await stage.settled();
+    expect(await rows(vm)).toEqual(upTo(50));
+    await first.stop();
+  });
+
+  it('when processes come and go, and they share the partitions evenly', async () => {
+    const vms = await Promise.all(upTo(40).map(() => stage.place(newVm())));
+    const all = [await stage.ingest()];
+    let publishing = true;
+    let sent = 0;
+    const load = (async () => {
+      for (; publishing; sent++) for (const vm of vms) await stage.publish(vm, 'cpu_usage', [point(sent)]);
+    })();
+    all.push(await stage.ingest());
+    await eventually(() => expect(all.map(({ intake }) => intake.owned.size)).toEqual([8, 8]));
+    await all[0]?.stop();
+    await eventually(() => expect(all[1]?.intake.owned.size).toBe(16));
+    publishing = false;
+    await load;
+    await stage.settled();
+    for (const vm of vms) expect(await rows(vm)).toEqual(upTo(sent));
+  }, 30_000);
+
+  it('when NATS is killed and comes back', async () => {
+    const vm = await stage.place(newVm());
+    const ingest = await stage.ingest();
+    for (const i of upTo(10)) await stage.publish(vm, 'cpu_usage', [point(i)]);
+    await stage.servers.nats.kill();
+    await stage.servers.nats.start();
+    await eventually(() => expect(ingest.intake.healthy).toBe(true));
+    for (const i of upTo(20).slice(10)) await publishAgain(vm, i);
+    await stage.settled();
+    expect(await rows(vm)).toEqual(upTo(20));
+  }, 40_000);
+
+  it('when the stream is made anew and counts from one again', async () => {
+    const vm = await stage.place(newVm());
+    const ingest = await stage.ingest();
+    for (const i of upTo(10)) await stage.publish(vm, 'cpu_usage', [point(i)]);
+    await stage.settled();
+    const manager = await jetstreamManager(stage.admin);
+    await manager.streams.delete('METRICS');
+    await ensureStreams(stage.admin, ['METRICS']);
+    expect(await stage.publish(vm, 'cpu_usage', [point(10)])).toBe(1);
+    await stage.publish(vm, 'cpu_usage', [[start + 5, 500]]);
+    await stage.settled();
+    await eventually(async () => expect(await rows(vm)).toEqual([0, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10]));
+    expect(ingest.intake.owned.size).toBe(16);
+    // Its sequence is lower than that of the old point, its history later.
+    const latest = await stage.sys.primary.query<{ value: number }>(
+      { text: 'SELECT value FROM metrics.points WHERE vm_id = $1 AND ts = $2 ORDER BY pos DESC LIMIT 1' },
+      [vm.vmId, start + 5],
+    );
+    expect(latest.rows).toEqual([{ value: 500 }]);
+  }, 40_000);
+
+  it('when the stream came back without its last messages', async () => {
+    const vm = await stage.place(newVm());
+    await stage.ingest();
+    for (const i of upTo(5)) await stage.publish(vm, 'cpu_usage', [point(i)]);
+    await stage.settled();
+    await stage.stopIngesters();
+    // As if Postgres had seen more than JetStream kept.
+    await stage.sys.primary.batch({}, [{ statement: { text: 'UPDATE metrics.intake SET seq = seq + 100, message_at = 1 WHERE seq > 0' } }]);
+    await stage.ingest();
+    await eventually(async () => {
+      const { rows: stale } = await stage.sys.primary.query({ text: 'SELECT 1 FROM metrics.intake WHERE seq > 90' });
+      expect(stale).toEqual([]);
+    });
+    await stage.publish(vm, 'cpu_usage', [point(5)]);
+    await stage.settled();
+    expect(await rows(vm)).toEqual(upTo(6));
+  }, 40_000);
+});
+
+async function publishAgain(vm: TestVm, i: number): Promise<void> {
+  await eventually(() => stage.publish(vm, 'cpu_usage', [point(i)]));
+}
+
+async function eventually(check: () => unknown, timeoutMs = 15_000): Promise<void> {
+  const until = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (Date.now() > until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
