@@ -1,0 +1,138 @@
+import type { CommandReply } from '@novacron/contracts/agents';
+import { Journal } from '../journal.js';
+
+export type DoneReply = Extract<CommandReply, { outcome: 'done' }>;
+
+/** Who is in charge of a VM: compared by generation (of the control plane's database), then fence. */
+export interface Fence {
+  readonly generation: number;
+  readonly fence: number;
+}
+
+/** A VM's memory outlives its deletion by this long, so that no stray command brings it back. */
+const KEPT_AFTER_DELETE_MS = 30 * 86_400_000;
+/** Successes remembered for each VM: an older one can only be asked for by somebody who is fenced anyway. */
+const KEPT_SUCCESSES = 8;
+const NONE: Fence = { generation: 0, fence: 0 };
+
+interface VmMemory {
+  fence: Fence;
+  /** What the file is known to hold of `fence`. */
+  durable: Fence;
+  successes: { commandId: string; reply: DoneReply }[];
+  goneAt: number | undefined;
+}
+
+/** A line of the file. `v` VM, `g` generation, `f` fence, `c` command, `r` its reply, `x` gone since (null: not gone). */
+interface Line {
+  v: string;
+  g?: number;
+  f?: number;
+  c?: string;
+  r?: DoneReply;
+  x?: number | null;
+}
+
+/** What a host must not forget: for each VM the highest fence it was commanded with, and what succeeded. */
+export class CommandMemory {
+  readonly #vms = new Map<string, VmMemory>();
+  #journal!: Journal<Line>;
+
+  private constructor(private readonly now: () => number) {}
+
+  /**
+   * @param now milliseconds since 1970.
+   * @throws DamagedStateError when the file cannot be trusted: fences must not be lost silently.
+   */
+  static async open(path: string, now: () => number, onCompactionFailed?: (error: unknown) => void) {
+    const memory = new CommandMemory(now);
+    memory.#journal = await Journal.open<Line>(path, {
+      replay: (line) => memory.#replay(line),
+      snapshot: () => memory.#lines(),
+      ...(onCompactionFailed ? { onCompactionFailed } : {}),
+    });
+    return memory;
+  }
+
+  /** Whether the sender of a command with this fence is no longer in charge. */
+  refuses(vmId: string, fence: Fence): boolean {
+    const known = this.#vms.get(vmId)?.fence;
+    return known !== undefined && compareFences(fence, known) < 0;
+  }
+
+  highest(vmId: string): Fence | undefined {
+    return this.#vms.get(vmId)?.fence;
+  }
+
+  /** Refuses lower fences from now on, until the process ends. */
+  claim(vmId: string, { generation, fence }: Fence): void {
+    if (compareFences({ generation, fence }, this.highest(vmId) ?? NONE) > 0) {
+      this.#apply({ v: vmId, g: generation, f: fence });
+    }
+  }
+
+  /** As `claim`; resolves when it is durable. Nothing may be done for the VM before. */
+  async raise(vmId: string, claimed: Fence): Promise<void> {
+    this.claim(vmId, claimed);
+    const vm = this.#vms.get(vmId);
+    if (!vm || compareFences(vm.fence, vm.durable) <= 0) return;
+    const written = vm.fence;
+    await this.#journal.appendDurable({ v: vmId, g: written.generation, f: written.fence });
+    if (compareFences(written, vm.durable) > 0) vm.durable = written;
+  }
+
+  /** Remembers a success; resolves when that survives the process. */
+  async remember(vmId: string, commandId: string, reply: DoneReply): Promise<void> {
+    const line: Line = { v: vmId, c: commandId, r: reply };
+    if (reply.fact.power === 'absent') line.x = this.now();
+    else if (this.#vms.get(vmId)?.goneAt !== undefined) line.x = null;
+    this.#apply(line);
+    await this.#journal.append(line);
+  }
+
+  success(vmId: string, commandId: string): DoneReply | undefined {
+    return this.#vms.get(vmId)?.successes.find((success) => success.commandId === commandId)?.reply;
+  }
+
+  close(): Promise<void> {
+    return this.#journal.close();
+  }
+
+  #replay(line: Line): void {
+    this.#apply(line);
+    const vm = this.#vms.get(line.v);
+    if (vm) vm.durable = vm.fence;
+  }
+
+  #apply(line: Line): void {
+    const vm = this.#vms.get(line.v) ?? { fence: NONE, durable: NONE, successes: [], goneAt: undefined };
+    this.#vms.set(line.v, vm);
+    if (line.g !== undefined && line.f !== undefined) vm.fence = { generation: line.g, fence: line.f };
+    if (line.c !== undefined && line.r !== undefined) {
+      const others = vm.successes.filter((success) => success.commandId !== line.c);
+      vm.successes = [...others, { commandId: line.c, reply: line.r }].slice(-KEPT_SUCCESSES);
+    }
+    if (line.x !== undefined) {
+      vm.goneAt = line.x ?? undefined;
+      if (vm.goneAt !== undefined) vm.successes = vm.successes.slice(-1);
+    }
+  }
+
+  *#lines(): Iterable<Line> {
+    const forgetBefore = this.now() - KEPT_AFTER_DELETE_MS;
+    for (const [vmId, vm] of this.#vms) {
+      if (vm.goneAt !== undefined && vm.goneAt < forgetBefore) {
+        this.#vms.delete(vmId);
+        continue;
+      }
+      yield { v: vmId, g: vm.fence.generation, f: vm.fence.fence };
+      for (const { commandId, reply } of vm.successes) yield { v: vmId, c: commandId, r: reply };
+      if (vm.goneAt !== undefined) yield { v: vmId, x: vm.goneAt };
+    }
+  }
+}
+
+/** Negative when `a` is older than `b`. */
+export function compareFences(a: Fence, b: Fence): number {
+  return a.generation - b.generation || a.fence - b.fence;
+}

@@ -1,0 +1,269 @@
+import type { Command, CommandKind, CommandReply, PowerState, VmFact } from '@novacron/contracts/agents';
+import type { VmId } from '@novacron/contracts/ids';
+import type { Clock } from '../clock.js';
+import { DriverError, type Driver, type FailureCode } from '../drivers/driver.js';
+import { compareFences, type CommandMemory, type DoneReply, type Fence } from './command-memory.js';
+import { Lane, newFlight, Preempted, type Flight } from './lane.js';
+import { perform, TRAITS } from './operations.js';
+import { Slots } from './slots.js';
+import type { Stamps } from './stamps.js';
+
+export interface CommandRunnerOptions {
+  readonly driver: Driver;
+  readonly memory: CommandMemory;
+  readonly stamps: Stamps;
+  readonly clock: Clock;
+  /** After this long the sender hears `accepted`, and the end is announced. */
+  readonly acceptAfterMs?: number;
+  /** An operation that takes longer is ended, so that nothing is stuck behind it. */
+  readonly operationLimitMs?: number;
+  /** How long an ended operation may take to unwind before the next one goes ahead without it. */
+  readonly unwindMs?: number;
+  /** Commands on their way at a time; over it they are refused as `busy`, retryable. */
+  readonly maxCommands?: number;
+  /** A command that was answered `accepted` has ended. */
+  readonly onEnded: (commandId: string, reply: CommandReply) => void;
+  /** Nothing is in flight for the VM any more; `told` is what the last reply said of it. */
+  readonly onSettled?: (vmId: VmId, told: VmFact | undefined) => void;
+  /** A command was executed, for whoever counts. */
+  readonly onExecuted?: (kind: CommandKind, outcome: CommandReply['outcome'], ms: number) => void;
+  readonly onWarning?: (message: string, error?: unknown) => void;
+}
+
+/** A failure of an accepted command waits this long for its sender to ask; then the step runs again. */
+const FAILURE_KEPT_MS = 30_000;
+
+/** Executes commands by their id and fence: each once, one VM's in order, whoever is in charge first. */
+export class CommandRunner {
+  readonly #lanes = new Map<VmId, Lane>();
+  readonly #flights = new Map<string, Flight>();
+  readonly #failures = new Map<string, { take: () => CommandReply }>();
+  readonly #slots: Slots;
+  readonly #urgentSlots: Slots;
+  readonly #limits: { acceptAfterMs: number; operationLimitMs: number; unwindMs: number; maxCommands: number };
+
+  constructor(private readonly options: CommandRunnerOptions) {
+    const { driver, acceptAfterMs, operationLimitMs, unwindMs, maxCommands } = options;
+    this.#limits = {
+      acceptAfterMs: acceptAfterMs ?? 1_500,
+      operationLimitMs: operationLimitMs ?? 300_000,
+      unwindMs: unwindMs ?? 10_000,
+      maxCommands: maxCommands ?? 10_000,
+    };
+    this.#slots = new Slots(driver.concurrency);
+    this.#urgentSlots = new Slots(driver.concurrency);
+  }
+
+  /** Commands on their way. */
+  get inFlight(): number {
+    return this.#flights.size;
+  }
+
+  busy(vmId: VmId): boolean {
+    return this.#lanes.has(vmId);
+  }
+
+  /** The reply, or `accepted` when the command takes longer than that. Never rejects. */
+  async handle(command: Command): Promise<CommandReply> {
+    const refusal = this.#refusal(command);
+    if (refusal) return refusal;
+    const running = this.#flights.get(command.commandId);
+    if (running) return this.#join(running, command);
+    const failure = this.#failures.get(command.commandId);
+    if (failure) return failure.take();
+    const success = this.options.memory.success(command.vmId, command.commandId);
+    if (success) return this.#again(command, success);
+    if (this.#flights.size >= this.#limits.maxCommands) {
+      return this.#failed('busy', `${this.#flights.size} commands are on their way on this host`, true);
+    }
+    if (command.kind !== 'console-log') this.options.memory.claim(command.vmId, command);
+    const flight = newFlight(command);
+    this.#flights.set(command.commandId, flight);
+    this.#lane(command.vmId).enter(flight);
+    return this.#replyOrAccepted(flight);
+  }
+
+  /** Resolves when nothing is in flight, or after `ms`. */
+  async drain(ms: number): Promise<void> {
+    const all = Promise.allSettled([...this.#flights.values()].map((flight) => flight.reply));
+    await Promise.race([all, this.options.clock.sleep(ms)]);
+  }
+
+  #refusal(command: Command): CommandReply | undefined {
+    const { stamps } = this.options;
+    if (command.epoch === stamps.epoch) return this.#outranked(command, command);
+    const detail = `epoch ${command.epoch} is not this host's epoch ${stamps.epoch}`;
+    return { outcome: 'fenced', ...stamps.draw(), detail };
+  }
+
+  #outranked({ kind, vmId }: Command, fence: Fence): CommandReply | undefined {
+    const { memory, stamps } = this.options;
+    // Whoever reads a console changes nothing and claims nothing.
+    if (kind === 'console-log' || !memory.refuses(vmId, fence)) return undefined;
+    const highest = memory.highest(vmId);
+    const detail = `fence ${fence.generation}.${fence.fence} is older than ${highest?.generation}.${highest?.fence}`;
+    return { outcome: 'fenced', ...stamps.draw(), detail };
+  }
+
+  /** A duplicate waits for the one that runs; its fence counts from now on. */
+  async #join(flight: Flight, command: Command): Promise<CommandReply> {
+    if (compareFences(command, flight.fence) > 0) flight.fence = command;
+    try {
+      await this.options.memory.raise(command.vmId, command);
+    } catch (error) {
+      return this.#failure(flight, error);
+    }
+    return this.#replyOrAccepted(flight);
+  }
+
+  /** A success of another epoch stands, but its fact would be dropped: that is looked up again. */
+  async #again(command: Command, success: DoneReply): Promise<CommandReply> {
+    if (success.epoch === this.options.stamps.epoch) return success;
+    try {
+      return await this.#observed(command.vmId, success.text);
+    } catch (error) {
+      return this.#failure(newFlight(command), error);
+    }
+  }
+
+  #lane(vmId: VmId): Lane {
+    const known = this.#lanes.get(vmId);
+    if (known) return known;
+    let told: VmFact | undefined;
+    const work = async (flight: Flight) => {
+      const reply = await this.#work(flight);
+      told = 'fact' in reply ? reply.fact : told;
+    };
+    const lane = new Lane(work, () => {
+      this.#lanes.delete(vmId);
+      this.options.onSettled?.(vmId, told);
+    });
+    this.#lanes.set(vmId, lane);
+    return lane;
+  }
+
+  async #work(flight: Flight): Promise<CommandReply> {
+    const { commandId, kind } = flight.command;
+    const startedAt = this.options.clock.now();
+    const reply = await this.#execute(flight);
+    this.#flights.delete(commandId);
+    flight.settle(reply);
+    this.options.onExecuted?.(kind, reply.outcome, this.options.clock.now() - startedAt);
+    if (flight.announced) {
+      if (reply.outcome === 'failed') this.#keepFailure(commandId, reply);
+      this.options.onEnded(commandId, reply);
+    }
+    return reply;
+  }
+
+  #keepFailure(commandId: string, reply: CommandReply): void {
+    const forget = () => this.#failures.delete(commandId);
+    const cancel = this.options.clock.after(FAILURE_KEPT_MS, forget);
+    const take = () => {
+      cancel();
+      forget();
+      return reply;
+    };
+    this.#failures.set(commandId, { take });
+  }
+
+  async #replyOrAccepted(flight: Flight): Promise<CommandReply> {
+    const { promise, resolve } = Promise.withResolvers<CommandReply>();
+    const cancel = this.options.clock.after(this.#limits.acceptAfterMs, () => {
+      flight.announced = true;
+      resolve({ outcome: 'accepted', ...this.options.stamps.draw() });
+    });
+    const reply = await Promise.race([flight.reply, promise]);
+    cancel();
+    return reply;
+  }
+
+  async #execute(flight: Flight): Promise<CommandReply> {
+    const { command, abort } = flight;
+    const outranked = this.#outranked(command, flight.fence);
+    if (outranked) return outranked;
+    try {
+      if (command.kind !== 'console-log') await this.options.memory.raise(command.vmId, flight.fence);
+      const slots = TRAITS[command.kind].urgent ? this.#urgentSlots : this.#slots;
+      const text = await slots.run(abort.signal, () => this.#bounded(flight));
+      return await this.#succeeded(command, text);
+    } catch (error) {
+      return this.#failure(flight, error);
+    }
+  }
+
+  /** Runs the driver's operation within its time; one that ignores its abort is left behind. */
+  async #bounded({ command, abort }: Flight): Promise<string | undefined> {
+    const { clock, driver, onWarning } = this.options;
+    const { operationLimitMs, unwindMs } = this.#limits;
+    const { promise: left, reject: leave } = Promise.withResolvers<never>();
+    const overdue = new DriverError('driver_error', `${command.kind} took longer than ${operationLimitMs} ms`, true);
+    const timers = [clock.after(operationLimitMs, () => abort.abort(overdue))];
+    const onAbort = () => {
+      const giveUp = () => {
+        onWarning?.(`${command.kind} of ${command.vmId} ignored its end for ${unwindMs} ms and is left behind`);
+        leave(abort.signal.reason);
+      };
+      timers.push(clock.after(unwindMs, giveUp));
+    };
+    abort.signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await Promise.race([perform(driver, command, abort.signal), left]);
+    } finally {
+      abort.signal.removeEventListener('abort', onAbort);
+      for (const cancel of timers) cancel();
+    }
+  }
+
+  async #succeeded(command: Command, text: string | undefined): Promise<CommandReply> {
+    const { leads, remembered } = TRAITS[command.kind];
+    const reply = await this.#observed(command.vmId, text);
+    const { power } = reply.fact;
+    if (leads && !(leads as readonly PowerState[]).includes(power)) {
+      throw new DriverError('driver_error', `${command.kind} was reported done, but the VM is ${power}`, true);
+    }
+    if (remembered) await this.options.memory.remember(command.vmId, command.commandId, reply);
+    return reply;
+  }
+
+  async #observed(vmId: VmId, text: string | undefined): Promise<DoneReply> {
+    const { driver, stamps } = this.options;
+    for (;;) {
+      const stamp = stamps.draw();
+      const fact = await driver.observe(vmId);
+      // Registered anew meanwhile: look again, so that the fact is of the epoch that counts.
+      if (stamp.epoch === stamps.epoch) return { outcome: 'done', ...stamp, fact, ...(text === undefined ? {} : { text }) };
+    }
+  }
+
+  /** The reply to a command that did not succeed, with what is so now where that can be seen. */
+  async #failure(flight: Flight, error: unknown): Promise<CommandReply> {
+    const { command, fence } = flight;
+    const { code, message, retryable } = asDriverError(error);
+    if (error instanceof Preempted) {
+      const outranked = this.#outranked(command, fence);
+      if (outranked) return outranked;
+    } else if (!(error instanceof DriverError)) {
+      this.options.onWarning?.(`${command.kind} of ${command.vmId} failed`, error);
+    }
+    try {
+      const { outcome: _, ...seen } = await this.#observed(command.vmId, undefined);
+      return { outcome: 'failed', ...seen, code, detail: message, retryable };
+    } catch (unseen) {
+      this.options.onWarning?.(`cannot observe ${command.vmId}`, unseen);
+      return this.#failed(code, message, retryable);
+    }
+  }
+
+  #failed(code: FailureCode, detail: string, retryable: boolean): CommandReply {
+    return { outcome: 'failed', ...this.options.stamps.draw(), code, detail, retryable };
+  }
+}
+
+function asDriverError(error: unknown): DriverError {
+  if (error instanceof DriverError) return error;
+  if (error instanceof Preempted) return new DriverError('busy', error.message, true);
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new DriverError('no_space', message, true);
+  return new DriverError('driver_error', message, true);
+}

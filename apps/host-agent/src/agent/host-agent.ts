@@ -1,0 +1,212 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Command, CommandReply, VmFact } from '@novacron/contracts/agents';
+import type { HostId } from '@novacron/contracts/ids';
+import type { Capacity } from '@novacron/contracts/infrastructure';
+import { Intake } from '@novacron/messaging/intake';
+import type { Logger } from '@novacron/telemetry/logger';
+import type { Clock } from '../clock.js';
+import type { Driver } from '../drivers/driver.js';
+import type { CommandMemory } from './command-memory.js';
+import { CommandRunner } from './command-runner.js';
+import { FactReporter } from './fact-reporter.js';
+import { commandExecuted, pointsDropped, pointsPublished } from './instruments.js';
+import { MetricPublisher } from './metric-publisher.js';
+import { OrchestratorLink } from './orchestrator-link.js';
+import { Registration } from './registration.js';
+import { Stamps, type Stamp } from './stamps.js';
+import { repeat } from './repeat.js';
+
+export interface HostIdentity {
+  readonly hostId: HostId;
+  readonly name: string;
+  readonly zone: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Instead of what the driver finds. */
+  readonly capacity: Capacity | undefined;
+}
+
+export interface HostAgentOptions {
+  readonly identity: HostIdentity;
+  readonly driver: Driver;
+  readonly memory: CommandMemory;
+  readonly nc: NatsConnection;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly agentVersion: string;
+  readonly metricsIntervalMs: number;
+  readonly metricsBufferBytes: number;
+}
+
+const INVENTORY_INTERVAL_MS = 60_000;
+const COMMANDS_AT_A_TIME = 5_000;
+/** A command may overtake the answer to the registration that began its epoch. */
+const EPOCH_WAIT_MS = 1_000;
+const DRAIN_MS = 5_000;
+
+/** One host's agent: registered, it executes commands and reports facts and metrics, until it is drained. */
+export class HostAgent {
+  readonly #stamps = new Stamps();
+  readonly #intake: Intake;
+  readonly #link: OrchestratorLink;
+  readonly #runner: CommandRunner;
+  readonly #reporter: FactReporter;
+  readonly #publisher: MetricPublisher;
+  readonly #registration: Registration;
+  readonly #stopTimers: (() => void)[] = [];
+  #serving = false;
+  #guests = 0;
+  #inventory: Promise<void> | undefined;
+
+  constructor(private readonly options: HostAgentOptions) {
+    const { driver, memory, nc, clock, logger, identity } = options;
+    this.#intake = new Intake({ maxInFlight: COMMANDS_AT_A_TIME, logger });
+    this.#link = new OrchestratorLink(nc, identity.hostId);
+    this.#runner = new CommandRunner({
+      driver,
+      memory,
+      stamps: this.#stamps,
+      clock,
+      onEnded: (commandId, reply) => this.#link.commandEnded(commandId, reply),
+      onSettled: (vmId, told) => void this.#settled(vmId, told),
+      onExecuted: commandExecuted,
+      onWarning: (message, error) => logger.warn({ err: error }, message),
+    });
+    this.#reporter = new FactReporter({
+      driver,
+      stamps: this.#stamps,
+      clock,
+      busy: (vmId) => this.#runner.busy(vmId),
+      send: (stamp, facts) => this.#report(stamp, facts),
+      onFailure: (error) => logger.warn({ err: error }, 'a report did not reach the orchestrator'),
+    });
+    this.#publisher = new MetricPublisher({
+      nc,
+      source: identity.hostId,
+      clock,
+      maxBytes: options.metricsBufferBytes,
+      onPublished: pointsPublished,
+      onDropped: (points, why) => {
+        pointsDropped(points);
+        logger.warn({ points, why }, 'metric points were dropped');
+      },
+    });
+    this.#registration = new Registration({
+      clock,
+      register: () => this.#register(),
+      heartbeat: async () => (await this.#link.heartbeat(this.#stamps.draw(), this.#guests)).needed,
+      onRegistered: ({ epoch }) => this.#registered(epoch),
+      onInventoryWanted: () => this.sendInventory(),
+      onFailure: (what, error) => logger.warn({ err: error }, `${what} failed`),
+    });
+  }
+
+  /** Starts to register, to beat and to measure; what fails is tried again. */
+  start(): void {
+    void this.#registration.begin();
+    void this.#followConnection();
+    const { clock, metricsIntervalMs } = this.options;
+    this.#stopTimers.push(
+      repeat(clock, metricsIntervalMs, () => this.#measure()),
+      repeat(clock, INVENTORY_INTERVAL_MS, async () => this.sendInventory()),
+    );
+  }
+
+  get hostId(): HostId {
+    return this.options.identity.hostId;
+  }
+
+  get guests(): number {
+    return this.#guests;
+  }
+
+  /** What keeps the host from working, or undefined. */
+  notReady(): string | undefined {
+    if (this.#registration.registered) return undefined;
+    return `${this.options.identity.name} is not registered with the orchestrator`;
+  }
+
+  /** Sends everything there is, unless that is under way; a failure waits for the next turn. */
+  sendInventory(): void {
+    if (!this.#registration.registered) return;
+    this.#inventory ??= this.#sendInventory()
+      .catch((error: unknown) => this.options.logger.warn({ err: error }, 'the inventory did not arrive'))
+      .finally(() => (this.#inventory = undefined));
+  }
+
+  /** Takes no new command, lets those in flight end, sends the last metrics and leaves NATS. Guests keep running. */
+  async drain(): Promise<void> {
+    this.#registration.close();
+    for (const stop of this.#stopTimers) stop();
+    await Promise.race([this.#intake.drain(), this.options.clock.sleep(DRAIN_MS)]);
+    await this.#runner.drain(DRAIN_MS);
+    this.#reporter.close();
+    await this.#publisher.close(DRAIN_MS);
+    await Promise.race([this.options.nc.drain(), this.options.clock.sleep(DRAIN_MS)]);
+  }
+
+  async #register() {
+    const { driver, identity, agentVersion } = this.options;
+    const [images, capacity] = await Promise.all([driver.images(), identity.capacity ?? driver.capacity()]);
+    const { name, zone, labels } = identity;
+    const { capabilities } = driver;
+    const host = { name, zone, driver: driver.name, agentVersion, capabilities, images, capacity, labels };
+    return this.#link.register({ ...host, capabilities: [...capabilities], labels: { ...labels } });
+  }
+
+  #registered(epoch: number): void {
+    this.#stamps.begin(epoch);
+    this.options.logger.info({ epoch }, 'registered');
+    if (!this.#serving) {
+      this.#serving = true;
+      this.#link.serve(this.#intake, (command) => this.#command(command), () => this.sendInventory());
+    }
+    // After this turn, when the registration counts as through.
+    setImmediate(() => this.sendInventory());
+  }
+
+  async #command(command: Command): Promise<CommandReply> {
+    if (command.epoch > this.#stamps.epoch) {
+      await Promise.race([this.#registration.settled(), this.options.clock.sleep(EPOCH_WAIT_MS)]);
+    }
+    return this.#runner.handle(command);
+  }
+
+  async #report(stamp: Stamp, facts: VmFact[]): Promise<void> {
+    if (!this.#registration.registered) throw new Error('the host is not registered');
+    const { needed } = await this.#link.report(stamp, facts);
+    if (needed !== 'register') return;
+    void this.#registration.begin();
+    throw new Error('the host has to register again first');
+  }
+
+  async #sendInventory(): Promise<void> {
+    const stamp = this.#stamps.draw();
+    const facts = await this.options.driver.list();
+    this.#guests = facts.length;
+    const { needed } = await this.#link.inventory(stamp, facts);
+    if (needed === 'register') void this.#registration.begin();
+  }
+
+  async #settled(vmId: VmFact['vmId'], told: VmFact | undefined): Promise<void> {
+    try {
+      await this.#reporter.settled(vmId, told);
+    } catch (error) {
+      this.options.logger.warn({ err: error, vmId }, 'cannot observe a VM');
+    }
+  }
+
+  async #measure(): Promise<void> {
+    try {
+      this.#publisher.add(await this.options.driver.samples());
+    } catch (error) {
+      this.options.logger.warn({ err: error }, 'the guests could not be measured');
+    }
+  }
+
+  /** A server that was away may have lost what it knew of us: a new epoch settles it. */
+  async #followConnection(): Promise<void> {
+    for await (const status of this.options.nc.status()) {
+      if (status.type === 'reconnect') void this.#registration.begin();
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import type { Command, CommandReply } from '@novacron/contracts/agents';
+import type { Fence } from './command-memory.js';
+import { TRAITS } from './operations.js';
+
+/** One command on its way, with everybody who waits for its reply. */
+export interface Flight {
+  readonly command: Command;
+  /** The highest that the command was asked with: a new owner of its job may have joined. */
+  fence: Fence;
+  readonly reply: Promise<CommandReply>;
+  readonly settle: (reply: CommandReply) => void;
+  readonly abort: AbortController;
+  /** Somebody was told `accepted`: the end must be announced. */
+  announced: boolean;
+}
+
+export function newFlight(command: Command): Flight {
+  const { promise, resolve } = Promise.withResolvers<CommandReply>();
+  return { command, fence: command, reply: promise, settle: resolve, abort: new AbortController(), announced: false };
+}
+
+/** Why an operation was ended before its time. */
+export class Preempted extends Error {
+  override readonly name = 'Preempted';
+
+  constructor(by: Command) {
+    super(`overtaken by ${by.kind} (${by.commandId})`);
+  }
+}
+
+/** The commands of one VM, one after the other. Urgent ones go in front and end what is in flight. */
+export class Lane {
+  #current: Flight | undefined;
+  #queue: Flight[] = [];
+
+  /** @param work must not reject. */
+  constructor(
+    private readonly work: (flight: Flight) => Promise<void>,
+    private readonly onIdle: () => void,
+  ) {}
+
+  enter(flight: Flight): void {
+    if (TRAITS[flight.command.kind].urgent) {
+      const behind = this.#queue.findIndex((other) => !TRAITS[other.command.kind].urgent);
+      this.#queue.splice(behind < 0 ? this.#queue.length : behind, 0, flight);
+      const current = this.#current;
+      if (current && !TRAITS[current.command.kind].urgent) current.abort.abort(new Preempted(flight.command));
+    } else {
+      this.#queue.push(flight);
+    }
+    if (!this.#current) void this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    for (let flight = this.#queue.shift(); flight; flight = this.#queue.shift()) {
+      this.#current = flight;
+      await this.work(flight);
+    }
+    this.#current = undefined;
+    this.onIdle();
+  }
+}

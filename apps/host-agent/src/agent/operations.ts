@@ -1,0 +1,58 @@
+import type { Command, CommandKind, PowerState } from '@novacron/contracts/agents';
+import type { Driver } from '../drivers/driver.js';
+
+/** How the agent treats each kind of command. */
+interface Traits {
+  /** Goes before what waits, and ends what is in flight: force-stop and delete always win. */
+  readonly urgent: boolean;
+  /** What must be so afterwards; a driver that claims success without it is not believed. */
+  readonly leads: readonly PowerState[] | undefined;
+  /** A success is remembered under the command's id. Looking again is free, and remembering would be wrong. */
+  readonly remembered: boolean;
+}
+
+export const TRAITS = {
+  create: { urgent: false, leads: ['stopped', 'running', 'paused'], remembered: true },
+  start: { urgent: false, leads: ['running'], remembered: true },
+  // The guest may take its time, or refuse: the orchestrator waits and forces.
+  shutdown: { urgent: false, leads: undefined, remembered: true },
+  'force-stop': { urgent: true, leads: ['stopped', 'absent'], remembered: true },
+  reboot: { urgent: false, leads: ['running'], remembered: true },
+  reset: { urgent: false, leads: ['running'], remembered: true },
+  pause: { urgent: false, leads: ['paused'], remembered: true },
+  resume: { urgent: false, leads: ['running'], remembered: true },
+  delete: { urgent: true, leads: ['absent'], remembered: true },
+  observe: { urgent: false, leads: undefined, remembered: false },
+  'console-log': { urgent: false, leads: undefined, remembered: false },
+} as const satisfies Record<CommandKind, Traits>;
+
+/** Does what the command says. Answers the text that it asks for, if any. */
+export async function perform(driver: Driver, command: Command, signal: AbortSignal): Promise<string | undefined> {
+  const { vmId } = command;
+  switch (command.kind) {
+    case 'create':
+      return void (await driver.create(command.spec, signal));
+    case 'start':
+      return void (await driver.start(command.spec, signal));
+    case 'shutdown':
+      return void (await driver.shutdown(vmId, signal));
+    case 'force-stop':
+      return void (await driver.forceStop(vmId, signal));
+    case 'reboot':
+      return void (await driver.reboot(vmId, command.graceMs, signal));
+    case 'reset':
+      return void (await driver.reset(vmId, signal));
+    case 'pause':
+      return void (await driver.pause(vmId, signal));
+    case 'resume':
+      return void (await driver.resume(vmId, signal));
+    case 'delete':
+      return void (await driver.delete(vmId, signal));
+    case 'observe':
+      return undefined;
+    case 'console-log':
+      return driver.consoleLog(vmId, command.maxBytes);
+    default:
+      return command satisfies never;
+  }
+}

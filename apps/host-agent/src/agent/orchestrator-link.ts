@@ -1,0 +1,83 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import {
+  Accepted,
+  agentSubjects,
+  Command,
+  HeartbeatReply,
+  hostSubjects,
+  Registered,
+  type CommandReply,
+  type RegisterHost,
+  type VmFact,
+} from '@novacron/contracts/agents';
+import type { HostId } from '@novacron/contracts/ids';
+import { requestDirect, serveDirect } from '@novacron/messaging/direct';
+import type { Intake } from '@novacron/messaging/intake';
+import { z } from 'zod';
+import type { Stamp } from './stamps.js';
+
+const TIMEOUT_MS = 5_000;
+/** Facts in one message: about half of the megabyte that a server takes by default. */
+const FACTS_PER_PART = 3_000;
+
+/** What one host says to the orchestrator and hears from it. */
+export class OrchestratorLink {
+  constructor(
+    private readonly nc: NatsConnection,
+    private readonly hostId: HostId,
+  ) {}
+
+  register(body: RegisterHost): Promise<Registered> {
+    return this.#ask('register', body, Registered);
+  }
+
+  heartbeat(stamp: Stamp, guests: number) {
+    return this.#ask('heartbeat', { ...stamp, guests }, HeartbeatReply);
+  }
+
+  report(stamp: Stamp, facts: readonly VmFact[]) {
+    return this.#ask('report', { ...stamp, facts }, Accepted);
+  }
+
+  /** Everything there is, in as many messages as it takes; all bear the one stamp. */
+  async inventory(stamp: Stamp, facts: readonly VmFact[]) {
+    const parts = Math.max(1, Math.ceil(facts.length / FACTS_PER_PART));
+    let needed: z.infer<typeof Accepted>['needed'] = 'nothing';
+    for (let part = 0; part < parts && needed === 'nothing'; part++) {
+      const slice = facts.slice(part * FACTS_PER_PART, (part + 1) * FACTS_PER_PART);
+      ({ needed } = await this.#ask('inventory', { ...stamp, part, parts, facts: slice }, Accepted));
+    }
+    return { needed };
+  }
+
+  /** Wakes the job that waits for the command. Who misses it asks again. */
+  commandEnded(commandId: string, reply: CommandReply): void {
+    this.nc.publish(hostSubjects.commandEnded(this.hostId), JSON.stringify({ commandId, reply }));
+  }
+
+  serve(intake: Intake, onCommand: (command: Command) => Promise<CommandReply>, onInventoryWanted: () => void): void {
+    serveDirect(this.nc, intake, {
+      subject: agentSubjects.command(this.hostId),
+      body: Command,
+      handle: onCommand,
+    });
+    serveDirect(this.nc, intake, {
+      subject: agentSubjects.inventory(this.hostId),
+      body: z.unknown(),
+      // It follows on the host's own subject, so that it may take several messages.
+      handle: async () => {
+        onInventoryWanted();
+        return { needed: 'nothing' } satisfies z.infer<typeof Accepted>;
+      },
+    });
+  }
+
+  #ask<Reply extends z.ZodType>(
+    what: 'register' | 'heartbeat' | 'report' | 'inventory',
+    body: unknown,
+    reply: Reply,
+  ): Promise<z.infer<Reply>> {
+    const subject = hostSubjects[what](this.hostId);
+    return requestDirect(this.nc, { subject, label: `hosts.*.${what}`, body, reply, timeoutMs: TIMEOUT_MS });
+  }
+}

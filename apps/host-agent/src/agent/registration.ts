@@ -1,0 +1,80 @@
+import type { Registered } from '@novacron/contracts/agents';
+import type { Clock } from '../clock.js';
+
+const FIRST_RETRY_MS = 200;
+const LAST_RETRY_MS = 5_000;
+
+export interface RegistrationOptions {
+  readonly clock: Clock;
+  readonly register: () => Promise<Registered>;
+  readonly heartbeat: () => Promise<'nothing' | 'register' | 'inventory'>;
+  /** An epoch has begun. */
+  readonly onRegistered: (registered: Registered) => void;
+  readonly onInventoryWanted: () => void;
+  readonly onFailure: (what: 'register' | 'heartbeat', error: unknown) => void;
+}
+
+/** Keeps the host registered: tries until it is, beats, and begins a new epoch when it has to. */
+export class Registration {
+  readonly #closing = new AbortController();
+  #registering: Promise<void> | undefined;
+  #registered = false;
+  #cancelBeat: (() => void) | undefined;
+
+  constructor(private readonly options: RegistrationOptions) {}
+
+  get registered(): boolean {
+    return this.#registered && this.#registering === undefined;
+  }
+
+  /** Resolves when the registration under way is through, if there is one. */
+  async settled(): Promise<void> {
+    await this.#registering;
+  }
+
+  /** Registers, from the start or again; one that is under way counts. Never rejects. */
+  begin(): Promise<void> {
+    this.#registering ??= this.#register().finally(() => (this.#registering = undefined));
+    return this.#registering;
+  }
+
+  close(): void {
+    this.#closing.abort(new Error('the agent is stopping'));
+    this.#cancelBeat?.();
+  }
+
+  async #register(): Promise<void> {
+    const { clock, register, onRegistered, onFailure } = this.options;
+    const { signal } = this.#closing;
+    for (let retryMs = FIRST_RETRY_MS; !signal.aborted; retryMs = Math.min(retryMs * 2, LAST_RETRY_MS)) {
+      try {
+        const answer = await register();
+        this.#registered = true;
+        onRegistered(answer);
+        this.#beatIn(answer.heartbeatMs);
+        return;
+      } catch (error) {
+        onFailure('register', error);
+        // Hosts that lost their server together must not come back in step.
+        await Promise.allSettled([clock.sleep(retryMs * (0.5 + Math.random()), signal)]);
+      }
+    }
+  }
+
+  #beatIn(ms: number): void {
+    this.#cancelBeat?.();
+    if (this.#closing.signal.aborted) return;
+    this.#cancelBeat = this.options.clock.after(ms, () => void this.#beat(ms));
+  }
+
+  async #beat(everyMs: number): Promise<void> {
+    try {
+      const needed = await this.options.heartbeat();
+      if (needed === 'register') return await this.begin();
+      if (needed === 'inventory') this.options.onInventoryWanted();
+    } catch (error) {
+      this.options.onFailure('heartbeat', error);
+    }
+    if (!this.#registering) this.#beatIn(everyMs);
+  }
+}

@@ -1,0 +1,63 @@
+import { opsEnv, telemetryEnv } from '@novacron/config/fragments';
+import { loadConfig, type Config } from '@novacron/config/load';
+import { integer, oneOf, optionalText, text, url, type Setting } from '@novacron/config/settings';
+import { z } from 'zod';
+import { parseFailureRates, parseLatencies } from './drivers/simulated/settings.js';
+
+const settings = {
+  ...opsEnv,
+  ...telemetryEnv,
+  /** Each host logs in with its own user, named in the hosts file. */
+  natsUrl: url('NOVACRON_NATS_URL', ['nats:', 'tls:'], 'nats://127.0.0.1:4222'),
+  agent: {
+    driver: oneOf('NOVACRON_AGENT_DRIVER', ['simulated', 'qemu']),
+    zone: text('NOVACRON_AGENT_ZONE'),
+    /** Path of a JSON file: see hosts-file.ts. */
+    hosts: text('NOVACRON_AGENT_HOSTS'),
+    /** What must survive a restart: a folder for each host. */
+    stateDir: text('NOVACRON_AGENT_STATE_DIR'),
+    metricsIntervalMs: integer('NOVACRON_AGENT_METRICS_INTERVAL_MS', { min: 100, max: 3_600_000 }, 10_000),
+    /** Waits in this process for JetStream at most; the oldest points go first. */
+    metricsBufferMib: integer('NOVACRON_AGENT_METRICS_BUFFER_MIB', { min: 1, max: 4_096 }, 32),
+  },
+  simulated: {
+    /** `create=200ms,start=1s`, `all=0`, or `0`; defaults are those of a small real host. */
+    latencies: parsed('NOVACRON_AGENT_SIM_LATENCY', parseLatencies),
+    /** `start=1%,powerdown=0.05`: how often an operation fails, or the guest ignores the power button. */
+    failureRates: parsed('NOVACRON_AGENT_SIM_FAILURE', parseFailureRates),
+    seed: integer('NOVACRON_AGENT_SIM_SEED', { min: 0, max: 4_294_967_295 }, 1),
+    /** A folder or tar of recorded days; without one guests follow a daily cycle of their own. */
+    trace: optionalText('NOVACRON_AGENT_SIM_TRACE'),
+    images: text(
+      'NOVACRON_AGENT_SIM_IMAGES',
+      'ubuntu-22.04,ubuntu-24.04,debian-12,rocky-9,alpine-3.20,tiny-linux',
+    ),
+  },
+  qemu: {
+    /** A folder for each image, with vmlinuz, initramfs.gz and image.json. */
+    imagesDir: optionalText('NOVACRON_AGENT_IMAGES_DIR'),
+    accelerator: oneOf('NOVACRON_AGENT_QEMU_ACCEL', ['auto', 'kvm', 'tcg'], 'auto'),
+  },
+};
+
+export type AgentConfig = Config<typeof settings>;
+
+/** @throws ConfigError with all mistakes at once. */
+export function readConfig(env?: Readonly<Record<string, string | undefined>>): AgentConfig {
+  return loadConfig(settings, env);
+}
+
+function parsed<T>(variable: string, parse: (text: string) => T): Setting<T> {
+  const schema = z
+    .string()
+    .default('')
+    .transform((value, context) => {
+      try {
+        return parse(value);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: `is wrong: ${(error as Error).message}` });
+        return z.NEVER;
+      }
+    });
+  return { variable, schema, secret: false };
+}

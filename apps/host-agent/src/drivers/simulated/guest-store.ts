@@ -1,0 +1,57 @@
+import type { VmId } from '@novacron/contracts/ids';
+import { Journal } from '../../journal.js';
+import type { Guest } from './guest.js';
+
+/** A line of the file: a guest as it is now, or that it is gone. */
+type Line = { guest: Guest } | { gone: VmId };
+
+/**
+ * The guests of one simulated host. A real host outlives its agent, so these must outlive the process: a line
+ * for each change, written but not synced (a simulated guest need not survive a power loss).
+ */
+export class GuestStore {
+  readonly #guests = new Map<VmId, Guest>();
+  #journal!: Journal<Line>;
+
+  static async open(path: string): Promise<GuestStore> {
+    const store = new GuestStore();
+    store.#journal = await Journal.open<Line>(path, {
+      replay: (line) => store.#apply(line),
+      snapshot: () => [...store.#guests.values()].map((guest) => ({ guest })),
+    });
+    return store;
+  }
+
+  get(vmId: VmId): Guest | undefined {
+    return this.#guests.get(vmId);
+  }
+
+  all(): Iterable<Guest> {
+    return this.#guests.values();
+  }
+
+  get size(): number {
+    return this.#guests.size;
+  }
+
+  async put(guest: Guest): Promise<void> {
+    const line = { guest };
+    this.#apply(line);
+    await this.#journal.append(line);
+  }
+
+  async remove(vmId: VmId): Promise<void> {
+    const line = { gone: vmId };
+    this.#apply(line);
+    await this.#journal.append(line);
+  }
+
+  close(): Promise<void> {
+    return this.#journal.close();
+  }
+
+  #apply(line: Line): void {
+    if ('gone' in line) this.#guests.delete(line.gone);
+    else this.#guests.set(line.guest.vmId, line.guest);
+  }
+}

@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { hashText } from '../../random.js';
+
+const run = promisify(execFile);
+
+/** A recorded day has a line every five minutes. */
+export const TRACE_LINES = 288;
+export const TRACE_STEP_MS = 300_000;
+
+/** One machine's recorded day: percent of CPU and of memory, line by line, exactly as recorded. */
+export interface Trace {
+  readonly name: string;
+  readonly cpu: readonly number[];
+  readonly memory: readonly number[];
+}
+
+/**
+ * Reads recorded days: a directory, or a tar of one (`.tar`, `.tar.gz`, `.tgz`), with a file for each machine and
+ * a line `CPU% MEMORY%` every five minutes. The first line is minute 0; the order is that of the files' names.
+ * @throws Error naming the file and line that is no pair of numbers.
+ */
+export async function readTraces(path: string): Promise<Trace[]> {
+  if ((await stat(path)).isDirectory()) return readDirectory(path);
+  const folder = await mkdtemp(join(tmpdir(), 'novacron-trace-'));
+  try {
+    await run('tar', ['-xf', path, '-C', folder, '--no-same-owner']);
+    return await readDirectory(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/**
+ * Which day a VM plays: a name that ends in a number, `web-17`, plays that one (modulo the number of days, in
+ * the order of the files' names), so that a fleet can be laid over the traces one to one; any other name plays the
+ * FNV-1a hash of the VM's id.
+ */
+export function traceFor(traces: readonly Trace[], vm: { vmId: string; name: string }): Trace | undefined {
+  if (traces.length === 0) return undefined;
+  const number = /\d{1,15}$/.exec(vm.name)?.[0];
+  return traces[(number === undefined ? hashText(vm.vmId) : Number(number)) % traces.length];
+}
+
+async function readDirectory(folder: string): Promise<Trace[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  files.sort((a, b) => (basename(a) < basename(b) ? -1 : 1));
+  if (files.length === 0) throw new Error(`${folder} holds no traces`);
+  const traces: Trace[] = [];
+  for (const file of files) traces.push(parseTrace(basename(file), await readFile(file, 'utf8')));
+  return traces;
+}
+
+function parseTrace(name: string, text: string): Trace {
+  const rows = text.trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  const wrong = rows.findIndex((row) => row.length !== 2 || !row.every(Number.isFinite));
+  if (wrong >= 0) throw new Error(`trace ${name}: line ${wrong + 1} is not "CPU% MEMORY%"`);
+  return { name, cpu: rows.map(([cpu]) => cpu ?? 0), memory: rows.map(([, memory]) => memory ?? 0) };
+}

@@ -1,0 +1,38 @@
+import { Name } from '@novacron/contracts/common';
+import { HostId } from '@novacron/contracts/ids';
+import { Capacity } from '@novacron/contracts/infrastructure';
+import { fieldErrors } from '@novacron/contracts/validation';
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+
+/** One host that this process is the agent of. Its NATS user may speak for this host alone. */
+export const HostEntry = z.object({
+  hostId: HostId,
+  name: Name,
+  natsUser: z.string().min(1),
+  natsPassword: z.string().min(1),
+  /** Instead of what the driver finds. */
+  capacity: Capacity.optional(),
+  labels: z.record(z.string(), z.string()).default({}),
+});
+export type HostEntry = z.infer<typeof HostEntry>;
+
+/** @throws Error naming the file and everything that is wrong in it; never a password. */
+export async function readHosts(path: string): Promise<HostEntry[]> {
+  const hosts = z.array(HostEntry).min(1).safeParse(await readJson(path));
+  if (!hosts.success) {
+    const mistakes = fieldErrors(hosts.error.issues).map((mistake) => `${mistake.path} ${mistake.message}`);
+    throw new Error(`hosts file ${path}: ${mistakes.join('; ')}`);
+  }
+  const twice = hosts.data.find((host, index) => hosts.data.findIndex((other) => other.hostId === host.hostId) < index);
+  if (twice) throw new Error(`hosts file ${path}: ${twice.hostId} is there twice`);
+  return hosts.data;
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new Error(`hosts file ${path} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}

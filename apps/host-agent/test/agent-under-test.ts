@@ -1,0 +1,105 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { HostId, newId } from '@novacron/contracts/ids';
+import { connectNats } from '@novacron/messaging/connect';
+import { useTestServers, type TestServers } from '@novacron/testkit/servers';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FakeOrchestrator } from './fake-orchestrator.js';
+
+/** The agent as a process of its own, on a real NATS, with the orchestrator's end of the wire in the test. */
+export class AgentUnderTest {
+  process: ChildProcess | undefined;
+  output = '';
+  #marked = new Map<string, number>();
+
+  private constructor(
+    readonly servers: TestServers,
+    readonly nc: NatsConnection,
+    readonly orchestrator: FakeOrchestrator,
+    readonly hosts: HostId[],
+    readonly folder: string,
+  ) {}
+
+  static async prepare(hostCount: number): Promise<AgentUnderTest> {
+    const servers = await useTestServers({ postgres: false, nats: true });
+    const entries = [];
+    for (let i = 1; i <= hostCount; i++) {
+      entries.push({ ...(await servers.addHost(newId())), name: `sim-${i}`, labels: { rack: 'a' } });
+    }
+    const folder = join(servers.dir, 'agent');
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'hosts.json'), JSON.stringify(entries));
+    const nc = await connectNats({ ...servers.natsLogin('admin'), name: 'test' });
+    const hosts = entries.map((entry) => HostId.parse(entry.hostId));
+    return new AgentUnderTest(servers, nc, new FakeOrchestrator(nc), hosts, folder);
+  }
+
+  get host(): HostId {
+    return this.hosts[0] as HostId;
+  }
+
+  start(env: Record<string, string> = {}): void {
+    this.mark();
+    this.process = this.spawn('main.js', [], env);
+  }
+
+  spawn(script: string, args: string[], env: Record<string, string> = {}): ChildProcess {
+    const child = spawn(process.execPath, [join(import.meta.dirname, '../dist', script), ...args], {
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        ...this.servers.agentEnv(),
+        NOVACRON_AGENT_DRIVER: 'simulated',
+        NOVACRON_AGENT_ZONE: 'sim',
+        NOVACRON_AGENT_HOSTS: join(this.folder, 'hosts.json'),
+        NOVACRON_AGENT_STATE_DIR: join(this.folder, 'state'),
+        NOVACRON_AGENT_SIM_LATENCY: 'all=5ms',
+        NOVACRON_AGENT_METRICS_INTERVAL_MS: '200',
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (this.output += String(text)));
+    return child;
+  }
+
+  /** Ends the agent and answers its exit code. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    const child = this.process;
+    this.process = undefined;
+    if (!child || child.exitCode !== null) return child?.exitCode ?? null;
+    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    return exited;
+  }
+
+  async until(fact: () => boolean | Promise<boolean>, limitMs = 15_000): Promise<void> {
+    const deadline = Date.now() + limitMs;
+    while (!(await fact())) {
+      if (Date.now() > deadline) throw new Error(`not so within ${limitMs} ms: ${fact}\n${this.output}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** Only what registers from now on counts as registered. */
+  mark(): void {
+    this.#marked = new Map(this.orchestrator.epochs);
+  }
+
+  /** Every host has registered since the mark, and told everything it has in the new epoch. */
+  async registered(): Promise<void> {
+    const { epochs, inventories } = this.orchestrator;
+    const known = (hostId: HostId) => {
+      const epoch = epochs.get(hostId) ?? 0;
+      const told = inventories.some((inventory) => inventory.hostId === hostId && inventory.body.epoch === epoch);
+      return epoch > (this.#marked.get(hostId) ?? 0) && told;
+    };
+    await this.until(() => this.hosts.every(known), 20_000);
+  }
+
+  async stop(): Promise<void> {
+    await this.end('SIGKILL');
+    await this.nc.close();
+    await this.servers.stop();
+  }
+}

@@ -1,0 +1,78 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import {
+  CommandEnded,
+  CommandReply,
+  Heartbeat,
+  HostReport,
+  Inventory,
+  RegisterHost,
+  type Command,
+} from '@novacron/contracts/agents';
+import { newId, type HostId, type VmId } from '@novacron/contracts/ids';
+import { requestDirect, serveDirect } from '@novacron/messaging/direct';
+import { Intake } from '@novacron/messaging/intake';
+import { createLogger } from '@novacron/telemetry/logger';
+import type { z } from 'zod';
+import type { CommandBody, CommandHeader } from '../src/driver-contract/desk.js';
+
+/** The orchestrator's end of the wire, on a real server: issues epochs, keeps what hosts tell, sends commands. */
+export class FakeOrchestrator {
+  readonly epochs = new Map<string, number>();
+  readonly registered: { hostId: string; body: RegisterHost }[] = [];
+  readonly heartbeats: { hostId: string; body: z.infer<typeof Heartbeat> }[] = [];
+  readonly reports: { hostId: string; body: HostReport }[] = [];
+  readonly inventories: { hostId: string; body: Inventory }[] = [];
+  readonly ended: z.infer<typeof CommandEnded>[] = [];
+  /** What the next heartbeat is answered. */
+  needed: 'nothing' | 'register' | 'inventory' = 'nothing';
+
+  constructor(
+    private readonly nc: NatsConnection,
+    private readonly heartbeatMs = 100,
+  ) {
+    const intake = new Intake({ maxInFlight: 1_000, logger: createLogger('fake-orchestrator', 'warn') });
+    serveDirect(nc, intake, {
+      subject: 'hosts.*.register',
+      body: RegisterHost,
+      handle: async (body, [, hostId = '']) => {
+        this.registered.push({ hostId, body });
+        const epoch = (this.epochs.get(hostId) ?? 0) + 1;
+        this.epochs.set(hostId, epoch);
+        return { epoch, generation: 1, heartbeatMs: this.heartbeatMs };
+      },
+    });
+    serveDirect(nc, intake, {
+      subject: 'hosts.*.heartbeat',
+      body: Heartbeat,
+      handle: async (body, [, hostId = '']) => {
+        this.heartbeats.push({ hostId, body });
+        const { needed } = this;
+        this.needed = 'nothing';
+        return { needed };
+      },
+    });
+    this.#keep(intake, 'report', HostReport, this.reports);
+    this.#keep(intake, 'inventory', Inventory, this.inventories);
+    nc.subscribe('hosts.*.ended', {
+      callback: (_, message) => void this.ended.push(CommandEnded.parse(message.json())),
+    });
+  }
+
+  command(hostId: HostId, vmId: VmId, body: CommandBody, header: CommandHeader = {}): Promise<CommandReply> {
+    const { commandId = newId(), fence = 1, epoch = this.epochs.get(hostId) ?? 0 } = header;
+    const command = { ...body, vmId, commandId, epoch, generation: 1, fence } as Command;
+    const subject = `agents.${hostId}.command`;
+    return requestDirect(this.nc, { subject, label: subject, body: command, reply: CommandReply, timeoutMs: 5_000 });
+  }
+
+  #keep<T extends z.ZodType>(intake: Intake, what: string, body: T, kept: { hostId: string; body: z.infer<T> }[]) {
+    serveDirect(this.nc, intake, {
+      subject: `hosts.*.${what}`,
+      body,
+      handle: async (told, [, hostId = '']) => {
+        kept.push({ hostId, body: told });
+        return { needed: 'nothing' };
+      },
+    });
+  }
+}
