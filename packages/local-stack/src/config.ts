@@ -1,9 +1,13 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { StackError } from './stack-error.js';
+
+/** Root directory of this repository. */
+export const repositoryRoot = resolve(fileURLToPath(new URL('../../..', import.meta.url)));
 
 /** What the local stack reads from the environment: the only place that does. */
 export interface StackConfig {
-  /** NOVACRON_HOME, absolute; default `.novacron` in the working directory */
+  /** NOVACRON_HOME, absolute; default `.novacron` in the repository */
   readonly home: string;
   /** NOVACRON_PORT_OFFSET: added to every port, so that two stacks run side by side */
   readonly portOffset: number;
@@ -25,7 +29,7 @@ function integer(env: NodeJS.ProcessEnv, name: string, fallback: number, max: nu
 /** Reads the stack's configuration; a bad value is a StackError that names the variable. */
 export function loadStackConfig(env: NodeJS.ProcessEnv = process.env): StackConfig {
   return {
-    home: resolve(env['NOVACRON_HOME'] || '.novacron'),
+    home: resolve(env['NOVACRON_HOME'] || join(repositoryRoot, '.novacron')),
     portOffset: integer(env, 'NOVACRON_PORT_OFFSET', 0, 40_000),
     httpPort: integer(env, 'NOVACRON_HTTP_PORT', 8080, 65_535),
     logLevel: env['NOVACRON_LOG_LEVEL'] || 'info',

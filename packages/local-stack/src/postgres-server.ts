@@ -41,7 +41,7 @@ async function runAs(user: ServerUser, program: string, args: string[], env: Rec
     await run(program, args, { cwd: '/', env: { ...inheritedEnvironment(), ...env }, ...user });
   } catch (error) {
     const output = (error as { stderr?: string }).stderr?.trim().split('\n').at(-1) ?? String(error);
-    throw new StackError(`${program} failed: ${output}`, undefined, { cause: error });
+    throw new Error(`${program} failed: ${output}`, { cause: error });
   }
 }
 

@@ -34,6 +34,11 @@ export function commandLine(pid: number): string | undefined {
   }
 }
 
+/** True when the command line holds `marker` as whole words: one home's name may begin like another's. */
+export function hasMarker(line: string, marker: string): boolean {
+  return `${line} `.includes(`${marker} `);
+}
+
 /** The pid in `file`, if it is a number that a process can have. */
 export function readPid(file: string): number | undefined {
   try {
@@ -47,7 +52,8 @@ export function readPid(file: string): number | undefined {
 /** The pid in `file` if that process lives and really is the program with `marker`; a stale or foreign pid is undefined. */
 export function livePid(file: string, marker: string): number | undefined {
   const pid = readPid(file);
-  return pid !== undefined && commandLine(pid)?.includes(marker) ? pid : undefined;
+  const line = pid === undefined ? undefined : commandLine(pid);
+  return line !== undefined && hasMarker(line, marker) ? pid : undefined;
 }
 
 /** Starts a program in its own session (a terminal's Ctrl-C does not reach it), output appended to `log`, pid written to `pidFile`. */

@@ -54,7 +54,7 @@ export function redisProgram(options: RedisOptions): Program {
     args: [config],
     env: inheritedEnvironment(),
     // redis-server replaces its command line by its address.
-    marker: `127.0.0.1:${options.port}`,
+    marker: `redis-server 127.0.0.1:${options.port}`,
     stopSignal: 'SIGTERM',
     stopGraceMs: 5000,
     ready: () => answers(options),

@@ -1,0 +1,27 @@
+import type { Program } from './processes.js';
+
+/** What the supervisor keeps alive: a program, and what must be true around its start. */
+export interface Component {
+  readonly name: string;
+  /** asked at every start: it may change with what prepare() did */
+  program(): Program;
+  /** before each start, for instance writing configuration files */
+  prepare?(): Promise<void> | void;
+  /** after each start, once the program answers, for instance creating roles */
+  afterReady?(): Promise<void>;
+  /** longest time from a start to an answer */
+  readonly readyWithinMs: number;
+}
+
+export type ComponentState = 'starting' | 'running' | 'waiting' | 'stopping' | 'stopped';
+
+export interface ComponentStatus {
+  readonly name: string;
+  readonly state: ComponentState;
+  readonly pid?: number;
+  readonly restarts: number;
+  /** RFC 3339, of the last change of state */
+  readonly since: string;
+  /** why it is not running, one line */
+  readonly detail?: string;
+}

@@ -1,0 +1,35 @@
+import { join } from 'node:path';
+import type { ComponentStatus } from './component.js';
+import type { Layout } from './layout.js';
+import { livePid } from './processes.js';
+import { readStateFile, writeStateFile } from './state-file.js';
+
+/** What the running stack tells about itself in `run/status.json`. */
+export interface StackStatus {
+  readonly phase: 'starting' | 'running' | 'stopping';
+  readonly url: string;
+  readonly startedAt: string;
+  readonly components: readonly ComponentStatus[];
+}
+
+const statusFile = (paths: Layout) => join(paths.run, 'status.json');
+
+/** The pid file of the stack itself. */
+export const stackPidFile = (paths: Layout) => join(paths.run, 'stack.pid');
+
+/** Is part of the stack's command line, so that its pid file can be checked. */
+export const stackMarker = 'local-stack/dist/cli.js start';
+
+export function writeStatus(paths: Layout, status: StackStatus): void {
+  writeStateFile(statusFile(paths), status);
+}
+
+/** The last status written; whether it is still true is told by runningStack(). */
+export function readStatus(paths: Layout): StackStatus | undefined {
+  return readStateFile(statusFile(paths), 'Remove it') as StackStatus | undefined;
+}
+
+/** The pid of this home's running stack. */
+export function runningStack(paths: Layout): number | undefined {
+  return livePid(stackPidFile(paths), stackMarker);
+}

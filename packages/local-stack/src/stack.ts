@@ -1,0 +1,211 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureDefaultAgents, listAgents } from './agents.js';
+import type { Component } from './component.js';
+import { withFileLock } from './file-lock.js';
+import { ensureTinyLinux } from './image/tiny-linux.js';
+import { ensureServers, missingServers } from './install.js';
+import { Keeper } from './keeper.js';
+import { layout, type Layout, logFile } from './layout.js';
+import { endGuests, endLeftovers } from './leftovers.js';
+import { rotate } from './log-tail.js';
+import type { Program } from './processes.js';
+import type { Progress } from './progress.js';
+import { loadSecrets } from './secrets.js';
+import { agentComponents, seedTokens, serviceComponents } from './stack-apps.js';
+import { envFile, gatewayUrl, type StackFacts } from './stack-env.js';
+import { StackError } from './stack-error.js';
+import { choosePorts, currentPorts, opsPorts, requirePort } from './stack-ports.js';
+import { natsComponent, primaryComponent, redisComponent, replicaComponent, writeNatsUsers } from './stack-servers.js';
+import { runningStack, stackPidFile, type StackStatus, writeStatus } from './stack-status.js';
+
+export interface StackOptions {
+  readonly config: StackFacts['config'];
+  /** root of this repository: where apps/ is */
+  readonly repository: string;
+  readonly replica: boolean;
+  readonly qemu: boolean;
+  readonly simulatedHosts: number;
+}
+
+const biggestLog = 50 * 1024 * 1024;
+
+/** One running local stack: servers, services and agents in dependency order, kept alive until stop(). */
+export class Stack {
+  private readonly keepers = new Map<string, Keeper>();
+  private phase: StackStatus['phase'] = 'starting';
+  private readonly startedAt = new Date().toISOString();
+  private readonly logKeeper = setInterval(() => this.rotateLogs(), 60_000).unref();
+
+  private constructor(
+    readonly facts: StackFacts,
+    private readonly options: StackOptions,
+    private readonly progress: Progress,
+  ) {}
+
+  /** Takes the home, ends what a crashed run left, chooses ports. Throws a StackError when another stack runs there. */
+  static async open(options: StackOptions, progress: Progress): Promise<Stack> {
+    const paths = layout(options.config.home);
+    makeDirectories(paths);
+    await takeHome(paths);
+    try {
+      return await Stack.openTaken(options, paths, progress);
+    } catch (error) {
+      rmSync(stackPidFile(paths), { force: true });
+      throw error;
+    }
+  }
+
+  private static async openTaken(options: StackOptions, paths: Layout, progress: Progress): Promise<Stack> {
+    const warning = await ensureServers((title, work) => progress.track(title, work), { optional: options.qemu });
+    if (warning) progress.line(`  ${warning}`);
+    const { config, replica } = options;
+    const secrets = loadSecrets(paths);
+    const qemu = options.qemu && missingServers().optional.length === 0;
+    ensureDefaultAgents(paths, { qemu, simulatedHosts: options.simulatedHosts });
+    const before = { paths, config, secrets, ports: currentPorts(paths), replica };
+    const ended = await endLeftovers(paths, programsInStopOrder(before, options));
+    if (ended.length > 0) progress.line(`  ended what the last run left: ${ended.join(', ')}`);
+    await checkFixedPorts(options, listAgents(paths).map((agent) => agent.opsPort));
+    const ports = await choosePorts(paths, config.portOffset);
+    return new Stack({ paths, config, secrets, ports, replica }, { ...options, qemu }, progress);
+  }
+
+  get url(): string {
+    return gatewayUrl(this.facts);
+  }
+
+  /** Starts everything; resolves when the gateway answers, its tokens are there and every host agent is ready. */
+  async start(): Promise<void> {
+    const image = this.options.qemu ? this.image() : Promise.resolve();
+    image.catch(() => undefined); // awaited below, after the servers
+    const primary = this.launch(primaryComponent(this.facts));
+    const replica = this.facts.replica ? primary.then(() => this.launch(replicaComponent(this.facts))) : primary;
+    await all([primary, this.launch(redisComponent(this.facts)), this.launch(natsComponent(this.facts))], [replica, image]);
+    const services = serviceComponents(this.facts, this.options.repository).map((component) => this.launch(component));
+    const agents = image.then(() => all(this.agentComponents().map((component) => this.launch(component))));
+    await all([...services, agents, replica]);
+    await this.progress.track('tokens', () => seedTokens(this.facts, this.options.repository));
+    writeFileSync(this.facts.paths.env, envFile(this.facts), { mode: 0o600 });
+    this.phase = 'running';
+    this.changed();
+  }
+
+  private agentComponents(): Component[] {
+    return agentComponents(this.facts, this.options.repository);
+  }
+
+  private async image(): Promise<void> {
+    const cache = join(this.options.repository, '.toolchain', 'images');
+    const { images } = this.facts.paths;
+    const made = await this.progress.track('image tiny-linux', () => ensureTinyLinux(images, cache)).catch((error: unknown) => {
+      if (!(error instanceof StackError)) throw error;
+      this.progress.line(`  ${error.message}`);
+      return false;
+    });
+    if (!made) this.progress.line('  tiny-linux is not there: zone local has no image to boot');
+  }
+
+  private async launch(component: Component): Promise<void> {
+    if (this.phase === 'stopping') throw new Error(`${component.name} is not started: the stack ends`);
+    const keeper = new Keeper(component, this.facts.paths, () => this.changed());
+    this.keepers.set(component.name, keeper);
+    await this.progress.track(component.name, () => keeper.start());
+  }
+
+  /** Takes in agents that were added while the stack runs: their NATS users, then their processes. */
+  async reloadAgents(): Promise<void> {
+    writeNatsUsers(this.facts);
+    const pid = this.keepers.get('nats')?.status.pid;
+    if (pid !== undefined) process.kill(pid, 'SIGHUP');
+    const added = this.agentComponents().filter(({ name }) => !this.keepers.has(name));
+    await Promise.all(added.map((component) => this.launch(component)));
+  }
+
+  /** Ends everything, whoever depends on others first; guests too. Bounded by each program's grace. */
+  async stop(): Promise<void> {
+    this.phase = 'stopping';
+    clearInterval(this.logKeeper);
+    for (const group of stopOrder([...this.keepers.keys()])) {
+      await Promise.all(group.map((name) => this.keepers.get(name)?.stop()));
+      if (group.some((name) => name.startsWith('host-agent'))) await endGuests(this.facts.paths);
+    }
+    await endGuests(this.facts.paths);
+    rmSync(stackPidFile(this.facts.paths), { force: true });
+  }
+
+  /** Ends everything at once. */
+  killAll(): void {
+    for (const keeper of this.keepers.values()) keeper.kill();
+  }
+
+  private changed(): void {
+    const components = [...this.keepers.values()].map((keeper) => keeper.status);
+    writeStatus(this.facts.paths, { phase: this.phase, url: this.url, startedAt: this.startedAt, components });
+  }
+
+  private rotateLogs(): void {
+    for (const name of this.keepers.keys()) rotate(logFile(this.facts.paths, name), biggestLog);
+  }
+}
+
+/** Waits for `needed` to succeed; a failure among `watched` fails at once as well. */
+async function all(needed: readonly Promise<unknown>[], watched: readonly Promise<unknown>[] = []): Promise<void> {
+  await Promise.race([Promise.all(needed), ...watched.map((work) => work.then(() => Promise.all(needed)))]);
+}
+
+/** Groups of components, each ended together, in the order of ending. */
+export function stopOrder(names: readonly string[]): string[][] {
+  const servers = ['nats', 'redis', 'postgres-replica-1', 'postgres-primary'];
+  const workers = names.filter((name) => name !== 'gateway' && !servers.includes(name));
+  const groups = [['gateway'], workers, ['nats', 'redis'], ['postgres-replica-1'], ['postgres-primary']];
+  return groups.map((group) => group.filter((name) => names.includes(name)));
+}
+
+/** The programs of this home in the order in which they are ended. */
+export function programsInStopOrder(facts: StackFacts, options: Pick<StackOptions, 'repository'>): Program[] {
+  const apps = [...serviceComponents(facts, options.repository), ...agentComponents(facts, options.repository)];
+  const servers = [natsComponent(facts), redisComponent(facts), replicaComponent(facts), primaryComponent(facts)];
+  const components = new Map([...apps, ...servers].map((component) => [component.name, component]));
+  return stopOrder([...components.keys()])
+    .flat()
+    .flatMap((name) => programIfInstalled(components.get(name)));
+}
+
+function programIfInstalled(component: Component | undefined): Program[] {
+  try {
+    return component ? [component.program()] : [];
+  } catch (error) {
+    if (error instanceof StackError) return []; // what is not installed cannot be running
+    throw error;
+  }
+}
+
+function makeDirectories(paths: Layout): void {
+  try {
+    mkdirSync(paths.home, { recursive: true });
+    for (const dir of [paths.run, paths.log, paths.data, paths.agents, paths.images]) mkdirSync(dir, { recursive: true });
+  } catch (error) {
+    throw new StackError(`${paths.home} cannot be made (${(error as Error).message})`, 'Set NOVACRON_HOME to a directory that can', {
+      cause: error,
+    });
+  }
+}
+
+async function takeHome(paths: Layout): Promise<void> {
+  await withFileLock(join(paths.run, 'stack.lock'), 10_000, () => {
+    const other = runningStack(paths);
+    if (other !== undefined && other !== process.pid) {
+      throw new StackError(`NovaCron runs already in ${paths.home} (process ${other})`, 'Look at it: npm run stack -- status. End it: npm run stack -- stop');
+    }
+    writeFileSync(stackPidFile(paths), `${process.pid}\n`);
+    return Promise.resolve();
+  });
+}
+
+async function checkFixedPorts({ config }: StackOptions, agentPorts: readonly number[]): Promise<void> {
+  const http = config.httpPort + config.portOffset;
+  await requirePort(http, config.httpHost, `npm start -- --port ${http + 10}`);
+  const ops = new Set([...Object.values(opsPorts), ...agentPorts]);
+  for (const port of ops) await requirePort(port + config.portOffset, '127.0.0.1', `npm start -- --port-offset ${config.portOffset + 100}`);
+}

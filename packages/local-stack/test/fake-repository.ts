@@ -1,0 +1,30 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Serves /ready on its ops port and ends on SIGTERM, as every service does. Agents make one fake guest that outlives them. */
+const main = `
+import { spawn } from 'node:child_process';
+import { createServer } from 'node:http';
+const { env } = process;
+console.log(JSON.stringify({ msg: 'up', home: env.NOVACRON_HOME, user: env.NOVACRON_NATS_USER }));
+createServer((_, response) => response.end('ready')).listen(Number(env.NOVACRON_OPS_PORT), '127.0.0.1');
+process.on('SIGTERM', () => process.exit(0));
+if (env.NOVACRON_AGENT_DRIVER === 'qemu') {
+  const guest = ['-e', 'setInterval(() => {}, 1e9)', env.NOVACRON_AGENT_STATE_DIR + '/vm-1/disk.qcow2'];
+  spawn(process.execPath, guest, { argv0: 'qemu-system-x86_64', detached: true, stdio: 'ignore' }).unref();
+}
+`;
+
+const apps = ['gateway', 'vm-orchestrator', 'metrics-ingest', 'cache-invalidator', 'host-agent'];
+
+/** A directory whose apps/ hold the smallest programs that behave as services do. */
+export function fakeRepository(dir: string): string {
+  for (const app of apps) {
+    mkdirSync(join(dir, 'apps', app, 'dist'), { recursive: true });
+    writeFileSync(join(dir, 'apps', app, 'dist', 'main.js'), main);
+  }
+  writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
+  const seed = `if (!process.env.NOVACRON_SEED_TOKEN) process.exit(1);`;
+  writeFileSync(join(dir, 'apps', 'gateway', 'dist', 'seed.js'), seed);
+  return dir;
+}

@@ -1,0 +1,215 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { layout } from '../src/layout.js';
+import { allProcesses } from '../src/leftovers.js';
+import { commandLine, gone, readPid, waitUntil } from '../src/processes.js';
+import { fakeRepository } from './fake-repository.js';
+import { StackProcess } from './stack-process.js';
+
+const names = [
+  'cache-invalidator',
+  'gateway',
+  'host-agent-local',
+  'host-agent-sim',
+  'metrics-ingest',
+  'nats',
+  'postgres-primary',
+  'postgres-replica-1',
+  'redis',
+  'vm-orchestrator',
+];
+
+const offset = 21_000;
+let root: string;
+let stack: StackProcess;
+
+const pidOf = (name: string) => readPid(stack.pidPath(name));
+const ofThisHome = () => allProcesses().filter(({ args }) => args.join(' ').includes(stack.home));
+
+interface Status {
+  running: boolean;
+  components: { name: string; state: string; restarts: number; pid: number }[];
+}
+
+async function status(): Promise<Status> {
+  return JSON.parse((await stack.run('status', '-o', 'json')).stdout) as Status;
+}
+
+async function stateOf(name: string) {
+  return (await status()).components.find((component) => component.name === name);
+}
+
+function environment(): Record<string, string> {
+  const text = readFileSync(layout(stack.home).env, 'utf8');
+  return Object.fromEntries([...text.matchAll(/^export (\w+)='(.*)'$/gm)].map((match) => [match[1], match[2]]));
+}
+
+async function ask(url: string, sql: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined); // the server may be killed under us: the query says so
+  try {
+    await client.connect();
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'novacron-stack-'));
+  stack = new StackProcess(join(root, 'home'), fakeRepository(join(root, 'repository')), offset);
+  await stack.start();
+}, 120_000);
+
+afterAll(async () => {
+  await stack.signal('SIGTERM');
+  await stack.run('stop');
+  rmSync(root, { recursive: true, force: true });
+}, 60_000);
+
+describe('a started stack', () => {
+  it('prints URL, token and a first curl line, and has a pid file and a log for each component', () => {
+    expect(stack.output).toContain(`http://127.0.0.1:${8080 + offset}`);
+    expect(stack.output).toContain(environment()['NOVACRON_TOKEN']);
+    expect(stack.output).toContain('curl -s ');
+    const pids = readdirSync(join(stack.home, 'run')).filter((file) => file.endsWith('.pid') && file !== 'stack.pid');
+    expect(pids.map((file) => file.slice(0, -4)).sort()).toEqual(names);
+    for (const name of names) expect(readdirSync(join(stack.home, 'log'))).toContain(`${name}.log`);
+  });
+
+  it('streams to its replica and lets no secret be read by others', async () => {
+    const env = environment();
+    const rows = await ask(env['NOVACRON_PG_ADMIN_URL'] ?? '', 'SELECT state FROM pg_stat_replication');
+    expect(rows).toEqual([{ state: 'streaming' }]);
+    const replica = await ask(env['NOVACRON_PG_REPLICA_ADMIN_URL'] ?? '', 'SELECT pg_is_in_recovery() AS r');
+    expect(replica).toEqual([{ r: true }]);
+    for (const file of ['env', 'secrets/secrets.json', 'agents/host-agent-sim/hosts.json', 'data/nats/nats.conf']) {
+      expect(statSync(join(stack.home, file)).mode & 0o077).toBe(0);
+    }
+  });
+
+  it('refuses a second start in the same home with one line', async () => {
+    const second = await stack.run('start');
+    expect(second.code).toBe(1);
+    expect(second.stderr.trim().split('\n')).toEqual([expect.stringMatching(/^novacron: NovaCron runs already in .*stop$/)]);
+    expect((await status()).running).toBe(true);
+  });
+
+  it.each(['vm-orchestrator', 'host-agent-sim', 'nats', 'redis', 'postgres-replica-1', 'postgres-primary'])(
+    'starts %s again after a crash',
+    async (name) => {
+      const pid = pidOf(name) ?? 0;
+      process.kill(pid, 'SIGKILL');
+      await gone(pid, 5000);
+      const back = async () => {
+        const found = await stateOf(name);
+        return found?.state === 'running' && found.pid !== pid && found.restarts > 0;
+      };
+      expect(await waitUntil(back, 20_000)).toBe(true);
+      expect(pidOf(name)).not.toBe(pid);
+    },
+    30_000,
+  );
+
+  it('answers queries again after its primary crashed, with what was committed', async () => {
+    const url = environment()['NOVACRON_PG_ADMIN_URL'] ?? '';
+    await ask(url, 'CREATE TABLE IF NOT EXISTS kept (id int)');
+    await ask(url, 'INSERT INTO kept VALUES (1)');
+    process.kill(pidOf('postgres-primary') ?? 0, 'SIGKILL');
+    const back = () => ask(url, 'SELECT id FROM kept').then((rows) => rows.length === 1, () => false);
+    expect(await waitUntil(back, 20_000)).toBe(true);
+  }, 30_000);
+
+  it('takes in another host with one command', async () => {
+    const joined = await stack.run('host', 'join', 'rack-7', '--driver', 'simulated');
+    expect(joined).toMatchObject({ code: 0, stderr: expect.stringContaining('host rack-7 runs in zone sim') });
+    expect(commandLine(pidOf('host-agent-rack-7') ?? 0)).toContain('--name=host-agent-rack-7');
+    const again = await stack.run('add-host', 'rack-7');
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('has joined already') });
+  }, 30_000);
+
+  it('shows the log of a component, and says which there are', async () => {
+    expect((await stack.run('logs', 'gateway', '-n', '1')).stdout).toContain('"msg":"up"');
+    const unknown = await stack.run('logs', 'gatway');
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('There are: cache-invalidator, gateway') });
+  });
+});
+
+describe('the end of a stack', () => {
+  it('leaves no process on SIGINT, guests included, and keeps its state', async () => {
+    expect(ofThisHome().some(({ args }) => args[0]?.startsWith('qemu-system'))).toBe(true);
+    expect(await stack.signal('SIGINT')).toBe(0);
+    expect(ofThisHome()).toEqual([]);
+    const { code, stdout } = await stack.run('status');
+    expect({ code, stdout }).toEqual({ code: 3, stdout: expect.stringContaining('does not run') });
+  }, 60_000);
+
+  it('is a warm start later: same data, same tokens, in seconds', async () => {
+    const token = environment()['NOVACRON_TOKEN'];
+    const since = Date.now();
+    await stack.start();
+    expect(Date.now() - since).toBeLessThan(15_000);
+    expect(environment()['NOVACRON_TOKEN']).toBe(token);
+    expect(await ask(environment()['NOVACRON_PG_ADMIN_URL'] ?? '', 'SELECT id FROM kept')).toHaveLength(1);
+  }, 60_000);
+
+  it('may be a crash of the stack itself: the next start takes over what is left', async () => {
+    const left = pidOf('postgres-primary');
+    await stack.signal('SIGKILL');
+    expect(commandLine(left ?? 0)).toContain('postgres');
+    // A stale pid file that names a live stranger must not hurt the stranger.
+    writeFileSync(stack.pidPath('redis'), `${process.pid}\n`);
+    await stack.start();
+    expect(stack.output).toContain('ended what the last run left');
+    expect((await status()).components.every((component) => component.state === 'running')).toBe(true);
+    const stopped = await stack.run('stop');
+    expect(stopped.code).toBe(0);
+    expect(ofThisHome()).toEqual([]);
+  }, 90_000);
+});
+
+describe('trouble at the start is told in one line', () => {
+  const lastLine = (text: string) => text.trim().split('\n').at(-1);
+
+  it('when the port is taken: by whom, and the flag for another', async () => {
+    const other = createServer().listen(8080 + offset, '127.0.0.1');
+    const { code, stderr } = await stack.run('start');
+    other.close();
+    expect(code).toBe(1);
+    expect(lastLine(stderr)).toMatch(
+      new RegExp(`^novacron: port ${8080 + offset} is taken by .+ \\(process ${process.pid}\\)\\. .*--port \\d+$`),
+    );
+  });
+
+  it('when the secrets are damaged or gone', async () => {
+    const file = join(stack.home, 'secrets', 'secrets.json');
+    const good = readFileSync(file);
+    writeFileSync(file, good.subarray(0, 40));
+    expect(lastLine((await stack.run('start')).stderr)).toMatch(/^novacron: .*secrets\.json is damaged: .*reset$/);
+    writeFileSync(file, '{"redis":"x"}');
+    expect(lastLine((await stack.run('start')).stderr)).toMatch(/secrets\.json is damaged: postgresAdmin is missing/);
+    rmSync(file);
+    expect(lastLine((await stack.run('start')).stderr)).toMatch(/secrets\.json is gone, .*reset$/);
+    writeFileSync(file, good, { mode: 0o600 });
+  });
+
+  it('when the Postgres data are damaged', async () => {
+    rmSync(join(stack.home, 'data', 'postgres-primary', 'PG_VERSION'));
+    const { code, stderr } = await stack.run('start', '--repository', join(root, 'repository'));
+    expect(code).toBe(1);
+    expect(lastLine(stderr)).toMatch(/postgres-primary is not a Postgres data directory any more\. .*reset$/);
+    expect(ofThisHome()).toEqual([]);
+  }, 30_000);
+
+  it('and reset makes room for a new start', async () => {
+    expect((await stack.run('reset')).code).toBe(0);
+    await stack.start('--no-qemu', '--no-replica');
+    expect((await status()).components.map((component) => component.name)).not.toContain('postgres-replica-1');
+    await stack.signal('SIGTERM');
+    expect(ofThisHome()).toEqual([]);
+  }, 60_000);
+});
