@@ -30,12 +30,16 @@ export class Publisher {
   #queue: StoredEvent[] = [];
   #running: Promise<void> | null = null;
   #stopped = false;
-  #wakeRetry: () => void = () => undefined;
+  #connected: boolean;
+  #interrupt: (reason: Error) => void = () => undefined;
+  #endPause: () => void = () => undefined;
 
   constructor(
     private readonly options: PublisherOptions,
     counter: { seq: number; published: number },
+    connected: boolean,
   ) {
+    this.#connected = connected;
     this.#numbered = counter.seq;
     this.#published = counter.published;
     this.#kick();
@@ -60,10 +64,21 @@ export class Publisher {
     this.#kick();
   }
 
+  /** The connection broke: what has no answer yet is published again when it is back. */
+  disconnected(): void {
+    this.#connected = false;
+    this.#interrupt(new Error('the connection to NATS broke'));
+  }
+
+  reconnected(): void {
+    this.#connected = true;
+    this.#endPause();
+  }
+
   /** Publishes what is in hand, gives up what the stream does not take, and resolves when it is quiet. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#wakeRetry();
+    this.#endPause();
     await this.#running;
   }
 
@@ -79,12 +94,15 @@ export class Publisher {
     let retryMs = FIRST_RETRY_MS;
     while (this.#published < this.#numbered && !this.#stopped) {
       try {
+        // What is sent while there is no connection is lost without an error until its time limit.
+        while (!this.#connected && !this.#stopped) await this.#until(() => undefined);
+        if (this.#stopped) return;
         await this.#publish(await this.#next());
         retryMs = FIRST_RETRY_MS;
       } catch (error) {
         this.options.onError(error);
         this.#queue = [];
-        await this.#pause(retryMs);
+        await this.#until((done) => setTimeout(done, retryMs).unref());
         retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
       }
     }
@@ -96,33 +114,38 @@ export class Publisher {
     return (await this.options.read(this.#published)).slice(0, IN_FLIGHT);
   }
 
+  /** Resolves when all are stored. On failure `published` still moves over those stored before the first that is not. */
   async #publish(events: readonly StoredEvent[]): Promise<void> {
-    const outcomes = await Promise.allSettled(
-      events.map((row) => {
-        const subject = eventSubject({
-          tenantId: row.tenant_id,
-          kind: row.kind,
-          resourceId: row.resource_id,
-        });
-        return this.options.publish(subject, toBytes(row), row.id);
-      }),
-    );
-    const failed = outcomes.findIndex((outcome) => outcome.status === 'rejected');
-    const last = events[(failed === -1 ? events.length : failed) - 1];
-    if (last) {
-      this.#published = last.seq;
-      this.options.onProgress();
+    const stored = new Set<number>();
+    const all = events.map(async (row) => {
+      const subject = eventSubject({ tenantId: row.tenant_id, kind: row.kind, resourceId: row.resource_id });
+      await this.options.publish(subject, toBytes(row), row.id);
+      stored.add(row.seq);
+    });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#interrupt = reject;
+        Promise.allSettled(all).then((outcomes) => {
+          const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+          if (failed) reject(failed.reason as Error);
+          else resolve();
+        }, reject);
+      });
+    } finally {
+      const before = this.#published;
+      for (const { seq } of events) {
+        if (!stored.has(seq)) break;
+        this.#published = seq;
+      }
+      if (this.#published > before) this.options.onProgress();
     }
-    if (failed !== -1) throw (outcomes[failed] as PromiseRejectedResult).reason;
   }
 
-  #pause(ms: number): Promise<void> {
+  /** Until `done` is called, the connection is back, or the publisher is stopped. */
+  #until(begin: (done: () => void) => unknown): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#wakeRetry = () => {
-        clearTimeout(timer);
-        resolve();
-      };
+      this.#endPause = resolve;
+      begin(resolve);
     });
   }
 }

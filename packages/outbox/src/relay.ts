@@ -9,7 +9,7 @@ import { Publisher } from './publisher.js';
 export interface RelayOptions {
   /** Of the `_sys` role; the relay keeps one of its connections. */
   readonly database: Pick<Database, 'hold'>;
-  readonly nc: Pick<NatsConnection, 'publish' | 'isClosed'>;
+  readonly nc: Pick<NatsConnection, 'publish' | 'isClosed' | 'status'>;
   readonly js: Pick<JetStreamClient, 'publish'>;
   /** `orchestrator`: the NATS name of the service, in `watermarks.<service>`. */
   readonly service: string;
@@ -48,13 +48,16 @@ export class Relay {
   #loop: Promise<void> | null = null;
   #leading: { numbering: Numbering; publisher: Publisher } | null = null;
   #woken = false;
+  #connected = true;
   #rouse: () => void = () => undefined;
 
   constructor(private readonly options: RelayOptions) {}
 
   /** Begins; needs neither Postgres nor NATS to be there yet. */
   start(): void {
-    this.#loop ??= this.#run();
+    if (this.#loop) return;
+    this.#loop = this.#run();
+    void this.#watchConnection();
   }
 
   /** Says that something was committed. Cheap: call it after each commit. */
@@ -102,6 +105,20 @@ export class Relay {
         numbering?.end();
       }
       if (!this.#stopped) await this.#sleep(RETRY_MS, false);
+    }
+  }
+
+  /** A request in flight when the connection breaks would wait for its whole time limit. */
+  async #watchConnection(): Promise<void> {
+    for await (const status of this.options.nc.status()) {
+      if (this.#stopped) return;
+      if (status.type === 'disconnect') {
+        this.#connected = false;
+        this.#leading?.publisher.disconnected();
+      } else if (status.type === 'reconnect') {
+        this.#connected = true;
+        this.#leading?.publisher.reconnected();
+      }
     }
   }
 
@@ -159,6 +176,7 @@ export class Relay {
         },
       },
       counter,
+      this.#connected,
     );
     return publisher;
   }
@@ -166,7 +184,7 @@ export class Relay {
   /** Publishes the watermark that has become true, if any. A lost one is made good by the next. */
   #tell(publisher: Publisher): void {
     const mark = this.#marks.take(publisher.published);
-    if (!mark || this.options.nc.isClosed()) return;
+    if (!mark || !this.#connected || this.options.nc.isClosed()) return;
     const message = JSON.stringify({ service: this.options.service, ...mark });
     this.options.nc.publish(watermarkSubject(this.options.service), message);
   }

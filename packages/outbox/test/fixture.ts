@@ -1,4 +1,4 @@
-import { jetstream, jetstreamManager, type JetStreamClient } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { DomainEvent, Watermark } from '@novacron/contracts/events';
 import { newId } from '@novacron/contracts/ids';
@@ -39,6 +39,7 @@ export function vmEvent(more: Partial<NewEvent> = {}): NewEvent & { id: string }
 
 export class Fixture {
   readonly #closing: (() => Promise<unknown>)[] = [];
+  #admin: NatsConnection | undefined;
 
   private constructor(
     readonly servers: TestServers,
@@ -91,21 +92,40 @@ export class Fixture {
     return position.lsn;
   }
 
+  /** How many events the stream holds; NaN while NATS does not answer. */
+  async published(): Promise<number> {
+    try {
+      return (await (await this.#manager()).streams.info('EVENTS')).state.messages;
+    } catch {
+      // Asked again by whoever waits; a restarted server takes a moment.
+      return NaN;
+    }
+  }
+
   /** All events in the stream, in its order. */
   async stream(): Promise<DomainEvent[]> {
-    const admin = this.servers.natsLogin('admin');
-    const nc = await connect({ servers: admin.url, user: admin.user, pass: admin.password });
-    const { state } = await (await jetstreamManager(nc)).streams.info('EVENTS');
+    const manager = await this.#manager();
     const events: DomainEvent[] = [];
-    if (state.messages > 0) {
-      const consumer = await jetstream(nc).consumers.get('EVENTS');
-      for await (const message of await consumer.consume()) {
-        events.push(message.json<DomainEvent>());
-        if (message.info.pending === 0) break;
-      }
+    const { state } = await manager.streams.info('EVENTS');
+    if (state.messages === 0) return events;
+    const consumer = await jetstream(this.#admin!).consumers.get('EVENTS');
+    while (events.length < state.messages) {
+      const batch = { max_messages: Math.min(500, state.messages - events.length), expires: 2_000 };
+      for await (const message of await consumer.fetch(batch)) events.push(message.json<DomainEvent>());
     }
-    await nc.close();
     return events;
+  }
+
+  async #manager(): Promise<JetStreamManager> {
+    const { url, user, password } = this.servers.natsLogin('admin');
+    this.#admin ??= await connect({
+      servers: url,
+      user,
+      pass: password,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 100,
+    });
+    return jetstreamManager(this.#admin, { timeout: 500 });
   }
 
   /** Watermarks from now on, as they come. */
@@ -126,6 +146,7 @@ export class Fixture {
 
   async stop(): Promise<void> {
     for (const close of this.#closing.reverse()) await close();
+    await this.#admin?.close();
     await this.nc.close();
     await this.sys.close();
     await this.servers.stop();

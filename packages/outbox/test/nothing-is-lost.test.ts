@@ -32,7 +32,7 @@ function relayProcess(): ChildProcess {
 async function expectAll(ids: string[]): Promise<void> {
   await eventually(async () => (await fixture.numbered()).waiting === 0);
   const { top } = await fixture.numbered();
-  await eventually(async () => (await fixture.stream()).length >= Number(top), 20_000);
+  await eventually(async () => (await fixture.published()) >= Number(top), 20_000);
   const stored = await fixture.stream();
   expect(stored.map((event) => event.id)).toHaveLength(new Set(stored.map((event) => event.id)).size);
   expect(stored.map((event) => event.seq).sort((a, b) => a - b)).toEqual(stored.map((_, index) => index + 1));
@@ -49,6 +49,7 @@ describe('an event that was committed', () => {
         const events = [vmEvent(), vmEvent(), vmEvent()];
         await fixture.append(...events);
         ids.push(...events.map((event) => event.id));
+        await new Promise((resolve) => setTimeout(resolve, 1));
       }
     })();
     for (let round = 0; round < 4; round++) {

@@ -36,7 +36,7 @@ describe('the relay', () => {
     };
     await Promise.all([0, 1, 2, 3, 4, 5].map(writer));
     const ids = commits.flatMap((commit) => commit.ids);
-    await eventually(async () => (await fixture.stream()).length >= ids.length);
+    await eventually(async () => (await fixture.published()) >= ids.length);
 
     const stored = await fixture.stream();
     expect(stored.map((event) => event.seq)).toEqual(ids.map((_, index) => index + 1));
