@@ -33,7 +33,7 @@ class PassErrorsOn implements RpcExceptionFilter {
  */
 export function RpcHandler<C extends RpcContract>(
   contract: C,
-): (target: object, key: string, descriptor: TypedPropertyDescriptor<RpcMethod<C>>) => void {
+): <M extends RpcMethod<C>>(target: object, key: string, descriptor: TypedPropertyDescriptor<M>) => void {
   return applyDecorators(MessagePattern(contract.subject, { contract }), UseFilters(new PassErrorsOn()));
 }
 

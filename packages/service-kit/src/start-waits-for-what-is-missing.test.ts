@@ -1,0 +1,155 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Controller, Inject, Module } from '@nestjs/common';
+import { natsEnv, opsEnv, postgresEnv, telemetryEnv } from '@novacron/config/fragments';
+import { port, text } from '@novacron/config/settings';
+import { defineRpc, RequestMeta, type RpcReply } from '@novacron/contracts/envelope';
+import { RpcHandler } from '@novacron/messaging/rpc-server';
+import type { Database } from '@novacron/postgres/database';
+import type { Migration } from '@novacron/postgres/migrate';
+import { createLogger } from '@novacron/telemetry/logger';
+import { useTestServers, type TestServers } from '@novacron/testkit/servers';
+import { z } from 'zod';
+import { get } from '../test/child.js';
+import { startService, type RunningService, type ServiceSpec } from './run.js';
+import { DATABASE_SYS } from './tokens.js';
+
+const count = defineRpc('rpc.orchestrator.things.count', z.object({}), z.object({ count: z.number() }));
+const settings = { ...opsEnv, ...telemetryEnv, ...natsEnv, ...postgresEnv };
+const logger = createLogger('test', 'silent');
+const running: RunningService<unknown>[] = [];
+let servers: TestServers;
+
+class AddThings1700000000000 {
+  async up(runner: { query(sql: string): Promise<unknown> }): Promise<void> {
+    await runner.query('CREATE TABLE things (id int)');
+    await runner.query('GRANT SELECT ON things TO orchestrator_sys');
+  }
+  async down(): Promise<void> {}
+}
+
+@Controller()
+class ThingsController {
+  constructor(@Inject(DATABASE_SYS) private readonly sys: Database) {}
+
+  @RpcHandler(count)
+  async count(): Promise<RpcReply<{ count: number }>> {
+    const { rows } = await this.sys.primary.query<{ n: number }>(
+      { name: 'count_things', text: 'SELECT count(*)::int AS n FROM things' },
+      [],
+    );
+    return { body: { count: rows[0]?.n ?? -1 }, position: null };
+  }
+}
+
+@Module({ controllers: [ThingsController] })
+class ThingsModule {}
+
+const orchestrator: ServiceSpec<typeof settings> = {
+  name: 'orchestrator',
+  settings,
+  postgres: { schema: 'orchestrator', migrations: [AddThings1700000000000 as unknown as Migration] },
+  streams: ['EVENTS', 'METRICS'],
+  module: () => ThingsModule,
+};
+
+const gatewaySettings = {
+  ...opsEnv,
+  ...telemetryEnv,
+  ...natsEnv,
+  http: { host: text('NOVACRON_HTTP_HOST'), port: port('NOVACRON_HTTP_PORT') },
+};
+const gateway: ServiceSpec<typeof gatewaySettings> = {
+  name: 'gateway',
+  settings: gatewaySettings,
+  http: {
+    listen: ({ config }) => config.http,
+    prepare: (fastify, { rpc }) => {
+      fastify.get('/things/:id', async () => {
+        const meta = RequestMeta.parse({
+          tenantId: '0190a000-0000-7000-8000-000000000001',
+          principal: 'test',
+          roles: [],
+          remainingMs: 2_000,
+          consistency: 'causal',
+          minPosition: null,
+        });
+        return (await rpc.request(count, meta, {})).body;
+      });
+    },
+  },
+  module: () => class Empty {},
+};
+
+beforeAll(async () => {
+  servers = await useTestServers({ nats: true });
+}, 60_000);
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((service) => service.stop()));
+});
+afterAll(() => servers.stop());
+
+const opsOf = (service: 'gateway' | 'orchestrator', path: string) =>
+  get(`http://127.0.0.1:${servers.env(service)['NOVACRON_OPS_PORT']}${path}`);
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 15_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error('not in time');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+describe('starting', () => {
+  it('migrates, serves requests from the gateway to Postgres, and is ready', async () => {
+    running.push(await startService(orchestrator, { env: servers.env('orchestrator'), logger }));
+    running.push(await startService(gateway, { env: servers.env('gateway'), logger }));
+    const { status, body } = await get(`http://127.0.0.1:${running[1]?.httpPort}/things/1`);
+    expect({ status, body }).toEqual({ status: 200, body: '{"count":0}' });
+    expect(JSON.parse((await opsOf('orchestrator', '/ready')).body)).toEqual({
+      ready: true,
+      checks: { nats: { ok: true }, postgres: { ok: true } },
+    });
+    const metrics = (await opsOf('orchestrator', '/metrics')).body;
+    expect(metrics).toContain('database_query_duration_seconds_count{query_type="select"');
+    expect(metrics).toContain(
+      'http_request_duration_seconds_count{method="GET",endpoint="/things/:id",status_code="200"} 1',
+    );
+  });
+
+  it('waits for NATS while /health answers and /ready names it, and becomes ready by itself', async () => {
+    await servers.nats.kill();
+    const starting = startService(orchestrator, { env: servers.env('orchestrator'), logger });
+    await until(async () => (await opsOf('orchestrator', '/health')).status === 200);
+    const waiting = await opsOf('orchestrator', '/ready');
+    expect(waiting.status).toBe(503);
+    expect(JSON.parse(waiting.body)).toMatchObject({
+      ready: false,
+      checks: { nats: { ok: false }, process: { ok: false, detail: 'starting' } },
+    });
+    await servers.nats.start();
+    running.push(await starting);
+    expect((await opsOf('orchestrator', '/ready')).status).toBe(200);
+  });
+
+  it('loses and regains readiness with a dependency, without a restart', async () => {
+    running.push(await startService(orchestrator, { env: servers.env('orchestrator'), logger }));
+    await servers.nats.kill();
+    await until(async () => (await opsOf('orchestrator', '/ready')).status === 503);
+    expect((await opsOf('orchestrator', '/ready')).body).toContain(
+      '"nats":{"ok":false,"detail":"not connected"}',
+    );
+    await servers.nats.start();
+    await until(async () => (await opsOf('orchestrator', '/ready')).status === 200);
+  });
+
+  it('that cannot succeed ends what it had started', async () => {
+    const broken = {
+      ...orchestrator,
+      module: () => {
+        throw new Error('a bug');
+      },
+    };
+    await expect(startService(broken, { env: servers.env('orchestrator'), logger })).rejects.toThrow('a bug');
+    expect((await opsOf('orchestrator', '/health')).status).toBe(0);
+  });
+});
