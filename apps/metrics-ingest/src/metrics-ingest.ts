@@ -1,6 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { DurableConsumer } from '@novacron/messaging/consumer';
-import { RpcClient } from '@novacron/messaging/rpc-client';
+import type { RpcClient } from '@novacron/messaging/rpc-client';
 import { EVENTS } from '@novacron/messaging/streams';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
@@ -20,6 +20,7 @@ export interface MetricsIngestParts {
   readonly nc: NatsConnection;
   /** As `metrics_sys`. */
   readonly db: Database;
+  readonly rpc: RpcClient;
   readonly logger: Logger;
   readonly retentionMs: number;
   readonly futureMs: number;
@@ -37,10 +38,10 @@ export class MetricsIngest {
   #eventsStopping: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: MetricsIngestParts) {
-    const { nc, db, logger, retentionMs, futureMs, limits } = parts;
+    const { nc, db, rpc, logger, retentionMs, futureMs, limits } = parts;
     const partitions = new Partitions(db, { retentionMs, futureMs });
     this.#housekeeping = new Housekeeping({ db, partitions, logger, retentionMs });
-    const directory = new Directory({ db, locate: locateBy(new RpcClient(nc)) });
+    const directory = new Directory({ db, locate: locateBy(rpc) });
     const writer = new Writer({ db, directory, partitions, names: new MetricNames(db) });
     const leases = new Leases(db, randomUUID());
     const onOwned = (owned: ReadonlySet<number>) => this.#follow(owned.has(EVENTS_WITH));
@@ -64,7 +65,8 @@ export class MetricsIngest {
     if (!wanted) {
       const events = this.#events;
       this.#events = undefined;
-      if (events) this.#eventsStopping = Promise.all([this.#eventsStopping, events.stop()]).then(() => undefined);
+      if (events)
+        this.#eventsStopping = Promise.all([this.#eventsStopping, events.stop()]).then(() => undefined);
       return;
     }
     if (this.#events) return;

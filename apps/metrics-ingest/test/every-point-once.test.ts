@@ -2,7 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { jetstreamManager } from '@nats-io/jetstream';
 import { createDatabase, type Database } from '@novacron/postgres/database';
 import { ensureStreams } from '@novacron/messaging/streams';
-import { readConfig } from '../src/config.js';
+import { loadConfig } from '@novacron/config/load';
+import { settings } from '../src/config.js';
+import { eventually } from './eventually.js';
 import { newVm, Stage, type Point, type TestVm } from './stage.js';
 
 let stage: Stage;
@@ -26,8 +28,14 @@ const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 /** A database whose transactions fail after their commit, as when the connection is lost in that moment. */
 function losingCommits(times: number): Database {
-  const { postgres } = readConfig(stage.servers.env('metrics'));
-  const db = createDatabase({ ...postgres, schema: 'metrics', role: 'sys', password: postgres.sysPassword, max: 4 });
+  const { postgres } = loadConfig(settings, stage.servers.env('metrics'));
+  const db = createDatabase({
+    ...postgres,
+    schema: 'metrics',
+    role: 'sys',
+    password: postgres.sysPassword,
+    max: 4,
+  });
   let left = times;
   return {
     ...db,
@@ -58,7 +66,11 @@ describe('every point is stored once', () => {
     await stage.settled();
     // It keeps reading and writing, while its leases say that it is dead.
     await stage.sys.primary.batch({}, [
-      { statement: { text: "UPDATE metrics.intake SET owner = gen_random_uuid(), fence = fence + 1, lease_until = '-infinity'" } },
+      {
+        statement: {
+          text: "UPDATE metrics.intake SET owner = gen_random_uuid(), fence = fence + 1, lease_until = '-infinity'",
+        },
+      },
     ]);
     const publishing = (async () => {
       for (const i of upTo(50).slice(1)) await stage.publish(vm, 'cpu_usage', [point(i)]);
@@ -128,10 +140,14 @@ describe('every point is stored once', () => {
     await stage.settled();
     await stage.stopIngesters();
     // As if Postgres had seen more than JetStream kept.
-    await stage.sys.primary.batch({}, [{ statement: { text: 'UPDATE metrics.intake SET seq = seq + 100, message_at = 1 WHERE seq > 0' } }]);
+    await stage.sys.primary.batch({}, [
+      { statement: { text: 'UPDATE metrics.intake SET seq = seq + 100, message_at = 1 WHERE seq > 0' } },
+    ]);
     await stage.ingest();
     await eventually(async () => {
-      const { rows: stale } = await stage.sys.primary.query({ text: 'SELECT 1 FROM metrics.intake WHERE seq > 90' });
+      const { rows: stale } = await stage.sys.primary.query({
+        text: 'SELECT 1 FROM metrics.intake WHERE seq > 90',
+      });
       expect(stale).toEqual([]);
     });
     await stage.publish(vm, 'cpu_usage', [point(5)]);
@@ -142,17 +158,4 @@ describe('every point is stored once', () => {
 
 async function publishAgain(vm: TestVm, i: number): Promise<void> {
   await eventually(() => stage.publish(vm, 'cpu_usage', [point(i)]));
-}
-
-async function eventually(check: () => unknown, timeoutMs = 15_000): Promise<void> {
-  const until = Date.now() + timeoutMs;
-  for (;;) {
-    try {
-      await check();
-      return;
-    } catch (error) {
-      if (Date.now() > until) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Aggregation, RangeResult } from '@novacron/contracts/metrics';
+import { eventually } from './eventually.js';
 import { metaOf, newVm, Stage, type Point, type TestVm } from './stage.js';
 
 let stage: Stage;
@@ -12,12 +13,26 @@ afterAll(() => stage.close());
 const minute = 60_000;
 const start = Math.floor(Date.now() / 86_400_000 - 1) * 86_400_000;
 
-async function ask(vm: TestVm, agg: Aggregation, step: number, from: number, to: number, metric = ['cpu_usage']): Promise<RangeResult> {
+async function ask(
+  vm: TestVm,
+  agg: Aggregation,
+  step: number,
+  from: number,
+  to: number,
+  metric = ['cpu_usage'],
+): Promise<RangeResult> {
   const query = { vmId: vm.vmId as never, metric, from, to, step, agg };
   return (await stage.reader().range(metaOf(vm), query)).body;
 }
 
-async function values(vm: TestVm, agg: Aggregation, step: number, from: number, to: number, metric = 'cpu_usage') {
+async function values(
+  vm: TestVm,
+  agg: Aggregation,
+  step: number,
+  from: number,
+  to: number,
+  metric = 'cpu_usage',
+) {
   return (await ask(vm, agg, step, from, to, [metric])).series[0]?.values;
 }
 
@@ -39,7 +54,12 @@ describe('stored points', () => {
   it('are put into buckets from `from` on, with null where there is nothing', async () => {
     const vm = await stage.place(newVm());
     const at = start + 17;
-    await stage.publish(vm, 'cpu_usage', [[at, 1], [at + 999, 3], [at + 3_000, 8], [at + 5_000, 100]]);
+    await stage.publish(vm, 'cpu_usage', [
+      [at, 1],
+      [at + 999, 3],
+      [at + 3_000, 8],
+      [at + 5_000, 100],
+    ]);
     await stage.settled();
     expect(await values(vm, 'avg', 1, at, at + 4_500)).toEqual([2, null, null, 8, null]);
     expect(await values(vm, 'sum', 2, at, at + 5_000)).toEqual([4, 8, null]);
@@ -53,17 +73,35 @@ describe('stored points', () => {
   it('of a counter have a rate per second that survives its reset', async () => {
     const vm = await stage.place(newVm());
     const counter = [100, 160, 400, 50, 110];
-    await stage.publish(vm, 'network_recv', counter.map((value, i): Point => [start + i * minute, value]));
+    await stage.publish(
+      vm,
+      'network_recv',
+      counter.map((value, i): Point => [start + i * minute, value]),
+    );
     await stage.settled();
-    expect(await values(vm, 'rate', 60, start, start + 5 * minute, 'network_recv')).toEqual([null, 1, 4, 50 / 60, 1]);
+    expect(await values(vm, 'rate', 60, start, start + 5 * minute, 'network_recv')).toEqual([
+      null,
+      1,
+      4,
+      50 / 60,
+      1,
+    ]);
     // The sample before `from` counts.
-    expect(await values(vm, 'rate', 120, start + minute, start + 5 * minute, 'network_recv')).toEqual([2.5, 110 / 120]);
-    expect((await ask(vm, 'rate', 60, start, start + minute, ['network_recv'])).series[0]?.unit).toBe('bytes/s');
+    expect(await values(vm, 'rate', 120, start + minute, start + 5 * minute, 'network_recv')).toEqual([
+      2.5,
+      110 / 120,
+    ]);
+    expect((await ask(vm, 'rate', 60, start, start + minute, ['network_recv'])).series[0]?.unit).toBe(
+      'bytes/s',
+    );
   });
 
   it('at one time are one point: the one published last', async () => {
     const vm = await stage.place(newVm());
-    await stage.publish(vm, 'cpu_usage', [[start, 1], [start, 2]]);
+    await stage.publish(vm, 'cpu_usage', [
+      [start, 1],
+      [start, 2],
+    ]);
     await stage.settled();
     expect(await values(vm, 'sum', 1, start, start + 1_000)).toEqual([2]);
     await stage.publish(vm, 'cpu_usage', [[start, 3]]);
@@ -93,7 +131,9 @@ describe('stored points', () => {
     await stage.settled();
     const other = { ...newVm(), vmId: vm.vmId };
     await expect(ask(other, 'avg', 1, start, start + 1_000)).rejects.toMatchObject({ code: 'not_found' });
-    await expect(stage.reader().latest(metaOf(other), vm.vmId as never)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(stage.reader().latest(metaOf(other), vm.vmId as never)).rejects.toMatchObject({
+      code: 'not_found',
+    });
   });
 
   it('are read from a replica that has what the token has seen', async () => {
@@ -103,10 +143,20 @@ describe('stored points', () => {
     const { position } = await stage.sys.primary.query({ text: 'SELECT 1' });
     const minPosition = `${position.systemId}.${position.timeline}.${position.lsn}`;
     const meta = { ...metaOf(vm), consistency: 'causal' as const, minPosition };
-    const query = { vmId: vm.vmId as never, metric: ['cpu_usage'], from: start, to: start + 1_000, step: 1, agg: 'avg' as const };
-    const answer = await stage.reader().range(meta, query);
-    expect(answer.body.series[0]?.values).toEqual([1]);
-    expect(answer.servedFrom).toBe('replica');
+    const query = {
+      vmId: vm.vmId as never,
+      metric: ['cpu_usage'],
+      from: start,
+      to: start + 1_000,
+      step: 1,
+      agg: 'avg' as const,
+    };
+    await eventually(async () => {
+      const answer = await stage.reader().range(meta, query);
+      expect(answer.body.series[0]?.values).toEqual([1]);
+      // On a busy machine the primary may have to answer now and then.
+      expect(answer.servedFrom).toBe('replica');
+    });
   });
 
   it.each([
@@ -115,7 +165,14 @@ describe('stored points', () => {
     [{ from: 0, to: 11_000_000, step: 1, metric: ['a', 'b', 'c'] }, '/metric'],
     [{ agg: 'rate' as const }, '/agg'],
   ])('cannot be asked for with %j', async (wrong, path) => {
-    const query = { vmId: newVm().vmId as never, metric: ['cpu_usage'], from: start, to: start + 1_000, step: 1, agg: 'avg' as const };
+    const query = {
+      vmId: newVm().vmId as never,
+      metric: ['cpu_usage'],
+      from: start,
+      to: start + 1_000,
+      step: 1,
+      agg: 'avg' as const,
+    };
     const asked = stage.reader().range(metaOf(newVm()), { ...query, ...wrong });
     await expect(asked).rejects.toMatchObject({ code: 'invalid_request', errors: [{ path }] });
   });

@@ -1,14 +1,21 @@
 import { jetstream, type JetStreamClient } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { METRIC_PARTITIONS, metricPartition, metricSubject, type MetricBatch } from '@novacron/contracts/metrics';
+import {
+  METRIC_PARTITIONS,
+  metricPartition,
+  metricSubject,
+  type MetricBatch,
+} from '@novacron/contracts/metrics';
 import { newId } from '@novacron/contracts/ids';
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { connectNats } from '@novacron/messaging/connect';
+import { RpcClient } from '@novacron/messaging/rpc-client';
 import { createDatabase, type Database } from '@novacron/postgres/database';
 import { migrate } from '@novacron/postgres/migrate';
 import { createLogger, type Logger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServerOptions } from '@novacron/testkit/servers';
-import { readConfig } from '../src/config.js';
+import { loadConfig } from '@novacron/config/load';
+import { settings } from '../src/config.js';
 import { MetricsIngest, type MetricsIngestParts } from '../src/metrics-ingest.js';
 import { migrations } from '../src/migrations/all.js';
 import { SeriesReader } from '../src/query/series-reader.js';
@@ -30,7 +37,7 @@ export class Stage {
 
   static async open(options: TestServerOptions = {}): Promise<Stage> {
     const servers = await useTestServers({ nats: true, ...options });
-    const { postgres } = readConfig(servers.env('metrics'));
+    const { postgres } = loadConfig(settings, servers.env('metrics'));
     const base = { ...postgres, schema: 'metrics' };
     await migrate({ ...base, role: 'owner', password: postgres.ownerPassword ?? '' }, { migrations });
     const sys = createDatabase({ ...base, role: 'sys', password: postgres.sysPassword, max: 4 });
@@ -41,11 +48,25 @@ export class Stage {
 
   /** A process of the service, as far as it works by itself. */
   async ingest(options: Partial<MetricsIngestParts> = {}): Promise<MetricsIngest> {
-    const { postgres } = readConfig(this.servers.env('metrics'));
-    const db = createDatabase({ ...postgres, schema: 'metrics', role: 'sys', password: postgres.sysPassword, max: 4 });
+    const { postgres } = loadConfig(settings, this.servers.env('metrics'));
+    const db = createDatabase({
+      ...postgres,
+      schema: 'metrics',
+      role: 'sys',
+      password: postgres.sysPassword,
+      max: 4,
+    });
     const nc = await connectNats({ ...this.servers.natsLogin('metrics'), name: 'ingest' });
     const day = 86_400_000;
-    const ingest = new MetricsIngest({ nc, db, logger: this.logger, retentionMs: 400 * day, futureMs: 3_600_000, ...options });
+    const ingest = new MetricsIngest({
+      nc,
+      db,
+      rpc: new RpcClient(nc),
+      logger: this.logger,
+      retentionMs: 400 * day,
+      futureMs: 3_600_000,
+      ...options,
+    });
     this.#ingesters.push({ ingest, db, nc });
     ingest.start();
     return ingest;
@@ -59,7 +80,9 @@ export class Stage {
   async place(vm: TestVm): Promise<TestVm> {
     await this.sys.primary.batch({}, [
       {
-        statement: { text: 'INSERT INTO metrics.vms (tenant_id, vm_id, host_id, version) VALUES ($1, $2, $3, 1)' },
+        statement: {
+          text: 'INSERT INTO metrics.vms (tenant_id, vm_id, host_id, version) VALUES ($1, $2, $3, 1)',
+        },
         params: [vm.tenantId, vm.vmId, vm.hostId],
       },
     ]);
@@ -71,6 +94,12 @@ export class Stage {
     const subject = metricSubject(metricPartition(vm.vmId), source);
     const { seq } = await this.js.publish(subject, JSON.stringify(batchOf(vm, metric, points, source)));
     return seq;
+  }
+
+  /** Publishes any batch as the VM's host, `off` partitions beside the VM's own. */
+  async publishRaw(vm: TestVm, batch: MetricBatch, off = 0): Promise<void> {
+    const partition = (metricPartition(vm.vmId) + off) % METRIC_PARTITIONS;
+    await this.js.publish(metricSubject(partition, vm.hostId), JSON.stringify(batch));
   }
 
   /** Resolves when everything published so far is stored. */
@@ -99,7 +128,9 @@ export class Stage {
   }
 
   async count(): Promise<number> {
-    const { rows } = await this.sys.primary.query<{ n: number }>({ text: 'SELECT count(*)::int AS n FROM metrics.points' });
+    const { rows } = await this.sys.primary.query<{ n: number }>({
+      text: 'SELECT count(*)::int AS n FROM metrics.points',
+    });
     return rows[0]?.n ?? 0;
   }
 
@@ -131,7 +162,12 @@ export function newVm(tenantId: string = newId(), hostId: string = newId()): Tes
   return { tenantId, vmId: newId(), hostId };
 }
 
-export function batchOf(vm: TestVm, metric: string, points: readonly Point[], source = vm.hostId): MetricBatch {
+export function batchOf(
+  vm: TestVm,
+  metric: string,
+  points: readonly Point[],
+  source = vm.hostId,
+): MetricBatch {
   return {
     v: 1,
     tenantId: source === 'gateway' ? vm.tenantId : null,

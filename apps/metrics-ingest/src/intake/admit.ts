@@ -18,7 +18,12 @@ export interface Admission {
 }
 
 /** Puts the good points of a message into the buffer and counts the others. */
-export function admit(incoming: Incoming, known: Admission, into: SeriesBuffer, rejections: Rejections): void {
+export function admit(
+  incoming: Incoming,
+  known: Admission,
+  into: SeriesBuffer,
+  rejections: Rejections,
+): void {
   const { message, batch } = incoming;
   if (!batch) return rejections.add('malformed');
   const owners = batch.vmIds.map((vmId) => judgeVm(incoming, vmId, known.vms.get(vmId)));
@@ -55,10 +60,15 @@ export function admit(incoming: Incoming, known: Admission, into: SeriesBuffer, 
 }
 
 /** Whether the source may write this VM's metrics at all. */
-function judgeVm({ message, batch }: Incoming, vmId: string, vm: VmEntry | undefined): VmEntry | RejectReason {
+function judgeVm(
+  { message, batch }: Incoming,
+  vmId: string,
+  vm: VmEntry | undefined,
+): VmEntry | RejectReason {
   if (metricPartition(vmId) !== message.partition) return 'wrong_partition';
   if (!vm) return 'unknown_vm';
-  if (message.source === GATEWAY) return batch?.tenantId && batch.tenantId !== vm.tenantId ? 'foreign_vm' : vm;
+  if (message.source === GATEWAY)
+    return batch?.tenantId && batch.tenantId !== vm.tenantId ? 'foreign_vm' : vm;
   return vm.hostId === message.source ? vm : 'not_on_host';
 }
 

@@ -9,7 +9,11 @@ export interface BufferLimits {
   readonly lingerMs: number;
 }
 
-export const BUFFER_LIMITS: BufferLimits = { maxBytes: 32 * 1024 ** 2, writeBytes: 4 * 1024 ** 2, lingerMs: 20 };
+export const BUFFER_LIMITS: BufferLimits = {
+  maxBytes: 32 * 1024 ** 2,
+  writeBytes: 4 * 1024 ** 2,
+  lingerMs: 20,
+};
 
 /**
  * Between the readers of all partitions and the one writer. Bounded by bytes; when full, `put` waits, so the

@@ -136,7 +136,9 @@ export class Directory {
 
   /** The table keeps what its events say; only a VM that it does not know is added. */
   async #remember(located: readonly Located[]): Promise<void> {
-    const entries = located.map((one) => this.#entryOf(one)).filter(({ vmId }) => !this.#cache.get(vmId)?.entry);
+    const entries = located
+      .map((one) => this.#entryOf(one))
+      .filter(({ vmId }) => !this.#cache.get(vmId)?.entry);
     if (entries.length === 0) return;
     const column = <K extends keyof VmEntry>(key: K) => entries.map((entry) => entry[key]);
     const params = [column('tenantId'), column('vmId'), column('hostId'), column('deletedAt')];

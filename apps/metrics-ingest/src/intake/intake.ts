@@ -1,5 +1,6 @@
 import { jetstream, jetstreamManager, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { onReconnect } from '@novacron/messaging/connect';
 import type { Logger } from '@novacron/telemetry/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BUFFER_LIMITS, IntakeBuffer, type BufferLimits } from './buffer.js';
@@ -19,7 +20,7 @@ export interface IntakeOptions {
   readonly onOwned?: (partitions: ReadonlySet<number>) => void;
 }
 
-const RENEW_MS = 2_000;
+const RENEW_MS = 1_000;
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 5_000;
 const RETRY_LOOKUP_MS = 250;
@@ -32,10 +33,14 @@ const RETRY_LOOKUP_MS = 250;
 export class Intake {
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
+  #session: Session | undefined;
   #healthy = false;
   #owned: ReadonlySet<number> = new Set();
 
-  constructor(private readonly options: IntakeOptions) {}
+  constructor(private readonly options: IntakeOptions) {
+    // What was under way to this process is lost; JetStream would give it again only after a minute.
+    onReconnect(options.nc, () => this.#session?.fail(new Error('the NATS connection was lost')));
+  }
 
   /** Whether it reads at the moment; false while it is being built again. */
   get healthy(): boolean {
@@ -64,9 +69,12 @@ export class Intake {
     while (!this.#stop.signal.aborted) {
       const startedAt = performance.now();
       try {
-        await this.#session();
+        await this.#readAndWrite();
       } catch (error) {
-        this.options.logger.warn({ err: error }, 'the intake ended; beginning again from the stored positions');
+        this.options.logger.warn(
+          { err: error },
+          'the intake ended; beginning again from the stored positions',
+        );
       }
       this.#healthy = false;
       this.#tell(new Set());
@@ -77,16 +85,20 @@ export class Intake {
     }
   }
 
-  async #session(): Promise<void> {
+  async #readAndWrite(): Promise<void> {
     const { nc } = this.options;
     const manager = await jetstreamManager(nc, { checkAPI: false, timeout: 5_000 });
     const over = new AbortController();
     const end = () => over.abort();
     this.#stop.signal.addEventListener('abort', end, { once: true });
-    const session = new Session(this.options, jetstream(nc, { timeout: 5_000 }), manager, over, (owned) => this.#tell(owned));
+    const session = new Session(this.options, jetstream(nc, { timeout: 5_000 }), manager, over, (owned) =>
+      this.#tell(owned),
+    );
+    this.#session = session;
     try {
       await session.run(() => (this.#healthy = true));
     } finally {
+      this.#session = undefined;
       this.#stop.signal.removeEventListener('abort', end);
     }
   }
@@ -124,7 +136,9 @@ class Session {
     try {
       await this.#renew();
       ready();
-      const loops = [this.#writeAll(), this.#renewAlways()].map((loop) => loop.catch((error: unknown) => this.#fail(error)));
+      const loops = [this.#writeAll(), this.#renewAlways()].map((loop) =>
+        loop.catch((error: unknown) => this.fail(error)),
+      );
       await Promise.all(loops);
     } finally {
       this.over.abort();
@@ -134,7 +148,8 @@ class Session {
     if (this.#failure !== undefined) throw this.#failure as Error;
   }
 
-  #fail(error: unknown): void {
+  /** Ends the session; {@link run} rejects with the first error. */
+  fail(error: unknown): void {
     this.#failure ??= error;
     this.over.abort();
   }
@@ -171,10 +186,13 @@ class Session {
   async #renew(): Promise<void> {
     const { owned, surplus } = await this.options.leases.renew();
     for (const lost of this.#readings.keys()) {
-      if (!owned.some(({ partition }) => partition === lost)) throw new Error(`the lease of partition ${lost} was lost`);
+      if (!owned.some(({ partition }) => partition === lost))
+        throw new Error(`the lease of partition ${lost} was lost`);
     }
     for (const partition of surplus) await this.#giveBack(partition);
-    const added = owned.filter(({ partition }) => !this.#readings.has(partition) && !surplus.includes(partition));
+    const added = owned.filter(
+      ({ partition }) => !this.#readings.has(partition) && !surplus.includes(partition),
+    );
     if (added.length > 0) {
       // Only after the claim: an older state of the stream would seem to have lost what the last owner read.
       const stream = await streamState(this.manager);
@@ -188,14 +206,16 @@ class Session {
 
   async #read(stored: StoredPosition, stream: StreamState): Promise<void> {
     const resume = await resumeAt(this.manager, this.options.leases, stored, stream);
-    if (resume.position.generation !== stored.generation) {
+    if (stored.generation > 0 && resume.position.generation !== stored.generation) {
       this.options.logger.warn({ before: stored, now: resume.position }, 'the stream has a new history');
     }
     this.options.writer.own(resume.position);
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.over.signal]);
     const hand = (message: IntakeMessage) => this.#buffer.put(message);
-    const done = readPartition(this.js, this.manager, resume, hand, signal).catch((error: unknown) => this.#fail(error));
+    const done = readPartition(this.js, this.manager, resume, hand, signal).catch((error: unknown) =>
+      this.fail(error),
+    );
     this.#readings.set(stored.partition, { stop, done });
   }
 

@@ -15,7 +15,7 @@ export interface StoredPosition {
 }
 
 /** A lease ends this long after its owner was last heard of. The fence, not the clock, is what keeps writes apart. */
-const LEASE = "interval '6 seconds'";
+const LEASE = "interval '4 seconds'";
 
 const POSITION = `partition, stream, generation, seq::float8 AS seq, message_at::float8 AS "messageAt", fence::text AS fence`;
 const ALIVE: Statement = {
@@ -75,11 +75,15 @@ export class Leases {
     const owned = (results[1]?.rows ?? []) as unknown as StoredPosition[];
     const live = (results[2]?.rows[0]?.live as number | undefined) ?? 1;
     const share = Math.ceil(METRIC_PARTITIONS / live);
-    if (owned.length >= share) return { owned, surplus: owned.slice(share).map(({ partition }) => partition) };
+    if (owned.length >= share)
+      return { owned, surplus: owned.slice(share).map(({ partition }) => partition) };
     const claimed = await this.db.primary.batch({}, [
       { statement: CLAIM, params: [this.id, share - owned.length] },
     ]);
-    return { owned: [...owned, ...((claimed.results[0]?.rows ?? []) as unknown as StoredPosition[])], surplus: [] };
+    return {
+      owned: [...owned, ...((claimed.results[0]?.rows ?? []) as unknown as StoredPosition[])],
+      surplus: [],
+    };
   }
 
   async release(partitions: readonly number[]): Promise<void> {

@@ -157,7 +157,12 @@ function intakeMessage(message: JsMsg, partition: number, generation: number): I
 /** Stops reading at the first sign that messages may be missing. */
 async function watch(messages: ConsumerMessages, lost: (why: string) => void): Promise<void> {
   for await (const { type } of messages.status()) {
-    if (type === 'heartbeats_missed' || type === 'consumer_deleted' || type === 'consumer_not_found' || type === 'no_responders') {
+    if (
+      type === 'heartbeats_missed' ||
+      type === 'consumer_deleted' ||
+      type === 'consumer_not_found' ||
+      type === 'no_responders'
+    ) {
       lost(type);
       messages.stop();
     }

@@ -13,7 +13,10 @@ export type RejectReason =
   | 'in_future'
   | 'too_many_names';
 
-const rejected = counter('novacron_metrics_rejected_points_total', 'Points that the intake dropped, by reason');
+const rejected = counter(
+  'novacron_metrics_rejected_points_total',
+  'Points that the intake dropped, by reason',
+);
 
 /** Counts what one write dropped; told to the metrics only once that write is committed. */
 export class Rejections {

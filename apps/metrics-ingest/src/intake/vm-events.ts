@@ -14,13 +14,23 @@ const UPSERT: Statement = {
 };
 
 /** What the directory keeps of a VM. */
-const Placed = Vm.pick({ id: true, tenantId: true, hostId: true, state: true, version: true, updatedAt: true });
+const Placed = Vm.pick({
+  id: true,
+  tenantId: true,
+  hostId: true,
+  state: true,
+  version: true,
+  updatedAt: true,
+});
 
 /**
  * Keeps the directory by the orchestrator's VM events. Repeating or reordering them changes nothing: the
  * higher version stays. An event that is none of ours to understand is logged and passed over.
  */
-export function followVms(db: Database, logger: Logger): (batch: readonly { readonly data: Uint8Array }[]) => Promise<void> {
+export function followVms(
+  db: Database,
+  logger: Logger,
+): (batch: readonly { readonly data: Uint8Array }[]) => Promise<void> {
   return async (batch) => {
     const newest = new Map<string, ReturnType<typeof Placed.parse>>();
     for (const { data } of batch) {

@@ -17,7 +17,10 @@ const writeSeconds = histogram(
   'From taking the messages of a write to its commit',
   [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
 );
-const lag = gauge('novacron_metrics_intake_lag_seconds', 'From JetStream storing the last message written to its commit');
+const lag = gauge(
+  'novacron_metrics_intake_lag_seconds',
+  'From JetStream storing the last message written to its commit',
+);
 
 export interface WriterParts {
   readonly db: Database;
@@ -103,13 +106,20 @@ function claims(incoming: readonly Incoming[]): Map<string, string | null> {
 }
 
 /** Names that points may be stored under, each with the tenant whose VM it is about. */
-function* namesIn(incoming: readonly Incoming[], vms: ReadonlyMap<string, VmEntry>): Generator<[string, string]> {
+function* namesIn(
+  incoming: readonly Incoming[],
+  vms: ReadonlyMap<string, VmEntry>,
+): Generator<[string, string]> {
   for (const { message, batch } of incoming) {
     if (!batch) continue;
     const tenants = new Set<string>();
     for (const vmId of batch.vmIds) {
       const vm = vms.get(vmId);
-      const writable = vm && (message.source === GATEWAY ? !batch.tenantId || batch.tenantId === vm.tenantId : vm.hostId === message.source);
+      const writable =
+        vm &&
+        (message.source === GATEWAY
+          ? !batch.tenantId || batch.tenantId === vm.tenantId
+          : vm.hostId === message.source);
       if (writable) tenants.add(vm.tenantId);
     }
     for (const tenantId of tenants) for (const name of batch.metrics) yield [tenantId, name];

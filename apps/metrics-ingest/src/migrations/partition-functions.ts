@@ -51,10 +51,12 @@ export const partitionFunctions = [
      END LOOP;
      RETURN ranges;
    END $$`,
-  ...['add_partition(bigint, bigint)', 'drop_partitions(bigint, int)', 'summarize_partitions(bigint[])'].flatMap(
-    (signature) => [
-      `REVOKE EXECUTE ON FUNCTION metrics.${signature} FROM PUBLIC`,
-      `GRANT EXECUTE ON FUNCTION metrics.${signature} TO metrics_sys`,
-    ],
-  ),
+  ...[
+    'add_partition(bigint, bigint)',
+    'drop_partitions(bigint, int)',
+    'summarize_partitions(bigint[])',
+  ].flatMap((signature) => [
+    `REVOKE EXECUTE ON FUNCTION metrics.${signature} FROM PUBLIC`,
+    `GRANT EXECUTE ON FUNCTION metrics.${signature} TO metrics_sys`,
+  ]),
 ];

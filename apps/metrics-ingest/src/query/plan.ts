@@ -28,13 +28,20 @@ export function planRange(query: RangeQuery): RangePlan {
   const stepMs = query.step * 1_000;
   const metrics = [...new Set(query.metric)];
   if (to <= from) throw invalid('/to', 'must be later than from');
-  if (!Number.isSafeInteger(from) || Math.abs(from) > 8.64e15 || to > 8.64e15) throw invalid('/from', 'is no time');
+  if (!Number.isSafeInteger(from) || Math.abs(from) > 8.64e15 || to > 8.64e15)
+    throw invalid('/from', 'is no time');
   const buckets = Math.ceil((to - from) / stepMs);
   if (buckets > MAX_POINTS) {
-    throw invalid('/step', `${buckets} points for each series are more than ${MAX_POINTS}: take a larger step`);
+    throw invalid(
+      '/step',
+      `${buckets} points for each series are more than ${MAX_POINTS}: take a larger step`,
+    );
   }
   if (buckets * metrics.length > MAX_POINTS_IN_ALL) {
-    throw invalid('/metric', `${buckets * metrics.length} points are more than ${MAX_POINTS_IN_ALL}: take fewer metrics or a larger step`);
+    throw invalid(
+      '/metric',
+      `${buckets * metrics.length} points are more than ${MAX_POINTS_IN_ALL}: take fewer metrics or a larger step`,
+    );
   }
   if (agg === 'rate') {
     const gauge = metrics.find((name) => isBuiltIn(name) && BUILT_IN_METRICS[name].type === 'gauge');

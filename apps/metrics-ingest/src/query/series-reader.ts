@@ -40,7 +40,10 @@ export class SeriesReader {
     const plan = planRange(query);
     const ids = await this.#numbers(meta, plan.metrics);
     const params = [query.vmId, [...ids.values()], plan.from, plan.to, plan.stepMs];
-    const call = { statement: RANGE[plan.agg], params: plan.agg === 'rate' ? [...params, plan.readFrom] : params };
+    const call = {
+      statement: RANGE[plan.agg],
+      params: plan.agg === 'rate' ? [...params, plan.readFrom] : params,
+    };
     const answers = await this.#session(meta).read(readOptions(meta), [
       { statement: KNOWN_VM, params: [query.vmId] },
       call,
@@ -109,7 +112,12 @@ function shown({ seen, servedFrom }: Answers): { position: string; servedFrom: '
   return { position: formatPosition(seen), servedFrom };
 }
 
-function rangeResult(query: RangeQuery, plan: RangePlan, ids: ReadonlyMap<string, number>, rows: readonly Bucket[]): RangeResult {
+function rangeResult(
+  query: RangeQuery,
+  plan: RangePlan,
+  ids: ReadonlyMap<string, number>,
+  rows: readonly Bucket[],
+): RangeResult {
   const timestamps = Array.from({ length: plan.buckets }, (_, k) => plan.from + k * plan.stepMs);
   const values = new Map<number, (number | null)[]>();
   for (const id of ids.values()) values.set(id, new Array<number | null>(plan.buckets).fill(null));

@@ -1,6 +1,11 @@
 import { Controller } from '@nestjs/common';
 import type { RpcReply, RpcRequest } from '@novacron/contracts/envelope';
-import { metricsRpc, type LatestResult, type RangeQuery, type RangeResult } from '@novacron/contracts/metrics';
+import {
+  metricsRpc,
+  type LatestResult,
+  type RangeQuery,
+  type RangeResult,
+} from '@novacron/contracts/metrics';
 import type { VmId } from '@novacron/contracts/ids';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { SeriesReader } from './series-reader.js';

@@ -30,10 +30,14 @@ export class Housekeeping {
   #running: Promise<void> | undefined;
 
   constructor(private readonly options: HousekeepingOptions) {
-    observableGauge('novacron_metrics_rows_per_second', 'Rows that all ingesters took in, over the last minute', (observe) => {
-      const rate = options.partitions.rowsPerSecond;
-      if (rate !== undefined) observe(rate);
-    });
+    observableGauge(
+      'novacron_metrics_rows_per_second',
+      'Rows that all ingesters took in, over the last minute',
+      (observe) => {
+        const rate = options.partitions.rowsPerSecond;
+        if (rate !== undefined) observe(rate);
+      },
+    );
   }
 
   start(): void {

@@ -63,7 +63,10 @@ export class MetricNames {
 
   /** Moves the names that the table has from `missing` to what is known. */
   async #read(missing: Map<string, readonly [string, string]>): Promise<void> {
-    const { rows } = await this.db.primary.query<{ tenant: string; name: string; id: number }>(READ, columns(missing));
+    const { rows } = await this.db.primary.query<{ tenant: string; name: string; id: number }>(
+      READ,
+      columns(missing),
+    );
     for (const { tenant, name, id } of rows) {
       this.#known.set(keyOf(tenant, name), id);
       missing.delete(keyOf(tenant, name));

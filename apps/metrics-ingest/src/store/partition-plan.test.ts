@@ -17,7 +17,8 @@ describe('partitions of time', () => {
           spans.sort((a, b) => a.from - b.from);
         }
         for (const time of all) expect(covers(spans, time)).toBe(true);
-        for (let i = 1; i < spans.length; i++) expect(spans[i]?.from).toBeGreaterThanOrEqual(spans[i - 1]?.to ?? 0);
+        for (let i = 1; i < spans.length; i++)
+          expect(spans[i]?.from).toBeGreaterThanOrEqual(spans[i - 1]?.to ?? 0);
       }),
     );
   });

@@ -66,7 +66,7 @@ export function spanFor(time: number, now: number, preferred: number, spans: rea
 export function missingSpans(now: number, until: number, preferred: number, spans: readonly Span[]): Span[] {
   const made: Span[] = [];
   const all = [...spans];
-  for (let time = now; time <= until; ) {
+  for (let time = now; time <= until;) {
     if (!covers(all, time)) {
       const span = spanFor(time, now, preferred, all);
       made.push(span);

@@ -14,7 +14,11 @@ const SPANS: Statement = {
   name: 'metrics_spans',
   text: 'SELECT from_ts::float8 AS "from", to_ts::float8 AS "to" FROM metrics.partitions ORDER BY from_ts',
 };
-const ADD: Statement = { name: 'metrics_add_partition', text: 'SELECT metrics.add_partition($1, $2)', table: 'partitions' };
+const ADD: Statement = {
+  name: 'metrics_add_partition',
+  text: 'SELECT metrics.add_partition($1, $2)',
+  table: 'partitions',
+};
 const DROP: Statement = {
   name: 'metrics_drop_partitions',
   text: 'SELECT metrics.drop_partitions($1, 8) AS dropped',
@@ -25,7 +29,10 @@ const SUMMARIZE: Statement = {
   text: 'SELECT metrics.summarize_partitions($1::bigint[])',
   table: 'partitions',
 };
-const ROWS: Statement = { name: 'metrics_rows', text: 'SELECT sum(rows)::float8 AS rows FROM metrics.intake' };
+const ROWS: Statement = {
+  name: 'metrics_rows',
+  text: 'SELECT sum(rows)::float8 AS rows FROM metrics.intake',
+};
 
 /** Made this far ahead, so that no write waits for a table. */
 const AHEAD_MS = 2 * HOUR;
@@ -69,7 +76,8 @@ export class Partitions {
         this.#touched.add(span.from);
       }
     }
-    if (spansRead !== this.#spans) this.#touched = new Set([...this.#touched].filter((from) => this.#find(from)));
+    if (spansRead !== this.#spans)
+      this.#touched = new Set([...this.#touched].filter((from) => this.#find(from)));
   }
 
   /** What is due from time to time: partitions ahead, the index of what was written, what is too old. */
@@ -77,13 +85,16 @@ export class Partitions {
     await this.#measure();
     await this.#read();
     const now = this.#now();
-    for (const span of missingSpans(now, now + AHEAD_MS, widthFor(this.#rate), this.#spans)) await this.#add(span);
+    for (const span of missingSpans(now, now + AHEAD_MS, widthFor(this.#rate), this.#spans))
+      await this.#add(span);
     await this.#summarize();
     await this.#drop(now - this.options.retentionMs);
   }
 
   #find(time: number): Span | undefined {
-    return covers(this.#spans, time) ? this.#spans.find(({ from, to }) => from <= time && time < to) : undefined;
+    return covers(this.#spans, time)
+      ? this.#spans.find(({ from, to }) => from <= time && time < to)
+      : undefined;
   }
 
   async #make(time: number): Promise<Span> {

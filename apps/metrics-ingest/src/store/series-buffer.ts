@@ -48,7 +48,10 @@ export class SeriesBuffer {
   sorted(): Series[] {
     const vms = [...this.#byVm.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
     return vms.flatMap(([, metrics]) =>
-      [...metrics.values()].filter((s) => s.times.length > 0).sort((a, b) => a.metricId - b.metricId).map(inOrder),
+      [...metrics.values()]
+        .filter((s) => s.times.length > 0)
+        .sort((a, b) => a.metricId - b.metricId)
+        .map(inOrder),
     );
   }
 }

@@ -43,7 +43,11 @@ const LATEST: Statement = {
  * first, so that a process that lost its partition fails before it copies anything.
  * @throws PositionMoved when a position is not at its `from` under this fence
  */
-export async function writePoints(db: Database, advances: readonly Advance[], series: readonly Series[]): Promise<void> {
+export async function writePoints(
+  db: Database,
+  advances: readonly Advance[],
+  series: readonly Series[],
+): Promise<void> {
   await db.transaction({}, async (tx) => {
     await advance(tx, advances, series);
     if (series.length === 0) return;
@@ -52,7 +56,11 @@ export async function writePoints(db: Database, advances: readonly Advance[], se
   });
 }
 
-async function advance(tx: Transaction, advances: readonly Advance[], series: readonly Series[]): Promise<void> {
+async function advance(
+  tx: Transaction,
+  advances: readonly Advance[],
+  series: readonly Series[],
+): Promise<void> {
   const rows = series.reduce((sum, { times }) => sum + times.length, 0);
   const column = <K extends keyof Advance>(key: K) => advances.map((one) => one[key]);
   const { rowCount } = await tx.query(ADVANCE, [
@@ -66,7 +74,9 @@ async function advance(tx: Transaction, advances: readonly Advance[], series: re
     advances.map((_, i) => (i === 0 ? rows : 0)),
   ]);
   if (rowCount !== advances.length) {
-    throw new PositionMoved(`${advances.length - rowCount} of ${advances.length} partitions are not ours any more`);
+    throw new PositionMoved(
+      `${advances.length - rowCount} of ${advances.length} partitions are not ours any more`,
+    );
   }
 }
 
@@ -75,7 +85,9 @@ async function copy(tx: Transaction, series: readonly Series[]): Promise<void> {
   const target = client.query(copyFrom(COPY_POINTS));
   // The server's statement timeout does not help against a server that is gone.
   const signal = AbortSignal.timeout(COPY_TIMEOUT_MS);
-  await pipeline(Readable.from(encodeCopy(series), { objectMode: true, highWaterMark: 2 }), target, { signal });
+  await pipeline(Readable.from(encodeCopy(series), { objectMode: true, highWaterMark: 2 }), target, {
+    signal,
+  });
 }
 
 function latestColumns(series: readonly Series[]): unknown[] {

@@ -1,0 +1,35 @@
+import type { ServiceSpec } from '@novacron/service-kit/run';
+import { settings } from './config.js';
+import { ownedBy } from './intake/locate.js';
+import { MetricsIngest } from './metrics-ingest.js';
+import { migrations } from './migrations/all.js';
+import { SeriesController } from './query/series.controller.js';
+import { SeriesReader } from './query/series-reader.js';
+
+class MetricsModule {}
+
+const MINUTE = 60_000;
+const DAY = 1_440 * MINUTE;
+
+/** metrics-ingest: what it is made of and in which order it starts. */
+export const service: ServiceSpec<typeof settings> = {
+  name: 'metrics',
+  settings,
+  postgres: { schema: 'metrics', migrations },
+  streams: ['METRICS'],
+  module: ({ api, rpc }) => ({
+    module: MetricsModule,
+    controllers: [SeriesController],
+    providers: [{ provide: SeriesReader, useValue: new SeriesReader(api, ownedBy(rpc)) }],
+  }),
+  onStart: ({ nc, sys, rpc, logger, config, drain, readiness }) => {
+    const { retentionDays, futureMinutes } = config.intake;
+    const times = { retentionMs: retentionDays * DAY, futureMs: futureMinutes * MINUTE };
+    const ingest = new MetricsIngest({ nc, db: sys, rpc, logger, ...times });
+    drain.add('consumers', 'intake', () => ingest.stop());
+    readiness.add('intake', () => {
+      if (!ingest.intake.healthy) throw new Error('the intake is being built again');
+    });
+    ingest.start();
+  },
+};
