@@ -8,6 +8,11 @@ export interface KnownHost extends HostView {
   readonly epoch: number;
 }
 
+export interface KnownZone {
+  readonly name: string;
+  readonly isDefault: boolean;
+}
+
 /** A promise of room that the database may not show yet. Ends by itself after {@link FORGOTTEN_AFTER_MS}. */
 export interface Reservation {
   /** The database holds it now: it counts here until a view read after this moment is in. */
@@ -48,6 +53,7 @@ const LOAD = {
            LEFT JOIN (SELECT host_id, count(*) AS cleanups FROM cleanups GROUP BY host_id) c ON c.host_id = id
           ORDER BY id`,
 };
+const ZONES = { name: 'zones-snapshot', text: 'SELECT name, is_default AS "isDefault" FROM zones ORDER BY name' };
 const GENERATION = { name: 'control-plane-generation', text: 'SELECT generation FROM control_plane' };
 
 /**
@@ -57,6 +63,7 @@ const GENERATION = { name: 'control-plane-generation', text: 'SELECT generation 
  */
 export class HostSnapshot {
   #hosts = new Map<HostId, KnownHost>();
+  #zones: readonly KnownZone[] = [];
   #generation = 1;
   #refreshedAt = -Infinity;
   #refreshing: Promise<void> | null = null;
@@ -93,6 +100,10 @@ export class HostSnapshot {
   /** The control plane's generation, which goes with each command. */
   get generation(): number {
     return this.#generation;
+  }
+
+  zones(): readonly KnownZone[] {
+    return this.#zones;
   }
 
   /** The hosts with what is promised of them. Do not keep it: it is today's view. */
@@ -142,10 +153,15 @@ export class HostSnapshot {
 
   async #load(): Promise<void> {
     const startedAt = this.clock();
-    const { results } = await this.db.primary.read({}, [{ statement: LOAD }, { statement: GENERATION }]);
+    const { results } = await this.db.primary.read({}, [
+      { statement: LOAD },
+      { statement: GENERATION },
+      { statement: ZONES },
+    ]);
     const rows = results[0]?.rows as unknown as SnapshotRow[];
     this.#hosts = new Map(rows.map((row) => [row.id, toKnownHost(row)]));
     this.#generation = (results[1]?.rows[0] as { generation: number }).generation;
+    this.#zones = results[2]?.rows as unknown as KnownZone[];
     this.#refreshedAt = startedAt;
     this.#forgetSettled(startedAt);
   }

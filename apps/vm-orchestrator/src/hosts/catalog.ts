@@ -1,0 +1,88 @@
+import { PLATFORM } from '@novacron/contracts/events';
+import { newId, type EventId } from '@novacron/contracts/ids';
+import type { Image, Zone } from '@novacron/contracts/infrastructure';
+import type { NewEvent } from '@novacron/outbox/append';
+import type { Statement } from '@novacron/postgres/database';
+
+/** Zones with what their hosts hold together; capacity counts hosts that are up. `$1` null: all. */
+export const READ_ZONES: Statement = {
+  name: 'zones-read',
+  text: `SELECT z.name, z.is_default,
+      coalesce((SELECT array_agg(DISTINCT i ORDER BY i) FROM hosts x, unnest(x.images) i WHERE x.zone = z.name), '{}') AS images,
+      count(h.id) FILTER (WHERE h.state = 'up')::int AS up, count(h.id)::int AS total,
+      coalesce(sum(h.cpu) FILTER (WHERE h.state = 'up'), 0) AS cpu,
+      coalesce(sum(h.memory) FILTER (WHERE h.state = 'up'), 0) AS memory,
+      coalesce(sum(h.disk) FILTER (WHERE h.state = 'up'), 0) AS disk,
+      coalesce(sum(h.allocated_cpu), 0) AS allocated_cpu,
+      coalesce(sum(h.allocated_memory), 0) AS allocated_memory,
+      coalesce(sum(h.allocated_disk), 0) AS allocated_disk
+    FROM zones z LEFT JOIN hosts h ON h.zone = z.name
+    WHERE $1::text[] IS NULL OR z.name = ANY($1)
+    GROUP BY z.name, z.is_default ORDER BY z.name`,
+};
+
+/** Images with the zones whose hosts have them. `$1` null: all. */
+export const READ_IMAGES: Statement = {
+  name: 'images-read',
+  text: `SELECT i.name, i.description, i.min_memory, i.min_disk,
+      coalesce((SELECT array_agg(DISTINCT h.zone ORDER BY h.zone) FROM hosts h WHERE i.name = ANY(h.images)), '{}') AS zones
+    FROM images i WHERE $1::text[] IS NULL OR i.name = ANY($1) ORDER BY i.name`,
+};
+
+export interface ZoneRow {
+  name: string;
+  is_default: boolean;
+  images: string[];
+  up: number;
+  total: number;
+  cpu: number;
+  memory: number;
+  disk: number;
+  allocated_cpu: number;
+  allocated_memory: number;
+  allocated_disk: number;
+}
+
+export interface ImageRow {
+  name: string;
+  description: string;
+  min_memory: number;
+  min_disk: number;
+  zones: string[];
+}
+
+export function toZone(row: ZoneRow): Zone {
+  return {
+    name: row.name,
+    isDefault: row.is_default,
+    images: row.images,
+    hosts: { up: row.up, total: row.total },
+    capacity: { cpu: row.cpu, memory: row.memory, disk: row.disk },
+    allocated: { cpu: row.allocated_cpu, memory: row.allocated_memory, disk: row.allocated_disk },
+  };
+}
+
+export function toImage(row: ImageRow): Image {
+  return {
+    name: row.name,
+    description: row.description,
+    zones: row.zones,
+    minMemory: row.min_memory,
+    minDisk: row.min_disk,
+  };
+}
+
+/** A zone or image that a host brought; neither changes afterwards, so its version is 1. */
+export function createdEvent(kind: 'zone' | 'image', resource: Zone | Image, now: Date): NewEvent {
+  return {
+    id: newId<EventId>(),
+    type: `${kind}.created`,
+    tenantId: PLATFORM,
+    kind,
+    // One token of a subject: an image such as ubuntu-22.04 has a dot.
+    resourceId: resource.name.replaceAll('.', '_'),
+    version: 1,
+    at: now.toISOString(),
+    data: resource,
+  };
+}

@@ -1,0 +1,116 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { HostId } from '@novacron/contracts/ids';
+import { isConnected } from '@novacron/messaging/connect';
+import { appendEvents } from '@novacron/outbox/append';
+import type { Database, Statement } from '@novacron/postgres/database';
+import { counter } from '@novacron/telemetry/metrics';
+import type { Logger } from '@novacron/telemetry/logger';
+import type { HostSnapshot } from '../placement/snapshot.js';
+import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, withCondition, type HostRow } from './row.js';
+import { downAfterMs, graceMs, type HostSettings } from './settings.js';
+import type { UnreachableVms } from './unreachable-vms.js';
+
+const SILENT: Statement = {
+  name: 'hosts-silent',
+  text: `SELECT h.id FROM hosts h JOIN heartbeats b ON b.host_id = h.id
+    WHERE h.state = 'up' AND b.at < now() - make_interval(secs => $1::float8 / 1000) ORDER BY b.at LIMIT 200`,
+};
+const LOCK_SILENT: Statement = {
+  name: 'hosts-lock-silent',
+  text: `SELECT ${HOST_COLUMNS} FROM hosts h JOIN heartbeats b ON b.host_id = h.id
+    WHERE h.id = $1 AND h.state = 'up' AND b.at < now() - make_interval(secs => $2::float8 / 1000) FOR UPDATE OF h`,
+};
+const DOWN: Statement = {
+  name: 'hosts-down',
+  text: `UPDATE hosts h SET state = 'down', conditions = $2, updated_at = $3, version = version + 1 WHERE h.id = $1
+    RETURNING ${HOST_COLUMNS}`,
+};
+
+const lost = counter('novacron_hosts_lost_total', 'Hosts that were taken for down because they were not heard');
+
+/**
+ * Takes hosts for down that nobody has heard, and their VMs for unknown. Any number of orchestrators may do
+ * this: the change is a compare-and-set. It doubts itself first: after its own start, and whenever this
+ * process, NATS or the database was away, every host gets time to be heard again.
+ */
+export class DownDetector {
+  #timer: NodeJS.Timeout | undefined;
+  #ticking: Promise<void> | null = null;
+  #lastTickAt = 0;
+  #trustAfter = Infinity;
+  readonly #everyMs: number;
+
+  constructor(
+    private readonly db: Database,
+    private readonly nc: NatsConnection,
+    private readonly snapshot: HostSnapshot,
+    private readonly unreachable: UnreachableVms,
+    private readonly settings: HostSettings,
+    private readonly log: Logger,
+  ) {
+    this.#everyMs = Math.min(1_000, settings.heartbeatMs / 2);
+  }
+
+  start(): void {
+    if (this.#timer) return;
+    this.#doubt();
+    this.#lastTickAt = performance.now();
+    this.#timer = setInterval(() => void this.tick(), this.#everyMs).unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    await this.#ticking;
+  }
+
+  /** One look, never two at a time. Never rejects. */
+  tick(): Promise<void> {
+    return (this.#ticking ??= this.#look().finally(() => (this.#ticking = null)));
+  }
+
+  async #look(): Promise<void> {
+    const now = performance.now();
+    const late = now - this.#lastTickAt > this.#everyMs + downAfterMs(this.settings) / 2;
+    this.#lastTickAt = now;
+    if (late || !isConnected(this.nc)) this.#doubt();
+    try {
+      const { rows } = await this.db.primary.query<{ id: HostId }>(SILENT, [downAfterMs(this.settings)]);
+      const trusted = rows.length > 0 && performance.now() >= this.#trustAfter;
+      if (trusted) {
+        for (const { id } of rows) await this.#takeForDown(id);
+        await this.snapshot.refresh();
+      }
+      await this.unreachable.sweep();
+    } catch (error) {
+      this.#doubt();
+      this.log.warn({ err: error }, 'silent hosts could not be looked for');
+    }
+  }
+
+  #doubt(): void {
+    this.#trustAfter = performance.now() + graceMs(this.settings);
+  }
+
+  async #takeForDown(hostId: HostId): Promise<void> {
+    const { result: row } = await this.db.transaction({}, async (tx) => {
+      const silent = (await tx.query<HostRow>(LOCK_SILENT, [hostId, downAfterMs(this.settings)])).rows[0];
+      if (!silent) return null;
+      const now = new Date();
+      const conditions = withCondition(silent.conditions, {
+        type: HOST_UNREACHABLE,
+        status: 'true',
+        reason: 'HeartbeatsMissed',
+        message: `not heard since ${silent.last_heartbeat_at?.toISOString()}`,
+        lastTransitionAt: now.toISOString(),
+      });
+      const { rows } = await tx.query<HostRow>(DOWN, [hostId, JSON.stringify(conditions), now]);
+      const down = rows[0] as HostRow;
+      await appendEvents(tx, [hostEvent(down)]);
+      return down;
+    });
+    if (!row) return;
+    lost.add();
+    this.log.warn({ hostId, host: row.name, vms: row.vm_count }, 'host is down');
+  }
+}

@@ -1,0 +1,117 @@
+import type { HeartbeatReply } from '@novacron/contracts/agents';
+import { ServiceError } from '@novacron/contracts/errors';
+import type { HostId } from '@novacron/contracts/ids';
+import { appendEvents } from '@novacron/outbox/append';
+import type { Database, Statement } from '@novacron/postgres/database';
+import type { Logger } from '@novacron/telemetry/logger';
+import type { z } from 'zod';
+import type { HostSnapshot } from '../placement/snapshot.js';
+import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, withoutCondition, type HostRow } from './row.js';
+import { downAfterMs, type HostSettings } from './settings.js';
+
+type Needed = z.infer<typeof HeartbeatReply>['needed'];
+
+const PERSIST: Statement = {
+  name: 'heartbeats-persist',
+  // By the database's clock; in the order of ids, so that two orchestrators cannot wait for each other.
+  text: `INSERT INTO heartbeats (host_id, at)
+    SELECT x.id, now() - make_interval(secs => x.age_ms / 1000)
+      FROM unnest($1::uuid[], $2::float8[]) AS x(id, age_ms) ORDER BY x.id
+    ON CONFLICT (host_id) DO UPDATE SET at = greatest(heartbeats.at, excluded.at)`,
+};
+const LOCK: Statement = { name: 'hosts-lock', text: `SELECT ${HOST_COLUMNS} FROM hosts h WHERE h.id = $1 FOR UPDATE OF h` };
+const RETURNS: Statement = {
+  name: 'hosts-return',
+  text: `UPDATE hosts h SET state = 'up', conditions = $2, updated_at = $3, version = version + 1 WHERE h.id = $1
+    RETURNING ${HOST_COLUMNS}`,
+};
+const HEARD: Statement = {
+  name: 'heartbeats-heard',
+  text: 'UPDATE heartbeats SET at = greatest(at, now()) WHERE host_id = $1',
+};
+const INVENTORY_LATER: Statement = {
+  name: 'inventories-later',
+  text: `UPDATE inventories SET next_at = now() + make_interval(secs => $2::float8 / 1000) WHERE host_id = $1`,
+};
+/** The host sends its inventory because its heartbeat was answered so; if it does not, it is asked. */
+const ASK_AFTER_MS = 5_000;
+
+/** Hears heartbeats in memory and writes them down together, some times a minute. */
+export class Heartbeats {
+  #heard = new Map<HostId, number>();
+  #failingSince: number | null = null;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly db: Database,
+    private readonly snapshot: HostSnapshot,
+    private readonly settings: HostSettings,
+    private readonly log: Logger,
+  ) {}
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.flush(), this.settings.flushMs).unref();
+  }
+
+  /** Stops, with what was heard last written down. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    await this.flush();
+  }
+
+  /**
+   * Answers a heartbeat with what the orchestrator needs of the host.
+   * @throws ServiceError `dependency_down` when heartbeats cannot be written down: another one should hear it
+   */
+  async beat(hostId: HostId, epoch: number): Promise<Needed> {
+    if (this.#failingSince !== null && performance.now() - this.#failingSince > this.settings.heartbeatMs) {
+      throw new ServiceError('dependency_down', 'Heartbeats cannot be stored', { retryAfterMs: 500 });
+    }
+    // The view may be a second old: an epoch that differs is looked up before the host is sent to register.
+    if (this.snapshot.host(hostId)?.epoch !== epoch) await this.snapshot.refresh();
+    const host = this.snapshot.host(hostId);
+    if (host?.epoch !== epoch) return 'register';
+    this.#heard.set(hostId, performance.now());
+    return host.state === 'down' ? this.#bringBack(hostId, epoch) : 'nothing';
+  }
+
+  /** Writes down what was heard since the last time, in one statement. Never rejects. */
+  async flush(): Promise<void> {
+    if (this.#heard.size === 0) return;
+    const heard = this.#heard;
+    this.#heard = new Map();
+    const now = performance.now();
+    try {
+      const ages = [...heard.values()].map((at) => now - at);
+      await this.db.primary.batch({ timeoutMs: downAfterMs(this.settings) }, [
+        { statement: PERSIST, params: [[...heard.keys()], ages] },
+      ]);
+      this.#failingSince = null;
+    } catch (error) {
+      this.#failingSince ??= performance.now();
+      for (const [hostId, at] of heard) if (!this.#heard.has(hostId)) this.#heard.set(hostId, at);
+      this.log.warn({ err: error, hosts: heard.size }, 'heartbeats could not be written');
+    }
+  }
+
+  /** A host that was taken for down is heard again under its old epoch: it was cut off, not restarted. */
+  async #bringBack(hostId: HostId, epoch: number): Promise<Needed> {
+    const { result: row } = await this.db.transaction({}, async (tx) => {
+      const before = (await tx.query<HostRow>(LOCK, [hostId])).rows[0];
+      if (!before || before.epoch !== epoch || before.state !== 'down') return null;
+      const conditions = JSON.stringify(withoutCondition(before.conditions, HOST_UNREACHABLE));
+      const [, , returned] = await tx.pipeline([
+        { statement: HEARD, params: [hostId] },
+        { statement: INVENTORY_LATER, params: [hostId, ASK_AFTER_MS] },
+        { statement: RETURNS, params: [hostId, conditions, new Date()] },
+      ]);
+      const after = returned?.rows[0] as unknown as HostRow;
+      await appendEvents(tx, [hostEvent(after)]);
+      return after;
+    });
+    await this.snapshot.refresh();
+    if (row) this.log.info({ hostId, host: row.name }, 'host is back');
+    return row ? 'inventory' : 'nothing';
+  }
+}

@@ -1,0 +1,51 @@
+import { Controller } from '@nestjs/common';
+import type { BodyOf, ReplyOf, RpcReply, RpcRequest } from '@novacron/contracts/envelope';
+import { ServiceError } from '@novacron/contracts/errors';
+import { infrastructureRpc } from '@novacron/contracts/infrastructure';
+import { formatPosition } from '@novacron/contracts/position';
+import { RpcHandler } from '@novacron/messaging/rpc-server';
+import { HostActions } from './host-actions.js';
+import { HostDirectory } from './host-directory.js';
+import { toHost } from './row.js';
+
+type Rpc = typeof infrastructureRpc;
+type Asked<K extends keyof Rpc> = RpcRequest<BodyOf<Rpc[K]>>;
+type Answered<K extends keyof Rpc> = Promise<RpcReply<ReplyOf<Rpc[K]>>>;
+
+/** Hosts, zones and images. Whoever may ask may see them; acting on a host is for platform operators. */
+@Controller()
+export class InfrastructureController {
+  constructor(
+    private readonly directory: HostDirectory,
+    private readonly actions: HostActions,
+  ) {}
+
+  @RpcHandler(infrastructureRpc.hosts)
+  hosts({ meta, body }: Asked<'hosts'>): Answered<'hosts'> {
+    return this.directory.hosts(meta, body);
+  }
+
+  @RpcHandler(infrastructureRpc.host)
+  host({ meta, body }: Asked<'host'>): Answered<'host'> {
+    return this.directory.host(meta, body.id);
+  }
+
+  @RpcHandler(infrastructureRpc.zones)
+  zones({ meta }: Asked<'zones'>): Answered<'zones'> {
+    return this.directory.zones(meta);
+  }
+
+  @RpcHandler(infrastructureRpc.images)
+  images({ meta }: Asked<'images'>): Answered<'images'> {
+    return this.directory.images(meta);
+  }
+
+  @RpcHandler(infrastructureRpc.actOnHost)
+  async act({ meta, body }: Asked<'actOnHost'>): Answered<'actOnHost'> {
+    if (!meta.roles.includes('platform_operator')) {
+      throw new ServiceError('forbidden', 'Acting on a host takes a platform operator');
+    }
+    const { row, position } = await this.actions.act(body.id, body.action);
+    return { body: toHost(row), version: row.version, position: formatPosition(position) };
+  }
+}

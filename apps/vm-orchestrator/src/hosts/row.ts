@@ -1,0 +1,86 @@
+import type { Condition } from '@novacron/contracts/common';
+import { PLATFORM } from '@novacron/contracts/events';
+import { newId, type EventId, type HostId } from '@novacron/contracts/ids';
+import type { Host } from '@novacron/contracts/infrastructure';
+import type { NewEvent } from '@novacron/outbox/append';
+
+/** A row of `hosts` with its last heartbeat. */
+export interface HostRow {
+  id: HostId;
+  name: string;
+  zone: string;
+  driver: string;
+  state: Host['state'];
+  schedulable: boolean;
+  capabilities: Host['capabilities'];
+  images: string[];
+  cpu: number;
+  memory: number;
+  disk: number;
+  allocated_cpu: number;
+  allocated_memory: number;
+  allocated_disk: number;
+  vm_count: number;
+  labels: Record<string, string>;
+  conditions: Condition[];
+  epoch: number;
+  last_heartbeat_at: Date | null;
+  version: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
+/** The columns of a HostRow, of a table or a RETURNING named `h`. */
+export const HOST_COLUMNS = 'h.*, (SELECT b.at FROM heartbeats b WHERE b.host_id = h.id) AS last_heartbeat_at';
+
+/** The row as the API shows it: the one place that knows both. */
+export function toHost(row: HostRow): Host {
+  return {
+    id: row.id,
+    name: row.name,
+    zone: row.zone,
+    driver: row.driver,
+    state: row.state,
+    schedulable: row.schedulable,
+    capabilities: row.capabilities,
+    images: row.images,
+    capacity: { cpu: row.cpu, memory: row.memory, disk: row.disk },
+    allocated: { cpu: row.allocated_cpu, memory: row.allocated_memory, disk: row.allocated_disk },
+    vmCount: row.vm_count,
+    labels: row.labels,
+    epoch: row.epoch,
+    lastHeartbeatAt: row.last_heartbeat_at?.toISOString() ?? null,
+    conditions: row.conditions,
+    version: row.version,
+    createdAt: row.created_at.toISOString(),
+    updatedAt: row.updated_at.toISOString(),
+  };
+}
+
+/** The event that a change of a host is. */
+export function hostEvent(row: HostRow, type: 'host.created' | 'host.updated' = 'host.updated'): NewEvent {
+  return {
+    id: newId<EventId>(),
+    type,
+    tenantId: PLATFORM,
+    kind: 'host',
+    resourceId: row.id,
+    version: row.version,
+    at: row.updated_at.toISOString(),
+    data: toHost(row),
+  };
+}
+
+/** `conditions` with one of its type set; the time of an unchanged status stays. */
+export function withCondition(conditions: readonly Condition[], set: Condition): Condition[] {
+  const before = conditions.find(({ type }) => type === set.type);
+  const lastTransitionAt = before?.status === set.status ? before.lastTransitionAt : set.lastTransitionAt;
+  return [...withoutCondition(conditions, set.type), { ...set, lastTransitionAt }];
+}
+
+export function withoutCondition(conditions: readonly Condition[], type: string): Condition[] {
+  return conditions.filter((condition) => condition.type !== type);
+}
+
+/** Of a host that stopped sending heartbeats, and of its VMs. */
+export const HOST_UNREACHABLE = 'HostUnreachable';

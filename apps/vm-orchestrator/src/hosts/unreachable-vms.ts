@@ -1,0 +1,86 @@
+import type { HostId, VmId } from '@novacron/contracts/ids';
+import type { Host } from '@novacron/contracts/infrastructure';
+import type { Database, Statement } from '@novacron/postgres/database';
+import type { Logger } from '@novacron/telemetry/logger';
+import { canTransition, VM_STATES, type VmState } from '@novacron/vm-lifecycle/states';
+import { changeVms, lockVms, type VmPatch } from '../vms/change.js';
+import type { VmRow } from '../vms/row.js';
+import { HOST_UNREACHABLE, withCondition } from './row.js';
+
+/** States in which there may be a guest whose fate nobody knows. A suspended VM is a file. */
+const MAY_HAVE_GUEST = VM_STATES.filter((state) => state !== 'suspended' && canTransition(state, 'unknown'));
+const BATCH = 500;
+
+const AFFECTED: Statement = {
+  name: 'vms-unreachable',
+  text: `SELECT v.id FROM hosts h JOIN vms v ON v.host_id = h.id AND v.state <> 'deleted'
+    WHERE h.state <> 'up' AND (
+      (v.task IS NULL AND v.state = ANY($1))
+      OR (v.task IS NOT NULL AND NOT v.conditions @> '[{"type": "${HOST_UNREACHABLE}"}]')
+      OR (h.state = 'fenced' AND v.task IS NULL AND v.state = 'unknown'))
+    ORDER BY v.id LIMIT ${BATCH}`,
+};
+const HOST_STATES: Statement = { name: 'hosts-states', text: 'SELECT id, name, state FROM hosts WHERE id = ANY($1)' };
+
+type HostState = Pick<Host, 'id' | 'name' | 'state'>;
+
+/** What the loss of a host means for one VM; null: nothing, or nothing more. Pure. */
+export function withoutHost(vm: VmRow, host: HostState, now: Date): VmPatch | null {
+  if (host.state === 'up') return null;
+  const conditions = withCondition(vm.conditions, {
+    type: HOST_UNREACHABLE,
+    status: 'true',
+    reason: host.state === 'fenced' ? 'HostFenced' : 'HostDown',
+    message: `${host.name} is ${host.state}`,
+    lastTransitionAt: now.toISOString(),
+  });
+  // A live job goes on until its deadline: it, not we, says what becomes of the VM.
+  if (vm.task !== null) return vm.conditions.some(({ type }) => type === HOST_UNREACHABLE) ? null : { conditions };
+  // A fenced host runs nothing: its operator said so.
+  if (host.state === 'fenced' && mayHaveGuest(vm.state) && canTransition(vm.state, 'stopped')) {
+    return { state: 'stopped', stop_reason: 'host_lost', conditions };
+  }
+  return mayHaveGuest(vm.state) && vm.state !== 'unknown' ? { state: 'unknown', conditions } : null;
+}
+
+function mayHaveGuest(state: VmState): boolean {
+  return state === 'unknown' || MAY_HAVE_GUEST.includes(state);
+}
+
+/** Marks the VMs of hosts that are down or fenced. It looks at what is, so nothing is forgotten by a crash. */
+export class UnreachableVms {
+  constructor(
+    private readonly db: Database,
+    private readonly log: Logger,
+  ) {}
+
+  /** Until nothing is left to mark. */
+  async sweep(): Promise<void> {
+    for (;;) {
+      const { rows } = await this.db.primary.query<{ id: VmId }>(AFFECTED, [MAY_HAVE_GUEST]);
+      if (rows.length === 0) return;
+      const marked = await this.#mark(rows.map(({ id }) => id));
+      if (marked > 0) this.log.warn({ vms: marked }, 'VMs of lost hosts were marked');
+      if (rows.length < BATCH || marked === 0) return;
+    }
+  }
+
+  async #mark(ids: readonly VmId[]): Promise<number> {
+    const { result } = await this.db.transaction({}, async (tx) => {
+      const now = new Date();
+      const vms = await lockVms(tx, ids);
+      const hostIds = [...new Set(vms.flatMap(({ host_id }) => host_id ?? []))];
+      const hosts = new Map<HostId, HostState>(
+        (await tx.query<HostState>(HOST_STATES, [hostIds])).rows.map((host) => [host.id, host]),
+      );
+      const changes = vms.flatMap((row) => {
+        const host = row.host_id === null ? undefined : hosts.get(row.host_id);
+        const patch = host && withoutHost(row, host, now);
+        return patch ? [{ row, patch }] : [];
+      });
+      await changeVms(tx, changes, now);
+      return changes.length;
+    });
+    return result;
+  }
+}

@@ -1,0 +1,97 @@
+import type { Command } from '@novacron/contracts/agents';
+import type { HostId, VmId } from '@novacron/contracts/ids';
+import type { Database, Statement } from '@novacron/postgres/database';
+import { retrying } from '@novacron/postgres/retry';
+import type { Logger } from '@novacron/telemetry/logger';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { HostLink } from '../hosts/host-link.js';
+import type { HostSnapshot } from '../placement/snapshot.js';
+
+const OF_HOST: Statement = {
+  name: 'cleanups-of-host',
+  text: 'SELECT vm_id, fence FROM cleanups WHERE host_id = $1 ORDER BY created_at LIMIT 1000',
+};
+const DONE: Statement = {
+  name: 'cleanups-done',
+  // One statement: whoever removes the row, and nobody else, gives the capacity back.
+  text: `WITH done AS (DELETE FROM cleanups WHERE host_id = $1 AND vm_id = $2 RETURNING host_id, cpu, memory, disk)
+    UPDATE hosts h SET allocated_cpu = allocated_cpu - done.cpu, allocated_memory = allocated_memory - done.memory,
+      allocated_disk = allocated_disk - done.disk, vm_count = vm_count - 1
+    FROM done WHERE h.id = done.host_id`,
+};
+
+interface Cleanup {
+  vm_id: VmId;
+  fence: number;
+}
+
+const AT_ONCE = 8;
+const COMMAND_TIMEOUT_MS = 10_000;
+/** How long a host that said `accepted` is asked again. */
+const PATIENCE_MS = 60_000;
+const ASK_AGAIN_MS = 500;
+
+/** Has a host that is back remove what was deleted while it was away; only then its capacity is free again. */
+export class Cleanups {
+  readonly #running = new Map<HostId, Promise<void>>();
+
+  constructor(
+    private readonly db: Database,
+    private readonly link: HostLink,
+    private readonly snapshot: HostSnapshot,
+    private readonly log: Logger,
+  ) {}
+
+  /** What is left after it (the host failed, or went away again) is tried at the next resync. */
+  run(hostId: HostId): Promise<void> {
+    let running = this.#running.get(hostId);
+    if (!running) {
+      running = this.#run(hostId).finally(() => this.#running.delete(hostId));
+      this.#running.set(hostId, running);
+    }
+    return running;
+  }
+
+  async #run(hostId: HostId): Promise<void> {
+    const { rows } = await this.db.primary.query<Cleanup>(OF_HOST, [hostId]);
+    if (rows.length === 0) return;
+    const left = [...rows];
+    let removed = 0;
+    const worker = async (): Promise<void> => {
+      for (let next = left.pop(); next; next = left.pop()) if (await this.#remove(hostId, next)) removed++;
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    await this.snapshot.refresh();
+    this.log.info({ hostId, removed, left: rows.length - removed }, 'deleted VMs were removed from a host');
+  }
+
+  async #remove(hostId: HostId, { vm_id: vmId, fence }: Cleanup): Promise<boolean> {
+    const host = this.snapshot.host(hostId);
+    if (host?.state !== 'up') return false;
+    const command: Command = {
+      kind: 'delete',
+      commandId: `cleanup-${vmId}:${fence}`,
+      vmId,
+      epoch: host.epoch,
+      generation: this.snapshot.generation,
+      fence,
+    };
+    if (!(await this.#delete(hostId, command))) return false;
+    await retrying(() => this.db.primary.batch({}, [{ statement: DONE, params: [hostId, vmId] }]));
+    return true;
+  }
+
+  async #delete(hostId: HostId, command: Command): Promise<boolean> {
+    const until = performance.now() + PATIENCE_MS;
+    for (;;) {
+      const answer = await this.link.command(hostId, command, COMMAND_TIMEOUT_MS);
+      if (answer.outcome === 'done') return true;
+      if (answer.outcome === 'failed' && answer.code === 'not_found') return true;
+      if (answer.outcome !== 'accepted' || performance.now() > until) {
+        this.log.warn({ hostId, vmId: command.vmId, answer }, 'a host could not remove a deleted VM');
+        return false;
+      }
+      await sleep(ASK_AGAIN_MS);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import type { PowerState, VmFact } from '@novacron/contracts/agents';
+import { canTransition, type VmState } from '@novacron/vm-lifecycle/states';
+import { HOST_UNREACHABLE, withoutCondition } from '../hosts/row.js';
+import type { VmPatch } from '../vms/change.js';
+import type { VmRow } from '../vms/row.js';
+
+/** The number of a fact: facts of one host are as new as their numbers. */
+export interface Stamp {
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+/** The part of a VM that a fact is compared with. */
+export type Judged = Pick<
+  VmRow,
+  | 'id'
+  | 'state'
+  | 'task'
+  | 'conditions'
+  | 'stop_reason'
+  | 'last_error'
+  | 'incarnation'
+  | 'fact_epoch'
+  | 'fact_seq'
+>;
+
+export type Verdict =
+  /** It is as the database says. */
+  | { readonly outcome: 'same' }
+  /** A newer fact was applied, or the guest process it tells of is not the last one. */
+  | { readonly outcome: 'stale' }
+  /** A live job decides; `patch` holds what may be written all the same. */
+  | { readonly outcome: 'busy'; readonly patch: VmPatch | null }
+  | { readonly outcome: 'changed'; readonly patch: VmPatch };
+
+export const GUEST_LOST = 'guest_lost';
+
+export function isNewer(a: Stamp, b: Stamp): boolean {
+  return a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq);
+}
+
+/** What a fact of the host that the VM is placed on means for it. Pure. */
+export function judge(vm: Judged, fact: VmFact, stamp: Stamp, now: Date): Verdict {
+  if (!isNewer(stamp, { epoch: vm.fact_epoch, seq: vm.fact_seq })) return { outcome: 'stale' };
+  const reachable = reachablePatch(vm);
+  if (vm.task !== null) return { outcome: 'busy', patch: reachable };
+  // Within an epoch a host cannot have fewer guest processes behind it than before: the fact is of an old one.
+  const oldGuest = fact.power !== 'absent' && stamp.epoch === vm.fact_epoch && fact.incarnation < vm.incarnation;
+  if (oldGuest) return { outcome: 'stale' };
+  const patch = { ...reachable, ...incarnationPatch(vm, fact), ...statePatch(vm, fact, now) };
+  if (Object.keys(patch).length === 0) return { outcome: 'same' };
+  return { outcome: 'changed', patch: { ...patch, fact_epoch: stamp.epoch, fact_seq: stamp.seq } };
+}
+
+function reachablePatch({ conditions }: Judged): VmPatch | null {
+  if (!conditions.some(({ type }) => type === HOST_UNREACHABLE)) return null;
+  return { conditions: withoutCondition(conditions, HOST_UNREACHABLE) };
+}
+
+function incarnationPatch(vm: Judged, fact: VmFact): VmPatch {
+  return fact.power === 'absent' || fact.incarnation === vm.incarnation ? {} : { incarnation: fact.incarnation };
+}
+
+function statePatch(vm: Judged, fact: VmFact, now: Date): VmPatch {
+  if (fact.power === 'absent') return lostPatch(vm, fact, now);
+  const state = stateOf(fact.power);
+  const wasLost = vm.last_error?.code === GUEST_LOST;
+  // A suspended VM has no guest process; one in error waits for its user, unless it only was not to be found.
+  if (vm.state === state || (vm.state === 'suspended' && state === 'stopped')) return {};
+  if ((vm.state === 'error' && !wasLost) || !canTransition(vm.state, state)) return {};
+  const found = wasLost ? { last_error: null } : {};
+  if (state !== 'stopped') return { state, stop_reason: null, ...found };
+  return { state, stop_reason: fact.reason ?? 'guest_stopped', ...found };
+}
+
+function stateOf(power: Exclude<PowerState, 'absent'>): VmState {
+  switch (power) {
+    case 'running':
+    case 'paused':
+    case 'stopped':
+      return power;
+  }
+}
+
+/** The host has neither guest nor disk of a VM that should be there. */
+function lostPatch(vm: Judged, fact: VmFact, now: Date): VmPatch {
+  // An error may well be that it never came to be.
+  if (vm.state === 'error' || vm.last_error?.code === GUEST_LOST) return {};
+  const last_error = {
+    code: GUEST_LOST,
+    detail: fact.reason ?? 'the host has neither a guest nor a disk of this VM',
+    at: now.toISOString(),
+  };
+  if (vm.state === 'stopped') return { last_error };
+  if (canTransition(vm.state, 'error')) return { state: 'error', last_error };
+  return canTransition(vm.state, 'stopped') ? { state: 'stopped', stop_reason: GUEST_LOST, last_error } : {};
+}

@@ -1,0 +1,33 @@
+import type { HostReport } from '@novacron/contracts/agents';
+import type { HostId, JobId } from '@novacron/contracts/ids';
+import type { Database } from '@novacron/postgres/database';
+import { retrying } from '@novacron/postgres/retry';
+import type { Logger } from '@novacron/telemetry/logger';
+import { admitFacts, applyFacts, knownVms } from './facts.js';
+
+/** Wakes jobs that wait: what they wait for may have come. */
+export type WakeJobs = (jobs: readonly JobId[]) => Promise<void>;
+
+/** What a host tells by itself: a guest powered itself off, or crashed. The quick way; inventories are the sure one. */
+export class Reports {
+  constructor(
+    private readonly db: Database,
+    private readonly wakeJobs: WakeJobs,
+    private readonly log: Logger,
+  ) {}
+
+  async apply(hostId: HostId, report: HostReport): Promise<{ needed: 'nothing' | 'register' }> {
+    const facts = new Map(report.facts.map((fact) => [fact.vmId, fact]));
+    const { result } = await retrying(() =>
+      this.db.transaction({}, async (tx) => {
+        const admitted = await admitFacts(tx, hostId, report);
+        if (admitted !== 'apply') return { admitted, changed: 0, waiting: [] };
+        const known = await knownVms(tx, [...facts.keys()]);
+        return { admitted, ...(await applyFacts(tx, hostId, report, facts, known)) };
+      }),
+    );
+    if (result.changed > 0) this.log.info({ hostId, vms: result.changed }, 'a host reported changes');
+    if (result.waiting.length > 0) await this.wakeJobs(result.waiting);
+    return { needed: result.admitted === 'register' ? 'register' : 'nothing' };
+  }
+}

@@ -1,0 +1,62 @@
+import type { HostId } from '@novacron/contracts/ids';
+import type { Database, Statement } from '@novacron/postgres/database';
+import type { Logger } from '@novacron/telemetry/logger';
+import type { HostLink } from '../hosts/host-link.js';
+import type { HostSettings } from '../hosts/settings.js';
+import type { Cleanups } from './cleanups.js';
+
+const PER_TICK = 20;
+const CLAIM: Statement = {
+  name: 'inventories-claim',
+  // Claimed by moving it: of several orchestrators one asks. The random tenth keeps hosts apart.
+  text: `UPDATE inventories SET next_at = now() + make_interval(secs => $1::float8 / 1000 * (0.9 + random() * 0.2))
+    WHERE host_id IN (
+      SELECT i.host_id FROM inventories i JOIN hosts h ON h.id = i.host_id
+       WHERE h.state = 'up' AND i.next_at <= now() ORDER BY i.next_at LIMIT ${PER_TICK} FOR UPDATE OF i SKIP LOCKED)
+    RETURNING host_id`,
+};
+
+/** Asks every host that is up for its inventory once a minute, and has it do what was left undone. */
+export class ResyncScheduler {
+  #timer: NodeJS.Timeout | undefined;
+  #ticking: Promise<void> | null = null;
+
+  constructor(
+    private readonly db: Database,
+    private readonly link: HostLink,
+    private readonly cleanups: Cleanups,
+    private readonly settings: HostSettings,
+    private readonly log: Logger,
+  ) {}
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.tick(), this.settings.resyncTickMs).unref();
+  }
+
+  /** Stops, when what is under way has ended. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    await this.#ticking;
+  }
+
+  /** One round, never two at a time. Never rejects. */
+  tick(): Promise<void> {
+    return (this.#ticking ??= this.#round().finally(() => (this.#ticking = null)));
+  }
+
+  async #round(): Promise<void> {
+    try {
+      const { results } = await this.db.primary.batch({}, [{ statement: CLAIM, params: [this.settings.resyncMs] }]);
+      const due = (results[0]?.rows ?? []) as unknown as { host_id: HostId }[];
+      await Promise.all(due.map(({ host_id }) => this.#resync(host_id)));
+    } catch (error) {
+      this.log.warn({ err: error }, 'hosts could not be asked for their inventories');
+    }
+  }
+
+  async #resync(hostId: HostId): Promise<void> {
+    // A host that does not answer is none of ours: its heartbeats tell, and it is asked again in a minute.
+    await Promise.all([this.link.askForInventory(hostId), this.cleanups.run(hostId)]);
+  }
+}

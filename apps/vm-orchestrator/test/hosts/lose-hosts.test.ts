@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newId, type JobId } from '@novacron/contracts/ids';
+import type { VmRow } from '../../src/vms/row.js';
+import { HostsRig, OPERATOR, until, type Orchestrator } from '../support/hosts-rig.js';
+import type { TinyAgent } from '../support/tiny-agent.js';
+
+let rig: HostsRig;
+let orchestrator: Orchestrator;
+
+beforeAll(async () => {
+  rig = await HostsRig.start();
+  orchestrator = await rig.orchestrator();
+}, 60_000);
+afterAll(() => rig.stop());
+
+async function upAgent(): Promise<TinyAgent> {
+  const agent = await rig.agent();
+  await agent.register();
+  agent.beat();
+  return agent;
+}
+
+const task = (over: Partial<VmRow['task']> = {}) =>
+  ({ jobId: newId<JobId>(), kind: 'stop', step: 's', stepIndex: 0, stepCount: 1, deadline: new Date().toISOString(), ...over }) as VmRow['task'];
+
+const becomes = (agent: TinyAgent, state: string) => until(() => rig.hostState(agent.id), (now) => now === state);
+
+describe('a host that falls silent', () => {
+  it('is down, and its VMs unknown; it is up again when it is heard, and its VMs are what it reports', async () => {
+    const agent = await upAgent();
+    const running = await rig.vm({ host_id: agent.id, state: 'running' });
+    const stopped = await rig.vm({ host_id: agent.id, state: 'stopped' });
+    agent.silence();
+    await becomes(agent, 'down');
+    const lost = await until(() => rig.vmRow(running), ({ state }) => state === 'unknown');
+    expect(lost.conditions).toMatchObject([{ type: 'HostUnreachable', status: 'true' }]);
+    expect(await rig.vmRow(stopped)).toMatchObject({ state: 'stopped', version: 1 });
+    expect((await rig.events(running)).map(({ type }) => type)).toEqual(['vm.updated']);
+
+    await until(() => orchestrator.snapshot.host(agent.id)?.state, (state) => state === 'down');
+    expect(await agent.heartbeat()).toBe('inventory');
+    expect(await rig.hostState(agent.id)).toBe('up');
+    agent.guests.set(running, { power: 'running', incarnation: 1, reason: null });
+    agent.guests.set(stopped, { power: 'stopped', incarnation: 1, reason: null });
+    await agent.inventory();
+    expect(await rig.vmRow(running)).toMatchObject({ state: 'running', conditions: [] });
+    expect((await rig.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up', 'down', 'up']);
+    agent.silence();
+  });
+
+  it('leaves its VMs with a live job to that job, and says so', async () => {
+    const agent = await upAgent();
+    const stopping = await rig.vm({ host_id: agent.id, state: 'stopping', task: task() });
+    agent.silence();
+    await becomes(agent, 'down');
+    const vm = await until(() => rig.vmRow(stopping), ({ conditions }) => conditions.length > 0);
+    expect(vm).toMatchObject({ state: 'stopping', conditions: [{ type: 'HostUnreachable' }] });
+  });
+
+  it('is taken for down once, whatever number of orchestrators look', async () => {
+    const others = [await rig.orchestrator(), await rig.orchestrator()];
+    const agent = await upAgent();
+    const running = await rig.vm({ host_id: agent.id, state: 'running' });
+    agent.silence();
+    await becomes(agent, 'down');
+    await until(() => rig.vmRow(running), ({ state }) => state === 'unknown');
+    await Promise.all([orchestrator, ...others].map(({ hosts }) => hosts.downDetector.tick()));
+    expect((await rig.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up', 'down']);
+    expect(await rig.events(running)).toHaveLength(1);
+    for (const other of others) await other.stop();
+  });
+});
+
+describe('an orchestrator that was away itself', () => {
+  it('takes no host for down before it has had time to be heard', async () => {
+    const agent = await upAgent();
+    agent.silence();
+    await orchestrator.stop();
+    await rig.sys.primary.batch({}, [
+      { statement: { text: `UPDATE heartbeats SET at = now() - interval '1 hour'` } },
+    ]);
+    orchestrator = await rig.orchestrator();
+    for (let i = 0; i < 3; i++) await orchestrator.hosts.downDetector.tick();
+    expect(await rig.hostState(agent.id)).toBe('up');
+    await agent.heartbeat();
+    agent.beat();
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(await rig.hostState(agent.id)).toBe('up');
+    agent.silence();
+  });
+
+  it('does not blame the hosts when NATS was gone', async () => {
+    const agents = [await upAgent(), await upAgent(), await upAgent()];
+    await rig.servers.nats.kill();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await rig.servers.nats.start();
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    for (const agent of agents) {
+      expect(await rig.hostState(agent.id)).toBe('up');
+      expect((await rig.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up']);
+      agent.silence();
+    }
+  });
+});
+
+describe('a fenced host', () => {
+  it('has its unknown VMs stopped as lost, stays fenced over a registration, and is heard again after uncordon', async () => {
+    const { actions } = orchestrator.hosts;
+    const agent = await upAgent();
+    const running = await rig.vm({ host_id: agent.id, state: 'running' });
+    await expect(actions.act(agent.id, 'fence')).rejects.toMatchObject({ code: 'invalid_state' });
+    agent.silence();
+    await becomes(agent, 'down');
+    await actions.act(agent.id, 'fence');
+    expect(await rig.vmRow(running)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
+
+    await agent.register();
+    expect(await rig.hostState(agent.id)).toBe('fenced');
+    agent.guests.set(running, { power: 'running', incarnation: 1, reason: null });
+    await agent.inventory();
+    expect(await rig.vmRow(running)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
+
+    await agent.heartbeat();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const { row } = await actions.act(agent.id, 'uncordon');
+    expect(row).toMatchObject({ state: 'up', schedulable: true });
+    await agent.inventory();
+    expect(await rig.vmRow(running)).toMatchObject({ state: 'running', stop_reason: null, conditions: [] });
+  });
+});
+
+describe('an operator', () => {
+  it('cordons and uncordons a host; the same again changes nothing', async () => {
+    const { actions } = orchestrator.hosts;
+    const agent = await upAgent();
+    expect((await actions.act(agent.id, 'cordon')).row).toMatchObject({ schedulable: false, state: 'up', version: 2 });
+    expect((await actions.act(agent.id, 'cordon')).row).toMatchObject({ version: 2 });
+    expect(orchestrator.snapshot.host(agent.id)).toMatchObject({ schedulable: false });
+    expect((await actions.act(agent.id, 'uncordon')).row).toMatchObject({ schedulable: true, version: 3 });
+    agent.silence();
+  });
+
+  it('is told that VMs of a driver without migration cannot be drained away', async () => {
+    const { actions } = orchestrator.hosts;
+    const agent = await upAgent();
+    expect((await actions.act(agent.id, 'drain')).row).toMatchObject({ schedulable: false });
+    await rig.vm({ host_id: agent.id });
+    await expect(actions.act(agent.id, 'drain')).rejects.toMatchObject({ code: 'capability_unsupported' });
+    await expect(actions.act(newId(), 'cordon')).rejects.toMatchObject({ code: 'not_found' });
+    agent.silence();
+  });
+
+  it('sees hosts of one zone or state', async () => {
+    const { items } = (await orchestrator.hosts.directory.hosts(OPERATOR, { state: 'down' })).body;
+    expect(items.length).toBeGreaterThan(0);
+    expect(items.every(({ state }) => state === 'down')).toBe(true);
+    expect((await orchestrator.hosts.directory.hosts(OPERATOR, { zone: 'nowhere' })).body.items).toEqual([]);
+  });
+});

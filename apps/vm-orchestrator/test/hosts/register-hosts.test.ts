@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { RegisterHost } from '@novacron/contracts/agents';
+import { ServiceError } from '@novacron/contracts/errors';
+import { newId, type HostId, type VmId } from '@novacron/contracts/ids';
+import { Host, Image, Zone } from '@novacron/contracts/infrastructure';
+import { z } from 'zod';
+import { HostsRig, OPERATOR, until, type Orchestrator } from '../support/hosts-rig.js';
+
+let rig: HostsRig;
+let orchestrator: Orchestrator;
+
+beforeAll(async () => {
+  rig = await HostsRig.start();
+  orchestrator = await rig.orchestrator();
+}, 60_000);
+afterAll(() => rig.stop());
+
+describe('registration', () => {
+  it('gives a host a new epoch each time, and keeps what it said last', async () => {
+    const agent = await rig.agent();
+    expect(await agent.register()).toEqual({ epoch: 1, generation: 1, heartbeatMs: 200 });
+    expect(await agent.register({ capacity: { cpu: 8, memory: 1_024, disk: 10 } })).toMatchObject({ epoch: 2 });
+    const { body, version } = await orchestrator.hosts.directory.host(OPERATOR, agent.id);
+    expect(Host.parse(body)).toMatchObject({ id: agent.id, epoch: 2, state: 'up', capacity: { cpu: 8 }, version });
+    expect((await rig.events(agent.id)).map(({ type, version }) => [type, version])).toEqual([
+      ['host.created', 1],
+      ['host.updated', 2],
+    ]);
+  });
+
+  it('makes zones and images known that nobody had before', async () => {
+    const agent = await rig.agent({ zone: 'lab', images: ['ubuntu-22.04', 'odd-image'] });
+    await agent.register();
+    const zones = (await orchestrator.hosts.directory.zones(OPERATOR)).body.items.map((zone) => Zone.parse(zone));
+    expect(zones.find(({ name }) => name === 'lab')).toMatchObject({ images: ['odd-image', 'ubuntu-22.04'], hosts: { up: 1, total: 1 } });
+    const images = (await orchestrator.hosts.directory.images(OPERATOR)).body.items.map((image) => Image.parse(image));
+    expect(images.find(({ name }) => name === 'odd-image')).toMatchObject({ zones: ['lab'] });
+    expect(await rig.events('odd-image')).toHaveLength(1);
+    expect(await rig.events('lab')).toHaveLength(1);
+  });
+
+  it('refuses the name of another host', async () => {
+    const first = await rig.agent({ name: 'twin' });
+    const second = await rig.agent({ name: 'twin' });
+    await first.register();
+    await expect(second.register()).rejects.toMatchObject({ code: 'name_taken' });
+  });
+
+  it('takes many hosts at once', async () => {
+    const agents = await Promise.all(Array.from({ length: 8 }, (_, i) => rig.agent({ images: ['b', 'a', `i-${i}`] })));
+    const answers = await Promise.all(agents.map((agent) => agent.register()));
+    expect(answers.map(({ epoch }) => epoch)).toEqual(Array(8).fill(1));
+  });
+
+  it('is asked of a host with another epoch, or unknown altogether', async () => {
+    const agent = await rig.agent();
+    expect(await agent.heartbeat(1)).toBe('register');
+    await agent.register();
+    expect(await agent.heartbeat()).toBe('nothing');
+    expect(await agent.heartbeat(7)).toBe('register');
+    const old = { epoch: 7, seq: 1, facts: [] };
+    await expect(agent.say('report', old, z.unknown())).resolves.toEqual({ needed: 'register' });
+  });
+
+  it('is followed by a question for the inventory', async () => {
+    const agent = await rig.agent();
+    await agent.register();
+    await until(() => agent.inventoriesAsked, (asked) => asked > 0);
+  });
+});
+
+describe('what a host says', () => {
+  it('is refused when it does not fit its schema, and changes nothing', async () => {
+    const agent = await rig.agent();
+    for (const body of [{}, { ...RegisterHost.shape, name: 'UPPER' }, null, 'x']) {
+      await expect(agent.say('register', body, z.unknown())).rejects.toMatchObject({ code: 'invalid_request' });
+    }
+    await expect(agent.say('heartbeat', {}, z.unknown())).rejects.toBeInstanceOf(ServiceError);
+    expect(await rig.hostState(agent.id)).toBeUndefined();
+  });
+
+  it('reaches the database as heartbeats', async () => {
+    const agent = await rig.agent();
+    await agent.register();
+    const at = async () => (await orchestrator.hosts.directory.host(OPERATOR, agent.id)).body.lastHeartbeatAt as string;
+    const before = await at();
+    await agent.heartbeat();
+    await until(at, (now) => now > before);
+  });
+
+  it('about the end of a command is told to who waits for it', async () => {
+    const agent = await rig.agent();
+    await agent.register();
+    const reply = { outcome: 'accepted' as const, ...agent.stamp() };
+    await agent.say('commandEnded', { commandId: 'job:start', reply }, z.unknown());
+    expect(orchestrator.ended).toContainEqual({ hostId: agent.id, commandId: 'job:start', reply });
+  });
+});
+
+describe('a command', () => {
+  const observe = (vmId = newId<VmId>()) =>
+    ({ kind: 'observe', commandId: 'j:observe', vmId, epoch: 1, generation: 1, fence: 1 }) as const;
+
+  it('is answered by the host', async () => {
+    const agent = await rig.agent();
+    await agent.register();
+    const answer = await orchestrator.link.command(agent.id, observe(), 5_000);
+    expect(answer).toMatchObject({ outcome: 'failed', code: 'unsupported' });
+    expect(agent.commands).toHaveLength(1);
+  });
+
+  it('to a host that is not there is unreachable at once', async () => {
+    const started = performance.now();
+    expect(await orchestrator.link.command(newId<HostId>(), observe(), 5_000)).toMatchObject({ outcome: 'unreachable' });
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+
+  it('whose answer makes no sense is unreachable', async () => {
+    const agent = await rig.agent();
+    agent.onCommand = () => ({ outcome: 'splendid' }) as never;
+    expect(await orchestrator.link.command(agent.id, observe(), 5_000)).toMatchObject({ outcome: 'unreachable' });
+  });
+});

@@ -1,0 +1,165 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { loadConfig } from '@novacron/config/load';
+import type { RequestMeta } from '@novacron/contracts/envelope';
+import { newId, type HostId, type JobId, type TenantId, type VmId } from '@novacron/contracts/ids';
+import type { CommandReply, RegisterHost } from '@novacron/contracts/agents';
+import { connectNats } from '@novacron/messaging/connect';
+import { createDatabase, type Database, type DatabaseSettings } from '@novacron/postgres/database';
+import { migrate } from '@novacron/postgres/migrate';
+import { createLogger } from '@novacron/telemetry/logger';
+import { useTestServers, type TestServers } from '@novacron/testkit/servers';
+import { orchestratorSettings } from '../../src/config.js';
+import { HostLink } from '../../src/hosts/host-link.js';
+import { Hosts } from '../../src/hosts/hosts.module.js';
+import type { HostSettings } from '../../src/hosts/settings.js';
+import { Initial1764000000000 } from '../../src/migrations/0001-initial.js';
+import { HostSnapshot } from '../../src/placement/snapshot.js';
+import type { VmRow } from '../../src/vms/row.js';
+import { TinyAgent } from './tiny-agent.js';
+
+const FAST: HostSettings = { heartbeatMs: 200, flushMs: 100, resyncMs: 60_000, resyncTickMs: 100 };
+const QUIET = createLogger('test', process.env['NOVACRON_LOG_LEVEL'] === 'debug' ? 'debug' : 'silent');
+export const OPERATOR: RequestMeta = {
+  tenantId: newId<TenantId>(),
+  principal: 'tests',
+  roles: ['platform_operator'],
+  remainingMs: 5_000,
+  consistency: 'strong',
+  minPosition: null,
+};
+
+/** One orchestrator's side of the hosts, over real servers. */
+export interface Orchestrator {
+  readonly nc: NatsConnection;
+  readonly hosts: Hosts;
+  readonly snapshot: HostSnapshot;
+  readonly link: HostLink;
+  readonly ended: { hostId: HostId; commandId: string; reply: CommandReply }[];
+  readonly woken: JobId[];
+  stop(): Promise<void>;
+}
+
+/** Real Postgres and NATS, any number of orchestrators and tiny agents. */
+export class HostsRig {
+  readonly tenantId = newId<TenantId>();
+  readonly #agents: TinyAgent[] = [];
+  readonly #orchestrators: Orchestrator[] = [];
+
+  private constructor(
+    readonly servers: TestServers,
+    readonly sys: Database,
+    readonly api: Database,
+  ) {}
+
+  static async start(): Promise<HostsRig> {
+    const servers = await useTestServers({ nats: true });
+    const { postgres } = loadConfig(orchestratorSettings, servers.env('orchestrator'));
+    const settings = (role: DatabaseSettings['role'], password: string): DatabaseSettings => ({
+      primary: postgres.primary,
+      database: postgres.database,
+      schema: 'orchestrator',
+      role,
+      password,
+    });
+    await migrate(settings('owner', postgres.ownerPassword as string), { migrations: [Initial1764000000000] });
+    const rig = [settings('sys', postgres.sysPassword), settings('api', postgres.apiPassword)].map(createDatabase);
+    return new HostsRig(servers, rig[0] as Database, rig[1] as Database);
+  }
+
+  async orchestrator(settings: Partial<HostSettings> = {}): Promise<Orchestrator> {
+    const nc = await connectNats({ ...this.servers.natsLogin('orchestrator'), name: 'orchestrator' });
+    const snapshot = new HostSnapshot(this.sys, QUIET);
+    const link = new HostLink(nc, QUIET);
+    const ended: Orchestrator['ended'] = [];
+    const woken: JobId[] = [];
+    const hosts = new Hosts({
+      nc,
+      sys: this.sys,
+      api: this.api,
+      snapshot,
+      link,
+      log: QUIET,
+      onEnded: async (hostId, commandId, reply) => void ended.push({ hostId, commandId, reply }),
+      wakeJobs: async (jobs) => void woken.push(...jobs),
+      settings: { ...FAST, ...settings },
+    });
+    await snapshot.refresh();
+    snapshot.start(100);
+    hosts.start();
+    const stop = async () => {
+      await hosts.stop();
+      snapshot.stop();
+      await nc.close();
+    };
+    const orchestrator = { nc, hosts, snapshot, link, ended, woken, stop };
+    this.#orchestrators.push(orchestrator);
+    return orchestrator;
+  }
+
+  /** An agent with a NATS user of its own, not registered yet. */
+  async agent(about: Partial<RegisterHost> = {}): Promise<TinyAgent> {
+    const id = newId<HostId>();
+    const { natsUser } = await this.servers.addHost(id);
+    const agent = new TinyAgent(await connectNats({ ...this.servers.natsLogin(natsUser), name: id }), id, about);
+    this.#agents.push(agent);
+    return agent;
+  }
+
+  /** A VM as the database has it, booked on its host. */
+  async vm(over: Partial<VmRow> & Pick<VmRow, 'host_id'>): Promise<VmId> {
+    const id = over.id ?? newId<VmId>();
+    const row = {
+      tenant_id: this.tenantId, id, name: `vm-${id.slice(-12)}`, state: 'running', desired_state: 'running', cpu: 2,
+      memory: 2_048, disk: 10, image: 'ubuntu-22.04', zone: 'sim', tags: {}, ssh_keys: [], autostart: true, task: null,
+      conditions: [], stop_reason: null, last_error: null, generation: 1, observed_generation: 1, incarnation: 1, fence: 1,
+      quota_held: true, fact_epoch: 0, fact_seq: 0, version: 1, created_at: new Date(), updated_at: new Date(), ...over,
+    };
+    await this.sys.transaction({}, async (tx) => {
+      await tx.query({ text: 'INSERT INTO vms SELECT * FROM json_populate_record(null::vms, $1)' }, [JSON.stringify(row)]);
+      await tx.query(
+        { text: `UPDATE hosts SET vm_count = vm_count + 1, allocated_cpu = allocated_cpu + 2,
+                   allocated_memory = allocated_memory + 2048, allocated_disk = allocated_disk + 10 WHERE id = $1` },
+        [over.host_id],
+      );
+    });
+    return id;
+  }
+
+  async vmRow(id: VmId): Promise<VmRow> {
+    return (await this.rows<VmRow & Record<string, unknown>>('SELECT * FROM vms WHERE id = $1', [id]))[0] as VmRow;
+  }
+
+  async rows<T extends Record<string, unknown>>(text: string, params: unknown[] = []): Promise<T[]> {
+    return (await this.sys.primary.query<T>({ text }, params)).rows;
+  }
+
+  async hostState(id: HostId): Promise<string | undefined> {
+    return (await this.rows<{ state: string }>('SELECT state FROM hosts WHERE id = $1', [id]))[0]?.state;
+  }
+
+  /** Versions and types of the events of one resource, oldest first. */
+  async events(resourceId: string): Promise<{ type: string; version: number; data: Record<string, unknown> }[]> {
+    return this.rows(
+      `SELECT type, version, data FROM outbox_pending WHERE resource_id = $1 ORDER BY version`,
+      [resourceId],
+    );
+  }
+
+  async stop(): Promise<void> {
+    for (const agent of this.#agents) await agent.stop();
+    for (const orchestrator of this.#orchestrators) await orchestrator.stop();
+    await Promise.all([this.sys.close(), this.api.close()]);
+    await this.servers.stop();
+  }
+}
+
+/** Waits until `read` answers what `want` accepts. */
+export async function until<T>(read: () => T | Promise<T>, want: (value: T) => boolean, ms = 10_000): Promise<T> {
+  const deadline = performance.now() + ms;
+  for (;;) {
+    const value = await read();
+    if (want(value)) return value;
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms; last: ${JSON.stringify(value)}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}

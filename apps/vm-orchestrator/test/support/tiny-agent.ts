@@ -1,0 +1,132 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import {
+  Accepted,
+  agentSubjects,
+  Command,
+  HeartbeatReply,
+  hostSubjects,
+  Registered,
+  type CommandReply,
+  type PowerState,
+  type RegisterHost,
+  type VmFact,
+} from '@novacron/contracts/agents';
+import type { HostId, VmId } from '@novacron/contracts/ids';
+import { requestDirect, serveDirect } from '@novacron/messaging/direct';
+import { Intake } from '@novacron/messaging/intake';
+import { createLogger } from '@novacron/telemetry/logger';
+import { z } from 'zod';
+
+export const UNSTAMPED = { epoch: 0, seq: 0 };
+
+/** The least that is an agent: guests in a map, commands by a function, everything said on demand. */
+export class TinyAgent {
+  readonly guests = new Map<VmId, { power: PowerState; incarnation: number; reason: string | null }>();
+  readonly commands: Command[] = [];
+  inventoriesAsked = 0;
+  registered: Registered = { epoch: 0, generation: 0, heartbeatMs: 0 };
+  /** Answers a command; deletes succeed, everything else is unsupported. */
+  onCommand: (command: Command) => CommandReply = (command) => this.#deleted(command);
+  #seq = 0;
+  #beating: NodeJS.Timeout | undefined;
+  readonly #intake = new Intake({ maxInFlight: 64, logger: createLogger('tiny-agent', 'silent') });
+
+  constructor(
+    readonly nc: NatsConnection,
+    readonly id: HostId,
+    readonly about: Partial<RegisterHost> = {},
+  ) {
+    serveDirect(nc, this.#intake, {
+      subject: agentSubjects.command(id),
+      body: Command,
+      handle: async (command) => {
+        this.commands.push(command);
+        return this.onCommand(command);
+      },
+    });
+    serveDirect(nc, this.#intake, {
+      subject: agentSubjects.inventory(id),
+      body: z.unknown(),
+      handle: async () => {
+        this.inventoriesAsked++;
+        return { needed: 'nothing' };
+      },
+    });
+  }
+
+  stamp(): { epoch: number; seq: number } {
+    return { epoch: this.registered.epoch, seq: ++this.#seq };
+  }
+
+  fact(vmId: VmId): VmFact {
+    return { vmId, ...(this.guests.get(vmId) ?? { power: 'absent', incarnation: 0, reason: null }) };
+  }
+
+  async register(over: Partial<RegisterHost> = {}): Promise<Registered> {
+    const body: RegisterHost = {
+      name: `h-${this.id.slice(-12)}`,
+      zone: 'sim',
+      driver: 'tiny',
+      agentVersion: '0',
+      capabilities: ['pause'],
+      images: ['ubuntu-22.04'],
+      capacity: { cpu: 64, memory: 65_536, disk: 1_000 },
+      labels: {},
+      ...this.about,
+      ...over,
+    };
+    this.registered = await this.say('register', body, Registered);
+    return this.registered;
+  }
+
+  async heartbeat(epoch = this.registered.epoch): Promise<string> {
+    return (await this.say('heartbeat', { ...this.stamp(), epoch, guests: this.guests.size }, HeartbeatReply)).needed;
+  }
+
+  /** Beats by itself until `silence()`. */
+  beat(): void {
+    this.#beating ??= setInterval(() => void this.heartbeat().catch(() => undefined), this.registered.heartbeatMs);
+  }
+
+  silence(): void {
+    clearInterval(this.#beating);
+    this.#beating = undefined;
+  }
+
+  report(vmIds: VmId[], stamp = this.stamp()): Promise<unknown> {
+    return this.say('report', { ...stamp, facts: vmIds.map((id) => this.fact(id)) }, Accepted);
+  }
+
+  /** Everything there is, in parts of `perPart` guests. */
+  async inventory(stamp = this.stamp(), perPart = 5_000): Promise<void> {
+    const facts = [...this.guests.keys()].map((id) => this.fact(id));
+    const parts = Math.max(1, Math.ceil(facts.length / perPart));
+    for (let part = 0; part < parts; part++) {
+      const slice = facts.slice(part * perPart, (part + 1) * perPart);
+      await this.say('inventory', { ...stamp, part, parts, facts: slice }, Accepted);
+    }
+  }
+
+  say<Reply extends z.ZodType>(
+    what: 'register' | 'heartbeat' | 'report' | 'inventory' | 'commandEnded',
+    body: unknown,
+    reply: Reply,
+  ): Promise<z.infer<Reply>> {
+    const subject = hostSubjects[what](this.id);
+    return requestDirect(this.nc, { subject, label: what, body, reply, timeoutMs: 5_000 });
+  }
+
+  async stop(): Promise<void> {
+    this.silence();
+    await this.#intake.drain();
+    await this.nc.close();
+  }
+
+  #deleted(command: Command): CommandReply {
+    if (command.kind !== 'delete') {
+      return { outcome: 'failed', ...this.stamp(), code: 'unsupported', detail: 'tiny', retryable: false };
+    }
+    this.guests.delete(command.vmId);
+    return { outcome: 'done', ...this.stamp(), fact: this.fact(command.vmId) };
+  }
+}
