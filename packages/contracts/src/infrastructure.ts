@@ -42,6 +42,7 @@ export const Host = z.object({
 export type Host = z.infer<typeof Host>;
 
 export const HostAction = z.enum(['cordon', 'uncordon', 'drain', 'fence']);
+export type HostAction = z.infer<typeof HostAction>;
 export const HostPage = pageOf(Host);
 export const HostListQuery = z.strictObject({ zone: z.string().optional(), state: HostState.optional() });
 

@@ -1,0 +1,64 @@
+/** Commits a batch at once; answers for each item, in order, a result or the error it was refused with. */
+export type CommitBatch<In, Out> = (batch: readonly In[]) => Promise<readonly (Out | Error)[]>;
+
+interface Waiting<In, Out> {
+  readonly item: In;
+  readonly resolve: (value: Out) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Group commit: what arrives while a commit is in flight shares the next one. A quiet system commits each
+ * item at once, a busy one up to `maxBatch` in one transaction, each admitted or refused alone.
+ *
+ * Bounded: when `maxWaiting` items wait, `whenFull` makes the error that a newcomer gets; nothing is dropped.
+ * (The idea is that of DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984.)
+ */
+export class GroupCommit<In, Out> {
+  readonly #waiting: Waiting<In, Out>[] = [];
+  #running = false;
+
+  constructor(
+    private readonly commit: CommitBatch<In, Out>,
+    private readonly options: {
+      readonly maxBatch: number;
+      readonly maxWaiting: number;
+      readonly whenFull: () => Error;
+      /** Called when nothing waits any more. */
+      readonly onIdle?: () => void;
+    },
+  ) {}
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  submit(item: In): Promise<Out> {
+    if (this.#waiting.length >= this.options.maxWaiting) return Promise.reject(this.options.whenFull());
+    return new Promise<Out>((resolve, reject) => {
+      this.#waiting.push({ item, resolve, reject });
+      if (!this.#running) void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    // Callers that were woken by one read of the socket join the same batch.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, this.options.maxBatch);
+      try {
+        const answers = await this.commit(batch.map((waiting) => waiting.item));
+        batch.forEach((waiting, i) => {
+          const answer = answers[i];
+          if (answer instanceof Error) waiting.reject(answer);
+          else waiting.resolve(answer as Out);
+        });
+      } catch (error) {
+        for (const waiting of batch) waiting.reject(error);
+      }
+    }
+    this.#running = false;
+    this.options.onIdle?.();
+  }
+}

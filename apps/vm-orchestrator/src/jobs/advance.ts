@@ -1,0 +1,133 @@
+import type { JobStepRun } from '@novacron/contracts/jobs';
+import { deadlineMs, isTransient, type VmState } from '@novacron/vm-lifecycle/states';
+import type { VmPatch } from '../vms/change.js';
+import type { TaskColumn, VmRow } from '../vms/row.js';
+import type { Claim, Operation, StepResult } from './operation.js';
+import type { JobRow } from './row.js';
+
+/** A step that has run, and what came of it. */
+export interface Ended {
+  readonly operation: Operation;
+  readonly claim: Claim;
+  readonly result: StepResult;
+  readonly startedAt: Date;
+}
+
+export interface Advanced {
+  readonly job: JobRow;
+  readonly patch: VmPatch;
+  /** When it is due; null: the worker goes on under its lease. */
+  readonly dueInMs: number | null;
+}
+
+/** A task in a stable state (pause) has this long. */
+const STABLE_DEADLINE_MS = 60_000;
+/** Undoing starts with time of its own: what it undoes may have used up the rest. */
+const UNDO_DEADLINE_MS = 60_000;
+const HISTORY_LIMIT = 100;
+
+export function deadlineIn(state: VmState, now: Date): Date {
+  return new Date(now.getTime() + (isTransient(state) ? deadlineMs(state) : STABLE_DEADLINE_MS));
+}
+
+/**
+ * The transition of a job: pure. A failure turns around and undoes, step by step, what has an `undo`; then
+ * the operation says in which state that leaves the VM.
+ */
+export function advance(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanced {
+  const { result, operation } = ended;
+  const base = { ...job, args: { ...job.args, ...result.args }, history: history(ended, job, now), updated_at: now };
+  const bumped: JobRow = { ...base, version: job.version + 1 };
+  switch (result.then) {
+    case 'wait': {
+      const untilDeadline = Math.max(0, job.deadline.getTime() - now.getTime());
+      const waiting: JobRow = { ...bumped, status: 'waiting', lease_owner: null, attempt: job.attempt + 1 };
+      return { job: waiting, patch: result.patch ?? {}, dueInMs: Math.min(result.ms, untilDeadline) };
+    }
+    case 'next':
+      return job.undoing ? undoFrom(ended, vm, bumped, job.step_index - 1, now) : forward(ended, vm, bumped, now);
+    case 'done':
+      return end(bumped, 'succeeded', { ...patchOf(ended, vm), observed_generation: vm.generation }, ended);
+    case 'failed': {
+      const error = { code: result.code, detail: result.detail ?? result.code };
+      const failed = { ...bumped, error };
+      if (job.undoing || !operation.steps[job.step_index]?.undo) return fail(ended, vm, failed, error, now);
+      return undoFrom(ended, vm, failed, job.step_index, now);
+    }
+  }
+}
+
+function forward(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanced {
+  const index = job.step_index + 1;
+  const step = ended.operation.steps[index];
+  if (!step) return end(job, 'succeeded', { ...patchOf(ended, vm), observed_generation: vm.generation }, ended);
+  const state = step.state ?? vm.state;
+  const deadline = state === vm.state ? job.deadline : deadlineIn(state, now);
+  return enter({ ...job, step: step.name, step_index: index, deadline }, { ...patchOf(ended, vm), state });
+}
+
+/** Goes on undoing at the nearest step at or below `index` that has something to undo. */
+function undoFrom(ended: Ended, vm: VmRow, job: JobRow, index: number, now: Date): Advanced {
+  for (let i = index; i >= 0; i--) {
+    const step = ended.operation.steps[i];
+    if (!step?.undo) continue;
+    const deadline = job.undoing ? job.deadline : new Date(now.getTime() + UNDO_DEADLINE_MS);
+    const undoing: JobRow = { ...job, undoing: true, step: step.name, step_index: i, deadline };
+    return enter(undoing, patchOf(ended, vm));
+  }
+  return fail(ended, vm, job, job.error ?? { code: 'internal', detail: 'it failed without saying why' }, now);
+}
+
+function enter(job: JobRow, patch: VmPatch): Advanced {
+  const entered: JobRow = { ...job, attempt: 0, status: 'running' };
+  return { job: entered, patch: { ...patch, task: taskOf(entered) }, dueInMs: null };
+}
+
+function fail(ended: Ended, vm: VmRow, job: JobRow, error: { code: string; detail: string }, now: Date): Advanced {
+  const effects = ended.operation.failed({ vm, job }, error);
+  const patch = { ...patchOf(ended, vm), ...effects, last_error: { ...error, at: now.toISOString() } };
+  return end({ ...job, error }, 'failed', patch, ended);
+}
+
+function end(job: JobRow, status: 'succeeded' | 'failed', patch: VmPatch, ended: Ended): Advanced {
+  const over: JobRow = { ...job, status, lease_owner: null, attempt: job.attempt + 1 };
+  const freed = ended.result.releaseQuota ? { quota_held: false } : {};
+  return { job: over, patch: { ...patch, ...freed, task: null }, dueInMs: 0 };
+}
+
+/** What the step wants written, with the number of the fact that it rests on. */
+function patchOf({ result }: Ended, vm: VmRow): VmPatch {
+  const { fact } = result;
+  const newer = fact && (fact.epoch > vm.fact_epoch || (fact.epoch === vm.fact_epoch && fact.seq > vm.fact_seq));
+  return { ...result.patch, ...(newer ? { fact_epoch: fact.epoch, fact_seq: fact.seq } : {}) };
+}
+
+/** The job as its VM's row carries it. */
+export function taskOf(job: JobRow): TaskColumn {
+  return {
+    jobId: job.id,
+    kind: job.kind,
+    step: job.step,
+    stepIndex: job.step_index,
+    stepCount: job.step_count,
+    deadline: job.deadline.toISOString(),
+  };
+}
+
+function history(ended: Ended, job: JobRow, now: Date): JobStepRun[] {
+  const outcome = job.undoing && ended.result.then === 'next' ? 'undone' : ended.result.then;
+  const run: JobStepRun = {
+    step: job.step,
+    attempt: job.attempt + 1,
+    outcome,
+    detail: ended.result.detail ?? null,
+    startedAt: ended.startedAt.toISOString(),
+    endedAt: now.toISOString(),
+  };
+  const last = job.history.at(-1);
+  // Waiting again and again is one line, with its last end.
+  if (last?.step === run.step && last.outcome === 'wait' && outcome === 'wait' && last.detail === run.detail) {
+    return [...job.history.slice(0, -1), { ...run, startedAt: last.startedAt }];
+  }
+  return [...job.history, run].slice(-HISTORY_LIMIT);
+}

@@ -1,0 +1,54 @@
+import type { JobId, VmId } from '@novacron/contracts/ids';
+import type { Database, Statement } from '@novacron/postgres/database';
+import type { VmRow } from '../vms/row.js';
+import type { Claim } from './operation.js';
+import type { JobRow } from './row.js';
+
+/** How long a worker may hold a job without committing a step; then another one runs the step again. */
+export const LEASE_MS = 30_000;
+
+const CLAIM: Statement = {
+  name: 'jobs-claim',
+  table: 'jobs',
+  // SKIP LOCKED on both rows: a claim never waits for a user's action on the VM, nor the other way round.
+  text: `WITH due AS (
+      SELECT j.id, j.vm_id FROM jobs j JOIN vms v ON v.tenant_id = j.tenant_id AND v.id = j.vm_id
+      WHERE j.status IN ('queued', 'running', 'waiting') AND j.due_at <= now()
+      ORDER BY j.due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+    ), fenced AS (
+      UPDATE vms SET fence = fence + 1 FROM due WHERE vms.id = due.vm_id RETURNING vms.id, vms.fence
+    )
+    UPDATE jobs SET lease_owner = $1, status = 'running', fence = fenced.fence,
+      due_at = now() + make_interval(secs => ${LEASE_MS / 1000})
+    FROM fenced WHERE jobs.vm_id = fenced.id AND jobs.id IN (SELECT id FROM due)
+    RETURNING jobs.id, jobs.vm_id`,
+};
+
+const LOAD_VMS: Statement = { name: 'jobs-load-vms', text: 'SELECT * FROM vms WHERE id = ANY($1)' };
+const LOAD_JOBS: Statement = { name: 'jobs-load-jobs', text: 'SELECT * FROM jobs WHERE id = ANY($1)' };
+
+/** Takes up to `limit` due jobs for `owner`, each with a new fence. */
+export async function claimDue(db: Database, owner: string, limit: number): Promise<Claim[]> {
+  const { results } = await db.primary.batch({}, [{ statement: CLAIM, params: [owner, limit] }]);
+  const due = (results[0]?.rows ?? []) as unknown as { id: JobId; vm_id: VmId }[];
+  return due.length === 0 ? [] : load(db, due);
+}
+
+/** A user's patch between claim and load is seen by the load: the commit locks and looks again anyway. */
+async function load(db: Database, due: readonly { id: JobId; vm_id: VmId }[]): Promise<Claim[]> {
+  const { results } = await db.primary.read({}, [
+    { statement: LOAD_VMS, params: [due.map((job) => job.vm_id)] },
+    { statement: LOAD_JOBS, params: [due.map((job) => job.id)] },
+  ]);
+  const vms = new Map((results[0]?.rows as unknown as VmRow[]).map((vm) => [vm.id, vm]));
+  return (results[1]?.rows as unknown as JobRow[]).flatMap((job) => {
+    const vm = vms.get(job.vm_id);
+    return vm ? [{ vm, job }] : [];
+  });
+}
+
+/** Makes waiting jobs due at once: what they waited for has come. */
+export const WAKE: Statement = {
+  name: 'jobs-wake',
+  text: `UPDATE jobs SET due_at = now() WHERE id = ANY($1) AND status = 'waiting' AND due_at > now()`,
+};

@@ -1,0 +1,160 @@
+import { newId, type EventId, type HostId, type VmId } from '@novacron/contracts/ids';
+import { appendCall, type NewEvent } from '@novacron/outbox/append';
+import type { Call, Database, Statement, Transaction } from '@novacron/postgres/database';
+import { retrying } from '@novacron/postgres/retry';
+import { applyHostEffects, type HostChange } from '../hosts/capacity.js';
+import { releaseQuotaCalls } from '../quotas/quotas.js';
+import { changeVmsCalls, requireAll, type VmChange, lockVmsCall } from '../vms/change.js';
+import type { VmRow } from '../vms/row.js';
+import { LEASE_MS } from './claim.js';
+import { advance, type Ended } from './advance.js';
+import type { Claim } from './operation.js';
+import { LIVE, toJob, type JobRow } from './row.js';
+
+/** The claim was overtaken: by a force-stop or delete, or by another worker after the lease. */
+export class ClaimLost extends Error {}
+/** The host chosen has no room any more: place again. */
+export class RoomLost extends Error {}
+
+const LOCK_JOBS: Statement = { name: 'jobs-lock', text: 'SELECT * FROM jobs WHERE id = ANY($1) ORDER BY id FOR UPDATE' };
+
+const UPDATE_JOBS: Statement = {
+  name: 'jobs-update',
+  text: `UPDATE jobs j SET (status, step, step_index, step_count, attempt, undoing, lease_owner, deadline, args, error,
+        history, version, updated_at) =
+      (x.status, x.step, x.step_index, x.step_count, x.attempt, x.undoing, x.lease_owner, x.deadline, x.args, x.error,
+        x.history, x.version, x.updated_at),
+      due_at = now() + make_interval(secs => d.ms / 1000.0)
+    FROM json_populate_recordset(null::jobs, $1) x JOIN unnest($2::uuid[], $3::float8[]) AS d(id, ms) ON d.id = x.id
+    WHERE j.tenant_id = x.tenant_id AND j.id = x.id`,
+};
+
+const KEEP_PLACEMENTS: Statement = {
+  name: 'placements-keep',
+  text: `INSERT INTO placements (tenant_id, vm_id, host_id, decided_at, explanation)
+    SELECT tenant_id, vm_id, host_id, decided_at, explanation FROM json_populate_recordset(null::placements, $1)
+    ON CONFLICT (tenant_id, vm_id) DO UPDATE
+      SET host_id = excluded.host_id, decided_at = excluded.decided_at, explanation = excluded.explanation`,
+};
+
+/**
+ * Ends steps: job, VM, host capacity, quota and events of each in one transaction, up to a batch of them
+ * together. What was overtaken is answered with {@link ClaimLost} and changes nothing.
+ * @returns for each its new claim, in order
+ */
+export function commitSteps(db: Database, ended: readonly Ended[]): Promise<(Claim | Error)[]> {
+  return retrying(async () => {
+    const { result } = await db.transaction({}, (tx) => write(tx, ended));
+    return result;
+  });
+}
+
+async function write(tx: Transaction, ended: readonly Ended[]): Promise<(Claim | Error)[]> {
+  const now = new Date();
+  const { vms, jobs } = await lock(tx, ended);
+  const holding = ended.filter((e) => holds(e.claim, jobs.get(e.claim.job.id)));
+  const { refused } = await applyHostEffects(tx, holding.flatMap((e) => hostChange(e, vms)), now);
+
+  const changes: VmChange[] = [];
+  const writes: Write[] = [];
+  const answers = ended.map((step): Claim | Error => {
+    const vm = vms.get(step.claim.vm.id);
+    const job = jobs.get(step.claim.job.id);
+    if (!vm || !job || !holds(step.claim, job)) return new ClaimLost();
+    if (refused.has(vm.id)) return new RoomLost();
+    const next = advance(step, vm, job, now);
+    // A wait that changes nothing about the VM is no new version of it.
+    if (Object.keys(next.patch).length > 0) changes.push({ row: vm, patch: next.patch });
+    writes.push({ ended: step, job: next.job, dueInMs: next.dueInMs ?? LEASE_MS });
+    return { vm, job: next.job };
+  });
+  const changed = await keep(tx, changes, writes, now);
+  return answers.map((answer) =>
+    answer instanceof Error ? answer : { ...answer, vm: changed.get(answer.vm.id) ?? answer.vm },
+  );
+}
+
+interface Write {
+  readonly ended: Ended;
+  readonly job: JobRow;
+  readonly dueInMs: number;
+}
+
+/** VMs first, then jobs, each in the order of ids: as everybody does who locks both. */
+async function lock(tx: Transaction, ended: readonly Ended[]) {
+  const [vms, jobs] = await tx.pipeline([
+    lockVmsCall(ended.map((e) => e.claim.vm.id)),
+    { statement: LOCK_JOBS, params: [ended.map((e) => e.claim.job.id)] },
+  ]);
+  return {
+    vms: new Map(((vms?.rows ?? []) as unknown as VmRow[]).map((vm) => [vm.id, vm])),
+    jobs: new Map(((jobs?.rows ?? []) as unknown as JobRow[]).map((job) => [job.id, job])),
+  };
+}
+
+function holds(claim: Claim, job: JobRow | undefined): boolean {
+  return job?.lease_owner === claim.job.lease_owner && job.fence === claim.job.fence && job.status === 'running';
+}
+
+function hostChange(step: Ended, vms: Map<VmId, VmRow>): HostChange[] {
+  const effect = step.result.host;
+  const vm = vms.get(step.claim.vm.id);
+  if (!effect || !vm) return [];
+  const hostId: HostId | null = effect.effect === 'reserve' ? effect.hostId : vm.host_id;
+  return hostId === null ? [] : [{ effect: effect.effect, hostId, vm }];
+}
+
+/** Everything that the steps write, in one round trip. */
+async function keep(tx: Transaction, changes: readonly VmChange[], writes: readonly Write[], now: Date) {
+  const { rows, calls } = changes.length > 0 ? changeVmsCalls(changes, now) : { rows: [], calls: [] };
+  const freed = changes.filter((c) => c.row.quota_held && c.patch.quota_held === false).map((c) => c.row);
+  const over = writes.filter((w) => !LIVE.includes(w.job.status));
+  const [updated] = await tx.pipeline([
+    ...calls,
+    ...(writes.length > 0 ? [updateJobs(writes)] : []),
+    ...keepPlacements(writes),
+    ...releaseQuotaCalls(freed),
+    ...(over.length > 0 ? [appendCall(over.map((w) => jobEvent(w.job)))] : []),
+  ]);
+  if (changes.length > 0) requireAll(updated?.rowCount, changes.length);
+  return new Map(rows.map((vm) => [vm.id, vm]));
+}
+
+function updateJobs(writes: readonly Write[]): Call {
+  const jobs = writes.map((w) => w.job);
+  return {
+    statement: UPDATE_JOBS,
+    params: [JSON.stringify(jobs), jobs.map((job) => job.id), writes.map((w) => w.dueInMs)],
+  };
+}
+
+function keepPlacements(writes: readonly Write[]): Call[] {
+  const rows = writes.flatMap(({ ended: { claim, result } }) =>
+    result.placement
+      ? [
+          {
+            tenant_id: claim.vm.tenant_id,
+            vm_id: claim.vm.id,
+            host_id: result.placement.hostId,
+            decided_at: result.placement.decidedAt,
+            explanation: result.placement,
+          },
+        ]
+      : [],
+  );
+  return rows.length === 0 ? [] : [{ statement: KEEP_PLACEMENTS, params: [JSON.stringify(rows)] }];
+}
+
+/** Jobs are announced when they end; until then the VM's `task` tells where they are. */
+export function jobEvent(job: JobRow): NewEvent {
+  return {
+    id: newId<EventId>(),
+    type: `job.${job.status}`,
+    tenantId: job.tenant_id,
+    kind: 'job',
+    resourceId: job.id,
+    version: job.version,
+    at: job.updated_at.toISOString(),
+    data: toJob(job),
+  };
+}

@@ -1,0 +1,47 @@
+import { jobsRpc } from '@novacron/contracts/jobs';
+import { fetchOrchestratorEvents } from '@novacron/contracts/events';
+import type { BodyOf, ReplyOf, RpcContract, RpcReply, RpcRequest } from '@novacron/contracts/envelope';
+import { RpcHandler } from '@novacron/messaging/rpc-server';
+import { fetchEvents } from '@novacron/outbox/fetch';
+import { Controller } from '@nestjs/common';
+import { Core } from '../core.js';
+import { cancelJob } from './cancel.js';
+import { listJobs } from './list.js';
+import { getJob } from './read.js';
+import { retryJob } from './retry.js';
+
+type Reply<C extends RpcContract> = Promise<RpcReply<ReplyOf<C>>>;
+type Request<C extends keyof typeof jobsRpc> = RpcRequest<BodyOf<(typeof jobsRpc)[C]>>;
+
+/** Jobs, and the events by number for who saw a hole. */
+@Controller()
+export class JobsController {
+  constructor(private readonly core: Core) {}
+
+  @RpcHandler(jobsRpc.list)
+  list({ meta, body }: Request<'list'>): Reply<(typeof jobsRpc)['list']> {
+    return listJobs(this.core.api, meta, body);
+  }
+
+  @RpcHandler(jobsRpc.get)
+  get({ meta, body }: Request<'get'>): Reply<(typeof jobsRpc)['get']> {
+    return getJob(this.core.api, meta, body.id);
+  }
+
+  @RpcHandler(jobsRpc.cancel)
+  async cancel({ meta, body }: Request<'cancel'>): Reply<(typeof jobsRpc)['cancel']> {
+    const reply = await cancelJob(this.core.api, meta, body.id);
+    this.core.relay.wake();
+    return reply;
+  }
+
+  @RpcHandler(jobsRpc.retry)
+  retry({ meta, body }: Request<'retry'>): Reply<(typeof jobsRpc)['retry']> {
+    return retryJob(this.core.api, this.core.actor, meta, body.id);
+  }
+
+  @RpcHandler(fetchOrchestratorEvents)
+  async fetch({ body }: RpcRequest<BodyOf<typeof fetchOrchestratorEvents>>): Reply<typeof fetchOrchestratorEvents> {
+    return { body: await fetchEvents(this.core.sys.primary, body.fromSeq, body.toSeq), position: null };
+  }
+}

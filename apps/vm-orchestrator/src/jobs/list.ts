@@ -1,0 +1,36 @@
+import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
+import type { Job, JobListQuery } from '@novacron/contracts/jobs';
+import { formatPosition } from '@novacron/contracts/position';
+import type { Database } from '@novacron/postgres/database';
+import { decodeCursor, encodeCursor } from '../keyset.js';
+import { sessionFor } from '../read-session.js';
+import { toJob, type JobRow } from './row.js';
+
+const SORT = '-createdAt';
+
+/** One page of a tenant's jobs, newest first. */
+export async function listJobs(
+  db: Database,
+  meta: RequestMeta,
+  query: JobListQuery,
+): Promise<RpcReply<{ items: Job[]; nextCursor: string | null }>> {
+  const params: unknown[] = [meta.tenantId];
+  const bind = (value: unknown) => `$${params.push(value)}`;
+  const where = ['tenant_id = $1'];
+  if (query.vmId !== undefined) where.push(`vm_id = ${bind(query.vmId)}`);
+  if (query.kind !== undefined) where.push(`kind = ${bind(query.kind)}`);
+  if (query.status?.length) where.push(`status = ANY(${bind(query.status)})`);
+  if (query.cursor !== undefined) {
+    const from = decodeCursor(query.cursor, SORT);
+    where.push(`(created_at, id) < (${bind(from.value)}::timestamptz, ${bind(from.id)}::uuid)`);
+  }
+  const text = `SELECT * FROM jobs WHERE ${where.join(' AND ')} ORDER BY created_at DESC, id DESC LIMIT ${bind(query.limit + 1)}`;
+  const found = await sessionFor(db, meta).query<JobRow>({ text, table: 'jobs' }, params, { tenantId: meta.tenantId });
+  const rows = found.rows.slice(0, query.limit);
+  const last = rows.at(-1);
+  const nextCursor =
+    found.rows.length > query.limit && last
+      ? encodeCursor({ sort: SORT, value: last.created_at.toISOString(), id: last.id })
+      : null;
+  return { body: { items: rows.map(toJob), nextCursor }, position: formatPosition(found.seen), servedFrom: found.servedFrom };
+}

@@ -1,0 +1,77 @@
+import type { Placement } from '@novacron/contracts/vms';
+import type { HostId } from '@novacron/contracts/ids';
+import type { CommandReply } from '@novacron/contracts/agents';
+import type { TransientState } from '@novacron/vm-lifecycle/states';
+import type { VmPatch } from '../vms/change.js';
+import type { JobKind, VmRow } from '../vms/row.js';
+import type { JobArgs, JobRow } from './row.js';
+import type { CommandBody, HostAnswer } from './commands.js';
+
+/** What a claim holds: the VM and its live job, as they were when the last step was committed. */
+export interface Claim {
+  readonly vm: VmRow;
+  readonly job: JobRow;
+}
+
+/** What a step may use. It reads the claim, talks to the host, and says what should be written: it writes nothing. */
+export interface StepContext extends Claim {
+  now(): Date;
+  /** Sends a command to the VM's host under the id `<job>:<step>`, with this claim's fence. */
+  send(command: CommandBody): Promise<HostAnswer>;
+  place(): Promise<PlaceDecision>;
+}
+
+export interface PlaceDecision {
+  readonly hostId: HostId | null;
+  readonly fits: 'now' | 'later' | 'never';
+  readonly explanation: Placement;
+}
+
+/** What happens to the host's capacity, in the same transaction as the state. */
+export type HostEffect =
+  | { readonly effect: 'reserve'; readonly hostId: HostId }
+  | { readonly effect: 'release' }
+  /** The host cannot be told: it keeps the capacity until the clean-up is done. */
+  | { readonly effect: 'leave-cleanup' };
+
+interface Effects {
+  readonly patch?: VmPatch;
+  readonly args?: JobArgs;
+  readonly host?: HostEffect;
+  readonly releaseQuota?: boolean;
+  readonly placement?: Placement;
+  /** For the job's history, as a user reads it. */
+  readonly detail?: string;
+  /** The fact that came with the host's answer: newer ones than the applied replace it. */
+  readonly fact?: Pick<CommandReply, 'epoch' | 'seq'>;
+}
+
+/** How one run of a step ends: in exactly one of these, in one transaction with the state. */
+export type StepResult =
+  | ({ readonly then: 'next' } & Effects)
+  | ({ readonly then: 'wait'; readonly ms: number } & Effects)
+  | ({ readonly then: 'done' } & Effects)
+  | ({ readonly then: 'failed'; readonly code: string } & Effects);
+
+export interface Step {
+  readonly name: string;
+  /** The VM's state while the step runs; without one it stays as it is. */
+  readonly state?: TransientState;
+  /** Rerun-safe: after a crash another worker runs it again. */
+  do(context: StepContext): Promise<StepResult>;
+  /** Takes back what `do` may have done, also half of it. Ends in `next`, or `wait` to try again. */
+  undo?(context: StepContext): Promise<StepResult>;
+}
+
+/** One operation on a VM: its steps on top, then what a failure and a passed deadline come to. */
+export interface Operation {
+  readonly kind: JobKind;
+  readonly steps: readonly [Step, ...Step[]];
+  /**
+   * What a failure leaves of the VM, once everything that has an `undo` was undone. A passed deadline is the
+   * failure `deadline_exceeded`.
+   */
+  failed(claim: Claim, error: { code: string; detail: string }): VmPatch;
+  /** Where a passed deadline is no failure (delete). */
+  overdue?(claim: Claim, now: Date): StepResult;
+}

@@ -1,0 +1,62 @@
+import type { Database, Statement } from '@novacron/postgres/database';
+import type { Logger } from '@novacron/telemetry/logger';
+
+const EVERY_MS = 10 * 60_000;
+const BATCH = 5_000;
+
+/** What is kept how long: tombstones and ended jobs 30 days, answers to idempotency keys one. */
+const PURGES: readonly Statement[] = [
+  purge('placements', `(tenant_id, vm_id) IN (SELECT tenant_id, id FROM vms
+    WHERE state = 'deleted' AND deleted_at < now() - interval '30 days' LIMIT ${BATCH})`),
+  purge('vms', `(tenant_id, id) IN (SELECT tenant_id, id FROM vms
+    WHERE state = 'deleted' AND deleted_at < now() - interval '30 days' LIMIT ${BATCH})`),
+  purge('jobs', `(tenant_id, id) IN (SELECT tenant_id, id FROM jobs
+    WHERE status IN ('succeeded', 'failed', 'cancelled') AND updated_at < now() - interval '30 days' LIMIT ${BATCH})`),
+  purge('idempotency', `(tenant_id, principal, route, key) IN (SELECT tenant_id, principal, route, key FROM idempotency
+    WHERE created_at < now() - interval '1 day' LIMIT ${BATCH})`),
+];
+
+function purge(table: string, where: string): Statement {
+  return { name: `purge-${table}`, table, text: `DELETE FROM ${table} WHERE ${where}` };
+}
+
+/** Throws away what nobody asks for any more, in small transactions, every ten minutes. */
+export class Maintenance {
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly db: Database,
+    private readonly logger: Pick<Logger, 'warn'>,
+  ) {}
+
+  start(): void {
+    this.#timer = setInterval(() => (this.#running = this.#run()), EVERY_MS);
+    this.#timer.unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  /** One round, now. @returns how many rows went */
+  async purge(): Promise<number> {
+    let gone = 0;
+    for (const statement of PURGES) {
+      for (let deleted = BATCH; deleted >= BATCH; gone += deleted) {
+        const { results } = await this.db.primary.batch({}, [{ statement }]);
+        deleted = results[0]?.rowCount ?? 0;
+      }
+    }
+    return gone;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.purge();
+    } catch (error) {
+      this.logger.warn({ err: error }, 'old rows could not be purged');
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import type { CommandReply } from '@novacron/contracts/agents';
+import type { HostAnswer } from '../jobs/commands.js';
+import type { StepContext, StepResult } from '../jobs/operation.js';
+
+type Done = Extract<CommandReply, { outcome: 'done' }>;
+
+/** How often a step is tried when the host says that trying again may help. */
+const ATTEMPTS = 5;
+const UNREACHABLE_RETRY_MS = 1_000;
+const ACCEPTED_POLL_MS = 1_000;
+
+/**
+ * What a host's answer comes to, whatever the step: asked again while it works, tried again while it cannot
+ * be reached (until the deadline) or says that it may help, failed otherwise.
+ */
+export function onAnswer(
+  context: StepContext,
+  answer: HostAnswer,
+  onDone: (reply: Done) => StepResult,
+): StepResult {
+  switch (answer.outcome) {
+    case 'done':
+      return { fact: answer, ...onDone(answer) };
+    case 'accepted':
+      return { then: 'wait', ms: ACCEPTED_POLL_MS, detail: 'the host is working on it' };
+    case 'unreachable':
+      return { then: 'wait', ms: UNREACHABLE_RETRY_MS, detail: `the host does not answer: ${answer.detail}` };
+    case 'fenced':
+      // Another epoch is met by asking again with the new one; an older fence means that this claim is over,
+      // and its commit will find that out.
+      return { then: 'wait', ms: 200, detail: `the host refused: ${answer.detail}` };
+    case 'failed':
+      if (answer.retryable && context.job.attempt + 1 < ATTEMPTS) {
+        return { then: 'wait', ms: 200 * 2 ** context.job.attempt, detail: answer.detail };
+      }
+      return { then: 'failed', code: answer.code, detail: answer.detail };
+  }
+}
+
+/** The patch of a VM that runs as the fact says. */
+export function running(reply: Done): { state: 'running'; incarnation: number; stop_reason: null; last_error: null } {
+  return { state: 'running', incarnation: reply.fact.incarnation, stop_reason: null, last_error: null };
+}
+
+/** After a failure: back where it was; after a passed deadline: nobody knows. */
+export function backOrUnknown(before: string | undefined, code: string, fallback: 'running' | 'stopped' | 'paused') {
+  if (code === 'deadline_exceeded') return { state: 'unknown' as const };
+  const states = ['running', 'stopped', 'paused', 'suspended', 'unknown'] as const;
+  return { state: states.find((state) => state === before) ?? fallback };
+}

@@ -1,0 +1,69 @@
+import type { Operation, Step } from '../jobs/operation.js';
+import { onAnswer, running } from './answers.js';
+import { guestSpec } from './guest-spec.js';
+
+const PLACE_AGAIN_MS = 1_000;
+/** Clean-up after a failed provisioning: tried this often before it is left to the resync. */
+const UNDO_ATTEMPTS = 5;
+
+const place: Step = {
+  name: 'place',
+  state: 'pending',
+  async do(context) {
+    if (context.vm.host_id !== null) return { then: 'next', detail: 'it has a host' };
+    const { hostId, fits, explanation } = await context.place();
+    if (hostId !== null) {
+      return {
+        then: 'next',
+        host: { effect: 'reserve', hostId },
+        patch: { host_id: hostId },
+        placement: explanation,
+        detail: explanation.summary,
+      };
+    }
+    const refused = { placement: explanation, detail: explanation.summary };
+    if (fits === 'never' || context.now() >= context.job.deadline) return { then: 'failed', code: 'no_capacity', ...refused };
+    return { then: 'wait', ms: PLACE_AGAIN_MS, ...refused };
+  },
+};
+
+const provision: Step = {
+  name: 'provision',
+  state: 'provisioning',
+  async do(context) {
+    const answer = await context.send({ kind: 'create', spec: guestSpec(context.vm) });
+    return onAnswer(context, answer, () =>
+      context.vm.desired_state === 'stopped'
+        ? { then: 'done', patch: { state: 'stopped', stop_reason: 'not_started', last_error: null } }
+        : { then: 'next' },
+    );
+  },
+  /** Nothing of it may stay on the host; a host that cannot be told is told later. */
+  async undo(context) {
+    const answer = await context.send({ kind: 'delete' });
+    if (answer.outcome === 'done') return { then: 'next', host: { effect: 'release' }, patch: { host_id: null } };
+    if (context.job.attempt + 1 < UNDO_ATTEMPTS) return { then: 'wait', ms: 500, detail: 'clean-up on the host' };
+    return { then: 'next', host: { effect: 'leave-cleanup' }, patch: { host_id: null }, detail: 'left for clean-up' };
+  },
+};
+
+const start: Step = {
+  name: 'start',
+  state: 'starting',
+  async do(context) {
+    // A force-stop that came while it was provisioned took the wish back.
+    if (context.vm.desired_state === 'stopped') {
+      return { then: 'done', patch: { state: 'stopped', stop_reason: 'not_started' } };
+    }
+    const answer = await context.send({ kind: 'start', spec: guestSpec(context.vm) });
+    return onAnswer(context, answer, (reply) => ({ then: 'done', patch: running(reply) }));
+  },
+};
+
+/** From nothing to a running VM: find a host and book its room, make the disk, start the guest. */
+export const create: Operation = {
+  kind: 'create',
+  steps: [place, provision, start],
+  failed: ({ vm }) =>
+    vm.state === 'starting' ? { state: 'stopped', stop_reason: 'start_failed' } : { state: 'error' },
+};

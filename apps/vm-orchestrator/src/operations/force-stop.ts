@@ -1,0 +1,21 @@
+import type { Operation } from '../jobs/operation.js';
+import { onAnswer } from './answers.js';
+
+/** Ends the guest at once. It supersedes whatever else was in flight. */
+export const forceStop: Operation = {
+  kind: 'force-stop',
+  steps: [
+    {
+      name: 'force-stop',
+      state: 'stopping',
+      async do(context) {
+        // A VM without a host has no guest.
+        if (context.vm.host_id === null) return { then: 'done', patch: { state: 'stopped', stop_reason: 'user' } };
+        const answer = await context.send({ kind: 'force-stop' });
+        return onAnswer(context, answer, () => ({ then: 'done', patch: { state: 'stopped', stop_reason: 'user' } }));
+      },
+    },
+  ],
+  // What it was before may be gone already, since the work in flight was superseded: let the resync tell.
+  failed: () => ({ state: 'unknown' }),
+};

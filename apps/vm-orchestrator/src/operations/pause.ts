@@ -1,0 +1,33 @@
+import type { Operation } from '../jobs/operation.js';
+import { backOrUnknown, onAnswer, running } from './answers.js';
+
+/** Halts the guest's CPUs; memory stays. The table has no state on the way: `task` tells. */
+export const pause: Operation = {
+  kind: 'pause',
+  steps: [
+    {
+      name: 'pause',
+      async do(context) {
+        const answer = await context.send({ kind: 'pause' });
+        return onAnswer(context, answer, () => ({ then: 'done', patch: { state: 'paused' } }));
+      },
+    },
+  ],
+  // It ran before and nothing says that it does not: a failed pause changes no state.
+  failed: () => ({}),
+};
+
+export const resume: Operation = {
+  kind: 'resume',
+  steps: [
+    {
+      name: 'resume',
+      state: 'resuming',
+      async do(context) {
+        const answer = await context.send({ kind: 'resume' });
+        return onAnswer(context, answer, (reply) => ({ then: 'done', patch: running(reply) }));
+      },
+    },
+  ],
+  failed: ({ job }, error) => backOrUnknown(job.args.before, error.code, 'paused'),
+};

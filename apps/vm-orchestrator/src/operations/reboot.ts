@@ -1,0 +1,34 @@
+import type { Operation } from '../jobs/operation.js';
+import { backOrUnknown, onAnswer, running } from './answers.js';
+
+/** Restarts the guest: `reboot` asks it first and resets it after the grace, `reset` does so at once. */
+export const reboot: Operation = {
+  kind: 'reboot',
+  steps: [
+    {
+      name: 'reboot',
+      state: 'rebooting',
+      async do(context) {
+        const graceMs = (context.job.args.graceSeconds ?? 30) * 1_000;
+        const answer = await context.send({ kind: 'reboot', graceMs });
+        return onAnswer(context, answer, (reply) => ({ then: 'done', patch: running(reply) }));
+      },
+    },
+  ],
+  failed: ({ job }, error) => backOrUnknown(job.args.before, error.code, 'running'),
+};
+
+export const reset: Operation = {
+  kind: 'reset',
+  steps: [
+    {
+      name: 'reset',
+      state: 'rebooting',
+      async do(context) {
+        const answer = await context.send({ kind: 'reset' });
+        return onAnswer(context, answer, (reply) => ({ then: 'done', patch: running(reply) }));
+      },
+    },
+  ],
+  failed: ({ job }, error) => backOrUnknown(job.args.before, error.code, 'running'),
+};

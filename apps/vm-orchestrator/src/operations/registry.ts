@@ -1,0 +1,50 @@
+import type { Capability } from '@novacron/contracts/infrastructure';
+import type { VmAction } from '@novacron/vm-lifecycle/actions';
+import type { Operation } from '../jobs/operation.js';
+import type { DesiredState, JobKind } from '../vms/row.js';
+import { create } from './create.js';
+import { remove } from './delete.js';
+import { forceStop } from './force-stop.js';
+import { pause, resume } from './pause.js';
+import { reboot, reset } from './reboot.js';
+import { start } from './start.js';
+import { stop } from './stop.js';
+
+/** Every operation that is built. An action of the lifecycle that is not here is `capability_unsupported`. */
+export const OPERATIONS: Partial<Record<JobKind, Operation>> = {
+  create,
+  start,
+  stop,
+  'force-stop': forceStop,
+  reboot,
+  reset,
+  pause,
+  resume,
+  delete: remove,
+};
+
+/** A retry of what failed in its creation is the creation again. */
+export function operationFor(action: VmAction): Operation | undefined {
+  return action === 'retry' ? create : OPERATIONS[action];
+}
+
+/** What a host's driver must be able to do. */
+export const NEEDS: Partial<Record<VmAction, Capability>> = {
+  reboot: 'reboot',
+  reset: 'reset',
+  pause: 'pause',
+  resume: 'pause',
+};
+
+/** Where the action means the VM to end up. */
+export const DESIRED: Partial<Record<VmAction, DesiredState>> = {
+  start: 'running',
+  stop: 'stopped',
+  'force-stop': 'stopped',
+  reboot: 'running',
+  reset: 'running',
+  pause: 'paused',
+  resume: 'running',
+  retry: 'running',
+  delete: 'deleted',
+};

@@ -1,0 +1,58 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import type { Config } from '@novacron/config/load';
+import type { ServiceContext } from '@novacron/service-kit/context';
+import type { ServiceSpec } from '@novacron/service-kit/run';
+import { orchestratorSettings } from './config.js';
+import { Core } from './core.js';
+import { HostsModule } from './hosts/hosts.module.js';
+import { JobsController } from './jobs/jobs.controller.js';
+import { Maintenance } from './maintenance.js';
+import { exportMetrics } from './metrics.js';
+import { MIGRATIONS } from './migrations/all.js';
+import { QuotasController } from './quotas/quotas.controller.js';
+import { VmsController } from './vms/vms.controller.js';
+
+type Settings = typeof orchestratorSettings;
+
+@Module({})
+class OrchestratorModule {
+  static from(core: Core): DynamicModule {
+    return {
+      module: OrchestratorModule,
+      imports: [HostsModule.from(core.hostsSide)],
+      controllers: [VmsController, JobsController, QuotasController],
+      providers: [{ provide: Core, useValue: core }],
+    };
+  }
+}
+
+const cores = new WeakMap<ServiceContext, Core>();
+
+/** The core of a running service. */
+export function coreOf(context: ServiceContext<Config<Settings>>): Core {
+  let core = cores.get(context);
+  if (!core) {
+    core = new Core(context);
+    cores.set(context, core);
+  }
+  return core;
+}
+
+/** The vm-orchestrator, for `main.ts` and for tests that run it within their process. */
+export const orchestrator: ServiceSpec<Settings> = {
+  name: 'orchestrator',
+  settings: orchestratorSettings,
+  postgres: { schema: 'orchestrator', migrations: MIGRATIONS },
+  streams: ['EVENTS'],
+  module: (context) => OrchestratorModule.from(coreOf(context)),
+  async onStart(context) {
+    const core = coreOf(context);
+    const maintenance = new Maintenance(context.sys, context.logger);
+    context.drain.add('nats', 'relay', () => core.relay.stop());
+    context.drain.add('consumers', 'jobs', () => core.drain());
+    context.drain.add('consumers', 'maintenance', () => maintenance.stop());
+    await core.start();
+    maintenance.start();
+    exportMetrics(core);
+  },
+};

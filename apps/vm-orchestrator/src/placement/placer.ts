@@ -1,0 +1,37 @@
+import type { JobId } from '@novacron/contracts/ids';
+import type { Claim, PlaceDecision } from '../jobs/operation.js';
+import { place } from './place.js';
+import type { HostSnapshot, Reservation } from './snapshot.js';
+
+/** Places claims on the hosts of the snapshot, and keeps the room until the commit has said what became of it. */
+export class Placer {
+  readonly #reserved = new Map<JobId, Reservation>();
+
+  constructor(private readonly snapshot: HostSnapshot) {}
+
+  async place({ vm, job }: Claim): Promise<PlaceDecision> {
+    if (!this.snapshot.ready) await this.snapshot.refresh();
+    const request = {
+      vmId: vm.id,
+      tenantId: vm.tenant_id,
+      zone: vm.zone,
+      image: vm.image,
+      cpu: vm.cpu,
+      memory: vm.memory,
+      disk: vm.disk,
+      needs: [],
+    };
+    const decision = place(request, this.snapshot.hosts(), new Date());
+    if (decision.hostId !== null) this.#reserved.set(job.id, this.snapshot.reserve(decision.hostId, request));
+    return decision;
+  }
+
+  /** The step of this job was committed, or not. */
+  settle(jobId: JobId, committed: boolean): void {
+    const reservation = this.#reserved.get(jobId);
+    if (!reservation) return;
+    this.#reserved.delete(jobId);
+    if (committed) reservation.committed();
+    else reservation.release();
+  }
+}

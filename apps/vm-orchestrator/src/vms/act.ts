@@ -1,0 +1,157 @@
+import type { BodyOf, RequestMeta, RpcReply } from '@novacron/contracts/envelope';
+import { ServiceError } from '@novacron/contracts/errors';
+import { formatPosition } from '@novacron/contracts/position';
+import type { ActionResult, vmsRpc } from '@novacron/contracts/vms';
+import { appendEvents } from '@novacron/outbox/append';
+import type { Call, Database, Transaction } from '@novacron/postgres/database';
+import { retrying } from '@novacron/postgres/retry';
+import { gate, type Gate, type VmAction } from '@novacron/vm-lifecycle/actions';
+import { jobEvent } from '../jobs/commit.js';
+import type { Claim } from '../jobs/operation.js';
+import { toJob, type JobRow } from '../jobs/row.js';
+import { DESIRED, NEEDS, operationFor } from '../operations/registry.js';
+import type { HostSnapshot } from '../placement/snapshot.js';
+import type { Admission, Ticket } from './admission.js';
+import { changeVms } from './change.js';
+import { recallCalls, recalled, rememberCalls } from './idempotency.js';
+import { INSERT_JOBS, newJob } from './new-job.js';
+import { gateView, toVm, type VmRow } from './row.js';
+import { LIVE_JOB, LOCK_VM, SUPERSEDE } from './statements.js';
+
+type Body = BodyOf<typeof vmsRpc.act>;
+
+export interface ActorPorts {
+  /** As the `_api` role. */
+  readonly db: Database;
+  readonly hosts: Pick<HostSnapshot, 'host'>;
+  readonly admission: Admission;
+  readonly onCommitted: (claims: readonly Claim[]) => void;
+}
+
+interface Acted {
+  readonly answer: ActionResult;
+  readonly claim: Claim | null;
+  readonly replayed: boolean;
+}
+
+/** Takes actions on VMs: writes the intent, its transient state and its job in one transaction, and answers. */
+export class Actor {
+  constructor(private readonly ports: ActorPorts) {}
+
+  /**
+   * @throws ServiceError not_found, precondition_failed, vm_busy, invalid_state, capability_unsupported,
+   *   overloaded, and those of the idempotency key
+   */
+  async act(meta: RequestMeta, body: Body): Promise<RpcReply<ActionResult>> {
+    // What takes work away may always come in.
+    const ticket = this.ports.admission.admit({ always: body.action === 'delete' || body.action === 'force-stop' });
+    try {
+      const { result, position } = await retrying(() =>
+        this.ports.db.transaction({ tenantId: meta.tenantId }, (tx) => this.#write(tx, meta, body, ticket)),
+      );
+      if (result.claim) this.ports.onCommitted([result.claim]);
+      const { answer, replayed } = result;
+      return {
+        body: answer,
+        version: answer.vm.version,
+        position: formatPosition(position),
+        ...(replayed ? { replayed } : {}),
+      };
+    } finally {
+      ticket.settle();
+    }
+  }
+
+  async #write(tx: Transaction, meta: RequestMeta, body: Body, ticket: Ticket): Promise<Acted> {
+    const recall = recallCalls([{ meta }]);
+    const results = await tx.pipeline([...recall, { statement: LOCK_VM, params: [meta.tenantId, body.id] }]);
+    const known = recalled<ActionResult>(results.slice(0, recall.length) as never)(meta);
+    if (known.outcome === 'refused') throw known.error;
+    if (known.outcome === 'replay') return { answer: known.answer, claim: null, replayed: true };
+
+    const vm = results.at(-1)?.rows[0] as unknown as VmRow | undefined;
+    if (!vm || (vm.state === 'deleted' && body.action !== 'delete')) {
+      throw new ServiceError('not_found', `There is no VM ${body.id}`);
+    }
+    if (body.ifMatch !== undefined && body.ifMatch !== vm.version) {
+      throw new ServiceError('precondition_failed', `The VM is at version ${vm.version}, not ${body.ifMatch}`);
+    }
+    const decision = gate(body.action, gateView(vm));
+    refuse(decision, body.action, vm);
+    requireCapability(body.action, vm, this.ports.hosts);
+
+    const { answer, claim, calls } = await decide(tx, decision, vm, body, ticket);
+    await tx.pipeline([...calls, ...rememberCalls([{ meta, answer }], new Date())]);
+    return { answer, claim, replayed: false };
+  }
+}
+
+async function decide(tx: Transaction, decision: Gate, vm: VmRow, body: Body, ticket: Ticket) {
+  const now = new Date();
+  switch (decision.outcome) {
+    case 'already':
+      return { answer: { vm: toVm(vm), job: null }, claim: null, calls: [] };
+    case 'without_autostart': {
+      const [row] = await changeVms(tx, [{ row: vm, patch: { desired_state: 'stopped', autostart: false } }], now);
+      return { answer: await withLiveJob(tx, row as VmRow), claim: null, calls: [] };
+    }
+    case 'accept': {
+      if (decision.preempts) await supersede(tx, vm, body.action, now);
+      return accept(tx, decision.via, vm, body, ticket, now);
+    }
+    default:
+      return { answer: await withLiveJob(tx, vm), claim: null, calls: [] };
+  }
+}
+
+async function accept(tx: Transaction, via: VmRow['state'] | null, vm: VmRow, body: Body, ticket: Ticket, now: Date) {
+  const operation = operationFor(body.action);
+  if (!operation) throw new ServiceError('capability_unsupported', `${body.action} is not offered`);
+  const intended: VmRow = {
+    ...vm,
+    state: via ?? vm.state,
+    desired_state: DESIRED[body.action] ?? vm.desired_state,
+    generation: vm.generation + 1,
+    fence: vm.fence + 1,
+  };
+  const args = { before: vm.state, graceSeconds: body.options.graceSeconds };
+  const { vm: next, job } = newJob(intended, operation, args, ticket.owner, now);
+  const { state, desired_state, generation, fence, task } = next;
+  const [row] = await changeVms(tx, [{ row: vm, patch: { state, desired_state, generation, fence, task } }], now);
+  const calls: Call[] = [{ statement: INSERT_JOBS, params: [JSON.stringify([job])] }];
+  const claim = { vm: row as VmRow, job };
+  return { answer: { vm: toVm(claim.vm), job: toJob(job) }, claim, calls };
+}
+
+/** Ends the live job, whoever holds it: its holder's next commit finds the claim lost. */
+async function supersede(tx: Transaction, vm: VmRow, action: VmAction, now: Date): Promise<void> {
+  const { rows } = await tx.query<JobRow>(SUPERSEDE, [vm.id, now, action]);
+  await appendEvents(tx, rows.map(jobEvent));
+}
+
+async function withLiveJob(tx: Transaction, vm: VmRow): Promise<ActionResult> {
+  const { rows } = await tx.query<JobRow>(LIVE_JOB, [vm.tenant_id, vm.id]);
+  return { vm: toVm(vm), job: rows[0] ? toJob(rows[0]) : null };
+}
+
+function refuse(decision: Gate, action: VmAction, vm: VmRow): void {
+  if (decision.outcome === 'busy') {
+    throw new ServiceError('vm_busy', `The VM is ${vm.state} (${vm.task?.kind ?? 'no task'}): ${action} has to wait`, {
+      retryAfterMs: 1_000,
+    });
+  }
+  if (decision.outcome === 'invalid_state') {
+    throw new ServiceError('invalid_state', `A VM that is ${vm.state} cannot ${action}`);
+  }
+}
+
+/** What a driver cannot do is refused, never silently ignored. */
+function requireCapability(action: VmAction, vm: VmRow, hosts: Pick<HostSnapshot, 'host'>): void {
+  const offered = operationFor(action) !== undefined;
+  const need = NEEDS[action];
+  const host = vm.host_id === null ? undefined : hosts.host(vm.host_id);
+  if (offered && (!need || !host || host.capabilities.includes(need))) return;
+  const where = host ? `the driver of host ${host.name}` : `zone ${vm.zone}`;
+  throw new ServiceError('capability_unsupported', `${action} is not something that ${where} can do`);
+}
+

@@ -1,0 +1,40 @@
+import { ServiceError } from '@novacron/contracts/errors';
+import type { VmConfig } from '@novacron/contracts/vms';
+import type { HostSnapshot } from '../placement/snapshot.js';
+
+/** Zones and images as the hosts of the moment offer them. */
+export class Catalog {
+  constructor(private readonly snapshot: Pick<HostSnapshot, 'hosts' | 'zones'>) {}
+
+  /**
+   * The zone that the VM goes to.
+   * @throws ServiceError unknown_zone; unknown_image when no host of the zone runs it
+   */
+  require(wanted: string | undefined, config: VmConfig): string {
+    const zones = this.snapshot.zones();
+    const zone = wanted === undefined ? zones.find((z) => z.isDefault) : zones.find((z) => z.name === wanted);
+    if (!zone) {
+      const known = zones.map((z) => z.name).join(', ');
+      const errors = [{ path: '/zone', message: `one of: ${known}` }];
+      throw new ServiceError('unknown_zone', `There is no zone ${wanted}; there are: ${known}`, { errors });
+    }
+    const images = this.#imagesOf(zone.name);
+    if (images.size === 0) {
+      throw new ServiceError('overloaded', `No host of zone ${zone.name} has registered yet`, { retryAfterMs: 2_000 });
+    }
+    if (!images.has(config.image)) {
+      const known = [...images].sort().join(', ');
+      const errors = [{ path: '/config/image', message: `one of: ${known}` }];
+      throw new ServiceError('unknown_image', `Zone ${zone.name} cannot run ${config.image}; it runs: ${known}`, { errors });
+    }
+    return zone.name;
+  }
+
+  #imagesOf(zone: string): Set<string> {
+    const images = new Set<string>();
+    for (const host of this.snapshot.hosts()) {
+      if (host.zone === zone) for (const image of host.images) images.add(image);
+    }
+    return images;
+  }
+}

@@ -1,0 +1,125 @@
+import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
+import { ServiceError } from '@novacron/contracts/errors';
+import { newId, type VmId } from '@novacron/contracts/ids';
+import { formatPosition } from '@novacron/contracts/position';
+import type { CreateVm, Vm } from '@novacron/contracts/vms';
+import type { Database } from '@novacron/postgres/database';
+import { isUniqueViolation } from '@novacron/postgres/failure';
+import { retrying } from '@novacron/postgres/retry';
+import { GroupCommit } from '../group-commit.js';
+import type { Claim } from '../jobs/operation.js';
+import { create } from '../operations/create.js';
+import type { QuotaDefaults } from '../quotas/quotas.js';
+import type { Admission } from './admission.js';
+import type { Catalog } from './catalog.js';
+import { admit, type Admitted } from './create-batch.js';
+import { newJob } from './new-job.js';
+import type { VmRow } from './row.js';
+
+/** One create, checked and ready to be committed with others. */
+export interface Creation {
+  readonly meta: RequestMeta;
+  readonly claim: Claim;
+}
+
+export interface CreatorPorts {
+  /** As the `_api` role. */
+  readonly db: Database;
+  readonly catalog: Catalog;
+  readonly admission: Admission;
+  readonly quotaDefaults: QuotaDefaults;
+  readonly onCommitted: (claims: readonly Claim[]) => void;
+}
+
+const MAX_BATCH = 64;
+const MAX_WAITING = 2_000;
+const RENAME_RACES = 5;
+
+/**
+ * Creates VMs. What arrives together for a tenant commits together, up to 64 in a transaction with one lock
+ * of the tenant's quota, each admitted or refused alone.
+ */
+export class Creator {
+  readonly #groups = new Map<string, GroupCommit<Creation, Admitted>>();
+
+  constructor(private readonly ports: CreatorPorts) {}
+
+  /**
+   * @throws ServiceError unknown_zone, unknown_image, name_taken, quota_exceeded, overloaded (before anything
+   *   is written), and those of the idempotency key
+   */
+  async create(meta: RequestMeta, body: CreateVm): Promise<RpcReply<Vm>> {
+    const zone = this.ports.catalog.require(body.zone, body.config);
+    const ticket = this.ports.admission.admit();
+    try {
+      const now = new Date();
+      const claim = newJob(newVm(meta, body, zone, now), create, {}, ticket.owner, now);
+      const { vm, position, replayed } = await this.#group(meta.tenantId).submit({ meta, claim });
+      return { body: vm, version: vm.version, position: formatPosition(position), ...(replayed ? { replayed } : {}) };
+    } finally {
+      ticket.settle();
+    }
+  }
+
+  /** One line of commits for each tenant that is creating. */
+  #group(tenantId: string): GroupCommit<Creation, Admitted> {
+    let group = this.#groups.get(tenantId);
+    if (!group) {
+      group = new GroupCommit((batch) => this.#commit(tenantId, batch), {
+        maxBatch: MAX_BATCH,
+        maxWaiting: MAX_WAITING,
+        whenFull: () => new ServiceError('overloaded', 'Too many creates wait to be written', { retryAfterMs: 1_000 }),
+        onIdle: () => this.#groups.delete(tenantId),
+      });
+      this.#groups.set(tenantId, group);
+    }
+    return group;
+  }
+
+  async #commit(tenantId: string, batch: readonly Creation[]): Promise<(Admitted | Error)[]> {
+    const { result, position } = await retrying(
+      () => this.ports.db.transaction({ tenantId }, (tx) => admit(tx, batch, this.ports.quotaDefaults)),
+      RENAME_RACES,
+      // A rename took a name after it was looked up: the next look sees it.
+      (error) => isUniqueViolation(error, 'vms_by_name'),
+    );
+    const created = batch.filter((_, i) => result[i] && !(result[i] instanceof Error) && !result[i].replayed);
+    this.ports.onCommitted(created.map((creation) => creation.claim));
+    return result.map((answer) => (answer instanceof Error ? answer : { ...answer, position }));
+  }
+}
+
+function newVm(meta: RequestMeta, body: CreateVm, zone: string, now: Date): VmRow {
+  return {
+    tenant_id: meta.tenantId,
+    id: newId<VmId>(),
+    name: body.name,
+    state: 'pending',
+    desired_state: body.autostart ? 'running' : 'stopped',
+    cpu: body.config.cpu,
+    memory: body.config.memory,
+    disk: body.config.disk,
+    image: body.config.image,
+    zone,
+    host_id: null,
+    tags: body.tags,
+    user_data: body.userData ?? null,
+    ssh_keys: body.sshKeys,
+    autostart: body.autostart,
+    task: null,
+    conditions: [],
+    stop_reason: null,
+    last_error: null,
+    generation: 1,
+    observed_generation: 0,
+    incarnation: 0,
+    fence: 1,
+    quota_held: true,
+    fact_epoch: 0,
+    fact_seq: 0,
+    version: 1,
+    created_at: now,
+    updated_at: now,
+    deleted_at: null,
+  };
+}

@@ -1,0 +1,60 @@
+import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
+import { ServiceError } from '@novacron/contracts/errors';
+import type { VmId } from '@novacron/contracts/ids';
+import { formatPosition } from '@novacron/contracts/position';
+import type { Placement, Vm } from '@novacron/contracts/vms';
+import type { Database, Statement } from '@novacron/postgres/database';
+import { sessionFor } from '../read-session.js';
+import { toVm, type VmRow } from './row.js';
+import { READ_VM } from './statements.js';
+
+const READ_PLACEMENT: Statement = {
+  name: 'placement-read',
+  text: 'SELECT explanation FROM placements WHERE tenant_id = $1 AND vm_id = $2',
+};
+const LOCATE: Statement = {
+  name: 'vms-locate',
+  text: `SELECT id, tenant_id, host_id, state = 'deleted' AS deleted FROM vms WHERE id = ANY($1)`,
+};
+
+/** The row, as new as the request asks. @throws ServiceError not_found */
+export async function readVmRow(db: Database, meta: RequestMeta, id: VmId) {
+  const { tenantId } = meta;
+  const found = await sessionFor(db, meta).query<VmRow>(READ_VM, [tenantId, id], { tenantId });
+  const row = found.rows[0];
+  if (!row) throw new ServiceError('not_found', `There is no VM ${id}`);
+  return { row, position: formatPosition(found.seen), servedFrom: found.servedFrom };
+}
+
+export async function getVm(db: Database, meta: RequestMeta, id: VmId): Promise<RpcReply<Vm>> {
+  const { row, position, servedFrom } = await readVmRow(db, meta, id);
+  return { body: toVm(row), version: row.version, position, servedFrom };
+}
+
+/** Why the VM is where it is, or nowhere. @throws ServiceError not_found, also before the first decision */
+export async function getPlacement(db: Database, meta: RequestMeta, id: VmId): Promise<RpcReply<Placement>> {
+  const { tenantId } = meta;
+  const { results, seen, servedFrom } = await sessionFor(db, meta).read({ tenantId }, [
+    { statement: READ_VM, params: [tenantId, id] },
+    { statement: READ_PLACEMENT, params: [tenantId, id] },
+  ]);
+  if (!results[0]?.rows[0]) throw new ServiceError('not_found', `There is no VM ${id}`);
+  const found = results[1]?.rows[0] as { explanation: Placement } | undefined;
+  if (!found) throw new ServiceError('not_found', `VM ${id} has not been placed yet`);
+  return { body: found.explanation, position: formatPosition(seen), servedFrom };
+}
+
+/** Whose and where VMs are, of any tenant: for services, by the `_sys` role. Unknown ids are left out. */
+export async function locateVms(db: Database, ids: readonly VmId[]) {
+  const found = await db.primary.query<{ id: VmId; tenant_id: Vm['tenantId']; host_id: Vm['hostId']; deleted: boolean }>(
+    LOCATE,
+    [ids],
+  );
+  const body = found.rows.map((row) => ({
+    id: row.id,
+    tenantId: row.tenant_id,
+    hostId: row.host_id,
+    deleted: row.deleted,
+  }));
+  return { body, position: formatPosition(found.seen), servedFrom: found.servedFrom };
+}

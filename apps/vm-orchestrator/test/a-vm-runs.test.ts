@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { waitUntil } from '@novacron/local-stack/processes';
+import { Fixture } from './fixture.js';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await Fixture.start({ hosts: 2 });
+}, 60_000);
+afterAll(() => fixture.stop());
+
+describe('the life of a VM', () => {
+  it('goes from a create to running, with its place explained and its steps in the job', async () => {
+    const vm = await fixture.create('web-1', { tags: { tier: 'web' } });
+    expect(vm).toMatchObject({ state: 'pending', desiredState: 'running', version: 1, task: { kind: 'create', step: 'place' } });
+
+    const row = await fixture.until(vm.id, (v) => v.state === 'running');
+    expect(row).toMatchObject({ task: null, incarnation: 1, observed_generation: 1, quota_held: true });
+    const host = fixture.hosts.find((h) => h.id === row.host_id);
+    expect(host?.of(vm.id)).toEqual(['create', 'start']);
+    const job = await fixture.one<{ status: string; history: { step: string; outcome: string }[] }>(
+      'SELECT status, history FROM orchestrator.jobs WHERE vm_id = $1',
+      [vm.id],
+    );
+    expect(job.status).toBe('succeeded');
+    expect(job.history.map((h) => [h.step, h.outcome])).toEqual([
+      ['place', 'next'],
+      ['provision', 'next'],
+      ['start', 'done'],
+    ]);
+    const placement = await fixture.one<{ explanation: { hostId: string; candidates: number } }>(
+      'SELECT explanation FROM orchestrator.placements WHERE vm_id = $1',
+      [vm.id],
+    );
+    expect(placement.explanation).toMatchObject({ hostId: row.host_id, candidates: 2 });
+  });
+
+  it('stops without autostart', async () => {
+    const vm = await fixture.create('cold-1', { autostart: false });
+    const row = await fixture.until(vm.id, (v) => v.task === null);
+    expect(row).toMatchObject({ state: 'stopped', stop_reason: 'not_started' });
+  });
+
+  it('stops, starts, pauses, resumes, reboots and resets', async () => {
+    const { id } = await fixture.running('round-1');
+    for (const [action, state] of [
+      ['pause', 'paused'],
+      ['resume', 'running'],
+      ['reboot', 'running'],
+      ['reset', 'running'],
+      ['stop', 'stopped'],
+      ['start', 'running'],
+      ['force-stop', 'stopped'],
+    ] as const) {
+      const { body } = await fixture.act(id, action);
+      expect(body.job).toMatchObject({ kind: action, vmId: id });
+      const row = await fixture.until(id, (v) => v.task === null);
+      expect([action, row.state]).toEqual([action, state]);
+    }
+  });
+
+  it('is forced off when the guest does not hear the button', async () => {
+    const { id, host_id } = await fixture.running('deaf-1');
+    const host = fixture.hosts.find((h) => h.id === host_id);
+    if (host) host.obeysShutdown = false;
+    await fixture.act(id, 'stop', 1);
+    const row = await fixture.until(id, (v) => v.state === 'stopped');
+    if (host) host.obeysShutdown = true;
+    expect(row.stop_reason).toBe('user');
+    expect(host?.of(id)).toContain('force-stop');
+  });
+
+  it('ends with nothing booked: name, quota and room are free', async () => {
+    const before = await fixture.booked();
+    const { id } = await fixture.running('gone-1');
+    await fixture.act(id, 'delete');
+    const row = await fixture.until(id, (v) => v.state === 'deleted');
+    expect(row).toMatchObject({ host_id: null, quota_held: false, task: null });
+    expect(await fixture.booked()).toEqual(before);
+    await expect(fixture.create('gone-1')).resolves.toMatchObject({ state: 'pending' });
+  });
+
+  it('tells every change as an event with a dense number, in the order of versions', async () => {
+    const { id } = await fixture.running('told-1');
+    const reached = await fixture.until(id, (v) => v.state === 'running');
+    const told = async () =>
+      (
+        await fixture.admin.query<{ version: string; type: string }>(
+          `SELECT version, type FROM orchestrator.outbox WHERE resource_id = $1 ORDER BY seq`,
+          [id],
+        )
+      ).rows;
+    await waitUntil(async () => (await told()).length >= reached.version, 5_000);
+    const rows = await told();
+    expect(rows.map((r) => Number(r.version))).toEqual(Array.from({ length: reached.version }, (_, i) => i + 1));
+    expect(rows[0]?.type).toBe('vm.created');
+  });
+});

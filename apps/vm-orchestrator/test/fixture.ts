@@ -1,0 +1,145 @@
+import { newId, type TenantId, type VmId } from '@novacron/contracts/ids';
+import type { RequestMeta } from '@novacron/contracts/envelope';
+import type { CreateVm, Vm } from '@novacron/contracts/vms';
+import { startService, type RunningService } from '@novacron/service-kit/run';
+import { createLogger } from '@novacron/telemetry/logger';
+import { useTestServers, type TestServerOptions, type TestServers } from '@novacron/testkit/servers';
+import { waitUntil } from '@novacron/local-stack/processes';
+import pg from 'pg';
+import type { Core } from '../src/core.js';
+import { coreOf, orchestrator } from '../src/orchestrator.js';
+import type { VmRow } from '../src/vms/row.js';
+import { ScriptedHost } from './fleet.js';
+
+type Service = RunningService<Parameters<typeof coreOf>[0]['config']>;
+
+export interface Capacity {
+  cpu: number;
+  memory: number;
+  disk: number;
+}
+
+const ROOMY: Capacity = { cpu: 10_000, memory: 40_960_000, disk: 500_000 };
+
+/** An orchestrator on real servers with scripted hosts, for the tests of this package. */
+export class Fixture {
+  readonly tenantId = newId<TenantId>();
+  readonly hosts: ScriptedHost[] = [];
+
+  private constructor(
+    readonly servers: TestServers,
+    readonly admin: pg.Pool,
+    public service: Service,
+  ) {}
+
+  static async start(options: { hosts?: number; env?: Record<string, string>; servers?: TestServerOptions } = {}) {
+    const servers = await useTestServers({ nats: true, ...options.servers });
+    const service = await Fixture.serve(servers, options.env);
+    const admin = new pg.Pool({ connectionString: servers.adminUrl(), max: 2 });
+    admin.on('error', () => undefined);
+    const fixture = new Fixture(servers, admin, service);
+    for (let i = 0; i < (options.hosts ?? 1); i++) await fixture.addHost();
+    return fixture;
+  }
+
+  static serve(servers: TestServers, env: Record<string, string> = {}): Promise<Service> {
+    const logger = createLogger('orchestrator', (process.env['NOVACRON_TEST_LOG'] as 'info' | undefined) ?? 'silent');
+    return startService(orchestrator, {
+      env: { ...servers.env('orchestrator'), NOVACRON_OPS_PORT: '0', ...env },
+      logger,
+    });
+  }
+
+  get core(): Core {
+    return coreOf(this.service.context);
+  }
+
+  /** A host that is up in zone `sim`, with room for everything unless said otherwise. */
+  async addHost(capacity: Capacity = ROOMY): Promise<ScriptedHost> {
+    const host = await ScriptedHost.start(this.servers);
+    this.hosts.push(host);
+    await this.admin.query(
+      `INSERT INTO orchestrator.hosts (id, name, zone, driver, state, capabilities, images, cpu, memory, disk, epoch,
+         created_at, updated_at)
+       VALUES ($1, $2, 'sim', 'scripted', 'up', '{pause,reboot,reset,console-log}', '{ubuntu-22.04}', $3, $4, $5, 1, now(), now())`,
+      [host.id, `h-${host.id}`, capacity.cpu, capacity.memory, capacity.disk],
+    );
+    await this.core.hosts.refresh();
+    return host;
+  }
+
+  get host(): ScriptedHost {
+    return this.hosts[0] as ScriptedHost;
+  }
+
+  meta(changes: Partial<RequestMeta> = {}): RequestMeta {
+    return {
+      tenantId: this.tenantId,
+      principal: 'tester',
+      roles: ['owner'],
+      remainingMs: 10_000,
+      consistency: 'causal',
+      minPosition: null,
+      ...changes,
+    };
+  }
+
+  create(name: string, changes: Partial<CreateVm> = {}, meta: Partial<RequestMeta> = {}): Promise<Vm> {
+    return this.core.creator.create(this.meta(meta), spec(name, changes)).then((reply) => reply.body);
+  }
+
+  act(id: VmId, action: Parameters<Core['actor']['act']>[1]['action'], graceSeconds = 1) {
+    return this.core.actor.act(this.meta(), { id, action, options: { graceSeconds } });
+  }
+
+  /** A VM that has come to run. */
+  async running(name: string): Promise<VmRow> {
+    return this.until((await this.create(name)).id, (vm) => vm.state === 'running');
+  }
+
+  async row(id: VmId): Promise<VmRow> {
+    const { rows } = await this.admin.query<VmRow>('SELECT * FROM orchestrator.vms WHERE id = $1', [id]);
+    return rows[0] as VmRow;
+  }
+
+  /** The row once it is as wanted. @throws when that takes too long, with what it was */
+  async until(id: VmId, wanted: (vm: VmRow) => boolean, timeoutMs = 20_000): Promise<VmRow> {
+    let vm = await this.row(id);
+    const reached = await waitUntil(async () => wanted((vm = await this.row(id))), timeoutMs);
+    if (!reached) throw new Error(`the VM is ${vm.state}, ${JSON.stringify({ task: vm.task, error: vm.last_error })}`);
+    return vm;
+  }
+
+  async one<T extends pg.QueryResultRow>(sql: string, params: unknown[] = []): Promise<T> {
+    return (await this.admin.query<T>(sql, params)).rows[0] as T;
+  }
+
+  /** Nothing is booked that no VM holds: capacity of hosts, and the tenant's quota. */
+  async booked(): Promise<{ hosts: number; quota: number }> {
+    const hosts = await this.one<{ n: number }>('SELECT sum(vm_count)::int AS n FROM orchestrator.hosts');
+    const quota = await this.one<{ n: number }>(
+      'SELECT coalesce(sum(used_vms), 0)::int AS n FROM orchestrator.quotas WHERE tenant_id = $1',
+      [this.tenantId],
+    );
+    return { hosts: hosts.n, quota: quota.n };
+  }
+
+  async stop(): Promise<void> {
+    await this.service.stop();
+    await Promise.all(this.hosts.map((host) => host.stop()));
+    await this.admin.end();
+    await this.servers.stop();
+  }
+}
+
+export function spec(name: string, changes: Partial<CreateVm> = {}): CreateVm {
+  return {
+    name,
+    config: { cpu: 2, memory: 4096, disk: 50, image: 'ubuntu-22.04' },
+    tags: {},
+    sshKeys: [],
+    autostart: true,
+    ...changes,
+  };
+}
+

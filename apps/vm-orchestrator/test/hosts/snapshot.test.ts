@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createLogger } from '@novacron/telemetry/logger';
+import { HostSnapshot } from '../../src/placement/snapshot.js';
+import { HostsRig } from '../support/hosts-rig.js';
+import type { TinyAgent } from '../support/tiny-agent.js';
+
+let rig: HostsRig;
+let agent: TinyAgent;
+let now = 0;
+
+beforeAll(async () => {
+  rig = await HostsRig.start();
+  await rig.orchestrator({ heartbeatMs: 60_000 });
+  agent = await rig.agent();
+  await agent.register();
+}, 60_000);
+afterAll(() => rig.stop());
+
+const snapshot = () => new HostSnapshot(rig.sys, createLogger('test', 'silent'), () => now);
+const room = { cpu: 4, memory: 4_096, disk: 20 };
+const book = (cpu: number) =>
+  rig.sys.primary.batch({}, [
+    { statement: { text: 'UPDATE hosts SET allocated_cpu = allocated_cpu + $2 WHERE id = $1' }, params: [agent.id, cpu] },
+  ]);
+
+describe('the view of the hosts', () => {
+  it('knows nothing before its first refresh, and then hosts, zones and generation', async () => {
+    const view = snapshot();
+    expect(view.ready).toBe(false);
+    await view.refresh();
+    expect(view.ready).toBe(true);
+    expect(view.generation).toBe(1);
+    expect(view.zones()).toContainEqual({ name: 'sim', isDefault: true });
+    expect(view.host(agent.id)).toMatchObject({ epoch: 1, state: 'up', zone: 'sim' });
+  });
+
+  it('counts room that was given away until it is released', async () => {
+    const view = snapshot();
+    await view.refresh();
+    const before = view.host(agent.id)?.allocated.cpu as number;
+    const reservation = view.reserve(agent.id, room);
+    expect(view.hosts().find(({ id }) => id === agent.id)?.allocated.cpu).toBe(before + 4);
+    await view.refresh();
+    expect(view.host(agent.id)?.allocated.cpu).toBe(before + 4);
+    reservation.release();
+    expect(view.host(agent.id)?.allocated.cpu).toBe(before);
+  });
+
+  it('counts room that was committed once: by itself until a later view shows it', async () => {
+    const view = snapshot();
+    await view.refresh();
+    const before = view.host(agent.id)?.allocated.cpu as number;
+    const reservation = view.reserve(agent.id, room);
+    await book(4);
+    reservation.committed();
+    expect(view.host(agent.id)?.allocated.cpu).toBe(before + 4);
+    now += 1;
+    await view.refresh();
+    expect(view.host(agent.id)?.allocated.cpu).toBe(before + 4);
+    await book(-4);
+  });
+
+  it('forgets room that nobody spoke of again', async () => {
+    const view = snapshot();
+    await view.refresh();
+    const before = view.host(agent.id)?.allocated.cpu as number;
+    view.reserve(agent.id, room);
+    now += 16_000;
+    await view.refresh();
+    expect(view.host(agent.id)?.allocated.cpu).toBe(before);
+  });
+
+  it('answers a refresh with what was so after it was asked for', async () => {
+    const view = snapshot();
+    const underWay = view.refresh();
+    await book(8);
+    const after = view.refresh();
+    await Promise.all([underWay, after]);
+    expect(view.host(agent.id)?.allocated.cpu).toBe(8);
+    await book(-8);
+  });
+});

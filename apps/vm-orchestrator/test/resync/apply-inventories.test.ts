@@ -1,0 +1,188 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newId, type JobId, type VmId } from '@novacron/contracts/ids';
+import { metricsText } from '@novacron/telemetry/metrics';
+import type { VmRow } from '../../src/vms/row.js';
+import { HostsRig, type Orchestrator } from '../support/hosts-rig.js';
+import type { TinyAgent } from '../support/tiny-agent.js';
+
+let rig: HostsRig;
+let orchestrator: Orchestrator;
+let agent: TinyAgent;
+
+beforeAll(async () => {
+  rig = await HostsRig.start();
+  // Nobody falls silent here.
+  orchestrator = await rig.orchestrator({ heartbeatMs: 60_000 });
+  agent = await rig.agent();
+  await agent.register();
+}, 60_000);
+afterAll(() => rig.stop());
+
+const HOUR_AGO = new Date(Date.now() - 3_600_000);
+const has = (id: VmId, power: 'running' | 'paused' | 'stopped' = 'running', reason: string | null = null, incarnation = 1) =>
+  agent.guests.set(id, { power, incarnation, reason });
+async function placed(over: Partial<VmRow> = {}): Promise<VmId> {
+  return rig.vm({ host_id: agent.id, ...over });
+}
+const task = (jobId: JobId): VmRow['task'] =>
+  ({ jobId, kind: 'stop', step: 's', stepIndex: 0, stepCount: 1, deadline: new Date().toISOString() });
+const quarantined = async () =>
+  (await rig.rows<{ vm_id: string }>('SELECT vm_id FROM quarantine WHERE host_id = $1', [agent.id])).map((row) => row.vm_id);
+
+describe('an inventory', () => {
+  it('that says what is known writes nothing', async () => {
+    const vm = await placed();
+    has(vm);
+    await agent.inventory();
+    expect(await rig.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
+    expect(await rig.events(vm)).toEqual([]);
+  });
+
+  it('corrects what a lost report should have told, with its event', async () => {
+    const vm = await placed();
+    has(vm, 'stopped', 'crashed');
+    await agent.inventory();
+    expect(await rig.vmRow(vm)).toMatchObject({ state: 'stopped', stop_reason: 'crashed', version: 2, fact_epoch: 1 });
+    expect(await rig.events(vm)).toMatchObject([{ type: 'vm.updated', version: 2, data: { state: 'stopped' } }]);
+  });
+
+  it('makes VMs lost that it does not name', async () => {
+    const [running, unknown] = [await placed(), await placed({ state: 'unknown' })];
+    await agent.inventory();
+    expect(await rig.vmRow(running)).toMatchObject({ state: 'stopped', stop_reason: 'guest_lost', last_error: { code: 'guest_lost' } });
+    expect(await rig.vmRow(unknown)).toMatchObject({ state: 'error', last_error: { code: 'guest_lost' } });
+    has(unknown, 'stopped');
+    await agent.inventory();
+    expect(await rig.vmRow(unknown)).toMatchObject({ state: 'stopped', last_error: null });
+  });
+
+  it('in several parts loses nobody before the last part, whichever orchestrator gets it', async () => {
+    const second = await rig.orchestrator({ heartbeatMs: 60_000 });
+    const vms = await Promise.all(Array.from({ length: 7 }, () => placed()));
+    for (const vm of vms) has(vm);
+    const missing = await placed();
+    await agent.inventory(agent.stamp(), 2);
+    for (const vm of vms) expect(await rig.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
+    expect(await rig.vmRow(missing)).toMatchObject({ state: 'stopped', stop_reason: 'guest_lost' });
+    expect(await rig.rows('SELECT * FROM inventory_parts')).toEqual([]);
+    await second.stop();
+  });
+
+  it('leaves VMs with a live job alone', async () => {
+    const [present, absent] = [await placed({ state: 'stopping', task: task(newId()) }), await placed({ state: 'starting', task: task(newId()) })];
+    has(present, 'stopped');
+    await agent.inventory();
+    expect(await rig.vmRow(present)).toMatchObject({ state: 'stopping', version: 1 });
+    expect(await rig.vmRow(absent)).toMatchObject({ state: 'starting', version: 1 });
+  });
+
+  it('of an older number than what was applied changes nothing', async () => {
+    const old = agent.stamp();
+    const vm = await placed({ fact_epoch: 1, fact_seq: agent.stamp().seq });
+    await agent.inventory(old);
+    expect(await rig.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
+    has(vm);
+    await agent.inventory();
+    // A report from before the inventory comes late.
+    has(vm, 'stopped');
+    await agent.report([vm], old);
+    expect(await rig.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
+    has(vm);
+  });
+
+  it('of a host does not touch VMs of another', async () => {
+    const other = await rig.agent();
+    await other.register();
+    const theirs = await rig.vm({ host_id: other.id });
+    const ours = await placed();
+    has(ours);
+    other.guests.set(theirs, { power: 'running', incarnation: 1, reason: null });
+    other.guests.set(ours, { power: 'stopped', incarnation: 1, reason: null });
+    await other.inventory();
+    await other.report([ours]);
+    expect(await rig.vmRow(ours)).toMatchObject({ state: 'running', version: 1 });
+    expect(await rig.vmRow(theirs)).toMatchObject({ state: 'running', version: 1 });
+  });
+});
+
+describe('a guest that should not be there', () => {
+  it('is quarantined, counted and never destroyed, and forgotten when it is gone', async () => {
+    const unknown = newId<VmId>();
+    const other = await rig.agent();
+    await other.register();
+    const elsewhere = await rig.vm({ host_id: other.id, updated_at: HOUR_AGO });
+    const tombstone = await rig.vm({ host_id: agent.id, state: 'deleted', updated_at: HOUR_AGO, deleted_at: HOUR_AGO });
+    for (const id of [unknown, elsewhere, tombstone]) has(id);
+    await agent.inventory();
+    expect((await quarantined()).sort()).toEqual([unknown, elsewhere, tombstone].sort());
+    expect(await metricsText()).toMatch(/^novacron_quarantined_guests 3$/m);
+    expect(agent.commands).toEqual([]);
+    for (const id of [unknown, elsewhere, tombstone]) agent.guests.delete(id);
+    await agent.inventory();
+    expect(await quarantined()).toEqual([]);
+    expect(await metricsText()).toMatch(/^novacron_quarantined_guests 0$/m);
+  });
+
+  it('is none when it has only just left, or is on its way', async () => {
+    const leaving = await rig.vm({ host_id: agent.id, state: 'deleted', deleted_at: new Date() });
+    const coming = await rig.vm({ host_id: null, state: 'pending', task: task(newId()), updated_at: HOUR_AGO });
+    has(leaving);
+    has(coming);
+    await agent.inventory();
+    expect(await quarantined()).toEqual([]);
+    agent.guests.delete(leaving);
+    agent.guests.delete(coming);
+  });
+});
+
+describe('a report', () => {
+  it('tells at once that a guest went off', async () => {
+    const vm = await placed();
+    has(vm, 'stopped', 'guest_shutdown');
+    await agent.report([vm]);
+    expect(await rig.vmRow(vm)).toMatchObject({ state: 'stopped', stop_reason: 'guest_shutdown', desired_state: 'running' });
+  });
+
+  it('wakes the job that waits for it, and leaves the VM to it', async () => {
+    const jobId = newId<JobId>();
+    const vm = await placed({ state: 'stopping', task: task(jobId) });
+    has(vm, 'stopped', 'guest_shutdown');
+    await agent.report([vm]);
+    expect(orchestrator.woken).toContain(jobId);
+    expect(await rig.vmRow(vm)).toMatchObject({ state: 'stopping', version: 1 });
+  });
+
+  it('of an old epoch is refused', async () => {
+    const vm = await placed();
+    has(vm, 'stopped');
+    const old = agent.stamp();
+    await agent.register();
+    expect(await agent.report([vm], old)).toEqual({ needed: 'register' });
+    expect(await rig.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
+    await agent.report([vm]);
+    expect(await rig.vmRow(vm)).toMatchObject({ state: 'stopped', version: 2 });
+  });
+});
+
+describe('the books of a host', () => {
+  it('are corrected by the audit and counted when they are wrong, and left alone when they are right', async () => {
+    const own = await rig.agent();
+    await own.register();
+    const vm = await rig.vm({ host_id: own.id });
+    own.guests.set(vm, { power: 'running', incarnation: 1, reason: null });
+    const books = async () =>
+      (await rig.rows('SELECT vm_count, allocated_cpu, allocated_memory, allocated_disk FROM hosts WHERE id = $1', [own.id]))[0];
+    const corrections = async () => Number(/^novacron_host_allocation_corrections_total (\d+)$/m.exec(await metricsText())?.[1] ?? 0);
+    const before = await corrections();
+    await own.inventory();
+    expect(await corrections()).toBe(before);
+    const right = { vm_count: 1, allocated_cpu: 2, allocated_memory: 2_048, allocated_disk: 10 };
+    expect(await books()).toEqual(right);
+    await rig.sys.primary.batch({}, [
+      { statement: { text: 'UPDATE hosts SET allocated_cpu = 40, vm_count = 9 WHERE id = $1' }, params: [own.id] },
+    ]);
+    await own.inventory();
+    expect(await books()).toEqual(right);
+    expect(await corrections()).toBe(before + 1);
+  });
+});
