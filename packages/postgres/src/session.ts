@@ -13,7 +13,11 @@ export interface QueryOptions {
 export interface ReadFrom {
   /** The answer holds at least everything up to here: what a cache stores with it. */
   readonly position: Position;
-  /** The answer holds nothing later than this: what a token that has seen it must ask for. */
+  /**
+   * The answer holds nothing later than this: what a token that has seen it must ask for. (Postgres lets a
+   * standby show a commit some microseconds before the primary itself does; a token from there that is
+   * presented to the primary within that time can still meet the older row.)
+   */
   readonly seen: Position;
   readonly servedFrom: 'primary' | 'replica';
 }

@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createServer, type Server } from 'node:net';
+import type { Database } from '../src/database.js';
+import { createDatabase } from '../src/database.js';
+import { retrying } from '../src/retry.js';
+import { COUNT, eventually, GET, INSERT, startFixture, TENANT_A, type Fixture } from './fixture.js';
+
+let fixture: Fixture;
+let api: Database;
+const own = { tenantId: TENANT_A };
+
+beforeAll(async () => {
+  fixture = await startFixture();
+  api = fixture.open('api', { max: 4, replicas: [] });
+  await api.primary.query(COUNT, [], own);
+}, 60_000);
+afterAll(() => fixture?.stop());
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const started = performance.now();
+  try {
+    return await work;
+  } finally {
+    expect(performance.now() - started).toBeLessThan(ms);
+  }
+}
+
+describe('while the primary is down', () => {
+  it('everything fails at once with dependency_down, and works again without a restart', async () => {
+    const open = api.transaction(own, async (tx) => {
+      await tx.query(INSERT, [TENANT_A, 'open', 1]);
+      fixture.cluster.primary.stop('immediate');
+      await tx.query(INSERT, [TENANT_A, 'open2', 1]);
+    });
+    const down = { code: 'dependency_down', retryAfterMs: expect.any(Number) };
+    await expect(within(5_000, open)).rejects.toMatchObject(down);
+    await expect(within(500, api.primary.query(COUNT, [], own))).rejects.toMatchObject(down);
+    await expect(within(500, api.primary.batch(own, []))).rejects.toMatchObject(down);
+    await expect(within(500, api.ping())).rejects.toMatchObject(down);
+    fixture.cluster.primary.start();
+    await expect(api.primary.query(GET, ['open'], own)).resolves.toMatchObject({ rows: [] });
+    await expect(api.ping()).resolves.toBeUndefined();
+  }, 30_000);
+
+  it('an idle connection that broke is not given out', async () => {
+    await Promise.all([1, 2, 3, 4].map(() => api.primary.query({ text: 'SELECT pg_sleep(0.05)' })));
+    fixture.cluster.primary.stop('fast');
+    fixture.cluster.primary.start();
+    await eventually(() => api.stats().pools[0]?.idle === 0);
+    const all = [1, 2, 3, 4, 5, 6].map(() => api.primary.query(COUNT, [], own));
+    await expect(Promise.all(all)).resolves.toHaveLength(6);
+  }, 30_000);
+
+  it('one that is there but does not answer ends in the caller’s time', async () => {
+    await api.primary.query(COUNT, [], own);
+    fixture.cluster.primary.freeze('SIGSTOP');
+    try {
+      const stuck = within(1_000, api.primary.query(COUNT, [], { ...own, timeoutMs: 300 }));
+      await expect(stuck).rejects.toMatchObject({ code: 'dependency_down' });
+    } finally {
+      fixture.cluster.primary.freeze('SIGCONT');
+    }
+    await eventually(async () => (await api.primary.query(COUNT, [], own)).rowCount === 1);
+  }, 30_000);
+
+  it('one whose machine takes connections and says nothing ends after the connect time', async () => {
+    const silent: Server = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as { port: number };
+    const settings = fixture.cluster.settings('api', {
+      primary: { host: '127.0.0.1', port },
+      connectTimeoutMs: 300,
+    });
+    const database = createDatabase({ ...settings, replicas: [] });
+    await expect(within(1_500, database.ping())).rejects.toMatchObject({ code: 'dependency_down' });
+    await database.close();
+    silent.close();
+  });
+
+  it('a standby configured as primary is refused', async () => {
+    const { host, port } = { host: '127.0.0.1', port: fixture.cluster.replica.port };
+    const wrong = fixture.open('api', { primary: { host, port }, replicas: [] });
+    await expect(wrong.ping()).rejects.toMatchObject({ code: 'dependency_down' });
+  });
+});
+
+describe('a pool that is full', () => {
+  it('lets a bounded number wait and refuses the rest as overloaded', async () => {
+    const small = fixture.open('sys', { max: 1, maxWaiting: 2, acquireTimeoutMs: 200, replicas: [] });
+    const slow = { text: 'SELECT pg_sleep(0.6)' };
+    const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => small.primary.query(slow)));
+    expect(outcomes.map((outcome) => outcome.status)).toEqual([
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'rejected',
+    ]);
+    for (const outcome of outcomes.slice(1)) {
+      expect((outcome as PromiseRejectedResult).reason).toMatchObject({ code: 'overloaded' });
+    }
+    await expect(small.primary.query({ text: 'SELECT 1' })).resolves.toBeDefined();
+  });
+
+  it('refuses a size that is not 1 to 50', () => {
+    expect(() => createDatabase(fixture.cluster.settings('api', { max: 51 }))).toThrow(RangeError);
+    expect(() => createDatabase(fixture.cluster.settings('api', { max: 0 }))).toThrow(RangeError);
+  });
+});
+
+describe('a deadlock', () => {
+  it('is ended by running the loser again in a fresh transaction', async () => {
+    const insert = (id: string) => ({ statement: INSERT, params: [TENANT_A, id, 0] });
+    await api.primary.batch(own, [insert('d1'), insert('d2')]);
+    const bump = { name: 'bump', text: 'UPDATE things SET version = version + 1 WHERE id = $1' };
+    const both = (first: string, second: string) =>
+      retrying(() =>
+        api.transaction(own, async (tx) => {
+          await tx.query(bump, [first]);
+          await tx.query({ text: 'SELECT pg_sleep(0.05)' });
+          await tx.query(bump, [second]);
+        }),
+      );
+    await Promise.all([both('d1', 'd2'), both('d2', 'd1')]);
+    const { rows } = await api.primary.query<{ version: number }>(GET, ['d1'], own);
+    expect(rows[0]?.version).toBe(2);
+  }, 15_000);
+});

@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Database } from '../src/database.js';
+import { eventually, GET, INSERT, SET_VERSION, startFixture, TENANT_A, type Fixture } from './fixture.js';
+
+let fixture: Fixture;
+let api: Database;
+const own = { tenantId: TENANT_A };
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+beforeAll(async () => {
+  fixture = await startFixture();
+  api = fixture.open('api');
+  await eventually(() => api.stats().replicas[0]?.healthy === true);
+}, 60_000);
+afterAll(() => fixture?.stop());
+
+async function versionAt(id: string, read = api.replica()): Promise<{ version: number; from: string }> {
+  const { rows, servedFrom } = await read.query<{ version: number }>(GET, [id], own);
+  return { version: rows[0]?.version ?? 0, from: servedFrom };
+}
+
+describe('a read that presents a token', () => {
+  it('never sees an older state, and mostly comes from the replica', async () => {
+    await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'v', 0] }]);
+    let [stale, fromReplica, reads, writing] = [0, 0, 0, true];
+    let last = { version: 0, position: (await api.primary.query(GET, ['v'], own)).seen };
+    const writer = (async () => {
+      for (let version = 1; version <= 400; version++) {
+        const { position } = await api.primary.batch(own, [
+          { statement: SET_VERSION, params: ['v', version] },
+        ]);
+        last = { version, position };
+        await pause(1);
+      }
+      writing = false;
+    })();
+    const reader = async (): Promise<void> => {
+      while (writing) {
+        const asked = last;
+        const got = await versionAt('v', api.replica(asked.position));
+        reads++;
+        if (got.version < asked.version) stale++;
+        if (got.from === 'replica') fromReplica++;
+      }
+    };
+    await Promise.all([writer, reader(), reader(), reader()]);
+    expect(stale).toBe(0);
+    expect(reads).toBeGreaterThan(200);
+    expect(fromReplica / reads).toBeGreaterThan(0.3);
+  }, 30_000);
+
+  it('never goes back behind what a read of the primary has seen', async () => {
+    await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'm', 0] }]);
+    let [back, reads, writing] = [0, 0, true];
+    const writer = (async () => {
+      for (let version = 1; version <= 500; version++) {
+        await api.primary.batch(own, [{ statement: SET_VERSION, params: ['m', version] }]);
+      }
+      writing = false;
+    })();
+    const reader = async (): Promise<void> => {
+      while (writing) {
+        const newest = await api.primary.query<{ version: number }>(GET, ['m'], own);
+        const { version } = await versionAt('m', api.replica(newest.seen));
+        if (version < (newest.rows[0]?.version as number)) back++;
+        reads++;
+      }
+    };
+    await Promise.all([writer, reader(), reader(), reader()]);
+    expect(back).toBe(0);
+    expect(reads).toBeGreaterThan(50);
+  }, 30_000);
+
+  it('is answered by the primary while the replica has not replayed it', async () => {
+    await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'p', 1] }]);
+    const admin = fixture.cluster.admin(fixture.cluster.replica.port);
+    await admin.connect();
+    await admin.query('SELECT pg_wal_replay_pause()');
+    const { position } = await api.primary.batch(own, [{ statement: SET_VERSION, params: ['p', 2] }]);
+    expect(await versionAt('p', api.replica(position))).toEqual({ version: 2, from: 'primary' });
+    await admin.query('SELECT pg_wal_replay_resume()');
+    await admin.end();
+    await eventually(async () => (await versionAt('p', api.replica(position))).from === 'replica');
+  });
+
+  it('is refused when its position is beyond this history', async () => {
+    const { seen } = await api.primary.query(GET, ['p'], own);
+    const future = api.replica({ ...seen, lsn: seen.lsn + 1_000_000_000n });
+    await expect(future.query(GET, ['p'], own)).rejects.toMatchObject({ code: 'history_lost' });
+    const other = api.replica({ ...seen, systemId: '42' });
+    await expect(other.query(GET, ['p'], own)).rejects.toMatchObject({ code: 'history_lost' });
+  });
+});
+
+describe('positions', () => {
+  it('grow with every commit, and a write’s position is beyond the one read before it', async () => {
+    let last = (await api.primary.query(GET, ['v'], own)).position;
+    for (let version = 1000; version < 1050; version++) {
+      const { position } = await api.primary.batch(own, [{ statement: SET_VERSION, params: ['v', version] }]);
+      expect(position.lsn > last.lsn).toBe(true);
+      expect(position.systemId).toBe(last.systemId);
+      last = position;
+    }
+  });
+
+  it('of a read lie around its state: at most `position` is promised, at least `seen` may be shown', async () => {
+    const { position, seen } = await api.replica().query(GET, ['v'], own);
+    expect(seen.lsn >= position.lsn).toBe(true);
+  });
+});
+
+describe('a replica', () => {
+  it('that is down is left out, and comes back by itself', async () => {
+    fixture.cluster.replica.stop('immediate');
+    expect((await versionAt('v')).from).toBe('primary');
+    await eventually(() => api.stats().replicas[0]?.healthy === false);
+    fixture.cluster.replica.start();
+    await eventually(async () => (await versionAt('v')).from === 'replica');
+  }, 30_000);
+
+  it('that does not answer costs a bounded time once, and not an error', async () => {
+    fixture.cluster.replica.freeze('SIGSTOP');
+    try {
+      const started = performance.now();
+      expect((await api.replica().query(GET, ['v'], { ...own, timeoutMs: 500 })).servedFrom).toBe('primary');
+      expect(performance.now() - started).toBeLessThan(1_500);
+      await eventually(() => api.stats().replicas[0]?.healthy === false);
+    } finally {
+      fixture.cluster.replica.freeze('SIGCONT');
+    }
+    await eventually(async () => (await versionAt('v')).from === 'replica');
+  }, 30_000);
+
+  it('that was promoted is no replica any more', async () => {
+    fixture.cluster.replica.promote();
+    await eventually(() => api.stats().replicas[0]?.healthy === false);
+    expect((await versionAt('v')).from).toBe('primary');
+  }, 30_000);
+});
