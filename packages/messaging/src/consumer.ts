@@ -87,7 +87,7 @@ export class DurableConsumer {
         this.options.logger.warn({ err: error, ...this.#names }, 'consumer ended; building it again');
       }
       this.#healthy = false;
-      if (this.#stop.signal.aborted) return;
+      if (this.#stop.signal.aborted || this.options.nc.isClosed()) return;
       consumed.publish({ ...this.#names, outcome: 'rebuilt' });
       pause = performance.now() - builtAt > 10_000 ? FIRST_PAUSE_MS : Math.min(pause * 2, LAST_PAUSE_MS);
       // An early end of the pause is the stop.

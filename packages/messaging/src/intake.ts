@@ -3,6 +3,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import { rpc } from '@novacron/telemetry/facts';
 import type { Logger } from '@novacron/telemetry/logger';
 import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
+import { waitedForLoopMs } from './loop-delay.js';
 import { encodeJson, errorReply, RETRY_AFTER_MS } from './wire.js';
 
 /** A message that was understood: what to do, and how long the asker waits for it from now on. */
@@ -42,6 +43,7 @@ export class Intake {
 
   /** Serves the route from now on, also after the connection was lost and came back. */
   serve(nc: NatsConnection, route: Route): void {
+    waitedForLoopMs();
     const subscription = nc.subscribe(route.subject, {
       ...(route.queue === undefined ? {} : { queue: route.queue }),
       callback: (error, message) => {
@@ -85,12 +87,14 @@ export class Intake {
   /** Never rejects. */
   async #work(route: Route, message: Msg): Promise<void> {
     const startedAt = performance.now();
+    const waitedMs = waitedForLoopMs();
     let remainingMs = Infinity;
     let code = 'ok';
     let reply: object;
     try {
       const work = route.open(message);
-      remainingMs = work.remainingMs;
+      remainingMs = work.remainingMs - waitedMs;
+      if (remainingMs <= 0) throw tooLate();
       reply = { ok: true, ...(await work.run()) };
     } catch (error) {
       code = error instanceof ServiceError ? error.code : 'internal';
@@ -99,7 +103,7 @@ export class Intake {
     }
     const durationMs = performance.now() - startedAt;
     rpc.publish({ side: 'server', subject: route.label, code, durationMs });
-    if (durationMs < remainingMs) this.#respond(route, message, reply);
+    if (durationMs < remainingMs || code === 'deadline_exceeded') this.#respond(route, message, reply);
     else this.options.logger.warn({ subject: route.label, durationMs, remainingMs }, 'answered too late');
   }
 
@@ -124,6 +128,13 @@ export class Intake {
 
 function overloaded(): ServiceError {
   return new ServiceError('overloaded', 'This instance works on as much as it can', {
+    retryAfterMs: RETRY_AFTER_MS,
+  });
+}
+
+/** Refused before it had any effect: its asker has given up by now, or will be glad to hear so. */
+function tooLate(): ServiceError {
+  return new ServiceError('deadline_exceeded', 'The request waited for longer than its asker does', {
     retryAfterMs: RETRY_AFTER_MS,
   });
 }

@@ -46,7 +46,12 @@ export class OrderedWork {
   constructor(private readonly options: OrderedWorkOptions) {
     // What waits here longer than the server's patience would come again, behind newer messages.
     this.#keepAlive = setInterval(() => {
-      for (const message of [...this.#inHand, ...this.#buffer]) message.working();
+      try {
+        for (const message of [...this.#inHand, ...this.#buffer]) message.working();
+      } catch (error) {
+        // The connection is closed; that ends the session by itself.
+        options.logger.debug({ err: error }, 'messages could not be held');
+      }
     }, options.ackWaitMs / 3).unref();
     options.stop.addEventListener('abort', this.#onStop, { once: true });
   }
@@ -122,12 +127,12 @@ export class OrderedWork {
         { err: error, stream, durable, streamSeq: batch[0]?.seq },
         'messages were not handled; again',
       );
-      consumed.publish({ stream, consumer: durable, outcome: 'failed' });
+      consumed.publish({ stream, consumer: durable, outcome: 'failed', pending: pendingAfter(batch) });
       return false;
     }
     for (const message of batch) {
       message.ack();
-      consumed.publish({ stream, consumer: durable, outcome: 'ok' });
+      consumed.publish({ stream, consumer: durable, outcome: 'ok', pending: message.info.pending });
     }
     return true;
   }
@@ -144,6 +149,11 @@ export class OrderedWork {
       SpanKind.CONSUMER,
     );
   }
+}
+
+/** What the stream still has for this consumer behind the batch. */
+function pendingAfter(batch: readonly JsMsg[]): number {
+  return batch.at(-1)?.info.pending ?? 0;
 }
 
 function streamMessage(message: JsMsg, streamCreated: string): StreamMessage {

@@ -127,6 +127,17 @@ describe('a request', () => {
     await sleep(350);
   });
 
+  it('that waited for a stalled process past its deadline is not begun', async () => {
+    const before = handled.slow;
+    await sleep(200);
+    const late = errorOf(client.request(slow, meta(300), { ms: 0 }));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 800);
+    expect((await late).code).toBe('deadline_exceeded');
+    await sleep(200);
+    expect(handled.slow).toBe(before);
+    await client.request(slow, meta(300), { ms: 0 });
+  });
+
   it('that is too large is `body_too_large`, and so nothing is sent', async () => {
     expect((await errorOf(client.request(echo, meta(), { text: 'x'.repeat(1_100_000) }))).code).toBe(
       'body_too_large',

@@ -38,11 +38,7 @@ export async function openNats(
   if (streams.length > 0) {
     await retried({ logger, drain, readiness }, 'jetstream', () => ensureStreams(nc, streams));
     // A server may come back without what it had stored.
-    onReconnect(nc, () => {
-      ensureStreams(nc, streams).catch((error: unknown) =>
-        logger.error({ err: error }, 'the streams are not there'),
-      );
-    });
+    onReconnect(nc, () => void restoreStreams(nc, streams, { logger, drain }));
   }
   readiness.waitFor('nats', undefined);
   readiness.add('nats', () => {
@@ -91,6 +87,22 @@ export async function openPostgres(
   }
   readiness.add('postgres', () => api.ping(900));
   return { api, sys };
+}
+
+/** Never rejects. Ends when the connection is lost once more: its return begins another. */
+async function restoreStreams(
+  nc: NatsConnection,
+  streams: readonly StreamName[],
+  { logger, drain }: Pick<Surroundings, 'logger' | 'drain'>,
+): Promise<void> {
+  while (isConnected(nc) && !drain.signal.aborted) {
+    try {
+      return await ensureStreams(nc, streams);
+    } catch (error) {
+      logger.warn({ err: error }, 'the streams are not there yet');
+      await sleep(LAST_RETRY_MS, undefined, { ref: false });
+    }
+  }
 }
 
 /** Tries until it works or the drain begins; /ready tells the last reason meanwhile. */

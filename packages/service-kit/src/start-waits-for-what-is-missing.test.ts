@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Controller, Inject, Module } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { natsEnv, opsEnv, postgresEnv, telemetryEnv } from '@novacron/config/fragments';
 import { port, text } from '@novacron/config/settings';
 import { defineRpc, RequestMeta, type RpcReply } from '@novacron/contracts/envelope';
@@ -105,6 +106,12 @@ describe('starting', () => {
     running.push(await startService(gateway, { env: servers.env('gateway'), logger }));
     const { status, body } = await get(`http://127.0.0.1:${running[1]?.httpPort}/things/1`);
     expect({ status, body }).toEqual({ status: 200, body: '{"count":0}' });
+    const server = (running[1]?.app as NestFastifyApplication).getHttpServer();
+    expect(server).toMatchObject({
+      headersTimeout: 5_000,
+      requestTimeout: 10_000,
+      keepAliveTimeout: 120_000,
+    });
     expect(JSON.parse((await opsOf('orchestrator', '/ready')).body)).toEqual({
       ready: true,
       checks: { nats: { ok: true }, postgres: { ok: true } },

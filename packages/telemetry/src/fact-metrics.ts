@@ -1,6 +1,6 @@
 import { consumed, dbPool, dbPoolWait, dbQuery, rpc, type DbPoolFact } from './facts.js';
 import type { Logger } from './logger.js';
-import { counter, DATABASE_BUCKETS, histogram, HTTP_BUCKETS, observableGauge } from './metrics.js';
+import { counter, DATABASE_BUCKETS, gauge, histogram, HTTP_BUCKETS, observableGauge } from './metrics.js';
 
 /** A query that ran longer is logged, with the trace it belongs to. */
 export const SLOW_QUERY_MS = 5_000;
@@ -67,5 +67,9 @@ function listenToMessaging(): void {
     durations.record(durationMs / 1000, { side, subject, code }),
   );
   const messages = counter('novacron_consumer_messages_total', 'Messages of durable consumers, by outcome');
-  consumed.subscribe(({ stream, consumer, outcome }) => messages.add(1, { stream, consumer, outcome }));
+  const behind = gauge('novacron_consumer_pending', 'Messages that a durable consumer has yet to get');
+  consumed.subscribe(({ stream, consumer, outcome, pending }) => {
+    messages.add(1, { stream, consumer, outcome });
+    if (pending !== undefined) behind.set(pending, { stream, consumer });
+  });
 }

@@ -42,6 +42,8 @@ export interface ConsumedFact {
   readonly stream: string;
   readonly consumer: string;
   readonly outcome: 'ok' | 'failed' | 'rebuilt';
+  /** Messages that the stream still has for it. */
+  readonly pending?: number;
 }
 
 interface Fact<T> {
