@@ -41,14 +41,14 @@ export function searchPath(env: NodeJS.ProcessEnv = process.env): string[] {
   return (env['PATH'] ?? '').split(':').filter(Boolean);
 }
 
-/** Variables that a child needs to run at all; everything else it gets is named by the stack. */
+const inherited = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'];
+
+/** What every child inherits: what it needs to run at all, and settings of ours that the stack does not make itself. */
 export function inheritedEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
-  const passed = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', 'OTEL_EXPORTER_OTLP_ENDPOINT'];
-  const extra = ['NOVACRON_TRACE_RATIO', 'NODE_OPTIONS'];
   const result: Record<string, string> = {};
-  for (const name of [...passed, ...extra]) {
-    const value = env[name];
-    if (value !== undefined) result[name] = value;
+  for (const [name, value] of Object.entries(env)) {
+    const passes = inherited.includes(name) || name.startsWith('NOVACRON_') || name.startsWith('OTEL_');
+    if (passes && value !== undefined) result[name] = value;
   }
   return result;
 }

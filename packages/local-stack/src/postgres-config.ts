@@ -28,6 +28,8 @@ const replication = {
   hot_standby_feedback: 'on',
   // A replica that is gone for good must not fill the disk of the primary.
   max_slot_wal_keep_size: '4GB',
+  // A query that a dropped partition is in conflict with may hold replay up this long, not for 30 s.
+  max_standby_streaming_delay: '2s',
   wal_retrieve_retry_interval: '500ms',
 };
 

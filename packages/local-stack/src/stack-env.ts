@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Agent, agentDirectory, hostsFile } from './agents.js';
-import { inheritedEnvironment, type StackConfig } from './config.js';
+import { inheritedEnvironment, repositoryRoot, type StackConfig } from './config.js';
 import type { Layout } from './layout.js';
 import type { NatsService } from './nats-permissions.js';
 import { natsUrl } from './nats-server.js';
@@ -96,8 +97,16 @@ export function agentOwnEnv(facts: StackFacts, agent: Agent): Environment {
   };
 }
 
+/** A recorded day of real machines, where it lies beside the repository; without it simulated guests follow a daily cycle. */
+function recordedTrace(): Environment {
+  const trace = join(repositoryRoot, '..', 'shared', 'data', 'google-cluster');
+  return existsSync(trace) ? { NOVACRON_AGENT_SIM_TRACE: trace } : {};
+}
+
 export function agentEnv(facts: StackFacts, agent: Agent): Environment {
-  return { ...common(facts, agent.opsPort + facts.config.portOffset), ...agentOwnEnv(facts, agent) };
+  const trace = agent.driver === 'simulated' ? recordedTrace() : {};
+  // A trace that a person names goes before the one that we find.
+  return { ...trace, ...common(facts, agent.opsPort + facts.config.portOffset), ...agentOwnEnv(facts, agent) };
 }
 
 /** The text of the file that scripts `source`. */

@@ -4,11 +4,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { layout } from '../src/layout.js';
-import { allProcesses } from '../src/leftovers.js';
-import { commandLine, gone, readPid, waitUntil } from '../src/processes.js';
+import { commandLine, gone, waitUntil } from '../src/processes.js';
+import { freeOffset, StackProcess } from '../src/stack-process.js';
 import { fakeRepository } from './fake-repository.js';
-import { StackProcess } from './stack-process.js';
+
 
 const names = [
   'cache-invalidator',
@@ -23,12 +22,13 @@ const names = [
   'vm-orchestrator',
 ];
 
-const offset = 21_000;
+let offset: number;
 let root: string;
 let stack: StackProcess;
 
-const pidOf = (name: string) => readPid(stack.pidPath(name));
-const ofThisHome = () => allProcesses().filter(({ args }) => args.join(' ').includes(stack.home));
+const pidOf = (name: string) => stack.pid(name);
+const ofThisHome = () => stack.processes();
+const environment = () => stack.env();
 
 interface Status {
   running: boolean;
@@ -41,11 +41,6 @@ async function status(): Promise<Status> {
 
 async function stateOf(name: string) {
   return (await status()).components.find((component) => component.name === name);
-}
-
-function environment(): Record<string, string> {
-  const text = readFileSync(layout(stack.home).env, 'utf8');
-  return Object.fromEntries([...text.matchAll(/^export (\w+)='(.*)'$/gm)].map((match) => [match[1], match[2]]));
 }
 
 async function ask(url: string, sql: string): Promise<unknown[]> {
@@ -61,13 +56,14 @@ async function ask(url: string, sql: string): Promise<unknown[]> {
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), 'novacron-stack-'));
-  stack = new StackProcess(join(root, 'home'), fakeRepository(join(root, 'repository')), offset);
+  offset = await freeOffset();
+  const repository = fakeRepository(join(root, 'repository'));
+  stack = new StackProcess({ home: join(root, 'home'), offset, repository, simHosts: 2, qemu: true });
   await stack.start();
 }, 120_000);
 
 afterAll(async () => {
-  await stack.signal('SIGTERM');
-  await stack.run('stop');
+  await stack.remove();
   rmSync(root, { recursive: true, force: true });
 }, 60_000);
 
@@ -207,8 +203,8 @@ describe('trouble at the start is told in one line', () => {
 
   it('and reset makes room for a new start', async () => {
     expect((await stack.run('reset')).code).toBe(0);
-    await stack.start('--no-qemu', '--no-replica');
-    expect((await status()).components.map((component) => component.name)).not.toContain('postgres-replica-1');
+    await stack.start();
+    expect(await stateOf('gateway')).toMatchObject({ state: 'running', restarts: 0 });
     await stack.signal('SIGTERM');
     expect(ofThisHome()).toEqual([]);
   }, 60_000);

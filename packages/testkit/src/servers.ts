@@ -54,7 +54,7 @@ export class TestServers {
     await sweepPrivateDirectories();
     const dir = privateDirectory();
     const cluster = options.postgres === false ? undefined : await openCluster(dir, options);
-    const database = (await cluster?.newDatabase()) ?? '';
+    const database = (await cluster?.newDatabase({ replica: options.replica ?? false })) ?? '';
     const natsOptions = { name: 'nats', dir: join(dir, 'nats'), port: await anyFreePort() };
     const redisDir = join(dir, 'redis');
     const redisOptions = { name: 'redis', dir: redisDir, port: await anyFreePort(), password: secret() };

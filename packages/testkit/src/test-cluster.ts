@@ -130,10 +130,18 @@ export class TestCluster {
   }
 
   /** A fresh database with the schemas and grants of all services; its name. */
-  async newDatabase(): Promise<string> {
+  async newDatabase(options: { replica: boolean }): Promise<string> {
     const name = `t_${process.pid}_${randomBytes(5).toString('hex')}`;
     await copyDatabase(this.file, template, name);
+    if (options.replica) await this.onReplica(name);
     return name;
+  }
+
+  private async onReplica(database: string): Promise<void> {
+    const { adminPassword } = this.file;
+    const replica = { port: this.file.replicaPort, adminPassword };
+    const there = () => asAdmin(replica, database, () => Promise.resolve(true)).catch(() => false); // not replayed yet
+    if (!(await waitUntil(there, 20_000))) throw new Error(`the replica has not received ${database}`);
   }
 
   async dropDatabase(name: string): Promise<void> {

@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { testHomeSetting } from './config.js';
+import { allProcesses } from '@novacron/local-stack/leftovers';
 import { commandLine, endProcess, readPid } from '@novacron/local-stack/processes';
 
 /** The repository's root directory. */
@@ -39,8 +40,18 @@ export async function sweepPrivateDirectories(): Promise<void> {
       // Its command line or working files name the directory: a stranger with the same pid is left alone.
       if (pid !== undefined && mentions(pid, dir)) await endProcess(pid, { graceMs: 2000 });
     }
+    await sweepStack(join(dir, 'stack-home'));
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** A test stack's home lies elsewhere; the file `marker` says where. */
+async function sweepStack(marker: string): Promise<void> {
+  if (!existsSync(marker)) return;
+  const home = readFileSync(marker, 'utf8');
+  const own = allProcesses().filter(({ args }) => args.join(' ').includes(home));
+  for (const { pid } of own) await endProcess(pid, { graceMs: 5000 });
+  rmSync(home, { recursive: true, force: true });
 }
 
 function mentions(pid: number, dir: string): boolean {
