@@ -58,7 +58,8 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   const flush = () =>
     tracing
       .forceFlush({ timeoutMillis: FLUSH_MS })
-      .catch((error: unknown) => logger.warn({ err: error }, 'spans could not be sent'));
+      // It rejects with a list: the errors of each processor.
+      .catch((error: unknown) => logger.warn({ err: [error].flat()[0] }, 'spans could not be sent'));
   return {
     metricsText,
     flush,
