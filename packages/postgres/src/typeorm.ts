@@ -36,6 +36,8 @@ export function createDataSource(
     // Each migration commits alone, so that one with `transaction = false` (CREATE INDEX CONCURRENTLY) can be among them.
     migrationsTransactionMode: 'each',
     installExtensions: false,
+    // Silent unless DEBUG asks: its default prints to stdout, which belongs to our log; errors are thrown anyway.
+    logger: 'debug',
     connectTimeoutMS: settings.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     poolSize: options.max ?? LOW_RATE_MAX,
     extra: {
