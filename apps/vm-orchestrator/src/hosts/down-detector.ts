@@ -26,7 +26,10 @@ const DOWN: Statement = {
     RETURNING ${HOST_COLUMNS}`,
 };
 
-const lost = counter('novacron_hosts_lost_total', 'Hosts that were taken for down because they were not heard');
+const lost = counter(
+  'novacron_hosts_lost_total',
+  'Hosts that were taken for down because they were not heard',
+);
 
 /**
  * Takes hosts for down that nobody has heard, and their VMs for unknown. Any number of orchestrators may do

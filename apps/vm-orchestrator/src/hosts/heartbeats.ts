@@ -19,7 +19,10 @@ const PERSIST: Statement = {
       FROM unnest($1::uuid[], $2::float8[]) AS x(id, age_ms) ORDER BY x.id
     ON CONFLICT (host_id) DO UPDATE SET at = greatest(heartbeats.at, excluded.at)`,
 };
-const LOCK: Statement = { name: 'hosts-lock', text: `SELECT ${HOST_COLUMNS} FROM hosts h WHERE h.id = $1 FOR UPDATE OF h` };
+const LOCK: Statement = {
+  name: 'hosts-lock',
+  text: `SELECT ${HOST_COLUMNS} FROM hosts h WHERE h.id = $1 FOR UPDATE OF h`,
+};
 const RETURNS: Statement = {
   name: 'hosts-return',
   text: `UPDATE hosts h SET state = 'up', conditions = $2, updated_at = $3, version = version + 1 WHERE h.id = $1

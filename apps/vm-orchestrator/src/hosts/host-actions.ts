@@ -24,7 +24,10 @@ const SET: Statement = {
   text: `UPDATE hosts h SET state = $2, schedulable = $3, conditions = $4, updated_at = $5, version = version + 1
     WHERE h.id = $1 RETURNING ${HOST_COLUMNS}`,
 };
-const INVENTORY_DUE: Statement = { name: 'inventories-due', text: 'UPDATE inventories SET next_at = now() WHERE host_id = $1' };
+const INVENTORY_DUE: Statement = {
+  name: 'inventories-due',
+  text: 'UPDATE inventories SET next_at = now() WHERE host_id = $1',
+};
 
 export interface HostToActOn extends HostRow {
   has_vms: boolean;
@@ -44,12 +47,18 @@ export function actOn(host: HostToActOn, action: HostAction): Change {
       return { schedulable: true, ...(host.state === 'fenced' ? { state: host.heard ? 'up' : 'down' } : {}) };
     case 'drain':
       if (host.has_vms && !host.capabilities.includes('migrate')) {
-        throw new ServiceError('capability_unsupported', `Driver ${host.driver} cannot migrate the VMs of ${host.name} away`);
+        throw new ServiceError(
+          'capability_unsupported',
+          `Driver ${host.driver} cannot migrate the VMs of ${host.name} away`,
+        );
       }
       return { schedulable: false };
     case 'fence':
       if (host.state === 'up') {
-        throw new ServiceError('invalid_state', `${host.name} is up: only a host that is down may be taken for gone`);
+        throw new ServiceError(
+          'invalid_state',
+          `${host.name} is up: only a host that is down may be taken for gone`,
+        );
       }
       return { state: 'fenced', schedulable: false };
   }
@@ -73,9 +82,13 @@ export class HostActions {
         if (!before) throw new ServiceError('not_found', 'There is no such host');
         const wanted = { state: before.state, schedulable: before.schedulable, ...actOn(before, action) };
         if (wanted.state === before.state && wanted.schedulable === before.schedulable) return before;
-        const conditions = wanted.state === 'up' ? withoutCondition(before.conditions, HOST_UNREACHABLE) : before.conditions;
+        const conditions =
+          wanted.state === 'up' ? withoutCondition(before.conditions, HOST_UNREACHABLE) : before.conditions;
         const [updated] = await tx.pipeline([
-          { statement: SET, params: [hostId, wanted.state, wanted.schedulable, JSON.stringify(conditions), new Date()] },
+          {
+            statement: SET,
+            params: [hostId, wanted.state, wanted.schedulable, JSON.stringify(conditions), new Date()],
+          },
           { statement: INVENTORY_DUE, params: [hostId] },
         ]);
         const after = updated?.rows[0] as unknown as HostRow;

@@ -18,15 +18,24 @@ const READ_HOSTS: Statement = {
   text: `SELECT ${HOST_COLUMNS} FROM hosts h
     WHERE ($1::text IS NULL OR h.zone = $1) AND ($2::text IS NULL OR h.state = $2) ORDER BY h.name`,
 };
-const READ_HOST: Statement = { name: 'hosts-get', text: `SELECT ${HOST_COLUMNS} FROM hosts h WHERE h.id = $1` };
+const READ_HOST: Statement = {
+  name: 'hosts-get',
+  text: `SELECT ${HOST_COLUMNS} FROM hosts h WHERE h.id = $1`,
+};
 
 /** Reads hosts, zones and images, from a replica where the caller's position allows. */
 export class HostDirectory {
   /** @param db of the `_api` role */
   constructor(private readonly db: Database) {}
 
-  async hosts(meta: RequestMeta, query: { zone?: string | undefined; state?: Host['state'] | undefined }): Promise<RpcReply<Page<Host>>> {
-    return page(await sessionFor(this.db, meta).query<HostRow>(READ_HOSTS, [query.zone ?? null, query.state ?? null]), toHost);
+  async hosts(
+    meta: RequestMeta,
+    query: { zone?: string | undefined; state?: Host['state'] | undefined },
+  ): Promise<RpcReply<Page<Host>>> {
+    return page(
+      await sessionFor(this.db, meta).query<HostRow>(READ_HOSTS, [query.zone ?? null, query.state ?? null]),
+      toHost,
+    );
   }
 
   /** @throws ServiceError `not_found` */

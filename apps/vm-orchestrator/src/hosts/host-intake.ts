@@ -1,5 +1,12 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { CommandEnded, Heartbeat, HostReport, Inventory, RegisterHost, type CommandReply } from '@novacron/contracts/agents';
+import {
+  CommandEnded,
+  Heartbeat,
+  HostReport,
+  Inventory,
+  RegisterHost,
+  type CommandReply,
+} from '@novacron/contracts/agents';
 import { ServiceError } from '@novacron/contracts/errors';
 import { HostId } from '@novacron/contracts/ids';
 import { serveDirect } from '@novacron/messaging/direct';
@@ -35,7 +42,9 @@ export class HostIntake {
 
   start(): void {
     this.#serve('register', RegisterHost, (host, said) => this.registration.register(host, said));
-    this.#serve('heartbeat', Heartbeat, async (host, said) => ({ needed: await this.heartbeats.beat(host, said.epoch) }));
+    this.#serve('heartbeat', Heartbeat, async (host, said) => ({
+      needed: await this.heartbeats.beat(host, said.epoch),
+    }));
     this.#serve('report', HostReport, (host, said) => this.facts.reports.apply(host, said));
     this.#serve('inventory', Inventory, (host, said) => this.facts.inventories.apply(host, said));
     this.#serve('ended', CommandEnded, async (host, { commandId, reply }) => {
@@ -49,7 +58,11 @@ export class HostIntake {
     return this.#intake.drain();
   }
 
-  #serve<Body extends z.ZodType>(what: string, body: Body, handle: (host: HostId, said: z.infer<Body>) => Promise<unknown>): void {
+  #serve<Body extends z.ZodType>(
+    what: string,
+    body: Body,
+    handle: (host: HostId, said: z.infer<Body>) => Promise<unknown>,
+  ): void {
     serveDirect(this.nc, this.#intake, {
       subject: `hosts.*.${what}`,
       queue: QUEUE,

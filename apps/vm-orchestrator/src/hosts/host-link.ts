@@ -30,7 +30,10 @@ export class HostLink {
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
       if (error.code === 'invalid_request') {
-        this.log.error({ err: error, hostId, commandId: command.commandId, errors: error.errors }, 'a host did not understand, or was not understood');
+        this.log.error(
+          { err: error, hostId, commandId: command.commandId, errors: error.errors },
+          'a host did not understand, or was not understood',
+        );
       }
       return { outcome: 'unreachable', detail: error.detail };
     }
@@ -40,7 +43,13 @@ export class HostLink {
   async askForInventory(hostId: HostId, timeoutMs = 5_000): Promise<boolean> {
     const subject = agentSubjects.inventory(hostId);
     try {
-      await requestDirect(this.nc, { subject, label: 'agents.*.inventory', body: {}, reply: z.unknown(), timeoutMs });
+      await requestDirect(this.nc, {
+        subject,
+        label: 'agents.*.inventory',
+        body: {},
+        reply: z.unknown(),
+        timeoutMs,
+      });
       return true;
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;

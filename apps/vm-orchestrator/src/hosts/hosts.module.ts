@@ -55,7 +55,14 @@ export class Hosts {
     const registration = new Registration(sys, snapshot, settings, log);
     const reports = new Reports(sys, options.wakeJobs, log);
     const inventories = new Inventories(sys, log, async (hostId) => void (await audit.run(hostId)));
-    this.intake = new HostIntake(nc, registration, this.heartbeats, { reports, inventories }, options.onEnded, log);
+    this.intake = new HostIntake(
+      nc,
+      registration,
+      this.heartbeats,
+      { reports, inventories },
+      options.onEnded,
+      log,
+    );
   }
 
   /** Starts hearing and watching. The snapshot is its owner's to start. */

@@ -7,7 +7,15 @@ import { isUniqueViolation } from '@novacron/postgres/failure';
 import { retrying } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
 import type { HostSnapshot } from '../placement/snapshot.js';
-import { createdEvent, READ_IMAGES, READ_ZONES, toImage, toZone, type ImageRow, type ZoneRow } from './catalog.js';
+import {
+  createdEvent,
+  READ_IMAGES,
+  READ_ZONES,
+  toImage,
+  toZone,
+  type ImageRow,
+  type ZoneRow,
+} from './catalog.js';
 import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, type HostRow } from './row.js';
 import type { HostSettings } from './settings.js';
 
@@ -62,7 +70,10 @@ export class Registration {
   async register(hostId: HostId, said: RegisterHost): Promise<Registered> {
     const { row, generation } = await retrying(() => this.#write(hostId, said));
     await this.snapshot.refresh();
-    this.log.info({ hostId, host: row.name, zone: row.zone, driver: row.driver, epoch: row.epoch, state: row.state }, 'host registered');
+    this.log.info(
+      { hostId, host: row.name, zone: row.zone, driver: row.driver, epoch: row.epoch, state: row.state },
+      'host registered',
+    );
     return { epoch: row.epoch, generation, heartbeatMs: this.settings.heartbeatMs };
   }
 
@@ -76,14 +87,29 @@ export class Registration {
           { statement: NEW_IMAGES, params: [images] },
           {
             statement: REGISTER,
-            params: [hostId, name, zone, driver, capabilities, images, capacity.cpu, capacity.memory, capacity.disk, labels, now],
+            params: [
+              hostId,
+              name,
+              zone,
+              driver,
+              capabilities,
+              images,
+              capacity.cpu,
+              capacity.memory,
+              capacity.disk,
+              labels,
+              now,
+            ],
           },
           { statement: FIRST_HEARTBEAT, params: [hostId] },
           { statement: INVENTORY_SOON, params: [hostId] },
         ]);
         const row = hosts?.rows[0] as unknown as HostRow & { generation: number };
         const brought = await broughtEvents(tx, namesOf(zones), namesOf(newImages), now);
-        await appendEvents(tx, [...brought, hostEvent(row, row.version === 1 ? 'host.created' : 'host.updated')]);
+        await appendEvents(tx, [
+          ...brought,
+          hostEvent(row, row.version === 1 ? 'host.created' : 'host.updated'),
+        ]);
         return { row, generation: row.generation };
       });
       return result;

@@ -31,7 +31,8 @@ export interface HostRow {
 }
 
 /** The columns of a HostRow, of a table or a RETURNING named `h`. */
-export const HOST_COLUMNS = 'h.*, (SELECT b.at FROM heartbeats b WHERE b.host_id = h.id) AS last_heartbeat_at';
+export const HOST_COLUMNS =
+  'h.*, (SELECT b.at FROM heartbeats b WHERE b.host_id = h.id) AS last_heartbeat_at';
 
 /** The row as the API shows it: the one place that knows both. */
 export function toHost(row: HostRow): Host {

@@ -10,7 +10,12 @@ export interface HostSettings {
   readonly resyncTickMs: number;
 }
 
-export const HOST_SETTINGS: HostSettings = { heartbeatMs: 2_000, flushMs: 1_000, resyncMs: 60_000, resyncTickMs: 1_000 };
+export const HOST_SETTINGS: HostSettings = {
+  heartbeatMs: 2_000,
+  flushMs: 1_000,
+  resyncMs: 60_000,
+  resyncTickMs: 1_000,
+};
 
 const MISSED_HEARTBEATS = 3;
 

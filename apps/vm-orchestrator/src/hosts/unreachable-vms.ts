@@ -20,7 +20,10 @@ const AFFECTED: Statement = {
       OR (h.state = 'fenced' AND v.task IS NULL AND v.state = 'unknown'))
     ORDER BY v.id LIMIT ${BATCH}`,
 };
-const HOST_STATES: Statement = { name: 'hosts-states', text: 'SELECT id, name, state FROM hosts WHERE id = ANY($1)' };
+const HOST_STATES: Statement = {
+  name: 'hosts-states',
+  text: 'SELECT id, name, state FROM hosts WHERE id = ANY($1)',
+};
 
 type HostState = Pick<Host, 'id' | 'name' | 'state'>;
 
@@ -35,7 +38,8 @@ export function withoutHost(vm: VmRow, host: HostState, now: Date): VmPatch | nu
     lastTransitionAt: now.toISOString(),
   });
   // A live job goes on until its deadline: it, not we, says what becomes of the VM.
-  if (vm.task !== null) return vm.conditions.some(({ type }) => type === HOST_UNREACHABLE) ? null : { conditions };
+  if (vm.task !== null)
+    return vm.conditions.some(({ type }) => type === HOST_UNREACHABLE) ? null : { conditions };
   // A fenced host runs nothing: its operator said so.
   if (host.state === 'fenced' && mayHaveGuest(vm.state) && canTransition(vm.state, 'stopped')) {
     return { state: 'stopped', stop_reason: 'host_lost', conditions };

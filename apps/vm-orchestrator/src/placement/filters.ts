@@ -44,7 +44,8 @@ export const FILTERS: readonly Filter[] = [
   ...SUITABLE,
   {
     name: 'cleanup',
-    refuse: (host) => (host.cleanups === 0 ? null : `${host.name} has ${host.cleanups} deleted VMs to remove first`),
+    refuse: (host) =>
+      host.cleanups === 0 ? null : `${host.name} has ${host.cleanups} deleted VMs to remove first`,
   },
   room('cpu'),
   room('memory'),

@@ -70,7 +70,9 @@ describe('placement', () => {
         expect(chosen.images).toContain(wanted.image);
         expect(chosen.capabilities).toEqual(expect.arrayContaining([...wanted.needs]));
         for (const resource of ['cpu', 'memory', 'disk'] as const) {
-          expect(chosen.allocated[resource] + wanted[resource]).toBeLessThanOrEqual(chosen.capacity[resource]);
+          expect(chosen.allocated[resource] + wanted[resource]).toBeLessThanOrEqual(
+            chosen.capacity[resource],
+          );
         }
       }),
     );
@@ -94,7 +96,10 @@ describe('placement', () => {
     expect(place(request({ cpu: 65 }), [full], NOW)).toMatchObject({ hostId: null, fits: 'never' });
     expect(place(request({ cpu: 64 }), [full], NOW)).toMatchObject({ hostId: null, fits: 'later' });
     expect(place(request({ cpu: 64 }), [host({ state: 'down' })], NOW).fits).toBe('later');
-    expect(place(request(), [], NOW)).toMatchObject({ fits: 'later', explanation: { summary: 'zone sim has no hosts' } });
+    expect(place(request(), [], NOW)).toMatchObject({
+      fits: 'later',
+      explanation: { summary: 'zone sim has no hosts' },
+    });
     // Large enough for each resource alone is not large enough.
     const lopsided = [
       host({ capacity: { cpu: 100, memory: 1_024, disk: 100 } }),

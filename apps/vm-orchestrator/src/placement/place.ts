@@ -41,7 +41,9 @@ export function place(request: PlacementRequest, hosts: readonly HostView[], now
       candidates: hosts.length,
       rejections,
       scores: ranked.slice(0, SCORES_KEPT).map(({ host, score }) => ({ hostId: host.id, score })),
-      summary: chosen ? chosenSummary(chosen.host, passed.length) : refusedSummary(request, fits, hosts, rejections),
+      summary: chosen
+        ? chosenSummary(chosen.host, passed.length)
+        : refusedSummary(request, fits, hosts, rejections),
     },
   };
 }
@@ -81,7 +83,9 @@ interface Ranked {
 
 /** Best first: the chosen one and those that came next. */
 function rank(request: PlacementRequest, hosts: readonly HostView[]): Ranked[] {
-  const scored = hosts.map((host) => ({ host, score: freeShare(request, host) })).sort((a, b) => b.score - a.score);
+  const scored = hosts
+    .map((host) => ({ host, score: freeShare(request, host) }))
+    .sort((a, b) => b.score - a.score);
   const chosen = pickAmongEquals(request, scored);
   return chosen ? [chosen, ...scored.slice(0, SCORES_KEPT).filter((other) => other !== chosen)] : [];
 }
@@ -104,7 +108,8 @@ function freeShare(request: PlacementRequest, host: HostView): number {
   let share = 0;
   for (const resource of RESOURCES) {
     const capacity = host.capacity[resource];
-    if (capacity > 0) share += WEIGHTS[resource] * (1 - (host.allocated[resource] + request[resource]) / capacity);
+    if (capacity > 0)
+      share += WEIGHTS[resource] * (1 - (host.allocated[resource] + request[resource]) / capacity);
   }
   return Math.round((share / WEIGHT_SUM) * 1e6) / 1e6;
 }
@@ -125,7 +130,9 @@ function suitableHosts(request: PlacementRequest, hosts: readonly HostView[]): H
 }
 
 function chosenSummary(host: HostView, fitting: number): string {
-  return fitting === 1 ? `${host.name} is the only host that fits` : `${host.name} is the least loaded of ${fitting} hosts that fit`;
+  return fitting === 1
+    ? `${host.name} is the only host that fits`
+    : `${host.name} is the least loaded of ${fitting} hosts that fit`;
 }
 
 function refusedSummary(
@@ -136,7 +143,9 @@ function refusedSummary(
 ): string {
   if (fits === 'never') {
     const suitable = suitableHosts(request, hosts);
-    const largest = RESOURCES.map((resource) => Math.max(...suitable.map(({ capacity }) => capacity[resource])));
+    const largest = RESOURCES.map((resource) =>
+      Math.max(...suitable.map(({ capacity }) => capacity[resource])),
+    );
     return `no host of zone ${request.zone} is large enough: the largest have ${largest[0]} virtual CPUs, ${largest[1]} MiB of memory, ${largest[2]} GiB of disk`;
   }
   const inZone = rejections.filter(({ filter: name }) => name !== 'zone');

@@ -53,7 +53,10 @@ const LOAD = {
            LEFT JOIN (SELECT host_id, count(*) AS cleanups FROM cleanups GROUP BY host_id) c ON c.host_id = id
           ORDER BY id`,
 };
-const ZONES = { name: 'zones-snapshot', text: 'SELECT name, is_default AS "isDefault" FROM zones ORDER BY name' };
+const ZONES = {
+  name: 'zones-snapshot',
+  text: 'SELECT name, is_default AS "isDefault" FROM zones ORDER BY name',
+};
 const GENERATION = { name: 'control-plane-generation', text: 'SELECT generation FROM control_plane' };
 
 /**
@@ -81,7 +84,8 @@ export class HostSnapshot {
   /** Loads once and keeps loading until `stop()`. A failure is logged and tried again. */
   start(everyMs = REFRESH_EVERY_MS): void {
     if (this.#timer) return;
-    const tick = () => this.refresh().catch((error: unknown) => this.log.warn({ err: error }, 'the hosts could not be read'));
+    const tick = () =>
+      this.refresh().catch((error: unknown) => this.log.warn({ err: error }, 'the hosts could not be read'));
     this.#timer = setInterval(() => void tick(), everyMs);
     this.#timer.unref();
     void tick();
@@ -120,10 +124,12 @@ export class HostSnapshot {
   refresh(): Promise<void> {
     // One that is under way may have read before the caller's reason to ask: queue one behind it.
     if (!this.#refreshing) return this.#begin();
-    return (this.#next ??= this.#refreshing.catch(() => undefined).then(() => {
-      this.#next = null;
-      return this.#begin();
-    }));
+    return (this.#next ??= this.#refreshing
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = null;
+        return this.#begin();
+      }));
   }
 
   reserve(hostId: HostId, capacity: Capacity): Reservation {
@@ -190,7 +196,8 @@ function sum(a: Capacity, b: Capacity): Capacity {
 }
 
 function toKnownHost(row: SnapshotRow): KnownHost {
-  const { id, name, zone, state, schedulable, capabilities, images, epoch, cleanups, cpu, memory, disk } = row;
+  const { id, name, zone, state, schedulable, capabilities, images, epoch, cleanups, cpu, memory, disk } =
+    row;
   return {
     id,
     name,

@@ -9,7 +9,10 @@ import type { HostSnapshot } from '../placement/snapshot.js';
 
 const OF_HOST: Statement = {
   name: 'cleanups-of-host',
-  text: 'SELECT vm_id, fence FROM cleanups WHERE host_id = $1 ORDER BY created_at LIMIT 1000',
+  // The VM may have been claimed since, for another host: its newest fence goes with the command.
+  text: `SELECT c.vm_id, greatest(c.fence, v.fence) AS fence,
+      coalesce(v.host_id = c.host_id AND v.state <> 'deleted', false) AS placed_again
+    FROM cleanups c LEFT JOIN vms v ON v.id = c.vm_id WHERE c.host_id = $1 ORDER BY c.created_at LIMIT 1000`,
 };
 const DONE: Statement = {
   name: 'cleanups-done',
@@ -23,6 +26,8 @@ const DONE: Statement = {
 interface Cleanup {
   vm_id: VmId;
   fence: number;
+  /** It lives on this host again: there is nothing to remove, only the old booking to give back. */
+  placed_again: boolean;
 }
 
 const AT_ONCE = 8;
@@ -34,6 +39,7 @@ const ASK_AGAIN_MS = 500;
 /** Has a host that is back remove what was deleted while it was away; only then its capacity is free again. */
 export class Cleanups {
   readonly #running = new Map<HostId, Promise<void>>();
+  readonly #stopped = new AbortController();
 
   constructor(
     private readonly db: Database,
@@ -52,20 +58,27 @@ export class Cleanups {
     return running;
   }
 
+  /** Begins nothing new and waits for no host any more. */
+  stop(): void {
+    this.#stopped.abort();
+  }
+
   async #run(hostId: HostId): Promise<void> {
     const { rows } = await this.db.primary.query<Cleanup>(OF_HOST, [hostId]);
     if (rows.length === 0) return;
     const left = [...rows];
     let removed = 0;
     const worker = async (): Promise<void> => {
-      for (let next = left.pop(); next; next = left.pop()) if (await this.#remove(hostId, next)) removed++;
+      for (let next = left.pop(); next && !this.#stopped.signal.aborted; next = left.pop()) {
+        if (await this.#remove(hostId, next)) removed++;
+      }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     await this.snapshot.refresh();
     this.log.info({ hostId, removed, left: rows.length - removed }, 'deleted VMs were removed from a host');
   }
 
-  async #remove(hostId: HostId, { vm_id: vmId, fence }: Cleanup): Promise<boolean> {
+  async #remove(hostId: HostId, { vm_id: vmId, fence, placed_again }: Cleanup): Promise<boolean> {
     const host = this.snapshot.host(hostId);
     if (host?.state !== 'up') return false;
     const command: Command = {
@@ -76,7 +89,7 @@ export class Cleanups {
       generation: this.snapshot.generation,
       fence,
     };
-    if (!(await this.#delete(hostId, command))) return false;
+    if (!placed_again && !(await this.#delete(hostId, command))) return false;
     await retrying(() => this.db.primary.batch({}, [{ statement: DONE, params: [hostId, vmId] }]));
     return true;
   }
@@ -87,7 +100,7 @@ export class Cleanups {
       const answer = await this.link.command(hostId, command, COMMAND_TIMEOUT_MS);
       if (answer.outcome === 'done') return true;
       if (answer.outcome === 'failed' && answer.code === 'not_found') return true;
-      if (answer.outcome !== 'accepted' || performance.now() > until) {
+      if (answer.outcome !== 'accepted' || performance.now() > until || this.#stopped.signal.aborted) {
         this.log.warn({ hostId, vmId: command.vmId, answer }, 'a host could not remove a deleted VM');
         return false;
       }

@@ -29,7 +29,11 @@ export interface Known extends Judged {
  * `register`: they are of an epoch that is no more. `ignore`: something newer was applied, or the host is
  * down or fenced, and what it says counts again when it is back.
  */
-export async function admitFacts(tx: Transaction, hostId: HostId, stamp: Stamp): Promise<'apply' | 'ignore' | 'register'> {
+export async function admitFacts(
+  tx: Transaction,
+  hostId: HostId,
+  stamp: Stamp,
+): Promise<'apply' | 'ignore' | 'register'> {
   const { rows } = await tx.query<Stamp & { host_epoch: number; state: string }>(LOCK_HOST, [hostId]);
   const host = rows[0];
   if (!host || host.host_epoch !== stamp.epoch) return 'register';

@@ -25,7 +25,10 @@ const COMPLETE: Statement = {
   name: 'inventory-complete',
   text: 'UPDATE inventories SET epoch = $2, seq = $3 WHERE host_id = $1',
 };
-const FORGET_PARTS: Statement = { name: 'inventory-parts-forget', text: 'DELETE FROM inventory_parts WHERE host_id = $1' };
+const FORGET_PARTS: Statement = {
+  name: 'inventory-parts-forget',
+  text: 'DELETE FROM inventory_parts WHERE host_id = $1',
+};
 
 interface Outcome extends FactsApplied {
   readonly admitted: 'apply' | 'ignore' | 'register';
@@ -46,9 +49,13 @@ export class Inventories {
   /** Applies one part. What is missing is judged when all parts have come, to whichever orchestrator. */
   async apply(hostId: HostId, part: Inventory): Promise<{ needed: 'nothing' | 'register' }> {
     const { result } = await retrying(() => this.db.transaction({}, (tx) => this.#write(tx, hostId, part)));
-    if (result.changed > 0) this.log.info({ hostId, vms: result.changed }, 'VMs were corrected by an inventory');
+    if (result.changed > 0)
+      this.log.info({ hostId, vms: result.changed }, 'VMs were corrected by an inventory');
     if (result.strangers.length > 0) {
-      this.log.error({ hostId, vmIds: result.strangers.slice(0, 20), guests: result.strangers.length }, 'a host has guests that should not be there');
+      this.log.error(
+        { hostId, vmIds: result.strangers.slice(0, 20), guests: result.strangers.length },
+        'a host has guests that should not be there',
+      );
     }
     if (result.complete) {
       await countQuarantined(this.db);
@@ -65,18 +72,35 @@ export class Inventories {
     const applied = await applyFacts(tx, hostId, part, facts, known);
     const now = new Date();
     const guests = part.facts.filter(({ power }) => power !== 'absent');
-    const strangers = await quarantine(tx, hostId, guests.filter(({ vmId }) => isStranger(hostId, known.get(vmId), now)));
-    const present = await presentIds(tx, hostId, part, guests.map(({ vmId }) => vmId));
+    const strangers = await quarantine(
+      tx,
+      hostId,
+      guests.filter(({ vmId }) => isStranger(hostId, known.get(vmId), now)),
+    );
+    const present = await presentIds(
+      tx,
+      hostId,
+      part,
+      guests.map(({ vmId }) => vmId),
+    );
     if (!present) return { admitted, ...applied, strangers, complete: false };
     const lost = await applyAbsence(tx, hostId, part, present);
     await forgetGone(tx, hostId, present);
-    await tx.query(COMPLETE, [hostId, part.epoch, part.seq]);
+    await tx.pipeline([
+      { statement: COMPLETE, params: [hostId, part.epoch, part.seq] },
+      { statement: FORGET_PARTS, params: [hostId] },
+    ]);
     return { admitted, ...applied, changed: applied.changed + lost.changed, strangers, complete: true };
   }
 }
 
 /** The VMs of all parts once the last has come; null before. */
-async function presentIds(tx: Transaction, hostId: HostId, part: Inventory, own: VmId[]): Promise<VmId[] | null> {
+async function presentIds(
+  tx: Transaction,
+  hostId: HostId,
+  part: Inventory,
+  own: VmId[],
+): Promise<VmId[] | null> {
   if (part.parts === 1) return own;
   const [, parts] = await tx.pipeline([
     { statement: KEEP_PART, params: [hostId, part.epoch, part.seq, part.part, own] },
@@ -84,12 +108,16 @@ async function presentIds(tx: Transaction, hostId: HostId, part: Inventory, own:
   ]);
   const rows = (parts?.rows ?? []) as unknown as { vm_ids: VmId[] }[];
   if (rows.length < part.parts) return null;
-  await tx.query(FORGET_PARTS, [hostId]);
   return rows.flatMap((row) => row.vm_ids);
 }
 
 /** What the inventory does not name is not there. */
-async function applyAbsence(tx: Transaction, hostId: HostId, stamp: Stamp, present: readonly VmId[]): Promise<FactsApplied> {
+async function applyAbsence(
+  tx: Transaction,
+  hostId: HostId,
+  stamp: Stamp,
+  present: readonly VmId[],
+): Promise<FactsApplied> {
   const { rows } = await tx.query<{ id: VmId; incarnation: number }>(NOT_PRESENT, [hostId, [...present]]);
   const absent = new Map<VmId, VmFact>(
     rows.map(({ id, incarnation }) => [id, { vmId: id, power: 'absent', incarnation, reason: null }]),

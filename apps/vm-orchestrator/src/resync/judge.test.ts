@@ -84,7 +84,10 @@ describe('a fact about a VM', () => {
     ['paused', 'absent', 'stopped'],
   ])('makes a VM that is %s and reported %s %s', (state, power, after) => {
     const before = vm({ state });
-    expect(judge(before, fact(before, power), NEWER, NOW)).toMatchObject({ outcome: 'changed', patch: { state: after } });
+    expect(judge(before, fact(before, power), NEWER, NOW)).toMatchObject({
+      outcome: 'changed',
+      patch: { state: after },
+    });
   });
 
   it('tells why the guest stopped, as the host knows it', () => {
@@ -106,7 +109,12 @@ describe('a fact about a VM', () => {
   });
 
   it('leaves error, suspended and equal states alone', () => {
-    for (const [state, power] of [['error', 'stopped'], ['error', 'absent'], ['suspended', 'stopped'], ['running', 'running']] as const) {
+    for (const [state, power] of [
+      ['error', 'stopped'],
+      ['error', 'absent'],
+      ['suspended', 'stopped'],
+      ['running', 'running'],
+    ] as const) {
       const before = vm({ state });
       expect(judge(before, fact(before, power), NEWER, NOW)).toEqual({ outcome: 'same' });
     }
@@ -114,16 +122,25 @@ describe('a fact about a VM', () => {
 
   it('of an old guest process counts only when the host has registered anew', () => {
     const before = vm({ incarnation: 5 });
-    expect(judge(before, fact(before, 'stopped', { incarnation: 4 }), NEWER, NOW)).toEqual({ outcome: 'stale' });
-    expect(judge(before, fact(before, 'stopped', { incarnation: 1 }), { epoch: 2, seq: 1 }, NOW)).toMatchObject({
+    expect(judge(before, fact(before, 'stopped', { incarnation: 4 }), NEWER, NOW)).toEqual({
+      outcome: 'stale',
+    });
+    expect(
+      judge(before, fact(before, 'stopped', { incarnation: 1 }), { epoch: 2, seq: 1 }, NOW),
+    ).toMatchObject({
       patch: { state: 'stopped', incarnation: 1 },
     });
   });
 
   it('ends the condition of a host that was away, also under a live job', () => {
     const before = vm({ state: 'unknown', conditions: [UNREACHABLE] });
-    expect(judge(before, fact(before, 'running'), NEWER, NOW)).toMatchObject({ patch: { state: 'running', conditions: [] } });
+    expect(judge(before, fact(before, 'running'), NEWER, NOW)).toMatchObject({
+      patch: { state: 'running', conditions: [] },
+    });
     const busy = vm({ task: TASK, conditions: [UNREACHABLE] });
-    expect(judge(busy, fact(busy, 'stopped'), NEWER, NOW)).toEqual({ outcome: 'busy', patch: { conditions: [] } });
+    expect(judge(busy, fact(busy, 'stopped'), NEWER, NOW)).toEqual({
+      outcome: 'busy',
+      patch: { conditions: [] },
+    });
   });
 });

@@ -45,7 +45,8 @@ export function judge(vm: Judged, fact: VmFact, stamp: Stamp, now: Date): Verdic
   const reachable = reachablePatch(vm);
   if (vm.task !== null) return { outcome: 'busy', patch: reachable };
   // Within an epoch a host cannot have fewer guest processes behind it than before: the fact is of an old one.
-  const oldGuest = fact.power !== 'absent' && stamp.epoch === vm.fact_epoch && fact.incarnation < vm.incarnation;
+  const oldGuest =
+    fact.power !== 'absent' && stamp.epoch === vm.fact_epoch && fact.incarnation < vm.incarnation;
   if (oldGuest) return { outcome: 'stale' };
   const patch = { ...reachable, ...incarnationPatch(vm, fact), ...statePatch(vm, fact, now) };
   if (Object.keys(patch).length === 0) return { outcome: 'same' };
@@ -58,7 +59,9 @@ function reachablePatch({ conditions }: Judged): VmPatch | null {
 }
 
 function incarnationPatch(vm: Judged, fact: VmFact): VmPatch {
-  return fact.power === 'absent' || fact.incarnation === vm.incarnation ? {} : { incarnation: fact.incarnation };
+  return fact.power === 'absent' || fact.incarnation === vm.incarnation
+    ? {}
+    : { incarnation: fact.incarnation };
 }
 
 function statePatch(vm: Judged, fact: VmFact, now: Date): VmPatch {

@@ -33,10 +33,16 @@ export function isStranger(hostId: HostId, vm: Known | undefined, now: Date): bo
 }
 
 /** Keeps the guests that should not be there. Nobody destroys them but a person. */
-export async function quarantine(tx: Transaction, hostId: HostId, strangers: readonly VmFact[]): Promise<VmId[]> {
+export async function quarantine(
+  tx: Transaction,
+  hostId: HostId,
+  strangers: readonly VmFact[],
+): Promise<VmId[]> {
   if (strangers.length === 0) return [];
   const ids = strangers.map(({ vmId }) => vmId);
-  const ours = new Set((await tx.query<{ vm_id: VmId }>(CLEANUPS_OF, [hostId, ids])).rows.map((row) => row.vm_id));
+  const ours = new Set(
+    (await tx.query<{ vm_id: VmId }>(CLEANUPS_OF, [hostId, ids])).rows.map((row) => row.vm_id),
+  );
   const kept = strangers.filter(({ vmId }) => !ours.has(vmId));
   const params = [hostId, kept.map(({ vmId }) => vmId), kept.map(({ power }) => power)];
   const { rows } = await tx.query<{ vm_id: VmId; is_new: boolean }>(KEEP, params);

@@ -20,6 +20,8 @@ const CLAIM: Statement = {
 export class ResyncScheduler {
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | null = null;
+  /** A slow host, or a long clean-up, keeps nobody else waiting. */
+  readonly #underWay = new Map<HostId, Promise<void>>();
 
   constructor(
     private readonly db: Database,
@@ -33,30 +35,39 @@ export class ResyncScheduler {
     this.#timer ??= setInterval(() => void this.tick(), this.settings.resyncTickMs).unref();
   }
 
-  /** Stops, when what is under way has ended. */
+  /** Stops asking. What is under way either ends in bounded time or is done again by the next process. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     this.#timer = undefined;
+    this.cleanups.stop();
     await this.#ticking;
+    await Promise.all(this.#underWay.values());
   }
 
-  /** One round, never two at a time. Never rejects. */
+  /** Asks those that are due, never twice at a time. Never rejects. */
   tick(): Promise<void> {
     return (this.#ticking ??= this.#round().finally(() => (this.#ticking = null)));
   }
 
   async #round(): Promise<void> {
     try {
-      const { results } = await this.db.primary.batch({}, [{ statement: CLAIM, params: [this.settings.resyncMs] }]);
+      const { results } = await this.db.primary.batch({}, [
+        { statement: CLAIM, params: [this.settings.resyncMs] },
+      ]);
       const due = (results[0]?.rows ?? []) as unknown as { host_id: HostId }[];
-      await Promise.all(due.map(({ host_id }) => this.#resync(host_id)));
+      for (const { host_id } of due) this.#begin(host_id);
     } catch (error) {
       this.log.warn({ err: error }, 'hosts could not be asked for their inventories');
     }
   }
 
-  async #resync(hostId: HostId): Promise<void> {
-    // A host that does not answer is none of ours: its heartbeats tell, and it is asked again in a minute.
-    await Promise.all([this.link.askForInventory(hostId), this.cleanups.run(hostId)]);
+  #begin(hostId: HostId): void {
+    if (this.#underWay.has(hostId)) return;
+    // A host that does not answer is no error here: its heartbeats tell, and it is asked again in a minute.
+    const done = Promise.all([this.link.askForInventory(hostId), this.cleanups.run(hostId)])
+      .then(() => undefined)
+      .catch((error: unknown) => this.log.warn({ err: error, hostId }, 'a host could not be brought in line'))
+      .finally(() => this.#underWay.delete(hostId));
+    this.#underWay.set(hostId, done);
   }
 }

@@ -21,9 +21,21 @@ async function upAgent(): Promise<TinyAgent> {
 }
 
 const task = (over: Partial<VmRow['task']> = {}) =>
-  ({ jobId: newId<JobId>(), kind: 'stop', step: 's', stepIndex: 0, stepCount: 1, deadline: new Date().toISOString(), ...over }) as VmRow['task'];
+  ({
+    jobId: newId<JobId>(),
+    kind: 'stop',
+    step: 's',
+    stepIndex: 0,
+    stepCount: 1,
+    deadline: new Date().toISOString(),
+    ...over,
+  }) as VmRow['task'];
 
-const becomes = (agent: TinyAgent, state: string) => until(() => rig.hostState(agent.id), (now) => now === state);
+const becomes = (agent: TinyAgent, state: string) =>
+  until(
+    () => rig.hostState(agent.id),
+    (now) => now === state,
+  );
 
 describe('a host that falls silent', () => {
   it('is down, and its VMs unknown; it is up again when it is heard, and its VMs are what it reports', async () => {
@@ -32,12 +44,18 @@ describe('a host that falls silent', () => {
     const stopped = await rig.vm({ host_id: agent.id, state: 'stopped' });
     agent.silence();
     await becomes(agent, 'down');
-    const lost = await until(() => rig.vmRow(running), ({ state }) => state === 'unknown');
+    const lost = await until(
+      () => rig.vmRow(running),
+      ({ state }) => state === 'unknown',
+    );
     expect(lost.conditions).toMatchObject([{ type: 'HostUnreachable', status: 'true' }]);
     expect(await rig.vmRow(stopped)).toMatchObject({ state: 'stopped', version: 1 });
     expect((await rig.events(running)).map(({ type }) => type)).toEqual(['vm.updated']);
 
-    await until(() => orchestrator.snapshot.host(agent.id)?.state, (state) => state === 'down');
+    await until(
+      () => orchestrator.snapshot.host(agent.id)?.state,
+      (state) => state === 'down',
+    );
     expect(await agent.heartbeat()).toBe('inventory');
     expect(await rig.hostState(agent.id)).toBe('up');
     agent.guests.set(running, { power: 'running', incarnation: 1, reason: null });
@@ -53,7 +71,10 @@ describe('a host that falls silent', () => {
     const stopping = await rig.vm({ host_id: agent.id, state: 'stopping', task: task() });
     agent.silence();
     await becomes(agent, 'down');
-    const vm = await until(() => rig.vmRow(stopping), ({ conditions }) => conditions.length > 0);
+    const vm = await until(
+      () => rig.vmRow(stopping),
+      ({ conditions }) => conditions.length > 0,
+    );
     expect(vm).toMatchObject({ state: 'stopping', conditions: [{ type: 'HostUnreachable' }] });
   });
 
@@ -63,7 +84,10 @@ describe('a host that falls silent', () => {
     const running = await rig.vm({ host_id: agent.id, state: 'running' });
     agent.silence();
     await becomes(agent, 'down');
-    await until(() => rig.vmRow(running), ({ state }) => state === 'unknown');
+    await until(
+      () => rig.vmRow(running),
+      ({ state }) => state === 'unknown',
+    );
     await Promise.all([orchestrator, ...others].map(({ hosts }) => hosts.downDetector.tick()));
     expect((await rig.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up', 'down']);
     expect(await rig.events(running)).toHaveLength(1);
@@ -133,7 +157,11 @@ describe('an operator', () => {
   it('cordons and uncordons a host; the same again changes nothing', async () => {
     const { actions } = orchestrator.hosts;
     const agent = await upAgent();
-    expect((await actions.act(agent.id, 'cordon')).row).toMatchObject({ schedulable: false, state: 'up', version: 2 });
+    expect((await actions.act(agent.id, 'cordon')).row).toMatchObject({
+      schedulable: false,
+      state: 'up',
+      version: 2,
+    });
     expect((await actions.act(agent.id, 'cordon')).row).toMatchObject({ version: 2 });
     expect(orchestrator.snapshot.host(agent.id)).toMatchObject({ schedulable: false });
     expect((await actions.act(agent.id, 'uncordon')).row).toMatchObject({ schedulable: true, version: 3 });

@@ -19,9 +19,17 @@ describe('registration', () => {
   it('gives a host a new epoch each time, and keeps what it said last', async () => {
     const agent = await rig.agent();
     expect(await agent.register()).toEqual({ epoch: 1, generation: 1, heartbeatMs: 200 });
-    expect(await agent.register({ capacity: { cpu: 8, memory: 1_024, disk: 10 } })).toMatchObject({ epoch: 2 });
+    expect(await agent.register({ capacity: { cpu: 8, memory: 1_024, disk: 10 } })).toMatchObject({
+      epoch: 2,
+    });
     const { body, version } = await orchestrator.hosts.directory.host(OPERATOR, agent.id);
-    expect(Host.parse(body)).toMatchObject({ id: agent.id, epoch: 2, state: 'up', capacity: { cpu: 8 }, version });
+    expect(Host.parse(body)).toMatchObject({
+      id: agent.id,
+      epoch: 2,
+      state: 'up',
+      capacity: { cpu: 8 },
+      version,
+    });
     expect((await rig.events(agent.id)).map(({ type, version }) => [type, version])).toEqual([
       ['host.created', 1],
       ['host.updated', 2],
@@ -31,9 +39,16 @@ describe('registration', () => {
   it('makes zones and images known that nobody had before', async () => {
     const agent = await rig.agent({ zone: 'lab', images: ['ubuntu-22.04', 'odd-image'] });
     await agent.register();
-    const zones = (await orchestrator.hosts.directory.zones(OPERATOR)).body.items.map((zone) => Zone.parse(zone));
-    expect(zones.find(({ name }) => name === 'lab')).toMatchObject({ images: ['odd-image', 'ubuntu-22.04'], hosts: { up: 1, total: 1 } });
-    const images = (await orchestrator.hosts.directory.images(OPERATOR)).body.items.map((image) => Image.parse(image));
+    const zones = (await orchestrator.hosts.directory.zones(OPERATOR)).body.items.map((zone) =>
+      Zone.parse(zone),
+    );
+    expect(zones.find(({ name }) => name === 'lab')).toMatchObject({
+      images: ['odd-image', 'ubuntu-22.04'],
+      hosts: { up: 1, total: 1 },
+    });
+    const images = (await orchestrator.hosts.directory.images(OPERATOR)).body.items.map((image) =>
+      Image.parse(image),
+    );
     expect(images.find(({ name }) => name === 'odd-image')).toMatchObject({ zones: ['lab'] });
     expect(await rig.events('odd-image')).toHaveLength(1);
     expect(await rig.events('lab')).toHaveLength(1);
@@ -47,7 +62,9 @@ describe('registration', () => {
   });
 
   it('takes many hosts at once', async () => {
-    const agents = await Promise.all(Array.from({ length: 8 }, (_, i) => rig.agent({ images: ['b', 'a', `i-${i}`] })));
+    const agents = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => rig.agent({ images: ['b', 'a', `i-${i}`] })),
+    );
     const answers = await Promise.all(agents.map((agent) => agent.register()));
     expect(answers.map(({ epoch }) => epoch)).toEqual(Array(8).fill(1));
   });
@@ -65,7 +82,10 @@ describe('registration', () => {
   it('is followed by a question for the inventory', async () => {
     const agent = await rig.agent();
     await agent.register();
-    await until(() => agent.inventoriesAsked, (asked) => asked > 0);
+    await until(
+      () => agent.inventoriesAsked,
+      (asked) => asked > 0,
+    );
   });
 });
 
@@ -73,7 +93,9 @@ describe('what a host says', () => {
   it('is refused when it does not fit its schema, and changes nothing', async () => {
     const agent = await rig.agent();
     for (const body of [{}, { ...RegisterHost.shape, name: 'UPPER' }, null, 'x']) {
-      await expect(agent.say('register', body, z.unknown())).rejects.toMatchObject({ code: 'invalid_request' });
+      await expect(agent.say('register', body, z.unknown())).rejects.toMatchObject({
+        code: 'invalid_request',
+      });
     }
     await expect(agent.say('heartbeat', {}, z.unknown())).rejects.toBeInstanceOf(ServiceError);
     expect(await rig.hostState(agent.id)).toBeUndefined();
@@ -82,7 +104,8 @@ describe('what a host says', () => {
   it('reaches the database as heartbeats', async () => {
     const agent = await rig.agent();
     await agent.register();
-    const at = async () => (await orchestrator.hosts.directory.host(OPERATOR, agent.id)).body.lastHeartbeatAt as string;
+    const at = async () =>
+      (await orchestrator.hosts.directory.host(OPERATOR, agent.id)).body.lastHeartbeatAt as string;
     const before = await at();
     await agent.heartbeat();
     await until(at, (now) => now > before);
@@ -111,13 +134,17 @@ describe('a command', () => {
 
   it('to a host that is not there is unreachable at once', async () => {
     const started = performance.now();
-    expect(await orchestrator.link.command(newId<HostId>(), observe(), 5_000)).toMatchObject({ outcome: 'unreachable' });
+    expect(await orchestrator.link.command(newId<HostId>(), observe(), 5_000)).toMatchObject({
+      outcome: 'unreachable',
+    });
     expect(performance.now() - started).toBeLessThan(2_000);
   });
 
   it('whose answer makes no sense is unreachable', async () => {
     const agent = await rig.agent();
     agent.onCommand = () => ({ outcome: 'splendid' }) as never;
-    expect(await orchestrator.link.command(agent.id, observe(), 5_000)).toMatchObject({ outcome: 'unreachable' });
+    expect(await orchestrator.link.command(agent.id, observe(), 5_000)).toMatchObject({
+      outcome: 'unreachable',
+    });
   });
 });

@@ -20,7 +20,10 @@ const snapshot = () => new HostSnapshot(rig.sys, createLogger('test', 'silent'),
 const room = { cpu: 4, memory: 4_096, disk: 20 };
 const book = (cpu: number) =>
   rig.sys.primary.batch({}, [
-    { statement: { text: 'UPDATE hosts SET allocated_cpu = allocated_cpu + $2 WHERE id = $1' }, params: [agent.id, cpu] },
+    {
+      statement: { text: 'UPDATE hosts SET allocated_cpu = allocated_cpu + $2 WHERE id = $1' },
+      params: [agent.id, cpu],
+    },
   ]);
 
 describe('the view of the hosts', () => {

@@ -19,15 +19,27 @@ beforeAll(async () => {
 afterAll(() => rig.stop());
 
 const HOUR_AGO = new Date(Date.now() - 3_600_000);
-const has = (id: VmId, power: 'running' | 'paused' | 'stopped' = 'running', reason: string | null = null, incarnation = 1) =>
-  agent.guests.set(id, { power, incarnation, reason });
+const has = (
+  id: VmId,
+  power: 'running' | 'paused' | 'stopped' = 'running',
+  reason: string | null = null,
+  incarnation = 1,
+) => agent.guests.set(id, { power, incarnation, reason });
 async function placed(over: Partial<VmRow> = {}): Promise<VmId> {
   return rig.vm({ host_id: agent.id, ...over });
 }
-const task = (jobId: JobId): VmRow['task'] =>
-  ({ jobId, kind: 'stop', step: 's', stepIndex: 0, stepCount: 1, deadline: new Date().toISOString() });
+const task = (jobId: JobId): VmRow['task'] => ({
+  jobId,
+  kind: 'stop',
+  step: 's',
+  stepIndex: 0,
+  stepCount: 1,
+  deadline: new Date().toISOString(),
+});
 const quarantined = async () =>
-  (await rig.rows<{ vm_id: string }>('SELECT vm_id FROM quarantine WHERE host_id = $1', [agent.id])).map((row) => row.vm_id);
+  (await rig.rows<{ vm_id: string }>('SELECT vm_id FROM quarantine WHERE host_id = $1', [agent.id])).map(
+    (row) => row.vm_id,
+  );
 
 describe('an inventory', () => {
   it('that says what is known writes nothing', async () => {
@@ -42,14 +54,25 @@ describe('an inventory', () => {
     const vm = await placed();
     has(vm, 'stopped', 'crashed');
     await agent.inventory();
-    expect(await rig.vmRow(vm)).toMatchObject({ state: 'stopped', stop_reason: 'crashed', version: 2, fact_epoch: 1 });
-    expect(await rig.events(vm)).toMatchObject([{ type: 'vm.updated', version: 2, data: { state: 'stopped' } }]);
+    expect(await rig.vmRow(vm)).toMatchObject({
+      state: 'stopped',
+      stop_reason: 'crashed',
+      version: 2,
+      fact_epoch: 1,
+    });
+    expect(await rig.events(vm)).toMatchObject([
+      { type: 'vm.updated', version: 2, data: { state: 'stopped' } },
+    ]);
   });
 
   it('makes VMs lost that it does not name', async () => {
     const [running, unknown] = [await placed(), await placed({ state: 'unknown' })];
     await agent.inventory();
-    expect(await rig.vmRow(running)).toMatchObject({ state: 'stopped', stop_reason: 'guest_lost', last_error: { code: 'guest_lost' } });
+    expect(await rig.vmRow(running)).toMatchObject({
+      state: 'stopped',
+      stop_reason: 'guest_lost',
+      last_error: { code: 'guest_lost' },
+    });
     expect(await rig.vmRow(unknown)).toMatchObject({ state: 'error', last_error: { code: 'guest_lost' } });
     has(unknown, 'stopped');
     await agent.inventory();
@@ -69,7 +92,10 @@ describe('an inventory', () => {
   });
 
   it('leaves VMs with a live job alone', async () => {
-    const [present, absent] = [await placed({ state: 'stopping', task: task(newId()) }), await placed({ state: 'starting', task: task(newId()) })];
+    const [present, absent] = [
+      await placed({ state: 'stopping', task: task(newId()) }),
+      await placed({ state: 'starting', task: task(newId()) }),
+    ];
     has(present, 'stopped');
     await agent.inventory();
     expect(await rig.vmRow(present)).toMatchObject({ state: 'stopping', version: 1 });
@@ -111,7 +137,12 @@ describe('a guest that should not be there', () => {
     const other = await rig.agent();
     await other.register();
     const elsewhere = await rig.vm({ host_id: other.id, updated_at: HOUR_AGO });
-    const tombstone = await rig.vm({ host_id: agent.id, state: 'deleted', updated_at: HOUR_AGO, deleted_at: HOUR_AGO });
+    const tombstone = await rig.vm({
+      host_id: agent.id,
+      state: 'deleted',
+      updated_at: HOUR_AGO,
+      deleted_at: HOUR_AGO,
+    });
     for (const id of [unknown, elsewhere, tombstone]) has(id);
     await agent.inventory();
     expect((await quarantined()).sort()).toEqual([unknown, elsewhere, tombstone].sort());
@@ -125,7 +156,12 @@ describe('a guest that should not be there', () => {
 
   it('is none when it has only just left, or is on its way', async () => {
     const leaving = await rig.vm({ host_id: agent.id, state: 'deleted', deleted_at: new Date() });
-    const coming = await rig.vm({ host_id: null, state: 'pending', task: task(newId()), updated_at: HOUR_AGO });
+    const coming = await rig.vm({
+      host_id: null,
+      state: 'pending',
+      task: task(newId()),
+      updated_at: HOUR_AGO,
+    });
     has(leaving);
     has(coming);
     await agent.inventory();
@@ -140,7 +176,11 @@ describe('a report', () => {
     const vm = await placed();
     has(vm, 'stopped', 'guest_shutdown');
     await agent.report([vm]);
-    expect(await rig.vmRow(vm)).toMatchObject({ state: 'stopped', stop_reason: 'guest_shutdown', desired_state: 'running' });
+    expect(await rig.vmRow(vm)).toMatchObject({
+      state: 'stopped',
+      stop_reason: 'guest_shutdown',
+      desired_state: 'running',
+    });
   });
 
   it('wakes the job that waits for it, and leaves the VM to it', async () => {
@@ -171,15 +211,24 @@ describe('the books of a host', () => {
     const vm = await rig.vm({ host_id: own.id });
     own.guests.set(vm, { power: 'running', incarnation: 1, reason: null });
     const books = async () =>
-      (await rig.rows('SELECT vm_count, allocated_cpu, allocated_memory, allocated_disk FROM hosts WHERE id = $1', [own.id]))[0];
-    const corrections = async () => Number(/^novacron_host_allocation_corrections_total (\d+)$/m.exec(await metricsText())?.[1] ?? 0);
+      (
+        await rig.rows(
+          'SELECT vm_count, allocated_cpu, allocated_memory, allocated_disk FROM hosts WHERE id = $1',
+          [own.id],
+        )
+      )[0];
+    const corrections = async () =>
+      Number(/^novacron_host_allocation_corrections_total (\d+)$/m.exec(await metricsText())?.[1] ?? 0);
     const before = await corrections();
     await own.inventory();
     expect(await corrections()).toBe(before);
     const right = { vm_count: 1, allocated_cpu: 2, allocated_memory: 2_048, allocated_disk: 10 };
     expect(await books()).toEqual(right);
     await rig.sys.primary.batch({}, [
-      { statement: { text: 'UPDATE hosts SET allocated_cpu = 40, vm_count = 9 WHERE id = $1' }, params: [own.id] },
+      {
+        statement: { text: 'UPDATE hosts SET allocated_cpu = 40, vm_count = 9 WHERE id = $1' },
+        params: [own.id],
+      },
     ]);
     await own.inventory();
     expect(await books()).toEqual(right);

@@ -15,7 +15,12 @@ afterAll(() => rig.stop());
 
 /** A VM deleted while its host was away: a tombstone, and what is left to remove. */
 async function leftBehind(agent: TinyAgent, fence: number): Promise<VmId> {
-  const id = await rig.vm({ host_id: agent.id, state: 'deleted', deleted_at: new Date(0), updated_at: new Date(0) });
+  const id = await rig.vm({
+    host_id: agent.id,
+    state: 'deleted',
+    deleted_at: new Date(0),
+    updated_at: new Date(0),
+  });
   await rig.sys.primary.batch({}, [
     {
       statement: { text: 'INSERT INTO cleanups VALUES ($1, $2, $3, $4, 2, 2048, 10, now())' },
@@ -28,7 +33,12 @@ async function leftBehind(agent: TinyAgent, fence: number): Promise<VmId> {
 
 const left = (agent: TinyAgent) => rig.rows('SELECT vm_id FROM cleanups WHERE host_id = $1', [agent.id]);
 const booked = async (agent: TinyAgent) =>
-  (await rig.rows('SELECT vm_count, allocated_cpu, allocated_memory, allocated_disk FROM hosts WHERE id = $1', [agent.id]))[0];
+  (
+    await rig.rows(
+      'SELECT vm_count, allocated_cpu, allocated_memory, allocated_disk FROM hosts WHERE id = $1',
+      [agent.id],
+    )
+  )[0];
 
 describe('a host that comes back with VMs that were deleted meanwhile', () => {
   it('removes them at their fence, gets its capacity back once, and nothing new before', async () => {
@@ -40,27 +50,56 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
     const ids = [await leftBehind(agent, 7), await leftBehind(agent, 8)];
     const second = await rig.orchestrator({ heartbeatMs: 60_000 });
     await agent.register();
-    await until(() => agent.commands.length, (sent) => sent >= 2);
+    await until(
+      () => agent.commands.length,
+      (sent) => sent >= 2,
+    );
 
     const request = {
-      vmId: newId<VmId>(), tenantId: newId<TenantId>(), zone: 'sim', image: 'ubuntu-22.04', cpu: 1, memory: 64, disk: 1, needs: [],
+      vmId: newId<VmId>(),
+      tenantId: newId<TenantId>(),
+      zone: 'sim',
+      image: 'ubuntu-22.04',
+      cpu: 1,
+      memory: 64,
+      disk: 1,
+      needs: [],
     };
+    await orchestrator.snapshot.refresh();
     const refused = place(request, orchestrator.snapshot.hosts(), new Date());
-    expect(refused).toMatchObject({ hostId: null, fits: 'later', explanation: { rejections: [{ filter: 'cleanup', hosts: 1 }] } });
+    expect(refused).toMatchObject({
+      hostId: null,
+      fits: 'later',
+      explanation: { rejections: [{ filter: 'cleanup', hosts: 1 }] },
+    });
     await agent.inventory();
     expect(await rig.rows('SELECT * FROM quarantine')).toEqual([]);
     expect(await booked(agent)).toMatchObject({ vm_count: 2, allocated_cpu: 4 });
 
     mayDelete = true;
-    await until(() => left(agent), (rows) => rows.length === 0);
-    expect(await booked(agent)).toEqual({ vm_count: 0, allocated_cpu: 0, allocated_memory: 0, allocated_disk: 0 });
+    await until(
+      () => left(agent),
+      (rows) => rows.length === 0,
+    );
+    expect(await booked(agent)).toEqual({
+      vm_count: 0,
+      allocated_cpu: 0,
+      allocated_memory: 0,
+      allocated_disk: 0,
+    });
     expect(agent.guests.size).toBe(0);
     for (const [i, id] of ids.entries()) {
       const sent = agent.commands.filter(({ vmId }) => vmId === id);
-      expect(new Set(sent.map(({ kind, fence, epoch, commandId }) => `${kind} ${fence} ${epoch} ${commandId}`)).size).toBe(1);
+      expect(
+        new Set(sent.map(({ kind, fence, epoch, commandId }) => `${kind} ${fence} ${epoch} ${commandId}`))
+          .size,
+      ).toBe(1);
       expect(sent[0]).toMatchObject({ kind: 'delete', fence: 7 + i, epoch: 2 });
     }
-    await until(() => place(request, orchestrator.snapshot.hosts(), new Date()).hostId, (hostId) => hostId === agent.id);
+    await until(
+      () => place(request, orchestrator.snapshot.hosts(), new Date()).hostId,
+      (hostId) => hostId === agent.id,
+    );
     await second.stop();
   });
 
@@ -68,13 +107,44 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
     const agent = await rig.agent();
     await agent.register();
     const deleted = agent.onCommand;
-    agent.onCommand = () => ({ outcome: 'failed', ...agent.stamp(), code: 'driver_error', detail: 'stuck', retryable: true });
+    agent.onCommand = () => ({
+      outcome: 'failed',
+      ...agent.stamp(),
+      code: 'driver_error',
+      detail: 'stuck',
+      retryable: true,
+    });
     await leftBehind(agent, 3);
     await agent.register();
-    await until(() => agent.commands.length, (sent) => sent > 0);
+    await until(
+      () => agent.commands.length,
+      (sent) => sent > 0,
+    );
     expect(await left(agent)).toHaveLength(1);
     agent.onCommand = deleted;
     await agent.register();
-    await until(() => left(agent), (rows) => rows.length === 0);
+    await until(
+      () => left(agent),
+      (rows) => rows.length === 0,
+    );
+  });
+
+  it('is not told to remove a VM that was placed there again', async () => {
+    const agent = await rig.agent();
+    await agent.register();
+    const id = await leftBehind(agent, 3);
+    await rig.sys.primary.batch({}, [
+      {
+        statement: { text: `UPDATE vms SET state = 'running', deleted_at = NULL, fence = 9 WHERE id = $1` },
+        params: [id],
+      },
+    ]);
+    await agent.register();
+    await until(
+      () => left(agent),
+      (rows) => rows.length === 0,
+    );
+    expect(agent.commands).toEqual([]);
+    expect(agent.guests.has(id)).toBe(true);
   });
 });

@@ -61,8 +61,12 @@ export class HostsRig {
       role,
       password,
     });
-    await migrate(settings('owner', postgres.ownerPassword as string), { migrations: [Initial1764000000000] });
-    const rig = [settings('sys', postgres.sysPassword), settings('api', postgres.apiPassword)].map(createDatabase);
+    await migrate(settings('owner', postgres.ownerPassword as string), {
+      migrations: [Initial1764000000000],
+    });
+    const rig = [settings('sys', postgres.sysPassword), settings('api', postgres.apiPassword)].map(
+      createDatabase,
+    );
     return new HostsRig(servers, rig[0] as Database, rig[1] as Database);
   }
 
@@ -100,7 +104,11 @@ export class HostsRig {
   async agent(about: Partial<RegisterHost> = {}): Promise<TinyAgent> {
     const id = newId<HostId>();
     const { natsUser } = await this.servers.addHost(id);
-    const agent = new TinyAgent(await connectNats({ ...this.servers.natsLogin(natsUser), name: id }), id, about);
+    const agent = new TinyAgent(
+      await connectNats({ ...this.servers.natsLogin(natsUser), name: id }),
+      id,
+      about,
+    );
     this.#agents.push(agent);
     return agent;
   }
@@ -109,16 +117,44 @@ export class HostsRig {
   async vm(over: Partial<VmRow> & Pick<VmRow, 'host_id'>): Promise<VmId> {
     const id = over.id ?? newId<VmId>();
     const row = {
-      tenant_id: this.tenantId, id, name: `vm-${id.slice(-12)}`, state: 'running', desired_state: 'running', cpu: 2,
-      memory: 2_048, disk: 10, image: 'ubuntu-22.04', zone: 'sim', tags: {}, ssh_keys: [], autostart: true, task: null,
-      conditions: [], stop_reason: null, last_error: null, generation: 1, observed_generation: 1, incarnation: 1, fence: 1,
-      quota_held: true, fact_epoch: 0, fact_seq: 0, version: 1, created_at: new Date(), updated_at: new Date(), ...over,
+      tenant_id: this.tenantId,
+      id,
+      name: `vm-${id.slice(-12)}`,
+      state: 'running',
+      desired_state: 'running',
+      cpu: 2,
+      memory: 2_048,
+      disk: 10,
+      image: 'ubuntu-22.04',
+      zone: 'sim',
+      tags: {},
+      ssh_keys: [],
+      autostart: true,
+      task: null,
+      conditions: [],
+      stop_reason: null,
+      last_error: null,
+      generation: 1,
+      observed_generation: 1,
+      incarnation: 1,
+      fence: 1,
+      quota_held: true,
+      fact_epoch: 0,
+      fact_seq: 0,
+      version: 1,
+      created_at: new Date(),
+      updated_at: new Date(),
+      ...over,
     };
     await this.sys.transaction({}, async (tx) => {
-      await tx.query({ text: 'INSERT INTO vms SELECT * FROM json_populate_record(null::vms, $1)' }, [JSON.stringify(row)]);
+      await tx.query({ text: 'INSERT INTO vms SELECT * FROM json_populate_record(null::vms, $1)' }, [
+        JSON.stringify(row),
+      ]);
       await tx.query(
-        { text: `UPDATE hosts SET vm_count = vm_count + 1, allocated_cpu = allocated_cpu + 2,
-                   allocated_memory = allocated_memory + 2048, allocated_disk = allocated_disk + 10 WHERE id = $1` },
+        {
+          text: `UPDATE hosts SET vm_count = vm_count + 1, allocated_cpu = allocated_cpu + 2,
+                   allocated_memory = allocated_memory + 2048, allocated_disk = allocated_disk + 10 WHERE id = $1`,
+        },
         [over.host_id],
       );
     });
@@ -126,7 +162,9 @@ export class HostsRig {
   }
 
   async vmRow(id: VmId): Promise<VmRow> {
-    return (await this.rows<VmRow & Record<string, unknown>>('SELECT * FROM vms WHERE id = $1', [id]))[0] as VmRow;
+    return (
+      await this.rows<VmRow & Record<string, unknown>>('SELECT * FROM vms WHERE id = $1', [id])
+    )[0] as VmRow;
   }
 
   async rows<T extends Record<string, unknown>>(text: string, params: unknown[] = []): Promise<T[]> {
@@ -138,7 +176,9 @@ export class HostsRig {
   }
 
   /** Versions and types of the events of one resource, oldest first. */
-  async events(resourceId: string): Promise<{ type: string; version: number; data: Record<string, unknown> }[]> {
+  async events(
+    resourceId: string,
+  ): Promise<{ type: string; version: number; data: Record<string, unknown> }[]> {
     return this.rows(
       `SELECT type, version, data FROM outbox_pending WHERE resource_id = $1 ORDER BY version`,
       [resourceId],
@@ -154,7 +194,11 @@ export class HostsRig {
 }
 
 /** Waits until `read` answers what `want` accepts. */
-export async function until<T>(read: () => T | Promise<T>, want: (value: T) => boolean, ms = 10_000): Promise<T> {
+export async function until<T>(
+  read: () => T | Promise<T>,
+  want: (value: T) => boolean,
+  ms = 10_000,
+): Promise<T> {
   const deadline = performance.now() + ms;
   for (;;) {
     const value = await read();

@@ -80,12 +80,16 @@ export class TinyAgent {
   }
 
   async heartbeat(epoch = this.registered.epoch): Promise<string> {
-    return (await this.say('heartbeat', { ...this.stamp(), epoch, guests: this.guests.size }, HeartbeatReply)).needed;
+    return (await this.say('heartbeat', { ...this.stamp(), epoch, guests: this.guests.size }, HeartbeatReply))
+      .needed;
   }
 
   /** Beats by itself until `silence()`. */
   beat(): void {
-    this.#beating ??= setInterval(() => void this.heartbeat().catch(() => undefined), this.registered.heartbeatMs);
+    this.#beating ??= setInterval(
+      () => void this.heartbeat().catch(() => undefined),
+      this.registered.heartbeatMs,
+    );
   }
 
   silence(): void {
