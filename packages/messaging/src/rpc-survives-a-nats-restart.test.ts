@@ -80,6 +80,24 @@ describe('NATS killed and started again under traffic', () => {
     expect(reasons.length).toBeGreaterThan(0);
   });
 
+  it('lets a user wait whom the server does not know yet, and says that it is refused', async () => {
+    const abort = new AbortController();
+    const reasons: string[] = [];
+    const waiting = connectNats({
+      url: nats.url,
+      user: 'client',
+      password: 'wrong',
+      name: 'x',
+      signal: abort.signal,
+      onRetry: (reason) => reasons.push(reason),
+    });
+    await sleep(500);
+    abort.abort();
+    await expect(waiting).rejects.toThrow();
+    expect(reasons.length).toBeGreaterThan(1);
+    expect(reasons[0]).toMatch(/authorization/i);
+  });
+
   it('ends the wait when told to', async () => {
     const abort = new AbortController();
     const waiting = connectNats({
