@@ -1,0 +1,176 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { loadConfig } from '@novacron/config/load';
+import type { RequestMeta } from '@novacron/contracts/envelope';
+import { newId } from '@novacron/contracts/ids';
+import { ledgerRpc, type LedgerStatus } from '@novacron/contracts/ledger';
+import { connectNats } from '@novacron/messaging/connect';
+import { RpcClient } from '@novacron/messaging/rpc-client';
+import { createDatabase, type Database } from '@novacron/postgres/database';
+import { startService, type RunningService } from '@novacron/service-kit/run';
+import { createLogger } from '@novacron/telemetry/logger';
+import { useTestServers } from '@novacron/testkit/servers';
+import { settings, type CacheConfig } from '../src/config.js';
+import { service } from '../src/service.js';
+import { eventually } from './eventually.js';
+import { eventOf, Owner } from './owner.js';
+
+let servers: Awaited<ReturnType<typeof useTestServers>>;
+let orchestrator: NatsConnection;
+let gateway: NatsConnection;
+let db: Database;
+let owner: Owner;
+const running: RunningService<CacheConfig>[] = [];
+const logger = createLogger('test', 'silent');
+
+beforeAll(async () => {
+  servers = await useTestServers({ nats: true });
+  orchestrator = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'orchestrator' });
+  gateway = await connectNats({ ...servers.natsLogin('gateway'), name: 'gateway' });
+  owner = new Owner(orchestrator);
+  await orchestrator.flush();
+  const { postgres } = loadConfig(settings, servers.env('cache'));
+  db = createDatabase({ ...postgres, schema: 'cache', role: 'sys', password: postgres.sysPassword, max: 2 });
+}, 60_000);
+afterAll(async () => {
+  await db.close();
+  await Promise.all([orchestrator.close(), gateway.close()]);
+  await servers.stop();
+});
+beforeEach(() => start());
+afterEach(() => Promise.all(running.splice(0).map((one) => one.stop())));
+
+async function start(): Promise<RunningService<CacheConfig>> {
+  const env = { ...servers.env('cache'), NOVACRON_OPS_PORT: '0' };
+  const one = await startService(service, { env, logger });
+  running.push(one);
+  return one;
+}
+
+async function status(): Promise<LedgerStatus> {
+  const meta: RequestMeta = {
+    tenantId: newId(),
+    principal: 'test',
+    roles: ['platform_operator'],
+    remainingMs: 5_000,
+    consistency: 'causal',
+    minPosition: null,
+  };
+  const { body } = await new RpcClient(gateway).request(ledgerRpc.status, meta, {});
+  return ledgerRpc.status.reply.parse(body);
+}
+
+/** Waits until all that the owner committed is recorded. */
+async function complete(timeoutMs?: number): Promise<LedgerStatus> {
+  return eventually(async () => {
+    owner.watermark();
+    const now = await status();
+    expect(now).toMatchObject({ contiguousSeq: owner.lastSeq, missing: 0, holes: [] });
+    expect(now.watermark?.seq).toBe(owner.lastSeq);
+    return now;
+  }, timeoutMs);
+}
+
+async function via(seqs: readonly number[]): Promise<string[]> {
+  const text = 'SELECT via FROM cache.ledger WHERE seq = ANY ($1::bigint[]) ORDER BY seq';
+  return (await db.primary.query<{ via: string }>({ text }, [seqs])).rows.map((row) => row.via);
+}
+
+describe('the ledger', () => {
+  it('follows the stream, with the position up to which nothing is missing', async () => {
+    await owner.commit(20);
+    const now = await complete();
+    expect(now).toMatchObject({ oldestHoleAgeMs: 0, watermark: { seq: 20, position: '7.1.20' } });
+  });
+
+  it('tolerates events that come twice and in any order', async () => {
+    const seqs = await owner.commit(30, () => true);
+    for (const seq of [...seqs].reverse()) await owner.publish(seq);
+    for (const seq of seqs) await owner.publish(seq);
+    await complete();
+    expect(new Set(await via(seqs))).toEqual(new Set(['stream']));
+    expect(await via(seqs)).toHaveLength(30);
+  });
+
+  it('fetches what the stream never brought from its owner, a second later', async () => {
+    const seqs = await owner.commit(20, (seq) => seq % 5 === 0);
+    await eventually(async () => expect((await status()).missing).toBeGreaterThan(0));
+    const started = Date.now();
+    await complete();
+    expect(Date.now() - started).toBeLessThan(5_000);
+    expect(await via(seqs.filter((seq) => seq % 5 === 0))).toEqual(['fetch', 'fetch', 'fetch', 'fetch']);
+  });
+
+  it('notices by the watermark that the last events did not come', async () => {
+    const seqs = await owner.commit(3, () => true);
+    await complete();
+    expect(await via(seqs)).toEqual(['fetch', 'fetch', 'fetch']);
+  });
+
+  it('fetches a hole that is larger than one answer', async () => {
+    await owner.commit(1_200, () => true);
+    await complete();
+  });
+
+  it('asks nobody while events are only on their way', async () => {
+    const before = owner.asked.length;
+    for (let i = 0; i < 10; i++) {
+      await owner.commit(50);
+      owner.watermark();
+    }
+    await complete();
+    expect(owner.asked).toHaveLength(before);
+  });
+
+  it('passes over what its owner has no more, and says so', async () => {
+    const { skipped } = await status();
+    await owner.commit(10, () => true);
+    const last = owner.lastSeq;
+    await owner.commit(5);
+    owner.purge(last);
+    const now = await complete();
+    expect(now.skipped - skipped).toBe(10);
+  });
+
+  it('believes the owner when the stream brings two events under one number', async () => {
+    const [seq] = (await owner.commit(1)) as [number];
+    await complete();
+    await owner.publish(seq, eventOf(seq));
+    await eventually(() => expect(owner.asked.at(-1)).toEqual({ fromSeq: seq, toSeq: seq }));
+    const text = 'SELECT event_id FROM cache.ledger WHERE seq = $1';
+    await eventually(async () =>
+      expect((await db.primary.query({ text }, [seq])).rows).toEqual([
+        { event_id: owner.events.get(seq)?.id },
+      ]),
+    );
+  });
+
+  it('goes on where it was after a restart, without asking for anything again', async () => {
+    await owner.commit(10);
+    await complete();
+    await running.splice(0)[0]?.stop();
+    await owner.commit(10);
+    const before = owner.asked.length;
+    await start();
+    await complete();
+    expect(owner.asked).toHaveLength(before);
+  });
+
+  it('is kept by one process of several, and by another one when that is gone', async () => {
+    await start();
+    await owner.commit(10);
+    await complete();
+    await running.splice(0, 1)[0]?.stop();
+    await owner.commit(10);
+    await complete();
+  });
+
+  it('survives a NATS that is killed', async () => {
+    await owner.commit(5);
+    await complete();
+    await servers.nats.kill();
+    await servers.nats.start();
+    await eventually(() => owner.commit(1));
+    await complete(20_000);
+  }, 40_000);
+});

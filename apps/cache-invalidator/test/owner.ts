@@ -1,0 +1,73 @@
+import { jetstream } from '@nats-io/jetstream';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { fetchOrchestratorEvents, watermarkSubject, type DomainEvent } from '@novacron/contracts/events';
+import { newId } from '@novacron/contracts/ids';
+
+/** Stands where the orchestrator stands: has all events, publishes those it is told to, answers for the others. */
+export class Owner {
+  readonly events = new Map<number, DomainEvent>();
+  /** Ranges that were asked for. */
+  readonly asked: { fromSeq: number; toSeq: number }[] = [];
+  #next = 1;
+
+  constructor(private readonly nc: NatsConnection) {
+    nc.subscribe(fetchOrchestratorEvents.subject, { callback: (_, message) => this.#answer(message) });
+  }
+
+  get lastSeq(): number {
+    return this.#next - 1;
+  }
+
+  /** Commits this many events; `lost` ones are never published. @returns their numbers */
+  async commit(count: number, lost: (seq: number) => boolean = () => false): Promise<number[]> {
+    const seqs = Array.from({ length: count }, () => this.#next++);
+    for (const seq of seqs) {
+      this.events.set(seq, eventOf(seq));
+      if (!lost(seq)) await this.publish(seq);
+    }
+    return seqs;
+  }
+
+  async publish(seq: number, event = this.events.get(seq) as DomainEvent): Promise<void> {
+    await jetstream(this.nc).publish(
+      `events.${event.tenantId}.vm.${event.resourceId}`,
+      JSON.stringify(event),
+    );
+  }
+
+  watermark(seq = this.lastSeq): void {
+    this.nc.publish(
+      watermarkSubject('orchestrator'),
+      JSON.stringify({ service: 'orchestrator', seq, position: `7.1.${seq}` }),
+    );
+  }
+
+  /** Forgets events up to this number, as the purge after seven days does. */
+  purge(upTo: number): void {
+    for (const seq of this.events.keys()) if (seq <= upTo) this.events.delete(seq);
+  }
+
+  #answer(message: Msg): void {
+    const { fromSeq, toSeq } = message.json<{ body: { fromSeq: number; toSeq: number } }>().body;
+    this.asked.push({ fromSeq, toSeq });
+    const kept = [...this.events.keys()].sort((a, b) => a - b);
+    const events = kept
+      .filter((seq) => seq >= fromSeq && seq <= toSeq)
+      .slice(0, 500)
+      .map((seq) => this.events.get(seq));
+    const body = { events, oldestSeq: kept[0] ?? null, lastSeq: this.lastSeq };
+    message.respond(JSON.stringify({ ok: true, body, position: null }));
+  }
+}
+
+export function eventOf(seq: number): DomainEvent {
+  const resourceId = newId<string>();
+  const head = {
+    id: newId<DomainEvent['id']>(),
+    seq,
+    type: 'vm.updated',
+    tenantId: newId<string>(),
+    kind: 'vm' as const,
+  };
+  return { ...head, resourceId, version: 1, position: `7.1.${seq}`, at: new Date().toISOString(), data: {} };
+}
