@@ -1,5 +1,5 @@
 import type { JetStreamClient } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { watermarkSubject } from '@novacron/contracts/events';
 import type { Database } from '@novacron/postgres/database';
 import { Marks } from './marks.js';
@@ -9,7 +9,7 @@ import { Publisher } from './publisher.js';
 export interface RelayOptions {
   /** Of the `_sys` role; the relay keeps one of its connections. */
   readonly database: Pick<Database, 'hold'>;
-  readonly nc: Pick<NatsConnection, 'publish' | 'isClosed' | 'status'>;
+  readonly nc: Pick<NatsConnection, 'publish' | 'subscribe' | 'isClosed' | 'status'>;
   readonly js: Pick<JetStreamClient, 'publish'>;
   /** `orchestrator`: the NATS name of the service, in `watermarks.<service>`. */
   readonly service: string;
@@ -30,7 +30,7 @@ export interface RelayStats {
 const KEEP_MS = 7 * 24 * 3_600_000;
 /** Without a wake the table is looked at this often, which also keeps watermarks closer than 100 ms. */
 const POLL_MS = 60;
-/** Two claims are at least this far apart, so that under load one claim serves many commits. */
+/** Two claims, or two words of one instance to the leader, are at least this far apart, so that under load one claim serves many commits. */
 const CLAIM_GAP_MS = 5;
 const STANDBY_MS = 250;
 const RETRY_MS = 250;
@@ -49,6 +49,8 @@ export class Relay {
   #leading: { numbering: Numbering; publisher: Publisher } | null = null;
   #woken = false;
   #connected = true;
+  #wakes: Subscription | undefined;
+  #toldLeaderAt = 0;
   #rouse: () => void = () => undefined;
 
   constructor(private readonly options: RelayOptions) {}
@@ -57,20 +59,24 @@ export class Relay {
   start(): void {
     if (this.#loop) return;
     this.#loop = this.#run();
+    this.#wakes = this.options.nc.subscribe(this.#wakeSubject, { callback: () => this.#rouseLeader() });
     void this.#watchConnection();
   }
 
-  /** Says that something was committed. Cheap: call it after each commit. */
+  /** Says that something was committed, here. Cheap: call it after each commit. */
   wake(): void {
-    if (this.#woken) return;
-    this.#woken = true;
-    this.#rouse();
+    if (this.#leading) return this.#rouseLeader();
+    const now = performance.now();
+    if (!this.#connected || this.options.nc.isClosed() || now - this.#toldLeaderAt < CLAIM_GAP_MS) return;
+    this.#toldLeaderAt = now;
+    this.options.nc.publish(this.#wakeSubject);
   }
 
   /** Ends after what is in flight; what is not published yet the next start publishes. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.wake();
+    this.#wakes?.unsubscribe();
+    this.#rouse();
     await this.#loop;
   }
 
@@ -88,6 +94,16 @@ export class Relay {
       numbered: this.#leading?.publisher.numbered ?? 0,
       published: this.#leading?.publisher.published ?? 0,
     };
+  }
+
+  get #wakeSubject(): string {
+    return `wake.${this.options.service}.relay`;
+  }
+
+  #rouseLeader(): void {
+    if (this.#woken) return;
+    this.#woken = true;
+    this.#rouse();
   }
 
   async #run(): Promise<void> {

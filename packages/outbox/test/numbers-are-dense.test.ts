@@ -84,6 +84,26 @@ describe('the relay', () => {
     await relay.stop();
   });
 
+  it('is woken by a commit of another instance, not only by its own looking', async () => {
+    const [leader, other] = [fixture.relay(), fixture.relay()];
+    leader.start();
+    await eventually(() => leader.stats().leading);
+    other.start();
+    const delays: number[] = [];
+    for (let i = 0; i < 15; i++) {
+      const before = leader.stats().published;
+      await fixture.append(vmEvent());
+      const committed = performance.now();
+      other.wake();
+      while (leader.stats().published === before) await new Promise((resolve) => setImmediate(resolve));
+      delays.push(performance.now() - committed);
+      await pause(10);
+    }
+    // Looking alone takes 30 ms on average.
+    expect(delays.sort((a, b) => a - b)[7]).toBeLessThan(20);
+    await Promise.all([leader.stop(), other.stop()]);
+  });
+
   it('keeps the order of one resource across transactions', async () => {
     const relay = fixture.relay();
     relay.start();
