@@ -1,5 +1,5 @@
-import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
+import { requireHistory } from './history.js';
 import { Pool, type PoolStats } from './pool.js';
 import { Primary, type Held, type PrimarySession } from './primary.js';
 import { Replica, type ReplicaStats } from './replica.js';
@@ -76,7 +76,8 @@ export function createDatabase(settings: DatabaseSettings): Database {
         const replica = await router.pick(position);
         const answers =
           (await replica?.read(options, calls, position)) ?? (await primary.session.read(options, calls));
-        if (position && answers.servedFrom === 'primary') requireHistory(position, answers.seen);
+        if (position && answers.servedFrom === 'primary')
+          requireHistory(position, answers.seen, primary.forks);
         return answers;
       }),
     transaction: (options, work) => primary.transaction(options, work),
@@ -93,16 +94,6 @@ export function createDatabase(settings: DatabaseSettings): Database {
       await Promise.all([pool.close(), ...replicas.map((replica) => replica.close())]);
     },
   };
-}
-
-/** A primary that has not got as far as the token, or is of another history, has lost what the token saw. */
-function requireHistory(position: Position, primary: Position): void {
-  const known = position.systemId === primary.systemId && position.timeline <= primary.timeline;
-  if (known && position.lsn <= primary.lsn) return;
-  throw new ServiceError(
-    'history_lost',
-    'The database was restored or promoted without what this token has seen',
-  );
 }
 
 /** Knows every second how far the primary is, so that a replica's lag is measured against something. */

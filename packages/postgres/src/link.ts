@@ -1,7 +1,8 @@
 import { parseLsn, type Position } from '@novacron/contracts/position';
 import pg from 'pg';
 import { Batch } from './batch.js';
-import { isConnectionLoss } from './failure.js';
+import { codeOf, isConnectionLoss } from './failure.js';
+import { parseHistory, type Forks } from './history.js';
 import { encode, type Prepared } from './prepared.js';
 import {
   CONNECT_TIMEOUT_MS,
@@ -12,7 +13,7 @@ import {
   type DatabaseSettings,
   type ServerAddress,
 } from './settings.js';
-import { ROLLBACK, WHO_ARE_YOU } from './statements.js';
+import { ROLLBACK, TIMELINE_HISTORY, WHO_ARE_YOU } from './statements.js';
 import type { Call, Result } from './statement.js';
 
 /** Which history of which cluster a server shows, and whether it is a standby. */
@@ -20,8 +21,11 @@ export interface Identity {
   readonly systemId: string;
   readonly timeline: number;
   readonly standby: boolean;
+  /** Where its earlier timelines ended. */
+  readonly forks: Forks;
 }
 
+const UNDEFINED_FUNCTION = '42883';
 const SESSION = [
   // A replica's answer is only as new as the position read before it when each statement has its own snapshot.
   'default_transaction_isolation=read\\ committed',
@@ -37,7 +41,7 @@ export type Row = Record<string, unknown>;
 export class Link {
   readonly openedAt = performance.now();
   idleSince = 0;
-  identity: Identity = { systemId: '0', timeline: 0, standby: false };
+  identity: Identity = { systemId: '0', timeline: 0, standby: false, forks: new Map() };
   /** When the batch in flight is taken for lost; 0: none in flight. */
   lostAt = 0;
   readonly #known = new Map<string, Prepared>();
@@ -94,8 +98,21 @@ export class Link {
   async identify(timeoutMs?: number): Promise<Identity> {
     const [answer] = await this.run([{ statement: WHO_ARE_YOU }], timeoutMs);
     const row = answer?.rows[0] as { system_id: string; timeline: number; standby: boolean };
-    this.identity = { systemId: row.system_id, timeline: row.timeline, standby: row.standby };
+    const promoted = !row.standby && row.timeline > 1;
+    const forks = promoted ? await this.#forks(timeoutMs) : new Map<number, bigint>();
+    this.identity = { systemId: row.system_id, timeline: row.timeline, standby: row.standby, forks };
     return this.identity;
+  }
+
+  async #forks(timeoutMs?: number): Promise<Forks> {
+    try {
+      const [answer] = await this.run([{ statement: TIMELINE_HISTORY }], timeoutMs);
+      return parseHistory(String(answer?.rows[0]?.history));
+    } catch (error) {
+      // Without the function nothing is known of earlier timelines: their tokens are refused, not trusted.
+      if (codeOf(error) !== UNDEFINED_FUNCTION) throw error;
+      return new Map();
+    }
   }
 
   /** Sends the calls as one batch in one write. Rejects with the error of the first that failed. */

@@ -1,5 +1,6 @@
 import type { Position } from '@novacron/contracts/position';
 import { codeOf, down, translate } from './failure.js';
+import type { Forks } from './history.js';
 import type { Link, Row } from './link.js';
 import { observed } from './observe.js';
 import type { Pool } from './pool.js';
@@ -38,12 +39,18 @@ export interface Held {
 /** Work on the primary: the only server that is written to. */
 export class Primary {
   readonly session: PrimarySession;
+  #forks: Forks = new Map();
 
   constructor(private readonly pool: Pool) {
     this.session = {
       ...sessionOf((options, calls) => this.#read(options, calls)),
       batch: (options, calls) => this.#batch(options, calls),
     };
+  }
+
+  /** Of the server that answered last. */
+  get forks(): Forks {
+    return this.#forks;
   }
 
   /**
@@ -136,6 +143,7 @@ export class Primary {
     const link = await this.pool.acquire(options.timeoutMs);
     try {
       refuseStandby(link);
+      this.#forks = link.identity.forks;
       return await work(link);
     } catch (error) {
       await link.rollback();

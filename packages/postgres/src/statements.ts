@@ -49,6 +49,13 @@ export const WHO_ARE_YOU: Statement = {
   table: 'none',
 };
 
+/** See `history.ts`; asked of promoted servers only. */
+export const TIMELINE_HISTORY: Statement = {
+  name: 'nc_timeline_history',
+  text: 'SELECT public.novacron_timeline_history() AS history',
+  table: 'none',
+};
+
 /** Makes the tenant known to row-level security until the end of the transaction. */
 export function setTenant(tenantId: string): Call {
   if (tenantId === '') throw new Error('the tenant of a transaction is empty');

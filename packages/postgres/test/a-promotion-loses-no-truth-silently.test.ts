@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { TIMELINE_HISTORY_SQL, parseHistory } from '../src/history.js';
+import type { Database } from '../src/database.js';
+import { eventually, GET, INSERT, SET_VERSION, startFixture, TENANT_A, type Fixture } from './fixture.js';
+
+let fixture: Fixture;
+let before: Database;
+const own = { tenantId: TENANT_A };
+
+beforeAll(async () => {
+  fixture = await startFixture();
+  before = fixture.open('api');
+}, 60_000);
+afterAll(() => fixture?.stop());
+
+async function asAdmin(port: number, sql: string): Promise<void> {
+  const admin = fixture.cluster.admin(port);
+  await admin.connect();
+  await admin.query(sql);
+  await admin.end();
+}
+
+describe('after the replica was promoted', () => {
+  it('a token from before the fork is answered, one from beyond it is history_lost', async () => {
+    const { primary, replica } = fixture.cluster;
+    const kept = await before.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'v', 1] }]);
+    await eventually(
+      async () => (await before.replica(kept.position).query(GET, ['v'], own)).servedFrom === 'replica',
+    );
+    replica.promote();
+    const lost = await before.primary.batch(own, [{ statement: SET_VERSION, params: ['v', 2] }]);
+    primary.stop('immediate');
+
+    const promoted = { primary: { host: '127.0.0.1', port: replica.port }, replicas: [] };
+    const blind = fixture.open('api', promoted);
+    await expect(blind.replica(kept.position).query(GET, ['v'], own)).rejects.toMatchObject({
+      code: 'history_lost',
+    });
+
+    await asAdmin(replica.port, TIMELINE_HISTORY_SQL);
+    const after = fixture.open('api', promoted);
+    // The new timeline grows beyond the lost position: its number alone says nothing.
+    for (let n = 0; n < 50; n++) {
+      await after.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, `n${n}`, 1] }]);
+    }
+    const answer = await after.replica(kept.position).query<{ version: number }>(GET, ['v'], own);
+    expect(answer.rows[0]?.version).toBe(1);
+    expect(answer.seen.timeline).toBe(kept.position.timeline + 1);
+    expect(answer.seen.lsn > lost.position.lsn).toBe(true);
+    await expect(after.replica(lost.position).query(GET, ['v'], own)).rejects.toMatchObject({
+      code: 'history_lost',
+    });
+    const newer = await after.primary.batch(own, [{ statement: SET_VERSION, params: ['v', 3] }]);
+    await expect(after.replica(newer.position).query(GET, ['v'], own)).resolves.toMatchObject({
+      rowCount: 1,
+    });
+  }, 30_000);
+});
+
+describe('a timeline history file', () => {
+  it('is read line by line', () => {
+    const forks = parseHistory('1\t0/3000148\tno recovery target specified\n\n2\t1/A\tbefore 2026\n');
+    expect([...forks]).toEqual([
+      [1, 0x3000148n],
+      [2, (1n << 32n) + 10n],
+    ]);
+  });
+});
