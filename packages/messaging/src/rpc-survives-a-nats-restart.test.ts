@@ -64,6 +64,17 @@ describe('NATS killed and started again under traffic', () => {
     for (const { code } of afterwards) expect(code).toBe('ok');
   });
 
+  it('that hangs without closing its connections holds no request beyond its deadline', async () => {
+    nats.signal('SIGSTOP');
+    const startedAt = performance.now();
+    await expect(client.request(echo, meta(300), { text: '' })).rejects.toMatchObject({
+      code: 'deadline_exceeded',
+    });
+    expect(performance.now() - startedAt).toBeLessThan(600);
+    nats.signal('SIGCONT');
+    expect((await client.request(echo, meta(), { text: 'again' })).body.text).toBe('again');
+  });
+
   it('lets a service that starts before NATS wait, and says why it waits', async () => {
     await nats.kill();
     const reasons: string[] = [];

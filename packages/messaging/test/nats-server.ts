@@ -55,6 +55,11 @@ authorization { users: [
     await gone;
   }
 
+  /** Stops answering, with every connection still open; `SIGCONT` ends that. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process?.kill(name);
+  }
+
   /** Everything that JetStream stored is lost. */
   loseStore(): void {
     rmSync(join(this.dir, 'js'), { recursive: true, force: true });
