@@ -17,8 +17,9 @@ const SILENT: Statement = {
 };
 const LOCK_SILENT: Statement = {
   name: 'hosts-lock-silent',
+  // Both rows, so that a heartbeat which comes while we wait for the lock is seen.
   text: `SELECT ${HOST_COLUMNS} FROM hosts h JOIN heartbeats b ON b.host_id = h.id
-    WHERE h.id = $1 AND h.state = 'up' AND b.at < now() - make_interval(secs => $2::float8 / 1000) FOR UPDATE OF h`,
+    WHERE h.id = $1 AND h.state = 'up' AND b.at < now() - make_interval(secs => $2::float8 / 1000) FOR UPDATE OF h, b`,
 };
 const DOWN: Statement = {
   name: 'hosts-down',

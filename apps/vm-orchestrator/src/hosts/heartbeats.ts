@@ -68,14 +68,14 @@ export class Heartbeats {
    * @throws ServiceError `dependency_down` when heartbeats cannot be written down: another one should hear it
    */
   async beat(hostId: HostId, epoch: number): Promise<Needed> {
-    if (this.#failingSince !== null && performance.now() - this.#failingSince > this.settings.heartbeatMs) {
-      throw new ServiceError('dependency_down', 'Heartbeats cannot be stored', { retryAfterMs: 500 });
-    }
     // The view may be a second old: an epoch that differs is looked up before the host is sent to register.
     if (this.snapshot.host(hostId)?.epoch !== epoch) await this.snapshot.refresh();
     const host = this.snapshot.host(hostId);
     if (host?.epoch !== epoch) return 'register';
     this.#heard.set(hostId, performance.now());
+    if (this.#failingSince !== null && performance.now() - this.#failingSince > this.settings.heartbeatMs) {
+      throw new ServiceError('dependency_down', 'Heartbeats cannot be stored', { retryAfterMs: 500 });
+    }
     return host.state === 'down' ? this.#bringBack(hostId, epoch) : 'nothing';
   }
 

@@ -164,6 +164,8 @@ export class HostSnapshot {
       { statement: GENERATION },
       { statement: ZONES },
     ]);
+    // Of two that ran at the same time the later one counts.
+    if (startedAt < this.#refreshedAt) return;
     const rows = results[0]?.rows as unknown as SnapshotRow[];
     this.#hosts = new Map(rows.map((row) => [row.id, toKnownHost(row)]));
     this.#generation = (results[1]?.rows[0] as { generation: number }).generation;

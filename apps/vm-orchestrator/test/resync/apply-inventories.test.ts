@@ -131,6 +131,39 @@ describe('an inventory', () => {
   });
 });
 
+describe('an inventory of 5,000 guests', () => {
+  it('fits one message, and is compared and corrected in seconds', async () => {
+    const own = await rig.agent();
+    await own.register();
+    await rig.sys.primary.batch({}, [
+      {
+        statement: {
+          text: `INSERT INTO vms (tenant_id, id, name, state, desired_state, cpu, memory, disk, image, zone, host_id, tags,
+                   ssh_keys, autostart, fence, quota_held, version, created_at, updated_at)
+                 SELECT $1, gen_random_uuid(), 'many-' || i, 'running', 'running', 1, 64, 1, 'ubuntu-22.04', 'sim', $2, '{}',
+                   '[]', true, 1, true, 1, now(), now() FROM generate_series(1, 5000) i`,
+        },
+        params: [rig.tenantId, own.id],
+      },
+    ]);
+    const vms = await rig.rows<{ id: VmId }>('SELECT id FROM vms WHERE host_id = $1 ORDER BY id', [own.id]);
+    for (const [i, { id }] of vms.entries()) {
+      own.guests.set(id, { power: i < 500 ? 'stopped' : 'running', incarnation: 0, reason: null });
+    }
+    const started = performance.now();
+    await own.inventory();
+    expect(performance.now() - started).toBeLessThan(4_000);
+    const states = await rig.rows(
+      'SELECT state, count(*) FROM vms WHERE host_id = $1 GROUP BY 1 ORDER BY 1',
+      [own.id],
+    );
+    expect(states).toEqual([
+      { state: 'running', count: 4_500 },
+      { state: 'stopped', count: 500 },
+    ]);
+  });
+});
+
 describe('a guest that should not be there', () => {
   it('is quarantined, counted and never destroyed, and forgotten when it is gone', async () => {
     const unknown = newId<VmId>();

@@ -51,8 +51,8 @@ export class HostsRig {
     readonly api: Database,
   ) {}
 
-  static async start(): Promise<HostsRig> {
-    const servers = await useTestServers({ nats: true });
+  static async start(options: { ownCluster?: boolean } = {}): Promise<HostsRig> {
+    const servers = await useTestServers({ nats: true, ...options });
     const { postgres } = loadConfig(orchestratorSettings, servers.env('orchestrator'));
     const settings = (role: DatabaseSettings['role'], password: string): DatabaseSettings => ({
       primary: postgres.primary,
