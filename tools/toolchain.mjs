@@ -1,7 +1,7 @@
 // Node 24 and pnpm in .toolchain, out of the npm registry; dependencies; build. Needs only Node 20.19 and npm.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure, phase, quietly } from './progress.mjs';
 
@@ -35,7 +35,7 @@ function link(name, target) {
   const path = join(toolchain, 'bin', name);
   mkdirSync(dirname(path), { recursive: true });
   rmSync(path, { force: true });
-  symlinkSync(target, path);
+  symlinkSync(target.startsWith(toolchain) ? relative(dirname(path), target) : target, path);
 }
 
 function npmCommand() {
@@ -57,7 +57,7 @@ async function ensureToolchain() {
     const packages = Object.entries(wanted).map(([name, version]) => `${name}@${version}`);
     const flags = ['--prefix', toolchain, '--no-save', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund'];
     await phase(`toolchain (${packages.join(', ')})`, () =>
-      quietly(npmCommand(), ['install', ...flags, ...packages], { cwd: toolchain }, 'Is the npm registry reachable? Then run the command again'),
+      quietly(npmCommand(), ['install', ...flags, ...packages], { cwd: toolchain }, 'The reason stands above; if the npm registry was out of reach, run the command again'),
     );
   }
   const ownNode = join(toolchain, 'node_modules', nodePackage, 'bin', 'node');
@@ -85,7 +85,7 @@ async function ensureDependencies() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   const args = ['install', '--frozen-lockfile', '--config.confirmModulesPurge=false'];
   await phase('dependencies', () =>
-    quietly(join(toolchain, 'bin', 'pnpm'), args, { cwd: root, env: toolEnvironment() }, 'Is the npm registry reachable? Then run the command again'),
+    quietly(join(toolchain, 'bin', 'pnpm'), args, { cwd: root, env: toolEnvironment() }, 'The reason stands above; if the npm registry was out of reach, run the command again'),
   );
   writeFileSync(stamp, wanted);
 }

@@ -2,12 +2,11 @@ import { join } from 'node:path';
 import { hostUsers } from './agents.js';
 import type { Component } from './component.js';
 import { adminNatsUser, type NatsUser, natsServices, serviceUser } from './nats-permissions.js';
-import { natsProgram, natsUrl, prepareNats } from './nats-server.js';
+import { natsProgram, prepareNats } from './nats-server.js';
 import { ensureDatabase, ensureRoles } from './postgres-schemas.js';
 import { postgresProgram, preparePrimary, prepareReplica, type ReplicaOptions } from './postgres-server.js';
 import { prepareRedis, redisProgram } from './redis-server.js';
 import { database, type StackFacts } from './stack-env.js';
-import { makeStreams } from './streams.js';
 
 export function primaryOptions({ paths, ports, secrets }: StackFacts) {
   const name = 'postgres-primary';
@@ -80,7 +79,7 @@ export function redisComponent(facts: StackFacts): Component {
   };
 }
 
-/** NATS with the users of this home and the streams. */
+/** NATS with the users of this home. Each service makes the streams that it owns. */
 export function natsComponent(facts: StackFacts): Component {
   const options = natsOptions(facts);
   return {
@@ -88,6 +87,5 @@ export function natsComponent(facts: StackFacts): Component {
     readyWithinMs: 60_000,
     prepare: () => writeNatsUsers(facts),
     program: () => natsProgram(options),
-    afterReady: () => makeStreams({ url: natsUrl(options), user: 'admin', password: facts.secrets.nats.admin }),
   };
 }

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureDefaultAgents, listAgents } from './agents.js';
 import type { Component } from './component.js';
+import { repositoryRoot } from './config.js';
 import { withFileLock } from './file-lock.js';
 import { ensureTinyLinux } from './image/tiny-linux.js';
 import { ensureServers, missingServers } from './install.js';
@@ -96,7 +97,7 @@ export class Stack {
   }
 
   private async image(): Promise<void> {
-    const cache = join(this.options.repository, '.toolchain', 'images');
+    const cache = join(repositoryRoot, '.toolchain', 'images');
     const { images } = this.facts.paths;
     const made = await this.progress.track('image tiny-linux', () => ensureTinyLinux(images, cache)).catch((error: unknown) => {
       if (!(error instanceof StackError)) throw error;

@@ -7,10 +7,10 @@ import { anyFreePort } from '@novacron/local-stack/ports';
 import type { Schema } from '@novacron/local-stack/postgres-schemas';
 import { adminUser } from '@novacron/local-stack/postgres-server';
 import { prepareRedis, redisProgram, redisUrl, type RedisOptions } from '@novacron/local-stack/redis-server';
-import { makeStreams } from '@novacron/local-stack/streams';
 import { connect } from '@nats-io/transport-node';
 import { waitUntil } from '@novacron/local-stack/processes';
 import { PrivateServer } from './private-server.js';
+import { makeStreams } from './streams.js';
 import { TestCluster } from './test-cluster.js';
 import { privateDirectory, sweepPrivateDirectories } from './test-home.js';
 

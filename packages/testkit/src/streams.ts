@@ -3,7 +3,7 @@ import { connect } from '@nats-io/transport-node';
 
 const nanosecondsPerDay = 86_400_000_000_000;
 
-/** The two streams, in terms that nats-server 2.9.10 knows. */
+/** Stand-ins for the streams that services make at their start (messaging/streams): a test of one service has them without starting another. */
 const streams: (Partial<StreamConfig> & { name: string; subjects: string[] })[] = [
   {
     name: 'EVENTS',
@@ -11,7 +11,6 @@ const streams: (Partial<StreamConfig> & { name: string; subjects: string[] })[] 
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
     max_age: 7 * nanosecondsPerDay,
-    duplicate_window: nanosecondsPerDay / 12,
     allow_direct: true,
   },
   {
@@ -20,8 +19,6 @@ const streams: (Partial<StreamConfig> & { name: string; subjects: string[] })[] 
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
     max_age: nanosecondsPerDay,
-    max_bytes: 8 * 1024 ** 3,
-    duplicate_window: nanosecondsPerDay / 720,
   },
 ];
 
