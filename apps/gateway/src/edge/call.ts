@@ -1,0 +1,71 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { BodyOf, Consistency, ReplyOf, RequestMeta, RpcContract, RpcReply } from '@novacron/contracts/envelope';
+import { formatPosition, parsePosition, type Position } from '@novacron/contracts/position';
+import type { Caller } from './caller.js';
+import { later } from './positions.js';
+
+/** How long a service has to answer, unless a route says otherwise. */
+export const DEADLINE_MS = 10_000;
+
+/** What the gateway asks the services through; `RpcClient` of packages/messaging. */
+export interface Rpc {
+  request<C extends RpcContract>(contract: C, meta: RequestMeta, body: BodyOf<C>): Promise<RpcReply<ReplyOf<C>>>;
+}
+
+/**
+ * One request, parsed and authorized. Carries the caller's position along: every question is asked at what
+ * the caller has seen so far, and every answer moves it forward.
+ */
+export class Call<Params = unknown, Query = unknown, Body = unknown> {
+  servedFrom: 'primary' | 'replica' | undefined;
+  /** An effect of this call was answered before, to the same Idempotency-Key. */
+  replayed = false;
+  /** The highest of what was presented, written and seen. */
+  position: Position | null;
+
+  constructor(
+    readonly caller: Caller,
+    readonly params: Params,
+    readonly query: Query,
+    readonly body: Body,
+    readonly headers: IncomingHttpHeaders,
+    readonly consistency: Consistency,
+    private readonly rpc: Rpc,
+    position: Position | null,
+    private readonly idempotency: RequestMeta['idempotency'],
+    /** A signal that is aborted when the client has gone away. */
+    readonly gone: () => AbortSignal,
+  ) {
+    this.position = position;
+  }
+
+  /**
+   * Asks a service for the caller. Changes made by `ask` belong to the request's Idempotency-Key.
+   * @param deadlineMs how long the answer may take
+   * @throws ServiceError as the service answered it, or `dependency_down`, `deadline_exceeded`
+   */
+  async ask<C extends RpcContract>(contract: C, body: BodyOf<C>, deadlineMs = DEADLINE_MS): Promise<RpcReply<ReplyOf<C>>> {
+    const reply = await this.rpc.request(contract, this.meta(deadlineMs), body);
+    if (reply.position !== null) this.saw(parsePosition(reply.position));
+    if (reply.servedFrom !== undefined) this.servedFrom = reply.servedFrom;
+    if (reply.replayed === true) this.replayed = true;
+    return reply;
+  }
+
+  /** The answer shows state as of this position. */
+  saw(position: Position): void {
+    this.position = this.position === null ? position : later(this.position, position);
+  }
+
+  private meta(remainingMs: number): RequestMeta {
+    return {
+      tenantId: this.caller.tenantId,
+      principal: this.caller.principal,
+      roles: [...this.caller.roles],
+      remainingMs,
+      consistency: this.consistency,
+      minPosition: this.consistency === 'eventual' || this.position === null ? null : formatPosition(this.position),
+      ...(this.idempotency === undefined ? {} : { idempotency: this.idempotency }),
+    };
+  }
+}

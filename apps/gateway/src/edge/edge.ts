@@ -1,0 +1,147 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ServiceError } from '@novacron/contracts/errors';
+import type { Position } from '@novacron/contracts/position';
+import type { Logger } from '@novacron/telemetry/logger';
+import { authorize } from './access.js';
+import type { Rpc } from './call.js';
+import type { Caller } from './caller.js';
+import type { ConsistencyTokens } from './consistency-token.js';
+import { takeJsonOnly } from './json-body.js';
+import { openCall } from './open-call.js';
+import type { Positions } from './positions.js';
+import { asServiceError } from './problem.js';
+import type { AnyRoute } from './route.js';
+import { sendAnswer, sendProblem } from './send.js';
+import type { Services } from './services.js';
+import type { TokenVerifier } from './token-verifier.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; null before authentication and on public routes. */
+    caller: Caller | null;
+    /** What the answer's consistency token will say at least. */
+    position: Position | null;
+  }
+}
+
+export interface EdgeParts {
+  readonly verifier: TokenVerifier;
+  readonly tokens: ConsistencyTokens;
+  readonly positions: Positions;
+  readonly rpc: Rpc;
+  readonly services: Services;
+  readonly logger: Logger;
+}
+
+/** Stands between Fastify and the routes: who is it, may they, parse, handle, answer. */
+export class Edge {
+  constructor(private readonly parts: EdgeParts) {}
+
+  /** Adds what holds for every request of this Fastify instance. Before any route. */
+  prepare(fastify: FastifyInstance): void {
+    fastify.decorateRequest('caller', null);
+    fastify.decorateRequest('position', null);
+    fastify.addHook('onRequest', (request, reply, done) => {
+      reply.header('X-Request-Id', request.id);
+      done();
+    });
+  }
+
+  /** Adds the API's routes, which take JSON and answer errors as problem+json. */
+  register(fastify: FastifyInstance, routes: readonly AnyRoute[]): void {
+    takeJsonOnly(fastify);
+    fastify.setErrorHandler((error, request, reply) => this.fail(request, reply, error));
+    for (const route of routes) {
+      fastify.route({
+        method: route.method,
+        url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+        bodyLimit: route.bodyLimit ?? 1_048_576,
+        config: { longLived: route.longLived === true },
+        onRequest: (request, _reply, done) => this.admit(request, route, done),
+        handler: (request, reply) => this.handle(route, request, reply),
+      });
+    }
+  }
+
+  /** Any error as an answer, with the consistency token that the request has come to. */
+  fail(request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {
+    const error = asServiceError(thrown);
+    this.log(request, error);
+    return sendProblem(request, reply, error, this.sign(this.positionAfter(request, error)));
+  }
+
+  /** Authenticates a request and takes its consistency token. @throws ServiceError `unauthenticated`, `invalid_token` */
+  async authenticate(request: FastifyRequest): Promise<void> {
+    this.enter(request, await this.verify(request));
+  }
+
+  /** As `authenticate`, and authorizes; without a turn of the event loop where the token is known. */
+  private admit(request: FastifyRequest, route: AnyRoute, done: (error?: Error) => void): void {
+    const enter = (caller: Caller | null): void => {
+      this.enter(request, caller);
+      authorize(request.caller as Caller, route.access);
+      done();
+    };
+    try {
+      const caller = this.verify(request);
+      if (caller instanceof Promise) caller.then(enter).catch(done);
+      else enter(caller);
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+
+  private verify(request: FastifyRequest): Caller | null | Promise<Caller | null> {
+    const bearer = /^Bearer +([^\s]+) *$/i.exec(request.headers.authorization ?? '');
+    return bearer === null ? null : this.parts.verifier.verify(bearer[1] as string);
+  }
+
+  private enter(request: FastifyRequest, caller: Caller | null): void {
+    if (caller === null) {
+      const missing = request.headers.authorization === undefined;
+      throw new ServiceError('unauthenticated', missing ? 'Send Authorization: Bearer <token>.' : 'The token is not valid.');
+    }
+    request.caller = caller;
+    request.position = this.parts.positions.of(caller.credentialId);
+    const presented = request.headers['novacron-consistency-token'];
+    if (presented === undefined) return;
+    const position = this.parts.tokens.verify(String(presented));
+    this.parts.positions.refuseForeign(position);
+    request.position = position;
+  }
+
+  private async handle(route: AnyRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const caller = request.caller as Caller;
+    const call = openCall(route, request, reply, caller, this.parts.rpc);
+    const { positions } = this.parts;
+    try {
+      const answer = await route.handle(call as never, this.parts.services);
+      return sendAnswer(reply, answer, call, this.sign(call.position));
+    } finally {
+      // Only what a service said moves the present; what was presented may be of a history that was lost.
+      if (call.position !== null && call.position !== request.position) positions.saw(call.position);
+      request.position = call.position;
+      if (call.position !== null) positions.remember(caller.credentialId, call.position);
+    }
+  }
+
+  /** A history that was lost must not be handed out again: the caller goes on from the present one, if it is known. */
+  private positionAfter(request: FastifyRequest, error: ServiceError): Position | null {
+    const { positions } = this.parts;
+    if (error.code !== 'history_lost' || request.caller === null) return request.position ?? positions.base;
+    positions.forget(request.caller.credentialId);
+    const { base } = positions;
+    return base !== null && base.timeline !== request.position?.timeline ? base : null;
+  }
+
+  private log(request: FastifyRequest, error: ServiceError): void {
+    if (error.code !== 'internal' && error.code !== 'dependency_down') return;
+    const facts = { requestId: request.id, method: request.method, endpoint: request.routeOptions.url, err: error.cause ?? error };
+    if (error.code === 'internal') this.parts.logger.error(facts, 'unexpected error');
+    else this.parts.logger.warn(facts, error.detail);
+  }
+
+  private sign(position: Position | null): string | null {
+    return position === null ? null : this.parts.tokens.sign(position);
+  }
+}

@@ -1,0 +1,34 @@
+import { ServiceError } from '@novacron/contracts/errors';
+
+const ENTITY_TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/;
+
+export function etagOf(version: number): string {
+  return `"${version}"`;
+}
+
+/** Whether If-None-Match names this version (RFC 9110 §13.1.2: weak comparison, lists and `*`). */
+export function noneMatch(header: string | undefined, version: number): boolean {
+  if (header === undefined) return true;
+  if (header.trim() === '*') return false;
+  return !header.split(',').some((tag) => ENTITY_TAG.exec(tag.trim())?.[2] === String(version));
+}
+
+/**
+ * The version that If-Match asks for; undefined when any will do (no header, or `*`).
+ * @throws ServiceError `precondition_failed` for a tag that no version of ours has, `invalid_request` for no tag
+ */
+export function expectedVersion(header: string | undefined): number | undefined {
+  if (header === undefined || header.trim() === '*') return undefined;
+  const tag = ENTITY_TAG.exec(header.trim());
+  if (tag === null) {
+    throw new ServiceError('invalid_request', 'If-Match is not one entity tag.', {
+      errors: [{ path: '/header/If-Match', message: 'send one ETag as it was answered, or *' }],
+    });
+  }
+  const version = Number(tag[2]);
+  // Weak tags never match here (RFC 9110 §13.1.1).
+  if (tag[1] !== undefined || !/^\d{1,15}$/.test(tag[2] ?? '') || !Number.isSafeInteger(version)) {
+    throw new ServiceError('precondition_failed', 'No version of this has that ETag.');
+  }
+  return version;
+}

@@ -1,0 +1,78 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Consistency } from '@novacron/contracts/envelope';
+import { ServiceError, type FieldError } from '@novacron/contracts/errors';
+import { fieldErrors } from '@novacron/contracts/validation';
+import type { z } from 'zod';
+import { Call, type Rpc } from './call.js';
+import type { Caller } from './caller.js';
+import { idempotencyOf } from './idempotency.js';
+import { normalizeQuery } from './query.js';
+import type { AnyRoute } from './route.js';
+
+/**
+ * Parses a request by its route's schemas.
+ * @throws ServiceError `invalid_request` naming every field that is wrong: a body's by JSON Pointer, others
+ *   with `/path`, `/query` or `/header` in front; `malformed_json` for a body that is missing
+ */
+export function openCall(route: AnyRoute, request: FastifyRequest, reply: FastifyReply, caller: Caller, rpc: Rpc): Call {
+  const wrong: FieldError[] = [];
+  const params = part(route.params, request.params, '/path', wrong);
+  const query = part(route.query, normalizeQuery(request.query as Record<string, unknown>, route.lists), '/query', wrong);
+  const consistency = part(Consistency, header(request, 'novacron-consistency') ?? 'causal', '/header/NovaCron-Consistency', wrong);
+  const body = part(route.body, bodyOf(route, request), '', wrong);
+  if (wrong.length > 0) {
+    const what = wrong.length === 1 ? '1 field is wrong.' : `${wrong.length} fields are wrong.`;
+    throw new ServiceError('invalid_request', what, { errors: wrong });
+  }
+  const idempotency = takesKey(route)
+    ? idempotencyOf(header(request, 'idempotency-key'), `${route.method} ${pathOf(request)}`, body)
+    : undefined;
+  return new Call(
+    caller,
+    params,
+    query,
+    body,
+    request.headers,
+    consistency as Consistency,
+    rpc,
+    request.position,
+    idempotency,
+    () => goneSignal(reply),
+  );
+}
+
+export function takesKey(route: AnyRoute): boolean {
+  return route.method === 'POST' && route.takesNoKey !== true;
+}
+
+function part(schema: z.ZodType | undefined, value: unknown, prefix: string, wrong: FieldError[]): unknown {
+  if (schema === undefined) return undefined;
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  wrong.push(...fieldErrors(parsed.error.issues, prefix));
+  return undefined;
+}
+
+function bodyOf(route: AnyRoute, request: FastifyRequest): unknown {
+  if (route.body === undefined || request.body !== undefined) return request.body;
+  if (route.bodyIsOptional === true) return {};
+  throw new ServiceError('malformed_json', 'The body is missing: send a JSON object.');
+}
+
+function header(request: FastifyRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(',') : value;
+}
+
+function pathOf(request: FastifyRequest): string {
+  const query = request.url.indexOf('?');
+  return query === -1 ? request.url : request.url.slice(0, query);
+}
+
+/** Aborted when the connection closes before the answer is out. */
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  if (reply.raw.destroyed) gone.abort();
+  reply.raw.once('close', () => gone.abort());
+  return gone.signal;
+}

@@ -1,0 +1,9 @@
+/** The longest a wait may take, in seconds: proxies give up a little later. */
+export const MAX_WAIT_SECONDS = 60;
+
+/** Seconds of `Prefer: wait=N` (RFC 7240), at most {@link MAX_WAIT_SECONDS}; 0 without one. */
+export function preferredWait(header: string | readonly string[] | undefined): number {
+  const text = typeof header === 'string' ? header : (header ?? []).join(',');
+  const wait = /(?:^|[,;\s])wait\s*=\s*"?(\d{1,6})"?\s*(?:[,;]|$)/i.exec(text);
+  return wait === null ? 0 : Math.min(Number(wait[1]), MAX_WAIT_SECONDS);
+}

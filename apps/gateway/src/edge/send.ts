@@ -1,0 +1,29 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ServiceError } from '@novacron/contracts/errors';
+import type { Call } from './call.js';
+import { etagOf } from './etag.js';
+import { PROBLEM_TYPE, retryAfterSeconds, toProblem } from './problem.js';
+import type { Answer } from './route.js';
+
+/** Puts a handler's answer on the wire, with the headers that its call has earned. */
+export function sendAnswer(reply: FastifyReply, answer: Answer, call: Call, token: string | null): FastifyReply {
+  reply.code(answer.status);
+  if (token !== null && answer.withoutToken !== true) reply.header('NovaCron-Consistency-Token', token);
+  if (call.servedFrom !== undefined) reply.header('NovaCron-Served-From', call.servedFrom);
+  if (call.replayed) reply.header('Idempotency-Replayed', 'true');
+  if (answer.version !== undefined) reply.header('ETag', etagOf(answer.version));
+  for (const name in answer.headers) reply.header(name, answer.headers[name]);
+  if (answer.text !== undefined) return reply.type('text/plain; charset=utf-8').send(answer.text);
+  if (answer.body === undefined) return reply.send();
+  return reply.type('application/json; charset=utf-8').send(JSON.stringify(answer.body));
+}
+
+/** Puts any error on the wire as problem+json; the only place where errors become HTTP. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: ServiceError, token: string | null): FastifyReply {
+  const problem = toProblem(error, request.id);
+  const retryAfter = retryAfterSeconds(error);
+  if (retryAfter !== undefined) reply.header('Retry-After', String(retryAfter));
+  if (error.code === 'unauthenticated') reply.header('WWW-Authenticate', 'Bearer realm="novacron"');
+  if (token !== null) reply.header('NovaCron-Consistency-Token', token);
+  return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+}

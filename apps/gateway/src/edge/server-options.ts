@@ -1,0 +1,34 @@
+import type { Socket } from 'node:net';
+import type { FastifyHttpOptions, FastifyReply } from 'fastify';
+import type { Server } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { ServiceError } from '@novacron/contracts/errors';
+import { asServiceError, PROBLEM_TYPE, toProblem } from './problem.js';
+import { requestId } from './request-id.js';
+import { sendProblem } from './send.js';
+
+/** The gateway's own, beside the guide's timeouts that service-kit sets. */
+export const serverOptions: FastifyHttpOptions<Server> = {
+  bodyLimit: 1_048_576,
+  requestIdHeader: false,
+  genReqId: requestId,
+  routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
+  frameworkErrors: (error, request, reply) => void sendProblem(request, reply as FastifyReply, asServiceError(error), null),
+  clientErrorHandler: refuseConnection,
+};
+
+/** What cannot be parsed as HTTP, or does not arrive in time, is answered by hand: there is no request yet. */
+function refuseConnection(error: { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const detail =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? 'The request did not arrive in time.'
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? 'The headers are too large.'
+        : 'What arrived is not HTTP.';
+  const id = randomUUID();
+  const body = JSON.stringify(toProblem(new ServiceError('malformed_request', detail), id));
+  const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_TYPE}\r\nX-Request-Id: ${id}\r\n`;
+  if (socket.writable) socket.write(`${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+  socket.destroySoon();
+}

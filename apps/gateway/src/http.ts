@@ -1,0 +1,29 @@
+import type { FastifyInstance } from 'fastify';
+import type { Readiness } from '@novacron/telemetry/ops';
+import { Edge, type EdgeParts } from './edge/edge.js';
+import { answerTheUnknown } from './edge/not-found.js';
+import { openApiDocument } from './openapi/document.js';
+import { PUBLIC_PATHS, serveRoot } from './root/root-routes.js';
+import { routes } from './routes.js';
+
+/** Of the API's document; grows with the routes. */
+export const API_VERSION = '1.0.0';
+
+export interface HttpParts extends EdgeParts {
+  readonly ready: () => Promise<Readiness>;
+}
+
+/**
+ * Puts everything that the gateway serves on a Fastify instance made with `serverOptions`: hooks for every
+ * request on the instance itself, the routes in a scope of their own, where Nest's handlers do not reach.
+ */
+export function serveHttp(fastify: FastifyInstance, parts: HttpParts): Edge {
+  const edge = new Edge(parts);
+  edge.prepare(fastify);
+  answerTheUnknown(fastify, edge, [...routes, ...PUBLIC_PATHS.map((path) => ({ path, method: 'GET' }))]);
+  void fastify.register(async (scope) => {
+    edge.register(scope, routes);
+    serveRoot(scope, { version: API_VERSION, document: openApiDocument(routes, API_VERSION), ready: parts.ready });
+  });
+  return edge;
+}

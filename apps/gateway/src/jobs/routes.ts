@@ -1,0 +1,96 @@
+import { ServiceError } from '@novacron/contracts/errors';
+import { JobId } from '@novacron/contracts/ids';
+import { Job, JobListQuery, JobPage, jobsRpc } from '@novacron/contracts/jobs';
+import { z } from 'zod';
+import { defineRoute } from '../edge/route.js';
+import { timeoutParameter } from '../waits/parameters.js';
+import { waitForJob } from './job-wait.js';
+
+const jobParams = z.object({ id: JobId });
+const tag = 'Jobs';
+
+export const listJobs = defineRoute({
+  id: 'listJobs',
+  method: 'GET',
+  path: '/api/v1/jobs',
+  tag,
+  summary: 'List jobs',
+  access: 'read',
+  query: JobListQuery,
+  lists: { status: 'comma' },
+  answers: { 200: { description: 'A page, newest first.', schema: JobPage } },
+  errors: [],
+  async handle(call) {
+    return { status: 200, body: (await call.ask(jobsRpc.list, call.query)).body };
+  },
+});
+
+export const getJob = defineRoute({
+  id: 'getJob',
+  method: 'GET',
+  path: '/api/v1/jobs/{id}',
+  tag,
+  summary: 'Get a job with the history of its steps',
+  access: 'read',
+  params: jobParams,
+  answers: { 200: { description: 'The job.', schema: Job, headers: ['ETag'] } },
+  errors: ['not_found'],
+  async handle(call) {
+    const job = (await call.ask(jobsRpc.get, call.params)).body;
+    return { status: 200, body: job, version: job.version };
+  },
+});
+
+export const waitForJobRoute = defineRoute({
+  id: 'waitForJob',
+  method: 'GET',
+  path: '/api/v1/jobs/{id}/wait',
+  tag,
+  summary: 'Wait until a job has ended, one way or another',
+  access: 'read',
+  params: jobParams,
+  query: z.strictObject({ timeout: timeoutParameter }),
+  longLived: true,
+  answers: { 200: { description: 'Ended: succeeded, failed or cancelled.', schema: Job, headers: ['ETag'] } },
+  errors: ['not_found', 'wait_timeout', 'unreachable_state'],
+  async handle(call, services) {
+    const { outcome, current } = await waitForJob(call, services, call.params.id, call.query.timeout * 1_000);
+    if (outcome === 'reached') return { status: 200, body: current, version: current.version };
+    if (outcome === 'timeout') throw new ServiceError('wait_timeout', `The job is ${current.status}, at ${current.step}.`);
+    throw new ServiceError('unreachable_state', 'The job is no longer there.');
+  },
+});
+
+export const cancelJob = defineRoute({
+  id: 'cancelJob',
+  method: 'POST',
+  path: '/api/v1/jobs/{id}/actions/cancel',
+  tag,
+  summary: 'Cancel a job',
+  access: 'operate',
+  params: jobParams,
+  answers: { 200: { description: 'The job as it is now.', schema: Job, headers: ['ETag', 'Idempotency-Replayed'] } },
+  errors: ['not_found', 'job_not_cancellable', 'version_conflict'],
+  async handle(call) {
+    const job = (await call.ask(jobsRpc.cancel, call.params)).body;
+    return { status: 200, body: job, version: job.version };
+  },
+});
+
+export const retryJob = defineRoute({
+  id: 'retryJob',
+  method: 'POST',
+  path: '/api/v1/jobs/{id}/actions/retry',
+  tag,
+  summary: 'Try the work of a failed job again, as a new job',
+  access: 'operate',
+  params: jobParams,
+  answers: { 202: { description: 'The new job.', schema: Job, headers: ['Location', 'Idempotency-Replayed'] } },
+  errors: ['not_found', 'vm_busy', 'invalid_state', 'version_conflict', 'quota_exceeded'],
+  async handle(call) {
+    const job = (await call.ask(jobsRpc.retry, call.params)).body;
+    return { status: 202, body: job, headers: { Location: `/api/v1/jobs/${job.id}` } };
+  },
+});
+
+export const jobRoutes = [listJobs, getJob, waitForJobRoute, cancelJob, retryJob];

@@ -1,0 +1,41 @@
+import type { JetStreamClient } from '@nats-io/jetstream';
+import { newId } from '@novacron/contracts/ids';
+import { metricSubject } from '@novacron/contracts/metrics';
+import { ServiceError } from '@novacron/contracts/errors';
+import { publishEvent } from '@novacron/messaging/publisher';
+import type { PartitionBatch } from './batches.js';
+
+/** The gateway's place among the sources of metrics. */
+const SOURCE = 'gateway';
+const TIMEOUT_MS = 5_000;
+
+/** Hands batches to JetStream. At most `capacity` are on their way at once; more are refused. */
+export class MetricsIntake {
+  private onTheWay = 0;
+
+  constructor(
+    private readonly js: JetStreamClient,
+    private readonly capacity = 256,
+  ) {}
+
+  /**
+   * Resolves when JetStream has stored every batch.
+   * @throws ServiceError `overloaded`, or `dependency_down` or `deadline_exceeded` when not all were stored:
+   *   sending the same points again is safe, a point is told from another by VM, metric and time
+   */
+  async publish(batches: readonly PartitionBatch[]): Promise<void> {
+    if (this.onTheWay + batches.length > this.capacity) {
+      throw new ServiceError('overloaded', 'Too many metrics are on their way.', { retryAfterMs: 1_000 });
+    }
+    this.onTheWay += batches.length;
+    try {
+      await Promise.all(
+        batches.map(({ partition, batch }) =>
+          publishEvent(this.js, metricSubject(partition, SOURCE), Buffer.from(JSON.stringify(batch)), newId(), TIMEOUT_MS),
+        ),
+      );
+    } finally {
+      this.onTheWay -= batches.length;
+    }
+  }
+}

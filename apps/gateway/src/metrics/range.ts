@@ -1,0 +1,39 @@
+import { ServiceError, type FieldError } from '@novacron/contracts/errors';
+import { z } from 'zod';
+
+const HOUR_MS = 3_600_000;
+/** Steps that people read easily, in seconds. */
+const STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800];
+const POINTS_AIMED_AT = 120;
+const MAX_POINTS = 11_000;
+
+/** A time in milliseconds since 1970 or in RFC 3339, as milliseconds. */
+export const timeParameter = z
+  .string()
+  .refine((text) => Number.isSafeInteger(parseTime(text)), 'milliseconds since 1970, or RFC 3339')
+  .transform(parseTime);
+
+function parseTime(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  return z.iso.datetime({ offset: true }).safeParse(text).success ? Date.parse(text) : NaN;
+}
+
+/**
+ * Fills in what a range query leaves out: the last hour, and a step for about 120 points.
+ * @throws ServiceError `invalid_request` when it is empty, the wrong way round, or would have too many points
+ */
+export function rangeOf(
+  given: { from?: number | undefined; to?: number | undefined; step?: number | undefined },
+  now = Date.now(),
+): { from: number; to: number; step: number } {
+  const to = given.to ?? (given.from === undefined ? now : Math.max(now, given.from + 1));
+  const from = given.from ?? Math.max(0, to - HOUR_MS);
+  const seconds = (to - from) / 1_000;
+  const wish = seconds / POINTS_AIMED_AT;
+  const step = given.step ?? STEPS.find((candidate) => candidate >= wish) ?? (STEPS.at(-1) as number);
+  const wrong: FieldError[] = [];
+  if (from >= to) wrong.push({ path: '/query/from', message: 'must be before to' });
+  if (seconds / step > MAX_POINTS) wrong.push({ path: '/query/step', message: `at most ${MAX_POINTS} points: widen the step` });
+  if (wrong.length > 0) throw new ServiceError('invalid_request', 'The range cannot be answered.', { errors: wrong });
+  return { from, to, step };
+}

@@ -1,0 +1,60 @@
+import { postgresEnv } from '@novacron/config/fragments';
+import { ConfigError, loadConfig } from '@novacron/config/load';
+import { hexKey, secret, text } from '@novacron/config/settings';
+import { TenantId } from '@novacron/contracts/ids';
+import { createDatabase, type DatabaseSettings } from '@novacron/postgres/database';
+import { migrate } from '@novacron/postgres/migrate';
+import { isApiToken } from './edge/api-token.js';
+import { migrations } from './tenancy/migrations.js';
+import { seedTenant } from './tenancy/seed-tenant.js';
+
+/*
+ * `node dist/seed.js`: makes tenant `demo` with an owner's token and a platform operator's. Safe to run again;
+ * migrates first, so that it need not wait for a gateway. The tokens have no rate limit.
+ */
+
+const settings = {
+  ...postgresEnv,
+  tokenHashKey: hexKey('NOVACRON_TOKEN_HASH_KEY', 32),
+  seed: {
+    tenantId: text('NOVACRON_SEED_TENANT_ID'),
+    token: secret('NOVACRON_SEED_TOKEN'),
+    operatorToken: secret('NOVACRON_SEED_OPERATOR_TOKEN'),
+  },
+};
+
+async function main(): Promise<void> {
+  const { postgres, tokenHashKey, seed } = loadConfig(settings);
+  const tenantId = TenantId.parse(seed.tenantId);
+  for (const token of [seed.token, seed.operatorToken]) {
+    if (!isApiToken(token)) throw new Error('a token must be 32 to 200 letters, digits, - and _');
+  }
+  const login = (role: DatabaseSettings['role'], password: string): DatabaseSettings => ({
+    primary: postgres.primary,
+    database: postgres.database,
+    schema: 'gateway',
+    role,
+    password,
+    max: 1,
+  });
+  if (postgres.migrate && postgres.ownerPassword !== undefined) {
+    await migrate({ ...login('owner', postgres.ownerPassword), max: 2 }, { migrations });
+  }
+  const sys = createDatabase(login('sys', postgres.sysPassword));
+  try {
+    await seedTenant(sys, tokenHashKey, { id: tenantId, name: 'demo' }, [
+      { name: 'seed-owner', token: seed.token, roles: ['owner'] },
+      { name: 'seed-operator', token: seed.operatorToken, roles: ['platform_operator'] },
+    ]);
+  } finally {
+    await sys.close();
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  const reason = error instanceof ConfigError || !(error instanceof Error) ? error : error.message;
+  process.stderr.write(`seed: ${reason instanceof Error ? reason.message : String(reason)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,27 @@
+import type { ServiceSpec } from '@novacron/service-kit/run';
+import { settings } from './config.js';
+import type { Edge } from './edge/edge.js';
+import { serverOptions } from './edge/server-options.js';
+import { GatewayModule } from './gateway.module.js';
+import { serveHttp } from './http.js';
+import { partsOf } from './parts.js';
+import { migrations } from './tenancy/migrations.js';
+
+/** The gateway as a service: what it needs, and what it serves. */
+export function gatewayService(): ServiceSpec<typeof settings> {
+  let edge: Edge;
+  return {
+    name: 'gateway',
+    settings,
+    postgres: { schema: 'gateway', migrations },
+    module: () => GatewayModule.with(() => edge),
+    http: {
+      listen: ({ config }) => config.http,
+      options: serverOptions,
+      bodyParser: false,
+      prepare: async (fastify, context) => {
+        edge = serveHttp(fastify, await partsOf(context));
+      },
+    },
+  };
+}

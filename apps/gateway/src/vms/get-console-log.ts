@@ -1,0 +1,27 @@
+import { VmId } from '@novacron/contracts/ids';
+import { vmsRpc } from '@novacron/contracts/vms';
+import { z } from 'zod';
+import { prefersJson } from '../edge/accept.js';
+import { defineRoute } from '../edge/route.js';
+import { vmParams } from './parameters.js';
+
+const ConsoleLog = z.object({ vmId: VmId, text: z.string(), truncated: z.boolean() });
+
+export const getConsoleLog = defineRoute({
+  id: 'getConsoleLog',
+  method: 'GET',
+  path: '/api/v1/vms/{id}/console/log',
+  tag: 'VMs',
+  summary: "The end of a VM's serial console",
+  description: 'Plain text, or JSON where Accept asks for it.',
+  access: 'read',
+  params: vmParams,
+  query: z.strictObject({ maxBytes: z.coerce.number().int().min(1).max(262_144).default(65_536) }),
+  answers: { 200: { description: 'The log.', schema: ConsoleLog, contentType: 'text/plain', headers: ['NovaCron-Truncated'] } },
+  errors: ['not_found', 'invalid_state', 'capability_unsupported'],
+  async handle(call) {
+    const log = (await call.ask(vmsRpc.consoleLog, { id: call.params.id, maxBytes: call.query.maxBytes })).body;
+    if (prefersJson(call.headers.accept)) return { status: 200, body: log };
+    return { status: 200, text: log.text, headers: { 'NovaCron-Truncated': String(log.truncated) } };
+  },
+});

@@ -1,0 +1,51 @@
+import { isTransient, type VmState } from '@novacron/vm-lifecycle/states';
+import { Vm, vmsRpc } from '@novacron/contracts/vms';
+import type { Call } from '../edge/call.js';
+import type { Services } from '../edge/services.js';
+import { waitFor, type Verdict, type Waited } from '../waits/wait-for.js';
+
+/** A state, or `settled`: no work in flight. */
+export type WaitTarget = VmState | 'settled';
+
+/** Waits until a VM is in a state. See `waitFor`. */
+export function waitForVm(
+  call: Call,
+  services: Services,
+  id: Vm['id'],
+  target: WaitTarget,
+  timeoutMs: number,
+): Promise<Waited<Vm>> {
+  return waitFor<Vm>(call, services, {
+    kind: 'vm',
+    id,
+    timeoutMs,
+    read: async (deadlineMs) => (await call.ask(vmsRpc.get, { id }, deadlineMs)).body,
+    decode: (data) => Vm.safeParse(data).data ?? null,
+    judge: judgeFor(target),
+  });
+}
+
+/**
+ * Whether the VM is where the wait wants it, or can no longer get there. Nothing leads there any more when it
+ * is being deleted, when it is in error, and when the work that this wait saw in flight, or the start before
+ * it, has ended elsewhere. A VM at rest that nothing was asked of may still be changed by anybody: not yet.
+ */
+export function judgeFor(target: WaitTarget): (vm: Vm) => Verdict {
+  let sawWork = false;
+  return (vm) => {
+    const settled = isSettled(vm);
+    if (target === 'settled' ? settled : vm.state === target) return 'reached';
+    if (vm.state === 'deleted') return 'unreachable';
+    if (vm.state === 'deleting') return target === 'deleted' || target === 'settled' ? 'not_yet' : 'unreachable';
+    if (!settled) {
+      sawWork = true;
+      return 'not_yet';
+    }
+    const startFailed = vm.stopReason === 'start_failed' && target === 'running';
+    return sawWork || startFailed || vm.state === 'error' ? 'unreachable' : 'not_yet';
+  };
+}
+
+function isSettled(vm: Vm): boolean {
+  return vm.task === null && !isTransient(vm.state);
+}

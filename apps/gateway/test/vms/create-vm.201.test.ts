@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Vm } from '@novacron/contracts/vms';
+import { GUIDE_VM, TestGateway } from '../support/gateway.js';
+
+let gateway: TestGateway;
+beforeAll(async () => {
+  gateway = await TestGateway.start();
+});
+afterAll(() => gateway?.stop());
+
+describe('creating a VM', () => {
+  it("takes the guide's body and answers 201 with the VM, its Location and its ETag", async () => {
+    const created = await gateway.ask('POST', '/api/v1/vms', { body: GUIDE_VM });
+    expect(created.status).toBe(201);
+    const vm = Vm.parse(created.json);
+    expect(vm).toMatchObject({ ...GUIDE_VM, state: 'pending', tenantId: gateway.tenantId });
+    expect(created.headers.get('location')).toBe(`/api/v1/vms/${vm.id}`);
+    expect(created.headers.get('etag')).toBe('"1"');
+    expect(created.headers.get('novacron-served-from')).toBe('primary');
+  });
+
+  it('hands the caller, his roles and a deadline on, without a key when none was sent', async () => {
+    await gateway.ask('POST', '/api/v1/vms', { body: { ...GUIDE_VM, name: 'web-2' } });
+    const request = gateway.orchestrator.requests.at(-1);
+    expect(request).toMatchObject({ v: 1, tenantId: gateway.tenantId, roles: ['owner'], consistency: 'causal' });
+    expect(request?.principal).toMatch(/^token:/);
+    expect(request?.remainingMs).toBe(10_000);
+    expect(request?.idempotency).toBeUndefined();
+  });
+
+  it('answers a replay with the same VM and says so', async () => {
+    const body = { ...GUIDE_VM, name: 'web-3' };
+    const headers = { 'idempotency-key': 'a key' };
+    const first = await gateway.ask('POST', '/api/v1/vms', { body, headers });
+    const again = await gateway.ask('POST', '/api/v1/vms', {
+      // Another spelling of the same body: keys in another order, a default written out.
+      body: { autostart: true, config: { ...body.config }, name: body.name },
+      headers,
+    });
+    expect(first.headers.get('idempotency-replayed')).toBeNull();
+    expect(again.status).toBe(201);
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect(again.json).toEqual(first.json);
+    expect(gateway.orchestrator.requests.at(-1)?.idempotency).toMatchObject({ key: 'a key', route: 'POST /api/v1/vms' });
+  });
+
+  it('waits until the work is over with Prefer: wait', async () => {
+    const asked = gateway.ask('POST', '/api/v1/vms', { body: { ...GUIDE_VM, name: 'web-4' }, headers: { prefer: 'wait=10' } });
+    const settle = setInterval(() => {
+      const vm = [...gateway.orchestrator.vms.values()].find(({ name }) => name === 'web-4');
+      if (vm?.task) gateway.orchestrator.change(vm.id, { state: 'running', task: null });
+    }, 20);
+    const created = await asked;
+    clearInterval(settle);
+    expect(created.status).toBe(201);
+    expect(created.headers.get('preference-applied')).toBe('wait=10');
+    expect(created.json).toMatchObject({ name: 'web-4', state: 'running' });
+  });
+});
