@@ -14,12 +14,7 @@ const RETRYABLE = new Set(['40001', '40P01', '55P03']);
 export function translate(error: unknown): unknown {
   if (error instanceof ServiceError) return error;
   const code = codeOf(error);
-  if (code === QUERY_CANCELED) {
-    return new ServiceError('deadline_exceeded', 'The database did not answer in time', {
-      retryAfterMs: RETRY_AFTER_MS,
-      cause: error,
-    });
-  }
+  if (code === QUERY_CANCELED) return late(error);
   if (isConnectionLoss(error)) return down(error);
   return error;
 }
@@ -27,6 +22,14 @@ export function translate(error: unknown): unknown {
 /** The database is not there: 503 with Retry-After. */
 export function down(cause: unknown): ServiceError {
   return new ServiceError('dependency_down', 'The database is not reachable', {
+    retryAfterMs: RETRY_AFTER_MS,
+    cause,
+  });
+}
+
+/** The database is there, as far as is known, and did not answer in time. */
+export function late(cause: unknown): ServiceError {
+  return new ServiceError('deadline_exceeded', 'The database did not answer in time', {
     retryAfterMs: RETRY_AFTER_MS,
     cause,
   });

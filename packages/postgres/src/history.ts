@@ -10,12 +10,14 @@ export type Forks = ReadonlyMap<number, bigint>;
  * is answered `history_lost`, the ones that are not lost included.
  */
 export const TIMELINE_HISTORY_SQL = `
-  CREATE OR REPLACE FUNCTION public.novacron_timeline_history() RETURNS text
+  CREATE SCHEMA IF NOT EXISTS novacron;
+  GRANT USAGE ON SCHEMA novacron TO PUBLIC;
+  CREATE OR REPLACE FUNCTION novacron.timeline_history() RETURNS text
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
       SELECT CASE WHEN left(pg_walfile_name(pg_current_wal_lsn()), 8) = '00000001' THEN ''
                   ELSE pg_read_file('pg_wal/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '.history') END
     $$;
-  GRANT EXECUTE ON FUNCTION public.novacron_timeline_history() TO PUBLIC`;
+  GRANT EXECUTE ON FUNCTION novacron.timeline_history() TO PUBLIC`;
 
 /** Reads a history file: lines of timeline, LSN at which it was left, and reason. */
 export function parseHistory(text: string): Forks {

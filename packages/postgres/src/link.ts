@@ -1,7 +1,7 @@
 import { parseLsn, type Position } from '@novacron/contracts/position';
 import pg from 'pg';
 import { Batch } from './batch.js';
-import { codeOf, isConnectionLoss } from './failure.js';
+import { codeOf, isConnectionLoss, late } from './failure.js';
 import { parseHistory, type Forks } from './history.js';
 import { encode, type Prepared } from './prepared.js';
 import {
@@ -25,7 +25,8 @@ export interface Identity {
   readonly forks: Forks;
 }
 
-const UNDEFINED_FUNCTION = '42883';
+/** No such schema, no such function, no right to it. */
+const NOT_OFFERED = new Set(['3F000', '42883', '42501']);
 const SESSION = [
   // A replica's answer is only as new as the position read before it when each statement has its own snapshot.
   'default_transaction_isolation=read\\ committed',
@@ -44,6 +45,7 @@ export class Link {
   identity: Identity = { systemId: '0', timeline: 0, standby: false, forks: new Map() };
   /** When the batch in flight is taken for lost; 0: none in flight. */
   lostAt = 0;
+  #callersTime = false;
   readonly #known = new Map<string, Prepared>();
   readonly #client: pg.Client;
   readonly #patienceMs: number;
@@ -110,7 +112,7 @@ export class Link {
       return parseHistory(String(answer?.rows[0]?.history));
     } catch (error) {
       // Without the function nothing is known of earlier timelines: their tokens are refused, not trusted.
-      if (codeOf(error) !== UNDEFINED_FUNCTION) throw error;
+      if (!NOT_OFFERED.has(codeOf(error) ?? '')) throw error;
       return new Map();
     }
   }
@@ -137,6 +139,7 @@ export class Link {
         reject(this.#broken ?? error);
       });
       this.lostAt = performance.now() + timeoutMs;
+      this.#callersTime = timeoutMs < this.#patienceMs;
       this.#client.query(batch as unknown as pg.Submittable);
     });
   }
@@ -149,6 +152,13 @@ export class Link {
     } catch (error) {
       this.destroy(error as Error);
     }
+  }
+
+  /** Ends the batch in flight when its time is over: the caller's own, or that after which a server is dead. */
+  expire(now: number): void {
+    if (this.lostAt === 0 || this.lostAt >= now) return;
+    const reason = new Error('Connection terminated: no answer in time');
+    this.destroy(this.#callersTime ? late(reason) : reason);
   }
 
   positionAt(lsn: unknown): Position {

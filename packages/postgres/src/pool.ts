@@ -155,10 +155,7 @@ export class Pool {
   }
 
   #sweep(now: number): void {
-    for (const link of this.#busy) {
-      if (link.lostAt !== 0 && link.lostAt < now)
-        link.destroy(new Error('Connection terminated: no answer in time'));
-    }
+    for (const link of this.#busy) link.expire(now);
     for (let i = this.#waiting.length - 1; i >= 0; i--) {
       if ((this.#waiting[i] as Waiter).until < now) this.#waiting.splice(i, 1)[0]?.reject(this.#exhausted());
     }

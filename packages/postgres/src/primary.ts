@@ -1,3 +1,4 @@
+import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
 import { codeOf, down, translate } from './failure.js';
 import type { Forks } from './history.js';
@@ -99,8 +100,14 @@ export class Primary {
   }
 
   /** Runs calls as they are, outside of any transaction of ours: for probes. */
-  probe(calls: readonly Call[], timeoutMs: number): Promise<Result<Row>[]> {
-    return this.#with({ timeoutMs }, (link) => link.run(calls, timeoutMs));
+  async probe(calls: readonly Call[], timeoutMs: number): Promise<Result<Row>[]> {
+    try {
+      return await this.#with({ timeoutMs }, (link) => link.run(calls, timeoutMs));
+    } catch (error) {
+      // To whoever asks whether it is there, a server that does not answer is not.
+      if (error instanceof ServiceError && error.code === 'deadline_exceeded') throw down(error);
+      throw error;
+    }
   }
 
   #read(options: QueryOptions, calls: readonly Call[]): Promise<Answers> {

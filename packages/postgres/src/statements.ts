@@ -52,7 +52,7 @@ export const WHO_ARE_YOU: Statement = {
 /** See `history.ts`; asked of promoted servers only. */
 export const TIMELINE_HISTORY: Statement = {
   name: 'nc_timeline_history',
-  text: 'SELECT public.novacron_timeline_history() AS history',
+  text: 'SELECT novacron.timeline_history() AS history',
   table: 'none',
 };
 

@@ -56,7 +56,8 @@ describe('while the primary is down', () => {
     fixture.cluster.primary.freeze('SIGSTOP');
     try {
       const stuck = within(1_000, api.primary.query(COUNT, [], { ...own, timeoutMs: 300 }));
-      await expect(stuck).rejects.toMatchObject({ code: 'dependency_down' });
+      await expect(stuck).rejects.toMatchObject({ code: 'deadline_exceeded' });
+      await expect(within(1_500, api.ping(300))).rejects.toMatchObject({ code: 'dependency_down' });
     } finally {
       fixture.cluster.primary.freeze('SIGCONT');
     }
