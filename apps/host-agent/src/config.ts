@@ -1,10 +1,11 @@
 import { opsEnv, telemetryEnv } from '@novacron/config/fragments';
-import { loadConfig, type Config } from '@novacron/config/load';
+import type { Config } from '@novacron/config/load';
 import { integer, oneOf, optionalText, text, url, type Setting } from '@novacron/config/settings';
 import { z } from 'zod';
 import { parseFailureRates, parseLatencies } from './drivers/simulated/settings.js';
 
-const settings = {
+/** The environment of a host agent. */
+export const settings = {
   ...opsEnv,
   ...telemetryEnv,
   /** Each host logs in with its own user, named in the hosts file. */
@@ -41,11 +42,6 @@ const settings = {
 };
 
 export type AgentConfig = Config<typeof settings>;
-
-/** @throws ConfigError with all mistakes at once. */
-export function readConfig(env?: Readonly<Record<string, string | undefined>>): AgentConfig {
-  return loadConfig(settings, env);
-}
 
 function parsed<T>(variable: string, parse: (text: string) => T): Setting<T> {
   const schema = z

@@ -14,7 +14,7 @@ import { MetricPublisher } from './metric-publisher.js';
 import { OrchestratorLink } from './orchestrator-link.js';
 import { Registration } from './registration.js';
 import { Stamps, type Stamp } from './stamps.js';
-import { repeat } from './repeat.js';
+import { repeat } from '../repeat.js';
 
 export interface HostIdentity {
   readonly hostId: HostId;
@@ -111,18 +111,12 @@ export class HostAgent {
     );
   }
 
-  get hostId(): HostId {
-    return this.options.identity.hostId;
-  }
-
   get guests(): number {
     return this.#guests;
   }
 
-  /** What keeps the host from working, or undefined. */
-  notReady(): string | undefined {
-    if (this.#registration.registered) return undefined;
-    return `${this.options.identity.name} is not registered with the orchestrator`;
+  get registered(): boolean {
+    return this.#registration.registered;
   }
 
   /** Sends everything there is, unless that is under way; a failure waits for the next turn. */

@@ -1,9 +1,14 @@
+import { ConfigError } from '@novacron/config/load';
+import type { Logger } from '@novacron/telemetry/logger';
 import { join } from 'node:path';
 import { systemClock } from '../clock.js';
 import type { AgentConfig } from '../config.js';
 import type { HostEntry } from '../hosts-file.js';
 import { hashText, seededRandom } from '../random.js';
 import type { Driver } from './driver.js';
+import { probeAccelerator } from './qemu/accelerator.js';
+import { QemuDriver } from './qemu/driver.js';
+import { QEMU_PROGRAMS } from './qemu/programs.js';
 import { SimulatedDriver } from './simulated/driver.js';
 import { readTraces } from './simulated/trace.js';
 
@@ -14,12 +19,12 @@ const SIMULATED_CAPACITY = { cpu: 1_250, memory: 2_560_000, disk: 31_250 };
 export type OpenDriver = (host: HostEntry, folder: string) => Promise<Driver>;
 
 /** What all hosts of the process share (recorded days, the probed accelerator) is made once. */
-export async function driverOpener(config: AgentConfig): Promise<OpenDriver> {
+export async function driverOpener(config: AgentConfig, logger: Logger): Promise<OpenDriver> {
   switch (config.agent.driver) {
     case 'simulated':
       return openSimulated(config.simulated);
     case 'qemu':
-      throw new Error('the qemu driver is not there yet');
+      return openQemu(config.qemu, logger);
     default:
       return config.agent.driver satisfies never;
   }
@@ -39,5 +44,21 @@ async function openSimulated(settings: AgentConfig['simulated']): Promise<OpenDr
       images,
       capacity: host.capacity ?? SIMULATED_CAPACITY,
       load: { traces, seed },
+    });
+}
+
+async function openQemu(settings: AgentConfig['qemu'], logger: Logger): Promise<OpenDriver> {
+  const { imagesDir, accelerator: wanted } = settings;
+  if (imagesDir === undefined) throw new ConfigError([{ variable: 'NOVACRON_AGENT_IMAGES_DIR', problem: 'is missing' }]);
+  const accelerator = wanted === 'auto' ? await probeAccelerator(QEMU_PROGRAMS.qemu) : wanted;
+  logger.info({ accelerator, wanted }, 'guests run with this accelerator');
+  return (host, folder) =>
+    QemuDriver.open({
+      folder: join(folder, 'vms'),
+      imagesFolder: imagesDir,
+      accelerator,
+      programs: QEMU_PROGRAMS,
+      clock: systemClock,
+      onWarning: (message, error) => logger.warn({ err: error, hostId: host.hostId }, message),
     });
 }

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from './clock.js';
 
 /** Calls `fn` every `ms`, the first time after a random part of that, never twice at a time; the answer ends it. */
 export function repeat(clock: Clock, ms: number, fn: () => Promise<void>): () => void {

@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { processorOf, type Accelerator } from './accelerator.js';
+import type { GuestRecord } from './guest-record.js';
+import type { QemuImage } from './images.js';
+
+/** What a guest's command line bears, and nobody else's: by it a process is known before it is touched. */
+export function marksOf(folder: string, vmId: string): readonly string[] {
+  return [`guest=${vmId}`, join(folder, 'qemu.pid')];
+}
+
+/**
+ * QEMU's arguments for a guest; to be run in the VM's folder. It detaches itself, so that guests outlive the
+ * agent; the network is left out until there is one to join.
+ */
+export function commandLine(
+  folder: string,
+  { vmId, config }: GuestRecord,
+  image: QemuImage,
+  accelerator: Accelerator,
+): string[] {
+  const machine = process.arch === 'arm64' ? 'virt' : 'pc';
+  return [
+    '-name', `guest=${vmId}`,
+    '-uuid', vmId,
+    '-machine', `${machine},accel=${accelerator}`,
+    ...processorOf(accelerator),
+    '-smp', String(config.cpu),
+    '-m', `${config.memory}M`,
+    '-nodefaults', '-no-user-config', '-display', 'none', '-nic', 'none',
+    '-kernel', image.kernel,
+    '-initrd', image.initramfs,
+    '-append', image.cmdline,
+    '-drive', 'file=disk.qcow2,format=qcow2,if=none,id=disk0,discard=unmap',
+    '-device', 'virtio-blk-pci,drive=disk0',
+    '-chardev', 'file,id=serial0,path=console.log,append=on',
+    '-serial', 'chardev:serial0',
+    '-qmp', 'unix:qmp.sock,server=on,wait=off',
+    '-pidfile', join(folder, 'qemu.pid'),
+    '-daemonize',
+  ];
+}

@@ -1,0 +1,123 @@
+import type { VmId } from '@novacron/contracts/ids';
+import type { Clock } from '../../clock.js';
+import { isAlive, readUsage, type ProcessId, type Usage } from './proc.js';
+import { QmpClient, type QmpEvent } from './qmp-client.js';
+
+/** Why QEMU says that a guest ended (QMP `SHUTDOWN`), in our words. */
+const REASONS: Readonly<Record<string, string>> = {
+  'guest-shutdown': 'guest_shutdown',
+  'guest-panic': 'crashed',
+  'host-qmp-quit': 'forced',
+  'host-signal': 'killed',
+  'host-qmp-system-powerdown': 'guest_shutdown',
+};
+const CONNECT_MS = 10_000;
+const POLL_MS = 20;
+
+/** A guest that runs: its process, and its monitor. */
+export class GuestHandle {
+  /** What QEMU announced as the reason for its end. */
+  #reason: string | undefined;
+  #previous: Usage | undefined;
+  #qmp: QmpClient | undefined;
+  #closing = false;
+
+  constructor(
+    readonly vmId: VmId,
+    readonly process: ProcessId,
+    private readonly folder: string,
+    private readonly clock: Clock,
+    private readonly onChange: () => void,
+  ) {}
+
+  /** Connects to the monitor, for as long as it takes QEMU to listen. @throws Error */
+  async connect(): Promise<void> {
+    for (const deadline = this.clock.now() + CONNECT_MS; ; await this.clock.sleep(POLL_MS)) {
+      try {
+        this.#qmp = await QmpClient.connect(this.folder, (event) => this.#take(event));
+        void this.#qmp.closed.then(() => this.#lost());
+        return;
+      } catch (error) {
+        if (this.clock.now() > deadline || !(await isAlive(this.process))) throw error;
+      }
+    }
+  }
+
+  /** Why the guest ended, as far as QEMU could say it. */
+  get reason(): string {
+    return this.#reason ?? 'crashed';
+  }
+
+  get connected(): boolean {
+    return this.#qmp !== undefined;
+  }
+
+  /** The monitor's answer. Connects again when the connection was lost. */
+  async execute(command: string, args?: object): Promise<unknown> {
+    if (!this.#qmp) await this.connect();
+    return (this.#qmp as QmpClient).execute(command, args);
+  }
+
+  alive(): Promise<boolean> {
+    return isAlive(this.process);
+  }
+
+  /** Whether the process ended within `ms`. */
+  async ended(ms: number, signal?: AbortSignal): Promise<boolean> {
+    for (const deadline = this.clock.now() + ms; this.clock.now() <= deadline; ) {
+      if (!(await this.alive())) return true;
+      await this.clock.sleep(POLL_MS, signal);
+    }
+    return !(await this.alive());
+  }
+
+  /** Ends the process: politely, then for good. Its pid was checked when the handle was made, its start is now. */
+  async kill(): Promise<void> {
+    this.#reason ??= 'forced';
+    try {
+      await this.execute('quit');
+    } catch {
+      // It may be too sick to answer, or gone already: what follows does not need it.
+    }
+    if (await this.ended(2_000)) return;
+    if (await this.alive()) process.kill(this.process.pid, 'SIGKILL');
+    if (!(await this.ended(5_000))) throw new Error(`process ${this.process.pid} does not end`);
+  }
+
+  /**
+   * Percent of the processors and of the memory that the guest was given, since the last call (or since it
+   * began). Undefined when the process is gone.
+   */
+  async usage(given: { cpu: number; memory: number }): Promise<{ cpu: number; memory: number } | undefined> {
+    const now = await readUsage(this.process);
+    if (!now) return undefined;
+    const before = this.#previous ?? { cpuSeconds: 0, ageSeconds: 0 };
+    this.#previous = now;
+    const seconds = Math.max(now.ageSeconds - before.ageSeconds, 0.01);
+    return {
+      cpu: percent((now.cpuSeconds - before.cpuSeconds) / (seconds * given.cpu)),
+      memory: percent(now.residentBytes / (given.memory * 1_048_576)),
+    };
+  }
+
+  /** Lets go of the monitor; the guest runs on. */
+  close(): void {
+    this.#closing = true;
+    this.#qmp?.close();
+  }
+
+  #take({ event, data }: QmpEvent): void {
+    if (event === 'SHUTDOWN') this.#reason = REASONS[String(data?.['reason'])] ?? String(data?.['reason']);
+    if (['STOP', 'RESUME', 'RESET'].includes(event)) this.onChange();
+  }
+
+  #lost(): void {
+    this.#qmp = undefined;
+    if (!this.#closing) this.onChange();
+  }
+}
+
+/** 0–100 with three digits: QEMU's own overhead may exceed what the guest was given. */
+function percent(share: number): number {
+  return Math.round(Math.min(1, Math.max(0, share)) * 100_000) / 1_000;
+}

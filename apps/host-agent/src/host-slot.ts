@@ -1,0 +1,80 @@
+import { connectNats, isConnected } from '@novacron/messaging/connect';
+import type { Logger } from '@novacron/telemetry/logger';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CommandMemory } from './agent/command-memory.js';
+import { HostAgent } from './agent/host-agent.js';
+import { systemClock } from './clock.js';
+import type { AgentConfig } from './config.js';
+import type { Driver } from './drivers/driver.js';
+import type { OpenDriver } from './drivers/open.js';
+import type { HostEntry } from './hosts-file.js';
+import { lockFolder } from './state-lock.js';
+
+const AGENT_VERSION = '0.1.0';
+const MIB = 1_048_576;
+
+/** One host of this process: what it remembers, its hypervisor, and its agent once NATS is there. */
+export class HostSlot {
+  #agent: HostAgent | undefined;
+  #connected: () => boolean = () => false;
+
+  private constructor(
+    private readonly host: HostEntry,
+    private readonly driver: Driver,
+    private readonly memory: CommandMemory,
+    private readonly unlock: () => Promise<void>,
+    private readonly logger: Logger,
+  ) {}
+
+  /** @throws DamagedStateError, or Error when another agent runs on the folder. */
+  static async open(host: HostEntry, stateDir: string, openDriver: OpenDriver, logger: Logger): Promise<HostSlot> {
+    const folder = join(stateDir, host.hostId);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    const unlock = await lockFolder(folder);
+    const own = logger.child({ hostId: host.hostId, host: host.name });
+    const memory = await CommandMemory.open(join(folder, 'commands.journal'), systemClock.now, (error) =>
+      own.warn({ err: error }, 'the memory of commands could not be compacted'),
+    );
+    return new HostSlot(host, await openDriver(host, folder), memory, unlock, own);
+  }
+
+  /** Connects for as long as it takes and starts the agent. @param hosts how many share the process's buffer */
+  async connect(config: AgentConfig, hosts: number, signal: AbortSignal): Promise<void> {
+    const { hostId, name, labels, capacity, natsUser: user, natsPassword: password } = this.host;
+    const { zone, metricsIntervalMs, metricsBufferMib } = config.agent;
+    const { logger } = this;
+    const nc = await connectNats({ url: config.natsUrl, user, password, name: `host-agent ${name}`, logger, signal });
+    this.#connected = () => isConnected(nc);
+    this.#agent = new HostAgent({
+      identity: { hostId, name, zone, labels, capacity },
+      driver: this.driver,
+      memory: this.memory,
+      nc,
+      clock: systemClock,
+      logger,
+      agentVersion: AGENT_VERSION,
+      metricsIntervalMs,
+      metricsBufferBytes: (metricsBufferMib * MIB) / hosts,
+    });
+    this.#agent.start();
+  }
+
+  get guests(): number {
+    return this.#agent?.guests ?? 0;
+  }
+
+  /** What keeps the host from working, or undefined. */
+  get missing(): string | undefined {
+    if (!this.#agent || !this.#connected()) return `${this.host.name} has no connection to NATS`;
+    return this.#agent.registered ? undefined : `${this.host.name} is not registered with the orchestrator`;
+  }
+
+  /** Ends the agent and lets go of the host. Guests keep running. */
+  async close(): Promise<void> {
+    await this.#agent?.drain();
+    await this.driver.close();
+    await this.memory.close();
+    await this.unlock();
+  }
+}
