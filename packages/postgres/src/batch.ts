@@ -8,6 +8,9 @@ interface Wire {
   readonly stream: { write(bytes: Uint8Array): boolean };
 }
 
+/** Postgres cuts longer names, and two that are cut alike would be one. */
+const MAX_NAME = 63;
+
 type Settle = (error: Error | null, results: Result<Record<string, unknown>>[]) => void;
 
 /**
@@ -114,6 +117,8 @@ export class Batch {
 
 function prepare(known: Map<string, Prepared>, name: string | undefined, text: string): Prepared {
   if (!name) return { text, state: 'new', decoder: undefined };
+  if (name.length > MAX_NAME)
+    throw new Error(`a statement's name has at most ${MAX_NAME} characters: ${name}`);
   let prepared = known.get(name);
   if (!prepared) {
     prepared = { text, state: 'new', decoder: undefined };

@@ -10,7 +10,7 @@ let api: Database;
 const own = { tenantId: TENANT_A };
 
 beforeAll(async () => {
-  fixture = await startFixture();
+  fixture = await startFixture({ replica: true });
   api = fixture.open('api', { max: 4, replicas: [] });
   await api.primary.query(COUNT, [], own);
 }, 60_000);

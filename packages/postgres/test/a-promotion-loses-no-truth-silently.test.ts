@@ -8,7 +8,7 @@ let before: Database;
 const own = { tenantId: TENANT_A };
 
 beforeAll(async () => {
-  fixture = await startFixture();
+  fixture = await startFixture({ replica: true });
   before = fixture.open('api');
 }, 60_000);
 afterAll(() => fixture?.stop());

@@ -8,7 +8,7 @@ const own = { tenantId: TENANT_A };
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 beforeAll(async () => {
-  fixture = await startFixture();
+  fixture = await startFixture({ replica: true });
   api = fixture.open('api');
   await eventually(() => api.stats().replicas[0]?.healthy === true);
 }, 60_000);

@@ -50,8 +50,8 @@ export interface Cluster {
   destroy(): void;
 }
 
-/** Starts the cluster with schema `orchestrator` and its three roles. */
-export async function startCluster(): Promise<Cluster> {
+/** Starts a primary, and a replica if asked, with schema `orchestrator` and its three roles. */
+export async function startCluster(withReplica: boolean): Promise<Cluster> {
   const home = mkdtempSync(join(tmpdir(), 'novacron-pg-'));
   if (ROOT) chownSync(home, Number(execFileSync('id', ['-u', 'postgres'])), -1);
   const primary = new Server(join(home, 'primary'), await freePort());
@@ -59,10 +59,7 @@ export async function startCluster(): Promise<Cluster> {
   configure(primary, home);
   primary.start();
   const replica = new Server(join(home, 'replica'), await freePort());
-  const from = ['-h', '127.0.0.1', '-p', String(primary.port), '-U', 'admin'];
-  run('pg_basebackup', [...from, '-D', replica.dir, '-R', '-X', 'stream', '-c', 'fast', '--no-sync']);
-  configure(replica, home);
-  replica.start();
+  if (withReplica) startReplica(primary, replica, home);
 
   const admin = (port = primary.port): pg.Client =>
     new pg.Client({ host: '127.0.0.1', port, user: 'admin', database: 'postgres' });
@@ -80,7 +77,7 @@ export async function startCluster(): Promise<Cluster> {
     admin,
     settings: (role, more = {}) => ({
       primary: address(primary),
-      replicas: [address(replica)],
+      replicas: withReplica ? [address(replica)] : [],
       database: 'postgres',
       schema: 'orchestrator',
       role,
@@ -94,6 +91,13 @@ export async function startCluster(): Promise<Cluster> {
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+function startReplica(primary: Server, replica: Server, home: string): void {
+  const from = ['-h', '127.0.0.1', '-p', String(primary.port), '-U', 'admin'];
+  run('pg_basebackup', [...from, '-D', replica.dir, '-R', '-X', 'stream', '-c', 'fast', '--no-sync']);
+  configure(replica, home);
+  replica.start();
 }
 
 function configure(server: Server, sockets: string): void {

@@ -80,7 +80,7 @@ describe('facts', () => {
     dbPoolWait.subscribe((fact) => waits.push(fact.waitMs));
     const database = fixture.open('api', { max: 1 });
     await Promise.all([database.ping(), database.ping()]);
-    expect(pools).toEqual(['orchestrator-api-primary', 'orchestrator-api-replica-1']);
+    expect(pools).toEqual(['orchestrator-api-primary']);
     expect(waits.length).toBeGreaterThanOrEqual(2);
   });
 });

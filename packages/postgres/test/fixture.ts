@@ -36,8 +36,8 @@ export interface Fixture {
 }
 
 /** A cluster with one tenant-owned table, `things`; closes what was opened on it. */
-export async function startFixture(): Promise<Fixture> {
-  const cluster = await startCluster();
+export async function startFixture({ replica = false } = {}): Promise<Fixture> {
+  const cluster = await startCluster(replica);
   await migrate(cluster.settings('owner'), { migrations: [Things1700000000000] });
   const opened: Database[] = [];
   return {
