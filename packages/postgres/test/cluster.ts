@@ -11,7 +11,7 @@ import type { DatabaseSettings, Role, ServerAddress } from '../src/settings.js';
 const ROOT = userInfo().uid === 0;
 const BIN = binaries();
 
-export class Server {
+class Server {
   constructor(
     readonly dir: string,
     readonly port: number,
