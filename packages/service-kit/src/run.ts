@@ -58,16 +58,18 @@ export interface StartOptions {
 export async function runService<S extends ServiceSettings>(spec: ServiceSpec<S>): Promise<void> {
   const fallback = createLogger(spec.name);
   let drain: DrainCoordinator | undefined;
+  let toldToEnd = false;
   try {
     await startService(spec, {
       onDrain: (created, logger) => {
         drain = created;
-        endWith(created, logger);
+        endWith(created, logger, () => (toldToEnd = true));
       },
     });
   } catch (error) {
-    // Told to end while it was still starting: that is no failure, and the drain ends the process.
-    if (drain?.signal.aborted === true) return;
+    // Told to end while it was still starting: that is no failure, and the drain ends the process. A start that
+    // fails drains too, so the drain alone does not tell the two apart.
+    if (toldToEnd) return;
     if (error instanceof ConfigError) process.stderr.write(`${spec.name}: ${error.message}\n`);
     else fallback.fatal({ err: error }, 'could not start');
     await drain?.run();
@@ -144,9 +146,10 @@ function postgresOf({ postgres, name }: { postgres?: PostgresSpec; name: string 
 }
 
 /** A signal drains and ends with 0, or 1 when something had to be left behind; a bug ends at once with 1. */
-function endWith(drain: DrainCoordinator, logger: Logger): void {
+function endWith(drain: DrainCoordinator, logger: Logger, onSignal: () => void): void {
   const end = (signal: string) => {
     if (drain.signal.aborted) return;
+    onSignal();
     logger.info({ signal }, 'told to end');
     void drain.run().then((clean) => process.exit(clean ? 0 : 1));
   };
