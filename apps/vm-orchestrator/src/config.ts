@@ -13,6 +13,8 @@ export const orchestratorSettings = {
     slots: integer('NOVACRON_JOB_SLOTS', { min: 1, max: 10_000 }, 256),
     /** Jobs in progress over all processes; beyond it requests are refused with 503. */
     maxLive: integer('NOVACRON_JOB_QUEUE', { min: 1, max: 1_000_000 }, 10_000),
+    /** How long a host may take to answer. Agents say `accepted` sooner; the lease of a job is far longer. */
+    commandTimeoutMs: integer('NOVACRON_COMMAND_TIMEOUT_MS', { min: 100, max: 20_000 }, 5_000),
   },
   /** What a tenant without limits of its own may have: 12,000 VMs of 2 vCPU, 4 GiB and 50 GiB. */
   quota: {

@@ -63,7 +63,7 @@ export class Core {
       onEnded: (_host, commandId) => this.#wake([commandId.split(':', 1)[0] as JobId]),
       wakeJobs: (jobIds) => this.#wake(jobIds),
     });
-    const commands = new HostCommands(this.link, this.hosts);
+    const commands = new HostCommands(this.link, this.hosts, config.jobs.commandTimeoutMs);
     this.dispatcher = new Dispatcher(sys, () => this.worker, logger);
     this.worker = new Worker(
       sys,

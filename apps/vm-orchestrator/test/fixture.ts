@@ -45,7 +45,7 @@ export class Fixture {
   static serve(servers: TestServers, env: Record<string, string> = {}): Promise<Service> {
     const logger = createLogger('orchestrator', (process.env['NOVACRON_TEST_LOG'] as 'info' | undefined) ?? 'silent');
     return startService(orchestrator, {
-      env: { ...servers.env('orchestrator'), NOVACRON_OPS_PORT: '0', ...env },
+      env: { ...servers.env('orchestrator'), NOVACRON_OPS_PORT: '0', NOVACRON_COMMAND_TIMEOUT_MS: '500', ...env },
       logger,
     });
   }
@@ -63,6 +63,11 @@ export class Fixture {
          created_at, updated_at)
        VALUES ($1, $2, 'sim', 'scripted', 'up', '{pause,reboot,reset,console-log}', '{ubuntu-22.04}', $3, $4, $5, 1, now(), now())`,
       [host.id, `h-${host.id}`, capacity.cpu, capacity.memory, capacity.disk],
+    );
+    // It speaks when it is spoken to, and never falls silent: heartbeats are looked at elsewhere.
+    await this.admin.query(
+      `INSERT INTO orchestrator.heartbeats (host_id, at) VALUES ($1, now() + interval '1 day')`,
+      [host.id],
     );
     await this.core.hosts.refresh();
     return host;

@@ -62,7 +62,9 @@ export async function applyHostEffects(
     else if (host && effect === 'release') book(host, vm, -1);
   }
   const calls: Call[] = [{ statement: SET_ROOM, params: [JSON.stringify([...hosts.values()])] }];
-  const left = changes.filter((change) => change.effect === 'leave-cleanup').map((c) => ({ ...c.vm, host_id: c.hostId }));
+  const left = changes
+    .filter((change) => change.effect === 'leave-cleanup')
+    .map((c) => ({ ...c.vm, host_id: c.hostId }));
   if (left.length > 0) calls.push({ statement: LEAVE_CLEANUPS, params: [JSON.stringify(left), now] });
   await tx.pipeline(calls);
   return { refused };

@@ -9,9 +9,6 @@ export interface CommandLink {
   command(hostId: HostId, command: Command, timeoutMs: number): Promise<HostAnswer>;
 }
 
-/** Longer than an agent takes to say `accepted`; far shorter than a lease. */
-const COMMAND_TIMEOUT_MS = 5_000;
-
 /** Questions: their answers are of the moment, so each has an id of its own. */
 const QUESTIONS: ReadonlySet<Command['kind']> = new Set(['observe', 'console-log']);
 
@@ -20,6 +17,7 @@ export class HostCommands {
   constructor(
     private readonly link: CommandLink,
     private readonly hosts: Pick<HostSnapshot, 'host' | 'generation' | 'refresh'>,
+    private readonly timeoutMs: number,
   ) {}
 
   async send({ vm, job }: Claim, body: CommandBody): Promise<HostAnswer> {
@@ -35,7 +33,7 @@ export class HostCommands {
       generation: this.hosts.generation,
       fence: job.fence,
     } as Command;
-    const answer = await this.link.command(vm.host_id, command, COMMAND_TIMEOUT_MS);
+    const answer = await this.link.command(vm.host_id, command, this.timeoutMs);
     // Most often the host has registered again since: the next try needs its new epoch.
     if (answer.outcome === 'fenced') await this.hosts.refresh();
     return answer;

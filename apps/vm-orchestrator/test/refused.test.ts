@@ -1,0 +1,163 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newId, type TenantId } from '@novacron/contracts/ids';
+import type { RequestMeta } from '@novacron/contracts/envelope';
+import { coreOf } from '../src/orchestrator.js';
+import { Fixture, spec } from './fixture.js';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await Fixture.start({
+    env: { NOVACRON_QUOTA_VMS: '60', NOVACRON_QUOTA_CPU: '100', NOVACRON_JOB_SLOTS: '16' },
+  });
+}, 60_000);
+afterAll(() => fixture.stop());
+
+const keyed = (key: string, bodyHash = 'h1'): Partial<RequestMeta> => ({
+  idempotency: { key, route: 'POST /vms', bodyHash },
+});
+
+describe('a create is refused', () => {
+  it('when the name is taken, also within one batch', async () => {
+    const answers = await Promise.allSettled(Array.from({ length: 8 }, () => fixture.create('same-name')));
+    expect(answers.filter((a) => a.status === 'fulfilled')).toHaveLength(1);
+    for (const answer of answers) {
+      if (answer.status === 'rejected') expect(answer.reason).toMatchObject({ code: 'name_taken' });
+    }
+  });
+
+  it('when the quota does not hold it, telling what is left, while smaller ones beside it get in', async () => {
+    const tenant = { tenantId: newId<TenantId>() };
+    const big = { config: { cpu: 101, memory: 4096, disk: 50, image: 'ubuntu-22.04' } };
+    const [refused, admitted] = await Promise.allSettled([
+      fixture.create('too-big', big, tenant),
+      fixture.create('small', {}, tenant),
+    ]);
+    expect(admitted.status).toBe('fulfilled');
+    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'quota_exceeded' } });
+    expect(String((refused as PromiseRejectedResult).reason)).toContain('101 vCPU asked');
+  });
+
+  it('when zone or image are unknown, naming those that there are', async () => {
+    await expect(fixture.create('z', { zone: 'moon' })).rejects.toMatchObject({
+      code: 'unknown_zone',
+      detail: expect.stringContaining('sim'),
+    });
+    const image = { config: { cpu: 1, memory: 512, disk: 1, image: 'beos' } };
+    await expect(fixture.create('i', image)).rejects.toMatchObject({
+      code: 'unknown_image',
+      detail: expect.stringContaining('ubuntu-22.04'),
+    });
+  });
+});
+
+describe('an idempotency key', () => {
+  it('answers a repeated create with the first answer, and makes one VM', async () => {
+    const first = await fixture.core.creator.create(fixture.meta(keyed('k1')), spec('idem-1'));
+    const again = await fixture.core.creator.create(fixture.meta(keyed('k1')), spec('idem-1'));
+    expect(again).toMatchObject({ replayed: true, body: { id: first.body.id } });
+    expect(again.body).toEqual(first.body);
+  });
+
+  it('refuses another body under it', async () => {
+    await fixture.create('idem-2', {}, keyed('k2'));
+    await expect(fixture.create('idem-2b', {}, keyed('k2', 'h2'))).rejects.toMatchObject({ code: 'idempotency_mismatch' });
+  });
+
+  it('lets one of many at once through: the rest are replays or told that it is in progress', async () => {
+    const answers = await Promise.allSettled(Array.from({ length: 10 }, () => fixture.create('idem-3', {}, keyed('k3'))));
+    const ids = new Set(answers.flatMap((a) => (a.status === 'fulfilled' ? [a.value.id] : [])));
+    expect(ids.size).toBe(1);
+    for (const answer of answers) {
+      if (answer.status === 'rejected') expect(answer.reason).toMatchObject({ code: 'idempotency_in_progress' });
+    }
+  });
+
+  it('is not used up by a refusal', async () => {
+    await fixture.create('idem-4');
+    await expect(fixture.create('idem-4', {}, keyed('k4'))).rejects.toMatchObject({ code: 'name_taken' });
+    await expect(fixture.create('idem-4b', {}, keyed('k4'))).resolves.toMatchObject({ name: 'idem-4b' });
+  });
+
+  it('answers a repeated action with its job', async () => {
+    const { id } = await fixture.running('idem-5');
+    const ask = () =>
+      fixture.core.actor.act(fixture.meta(keyed('k5')), { id, action: 'stop', options: { graceSeconds: 1 } });
+    const first = await ask();
+    await fixture.until(id, (vm) => vm.state === 'stopped');
+    const again = await ask();
+    expect(again).toMatchObject({ replayed: true, body: { job: { id: first.body.job?.id } } });
+  });
+});
+
+describe('an action', () => {
+  it('whose end is true already answers without a job', async () => {
+    const { id } = await fixture.running('act-1');
+    expect((await fixture.act(id, 'start')).body.job).toBeNull();
+  });
+
+  it('that is in flight answers with the job that is there, and another one is refused as busy', async () => {
+    fixture.host.interfere = (command) => (command.kind === 'pause' ? 'silence' : undefined);
+    const { id } = await fixture.running('act-2');
+    const first = await fixture.act(id, 'pause');
+    const again = await fixture.act(id, 'pause');
+    expect(again.body.job?.id).toBe(first.body.job?.id);
+    await expect(fixture.act(id, 'reboot')).rejects.toMatchObject({ code: 'vm_busy' });
+    fixture.host.interfere = () => undefined;
+    await fixture.act(id, 'delete');
+    await fixture.until(id, (vm) => vm.state === 'deleted');
+  });
+
+  it('that the driver cannot do is refused', async () => {
+    const { id } = await fixture.running('act-3');
+    await expect(fixture.act(id, 'suspend')).rejects.toMatchObject({ code: 'capability_unsupported' });
+    await fixture.admin.query(`UPDATE orchestrator.hosts SET capabilities = '{reboot}'`);
+    await fixture.core.hosts.refresh();
+    await expect(fixture.act(id, 'pause')).rejects.toMatchObject({ code: 'capability_unsupported' });
+    await fixture.admin.query(`UPDATE orchestrator.hosts SET capabilities = '{pause,reboot,reset,console-log}'`);
+    await fixture.core.hosts.refresh();
+  });
+
+  it("on another tenant's VM finds nothing", async () => {
+    const { id } = await fixture.running('act-4');
+    const foreign = fixture.meta({ tenantId: newId<TenantId>() });
+    await expect(
+      fixture.core.actor.act(foreign, { id, action: 'stop', options: { graceSeconds: 1 } }),
+    ).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('with another version in mind changes nothing', async () => {
+    const { id, version } = await fixture.running('act-5');
+    await expect(
+      fixture.core.actor.act(fixture.meta(), { id, action: 'stop', options: { graceSeconds: 1 }, ifMatch: version - 1 }),
+    ).rejects.toMatchObject({ code: 'precondition_failed' });
+    expect((await fixture.row(id)).state).toBe('running');
+  });
+});
+
+describe('a full queue', () => {
+  it('refuses creates before anything is written, and lets deletes in', async () => {
+    fixture.host.interfere = (command) => (command.kind === 'start' ? 'silence' : undefined);
+    const tenant = { tenantId: newId<TenantId>() };
+    const full = await Fixture.serve(fixture.servers, { NOVACRON_JOB_QUEUE: '3', NOVACRON_JOB_SLOTS: '2' });
+    const core = coreOf(full.context);
+    const answers = await Promise.allSettled(
+      Array.from({ length: 6 }, (_, i) => core.creator.create(fixture.meta(tenant), spec(`full-${i}`))),
+    );
+    const made = answers.flatMap((a) => (a.status === 'fulfilled' ? [a.value.body] : []));
+    expect(made.length).toBeLessThanOrEqual(3);
+    for (const answer of answers) {
+      if (answer.status === 'rejected') expect(answer.reason).toMatchObject({ code: 'overloaded', retryAfterMs: 1_000 });
+    }
+    const { n } = await fixture.one<{ n: number }>(
+      'SELECT count(*)::int AS n FROM orchestrator.vms WHERE tenant_id = $1',
+      [tenant.tenantId],
+    );
+    expect(n).toBe(made.length);
+    fixture.host.interfere = () => undefined;
+    for (const vm of made) {
+      await core.actor.act(fixture.meta(tenant), { id: vm.id, action: 'delete', options: { graceSeconds: 1 } });
+    }
+    for (const vm of made) await fixture.until(vm.id, (row) => row.state === 'deleted');
+    await full.stop();
+  });
+});

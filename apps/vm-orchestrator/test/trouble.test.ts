@@ -1,0 +1,227 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { waitUntil } from '@novacron/local-stack/processes';
+import { newId, type TenantId } from '@novacron/contracts/ids';
+import type { VmAction } from '@novacron/vm-lifecycle/actions';
+import { OPERATIONS } from '../src/operations/registry.js';
+import { coreOf } from '../src/orchestrator.js';
+import { Fixture, spec } from './fixture.js';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await Fixture.start();
+}, 60_000);
+afterAll(() => fixture.stop());
+afterEach(() => {
+  fixture.host.interfere = () => undefined;
+  fixture.host.obeysShutdown = true;
+});
+
+/** Lets the live job's time run out. */
+async function expire(vmId: string): Promise<void> {
+  await fixture.admin.query(
+    `UPDATE orchestrator.jobs SET deadline = now() - interval '1 s', due_at = now(), attempt = greatest(attempt, 1)
+     WHERE vm_id = $1 AND status = 'waiting'`,
+    [vmId],
+  );
+}
+
+async function untilWaiting(vmId: string): Promise<void> {
+  const waits = async () =>
+    (await fixture.one<{ n: number }>(
+      `SELECT count(*)::int AS n FROM orchestrator.jobs WHERE vm_id = $1 AND status = 'waiting'`,
+      [vmId],
+    )).n > 0;
+  expect(await waitUntil(waits, 15_000)).toBe(true);
+}
+
+describe('a create that fails', () => {
+  it('while provisioning is undone: error, nothing left on the host, no room booked', async () => {
+    const before = await fixture.booked();
+    fixture.host.interfere = (command, host) => (command.kind === 'create' ? host.fail(command) : undefined);
+    const { id } = await fixture.create('fails-1');
+    const vm = await fixture.until(id, (v) => v.state === 'error');
+    expect(vm).toMatchObject({ host_id: null, task: null, last_error: { code: 'driver_error', detail: 'told to fail' } });
+    expect(fixture.host.of(id)).toEqual(['create', 'delete']);
+    expect((await fixture.booked()).hosts).toBe(before.hosts);
+
+    fixture.host.interfere = () => undefined;
+    await fixture.act(id, 'retry');
+    await fixture.until(id, (v) => v.state === 'running');
+  });
+
+  it('while starting leaves a stopped VM that can be started', async () => {
+    fixture.host.interfere = (command, host) => (command.kind === 'start' ? host.fail(command) : undefined);
+    const { id } = await fixture.create('fails-2');
+    const vm = await fixture.until(id, (v) => v.task === null);
+    expect(vm).toMatchObject({ state: 'stopped', stop_reason: 'start_failed', last_error: { code: 'driver_error' } });
+    fixture.host.interfere = () => undefined;
+    await fixture.act(id, 'start');
+    await fixture.until(id, (v) => v.state === 'running' && v.last_error === null);
+  });
+
+  it('is tried again while the host says that it may help', async () => {
+    let failures = 2;
+    fixture.host.interfere = (command, host) =>
+      command.kind === 'create' && failures-- > 0 ? host.fail(command, true) : undefined;
+    const { id } = await fixture.running('fails-3');
+    expect(fixture.host.of(id)).toEqual(['create', 'create', 'create', 'start']);
+    const ids = new Set(fixture.host.commands.filter((c) => c.vmId === id && c.kind === 'create').map((c) => c.commandId));
+    expect(ids.size).toBe(1);
+  });
+
+  it('for a size that no host holds is an error at once, with the explanation stored', async () => {
+    const huge = { config: { cpu: 200, memory: 4_194_304, disk: 65_536, image: 'ubuntu-22.04' } };
+    await fixture.addHost({ cpu: 4, memory: 8_192, disk: 100 });
+    await fixture.admin.query('UPDATE orchestrator.hosts SET cpu = 100 WHERE cpu > 100');
+    await fixture.core.hosts.refresh();
+    const { id } = await fixture.create('huge-1', huge);
+    const vm = await fixture.until(id, (v) => v.state === 'error', 5_000);
+    expect(vm.last_error?.code).toBe('no_capacity');
+    const placement = await fixture.one<{ explanation: { rejections: { filter: string }[] } }>(
+      'SELECT explanation FROM orchestrator.placements WHERE vm_id = $1',
+      [id],
+    );
+    expect(placement.explanation.rejections.map((r) => r.filter)).toContain('cpu');
+    await fixture.admin.query('UPDATE orchestrator.hosts SET cpu = 10000 WHERE cpu = 100');
+    await fixture.core.hosts.refresh();
+  });
+
+  it('for lack of room waits for it, and takes the room that comes', async () => {
+    await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = false');
+    await fixture.core.hosts.refresh();
+    const { id } = await fixture.create('patient-1');
+    await untilWaiting(id);
+    expect((await fixture.row(id)).state).toBe('pending');
+    await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = true');
+    await fixture.until(id, (v) => v.state === 'running', 5_000);
+  });
+});
+
+describe('delete and force-stop win over work in flight', () => {
+  it.each<[VmAction, string]>([
+    ['delete', 'deleted'],
+    ['force-stop', 'stopped'],
+  ])('%s ends a start that hangs', async (action, state) => {
+    fixture.host.interfere = (command) => (command.kind === 'start' ? 'silence' : undefined);
+    const { id } = await fixture.create(`hangs-${action}`);
+    await fixture.until(id, (v) => v.state === 'starting');
+    const fenceBefore = (await fixture.row(id)).fence;
+    await fixture.act(id, action);
+    const vm = await fixture.until(id, (v) => v.state === state, 5_000);
+    expect(Number(vm.fence)).toBeGreaterThan(Number(fenceBefore));
+    const old = await fixture.one<{ status: string }>(
+      `SELECT status FROM orchestrator.jobs WHERE vm_id = $1 AND kind = 'create'`,
+      [id],
+    );
+    expect(old.status).toBe('cancelled');
+  });
+
+  it('a force-stop before there is a guest lets the create end in stopped', async () => {
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    fixture.host.interfere = async (command) => {
+      if (command.kind === 'create') await held;
+      return undefined;
+    };
+    const { id } = await fixture.create('taken-back');
+    await fixture.until(id, (v) => v.state === 'provisioning');
+    const { body } = await fixture.act(id, 'force-stop');
+    expect(body.job?.kind).toBe('create');
+    release();
+    const vm = await fixture.until(id, (v) => v.task === null);
+    expect(vm).toMatchObject({ state: 'stopped', stop_reason: 'not_started' });
+    expect(fixture.host.of(id)).not.toContain('start');
+  });
+});
+
+describe('a passed deadline', () => {
+  it('of a delete on a host that does not answer deletes, and leaves the host a clean-up', async () => {
+    const { id, host_id } = await fixture.running('unreachable-1');
+    const before = await fixture.booked();
+    fixture.host.interfere = (command) => (command.vmId === id ? 'silence' : undefined);
+    const host = fixture.hosts.find((h) => h.id === host_id);
+    if (host) host.interfere = fixture.host.interfere;
+    await fixture.act(id, 'delete');
+    await untilWaiting(id);
+    await expire(id);
+    const vm = await fixture.until(id, (v) => v.state === 'deleted');
+    expect(vm.quota_held).toBe(false);
+    const left = await fixture.one<{ n: number }>('SELECT count(*)::int AS n FROM orchestrator.cleanups WHERE vm_id = $1', [id]);
+    expect(left.n).toBe(1);
+    const after = await fixture.booked();
+    expect(after).toEqual({ hosts: before.hosts, quota: before.quota - 1 });
+    if (host) host.interfere = () => undefined;
+    // The resync has a test of its own for what becomes of it; a host gets nothing new before.
+    await fixture.admin.query('DELETE FROM orchestrator.cleanups');
+    await fixture.core.hosts.refresh();
+  });
+
+  it.each<[VmAction, string]>([
+    ['stop', 'unknown'],
+    ['reboot', 'unknown'],
+    ['pause', 'running'],
+  ])('of %s leaves the VM %s', async (action, state) => {
+    const { id, host_id } = await fixture.running(`late-${action}`);
+    const host = fixture.hosts.find((h) => h.id === host_id);
+    if (host) host.interfere = () => 'silence';
+    await fixture.act(id, action);
+    await untilWaiting(id);
+    await expire(id);
+    const vm = await fixture.until(id, (v) => v.task === null);
+    if (host) host.interfere = () => undefined;
+    expect([vm.state, vm.last_error?.code]).toEqual([state, 'deadline_exceeded']);
+  });
+});
+
+describe('every step', () => {
+  const reachable = Object.keys(OPERATIONS).filter((kind) => kind !== 'create') as VmAction[];
+  const from: Partial<Record<VmAction, VmAction>> = { start: 'stop', resume: 'pause' };
+
+  it.each(reachable)('of %s may run twice: the worker dies before its commit, another one runs it again', async (action) => {
+    const { id } = await fixture.running(`twice-${action}`);
+    const first = from[action];
+    if (first) {
+      await fixture.act(id, first);
+      await fixture.until(id, (v) => v.task === null);
+    }
+    // The claim is taken away once the command is done: as after a crash between the host's answer and the commit.
+    let stolen = false;
+    const steal: Fixture['host']['interfere'] = async (command, at) => {
+      if (stolen || command.vmId !== id) return undefined;
+      stolen = true;
+      const done = at.obey(command);
+      await fixture.admin.query(
+        `UPDATE orchestrator.jobs SET lease_owner = NULL, status = 'queued', due_at = now() WHERE vm_id = $1 AND status = 'running'`,
+        [id],
+      );
+      return done;
+    };
+    for (const each of fixture.hosts) each.interfere = steal;
+    await fixture.act(id, action);
+    const vm = await fixture.until(id, (v) => v.task === null);
+    for (const each of fixture.hosts) each.interfere = () => undefined;
+    expect(stolen).toBe(true);
+    const job = await fixture.one<{ status: string }>(
+      `SELECT status FROM orchestrator.jobs WHERE vm_id = $1 AND kind = $2 ORDER BY created_at DESC LIMIT 1`,
+      [id, action],
+    );
+    expect([job.status, vm.last_error]).toEqual(['succeeded', null]);
+  });
+});
+
+describe('two orchestrators', () => {
+  it('share the jobs of 100 creates; when one ends at once, the other finishes them all', async () => {
+    const tenant = { tenantId: newId<TenantId>() };
+    const second = await Fixture.serve(fixture.servers);
+    const other = coreOf(second.context);
+    const made = await Promise.all(
+      Array.from({ length: 100 }, (_, i) =>
+        (i % 2 ? fixture.core : other).creator.create(fixture.meta(tenant), spec(`pair-${i}`)).then((r) => r.body.id),
+      ),
+    );
+    await second.stop();
+    for (const id of made) await fixture.until(id, (v) => v.state === 'running');
+    const starts = fixture.hosts.flatMap((h) => h.commands).filter((c) => c.kind === 'start' && made.includes(c.vmId));
+    expect(new Set(starts.map((c) => c.vmId)).size).toBe(100);
+  });
+});
