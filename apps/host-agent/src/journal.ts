@@ -166,8 +166,15 @@ export class Journal<R> {
   }
 }
 
-/** Replays the good lines; answers how many there were and how many bytes they take. */
-async function replayFile<R>(path: string, replay: (record: R) => void): Promise<{ lines: number; size: number }> {
+/**
+ * Replays the good lines of a file, if it is there, without touching it.
+ * @returns how many lines there were and how many bytes they take.
+ * @throws DamagedStateError
+ */
+export async function replayFile<R>(
+  path: string,
+  replay: (record: R) => void,
+): Promise<{ lines: number; size: number }> {
   const lines = await readLines(path);
   let size = 0;
   for (const [index, line] of lines.entries()) {

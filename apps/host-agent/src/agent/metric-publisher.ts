@@ -43,6 +43,11 @@ export class MetricPublisher {
     this.#pumping ??= this.#pump().finally(() => (this.#pumping = undefined));
   }
 
+  /** Resolves when nothing waits any more, or the publisher is closed. */
+  async idle(): Promise<void> {
+    await this.#pumping;
+  }
+
   /** Waits for what is under way, at most `ms`. */
   async close(ms: number): Promise<void> {
     const cancel = this.options.clock.after(ms, () => this.#closing.abort());

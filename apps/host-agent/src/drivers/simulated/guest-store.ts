@@ -1,5 +1,5 @@
 import type { VmId } from '@novacron/contracts/ids';
-import { Journal } from '../../journal.js';
+import { Journal, replayFile } from '../../journal.js';
 import type { Guest } from './guest.js';
 
 /** A line of the file: a guest as it is now, or that it is gone. */
@@ -20,6 +20,13 @@ export class GuestStore {
       snapshot: () => [...store.#guests.values()].map((guest) => ({ guest })),
     });
     return store;
+  }
+
+  /** The guests as the file has them now, while their host's agent goes on. */
+  static async read(path: string): Promise<Guest[]> {
+    const store = new GuestStore();
+    await replayFile<Line>(path, (line) => store.#apply(line));
+    return [...store.#guests.values()];
   }
 
   get(vmId: VmId): Guest | undefined {

@@ -18,20 +18,17 @@ export interface Trace {
   readonly memory: readonly number[];
 }
 
+const ARCHIVE = /\.(tar|tgz|tar\.[a-z0-9]+)$/;
+
 /**
- * Reads recorded days: a directory, or a tar of one (`.tar`, `.tar.gz`, `.tgz`), with a file for each machine and
- * a line `CPU% MEMORY%` every five minutes. The first line is minute 0; the order is that of the files' names.
+ * Reads recorded days: a directory with a file for each machine, a tar of one, or a directory of such tars. A file
+ * has a line `CPU% MEMORY%` every five minutes; the first is minute 0. The order is that of the files' names.
  * @throws Error naming the file and line that is no pair of numbers.
  */
 export async function readTraces(path: string): Promise<Trace[]> {
-  if ((await stat(path)).isDirectory()) return readDirectory(path);
-  const folder = await mkdtemp(join(tmpdir(), 'novacron-trace-'));
-  try {
-    await run('tar', ['-xf', path, '-C', folder, '--no-same-owner']);
-    return await readDirectory(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const traces = await readFrom(path);
+  if (traces.length === 0) throw new Error(`${path} holds no recorded days`);
+  return traces.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /**
@@ -45,14 +42,22 @@ export function traceFor(traces: readonly Trace[], vm: { vmId: string; name: str
   return traces[(number === undefined ? hashText(vm.vmId) : Number(number)) % traces.length];
 }
 
-async function readDirectory(folder: string): Promise<Trace[]> {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  files.sort((a, b) => (basename(a) < basename(b) ? -1 : 1));
-  if (files.length === 0) throw new Error(`${folder} holds no traces`);
+async function readFrom(path: string): Promise<Trace[]> {
+  if (ARCHIVE.test(path)) return readArchive(path);
+  if (!(await stat(path)).isDirectory()) return [parseTrace(basename(path), await readFile(path, 'utf8'))];
   const traces: Trace[] = [];
-  for (const file of files) traces.push(parseTrace(basename(file), await readFile(file, 'utf8')));
+  for (const name of await readdir(path)) traces.push(...(await readFrom(join(path, name))));
   return traces;
+}
+
+async function readArchive(path: string): Promise<Trace[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'novacron-trace-'));
+  try {
+    await run('tar', ['-xf', path, '-C', folder, '--no-same-owner']);
+    return await readFrom(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 function parseTrace(name: string, text: string): Trace {
