@@ -1,4 +1,11 @@
-import { Catch, Module, NotFoundException, type ArgumentsHost, type DynamicModule, type ExceptionFilter } from '@nestjs/common';
+import {
+  Catch,
+  Module,
+  NotFoundException,
+  type ArgumentsHost,
+  type DynamicModule,
+  type ExceptionFilter,
+} from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
@@ -11,7 +18,10 @@ import type { Edge } from './edge/edge.js';
 @Module({})
 export class GatewayModule {
   static with(edge: () => Edge): DynamicModule {
-    return { module: GatewayModule, providers: [{ provide: APP_FILTER, useFactory: () => new ProblemFilter(edge) }] };
+    return {
+      module: GatewayModule,
+      providers: [{ provide: APP_FILTER, useFactory: () => new ProblemFilter(edge) }],
+    };
   }
 }
 
@@ -21,7 +31,8 @@ class ProblemFilter implements ExceptionFilter {
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    const seen = error instanceof NotFoundException ? new ServiceError('not_found', 'There is no such route.') : error;
+    const seen =
+      error instanceof NotFoundException ? new ServiceError('not_found', 'There is no such route.') : error;
     this.edge().fail(http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>(), seen);
   }
 }

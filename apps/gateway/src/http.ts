@@ -23,7 +23,11 @@ export function serveHttp(fastify: FastifyInstance, parts: HttpParts): Edge {
   answerTheUnknown(fastify, edge, [...routes, ...PUBLIC_PATHS.map((path) => ({ path, method: 'GET' }))]);
   void fastify.register(async (scope) => {
     edge.register(scope, routes);
-    serveRoot(scope, { version: API_VERSION, document: openApiDocument(routes, API_VERSION), ready: parts.ready });
+    serveRoot(scope, {
+      version: API_VERSION,
+      document: openApiDocument(routes, API_VERSION),
+      ready: parts.ready,
+    });
   });
   return edge;
 }

@@ -16,7 +16,10 @@ export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<H
   // So that the very first answer, whatever it is, can carry a consistency token.
   positions.saw((await sys.primary.read({ timeoutMs: 5_000 }, [])).position);
   return {
-    verifier: new TokenVerifier(config.keys.tokenHash, findTokenIn(sys, (position) => positions.saw(position))),
+    verifier: new TokenVerifier(
+      config.keys.tokenHash,
+      findTokenIn(sys, (position) => positions.saw(position)),
+    ),
     tokens: new ConsistencyTokens(config.keys.consistency),
     positions,
     rpc,

@@ -1,5 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { BodyOf, Consistency, ReplyOf, RequestMeta, RpcContract, RpcReply } from '@novacron/contracts/envelope';
+import type {
+  BodyOf,
+  Consistency,
+  ReplyOf,
+  RequestMeta,
+  RpcContract,
+  RpcReply,
+} from '@novacron/contracts/envelope';
 import { formatPosition, parsePosition, type Position } from '@novacron/contracts/position';
 import type { Caller } from './caller.js';
 import { later } from './positions.js';
@@ -9,7 +16,11 @@ export const DEADLINE_MS = 10_000;
 
 /** What the gateway asks the services through; `RpcClient` of packages/messaging. */
 export interface Rpc {
-  request<C extends RpcContract>(contract: C, meta: RequestMeta, body: BodyOf<C>): Promise<RpcReply<ReplyOf<C>>>;
+  request<C extends RpcContract>(
+    contract: C,
+    meta: RequestMeta,
+    body: BodyOf<C>,
+  ): Promise<RpcReply<ReplyOf<C>>>;
 }
 
 /**
@@ -44,7 +55,11 @@ export class Call<Params = unknown, Query = unknown, Body = unknown> {
    * @param deadlineMs how long the answer may take
    * @throws ServiceError as the service answered it, or `dependency_down`, `deadline_exceeded`
    */
-  async ask<C extends RpcContract>(contract: C, body: BodyOf<C>, deadlineMs = DEADLINE_MS): Promise<RpcReply<ReplyOf<C>>> {
+  async ask<C extends RpcContract>(
+    contract: C,
+    body: BodyOf<C>,
+    deadlineMs = DEADLINE_MS,
+  ): Promise<RpcReply<ReplyOf<C>>> {
     const reply = await this.rpc.request(contract, this.meta(deadlineMs), body);
     if (reply.position !== null) this.saw(parsePosition(reply.position));
     if (reply.servedFrom !== undefined) this.servedFrom = reply.servedFrom;
@@ -64,7 +79,8 @@ export class Call<Params = unknown, Query = unknown, Body = unknown> {
       roles: [...this.caller.roles],
       remainingMs,
       consistency: this.consistency,
-      minPosition: this.consistency === 'eventual' || this.position === null ? null : formatPosition(this.position),
+      minPosition:
+        this.consistency === 'eventual' || this.position === null ? null : formatPosition(this.position),
       ...(this.idempotency === undefined ? {} : { idempotency: this.idempotency }),
     };
   }

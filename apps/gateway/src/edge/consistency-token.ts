@@ -26,11 +26,21 @@ export class ConsistencyTokens {
   verify(text: string): Position {
     const token = Buffer.from(text, 'base64url');
     // Re-encoding refuses the other spellings that base64 decoders let through.
-    const wellFormed = token.length === PAYLOAD + MAC && token[0] === VERSION && token.toString('base64url') === text;
-    if (!wellFormed || !timingSafeEqual(token.subarray(PAYLOAD), this.mac(token.subarray(0, PAYLOAD)).subarray(0, MAC))) {
-      throw new ServiceError('invalid_token', 'NovaCron-Consistency-Token was not made by this installation.', {
-        errors: [{ path: '/header/NovaCron-Consistency-Token', message: 'not a token of this installation' }],
-      });
+    const wellFormed =
+      token.length === PAYLOAD + MAC && token[0] === VERSION && token.toString('base64url') === text;
+    if (
+      !wellFormed ||
+      !timingSafeEqual(token.subarray(PAYLOAD), this.mac(token.subarray(0, PAYLOAD)).subarray(0, MAC))
+    ) {
+      throw new ServiceError(
+        'invalid_token',
+        'NovaCron-Consistency-Token was not made by this installation.',
+        {
+          errors: [
+            { path: '/header/NovaCron-Consistency-Token', message: 'not a token of this installation' },
+          ],
+        },
+      );
     }
     return {
       systemId: token.readBigUInt64BE(1).toString(),

@@ -99,7 +99,10 @@ export class Edge {
   private enter(request: FastifyRequest, caller: Caller | null): void {
     if (caller === null) {
       const missing = request.headers.authorization === undefined;
-      throw new ServiceError('unauthenticated', missing ? 'Send Authorization: Bearer <token>.' : 'The token is not valid.');
+      throw new ServiceError(
+        'unauthenticated',
+        missing ? 'Send Authorization: Bearer <token>.' : 'The token is not valid.',
+      );
     }
     request.caller = caller;
     request.position = this.parts.positions.of(caller.credentialId);
@@ -136,7 +139,12 @@ export class Edge {
 
   private log(request: FastifyRequest, error: ServiceError): void {
     if (error.code !== 'internal' && error.code !== 'dependency_down') return;
-    const facts = { requestId: request.id, method: request.method, endpoint: request.routeOptions.url, err: error.cause ?? error };
+    const facts = {
+      requestId: request.id,
+      method: request.method,
+      endpoint: request.routeOptions.url,
+      err: error.cause ?? error,
+    };
     if (error.code === 'internal') this.parts.logger.error(facts, 'unexpected error');
     else this.parts.logger.warn(facts, error.detail);
   }

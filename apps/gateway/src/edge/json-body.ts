@@ -20,6 +20,8 @@ function parseJson(body: Buffer): unknown {
   try {
     return JSON.parse(utf8.decode(body));
   } catch (error) {
-    throw new ServiceError('malformed_json', `The body is not valid JSON: ${(error as Error).message}`, { cause: error });
+    throw new ServiceError('malformed_json', `The body is not valid JSON: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }

@@ -18,7 +18,9 @@ export function answerTheUnknown(fastify: FastifyInstance, edge: Edge, offers: r
     try {
       await edge.authenticate(request);
       const path = request.url.split('?')[0] as string;
-      const allowed = [...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
+      const allowed = [
+        ...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)),
+      ];
       if (allowed.length === 0) throw new ServiceError('not_found', 'There is no such route.');
       reply.header('Allow', allowed.join(', '));
       throw new ServiceError('method_not_allowed', `Offered here: ${allowed.join(', ')}.`);

@@ -14,11 +14,27 @@ import type { AnyRoute } from './route.js';
  * @throws ServiceError `invalid_request` naming every field that is wrong: a body's by JSON Pointer, others
  *   with `/path`, `/query` or `/header` in front; `malformed_json` for a body that is missing
  */
-export function openCall(route: AnyRoute, request: FastifyRequest, reply: FastifyReply, caller: Caller, rpc: Rpc): Call {
+export function openCall(
+  route: AnyRoute,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  caller: Caller,
+  rpc: Rpc,
+): Call {
   const wrong: FieldError[] = [];
   const params = part(route.params, request.params, '/path', wrong);
-  const query = part(route.query, normalizeQuery(request.query as Record<string, unknown>, route.lists), '/query', wrong);
-  const consistency = part(Consistency, header(request, 'novacron-consistency') ?? 'causal', '/header/NovaCron-Consistency', wrong);
+  const query = part(
+    route.query,
+    normalizeQuery(request.query as Record<string, unknown>, route.lists),
+    '/query',
+    wrong,
+  );
+  const consistency = part(
+    Consistency,
+    header(request, 'novacron-consistency') ?? 'causal',
+    '/header/NovaCron-Consistency',
+    wrong,
+  );
   const body = part(route.body, bodyOf(route, request), '', wrong);
   if (wrong.length > 0) {
     const what = wrong.length === 1 ? '1 field is wrong.' : `${wrong.length} fields are wrong.`;

@@ -37,9 +37,13 @@ export function asServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const refusal = REFUSALS[(error as { code?: string } | null)?.code ?? ''];
   if (refusal !== undefined) return new ServiceError(refusal[0], refusal[1], { cause: error });
-  return new ServiceError('internal', 'Something went wrong on our side. Quote the requestId when you report it.', {
-    cause: error,
-  });
+  return new ServiceError(
+    'internal',
+    'Something went wrong on our side. Quote the requestId when you report it.',
+    {
+      cause: error,
+    },
+  );
 }
 
 /** Seconds for Retry-After, at least one; undefined when the error does not say when to come back. */

@@ -26,7 +26,8 @@ export interface AnswerDoc {
   readonly headers?: readonly ResponseHeader[];
 }
 
-export type ResponseHeader = 'ETag' | 'Location' | 'Idempotency-Replayed' | 'Preference-Applied' | 'NovaCron-Truncated';
+export type ResponseHeader =
+  'ETag' | 'Location' | 'Idempotency-Replayed' | 'Preference-Applied' | 'NovaCron-Truncated';
 export type RequestHeader = 'If-Match' | 'If-None-Match' | 'Prefer';
 
 type Shape<S> = S extends z.ZodType ? z.infer<S> : undefined;

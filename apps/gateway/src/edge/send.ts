@@ -6,7 +6,12 @@ import { PROBLEM_TYPE, retryAfterSeconds, toProblem } from './problem.js';
 import type { Answer } from './route.js';
 
 /** Puts a handler's answer on the wire, with the headers that its call has earned. */
-export function sendAnswer(reply: FastifyReply, answer: Answer, call: Call, token: string | null): FastifyReply {
+export function sendAnswer(
+  reply: FastifyReply,
+  answer: Answer,
+  call: Call,
+  token: string | null,
+): FastifyReply {
   reply.code(answer.status);
   if (token !== null && answer.withoutToken !== true) reply.header('NovaCron-Consistency-Token', token);
   if (call.servedFrom !== undefined) reply.header('NovaCron-Served-From', call.servedFrom);
@@ -19,11 +24,22 @@ export function sendAnswer(reply: FastifyReply, answer: Answer, call: Call, toke
 }
 
 /** Puts any error on the wire as problem+json; the only place where errors become HTTP. */
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: ServiceError, token: string | null): FastifyReply {
+export function sendProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: ServiceError,
+  token: string | null,
+): FastifyReply {
   const problem = toProblem(error, request.id);
+  // Also where no hook has run: of a path that no router could read.
+  reply.header('X-Request-Id', request.id);
   const retryAfter = retryAfterSeconds(error);
   if (retryAfter !== undefined) reply.header('Retry-After', String(retryAfter));
   if (error.code === 'unauthenticated') reply.header('WWW-Authenticate', 'Bearer realm="novacron"');
   if (token !== null) reply.header('NovaCron-Consistency-Token', token);
-  return reply.code(problem.status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
+  // As bytes: to a text Fastify would add a charset, which the media type does not have.
+  return reply
+    .code(problem.status)
+    .type(PROBLEM_TYPE)
+    .send(Buffer.from(JSON.stringify(problem)));
 }

@@ -13,7 +13,8 @@ export const serverOptions: FastifyHttpOptions<Server> = {
   requestIdHeader: false,
   genReqId: requestId,
   routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
-  frameworkErrors: (error, request, reply) => void sendProblem(request, reply as FastifyReply, asServiceError(error), null),
+  frameworkErrors: (error, request, reply) =>
+    void sendProblem(request, reply as FastifyReply, asServiceError(error), null),
   clientErrorHandler: refuseConnection,
 };
 
@@ -29,6 +30,7 @@ function refuseConnection(error: { code?: string }, socket: Socket): void {
   const id = randomUUID();
   const body = JSON.stringify(toProblem(new ServiceError('malformed_request', detail), id));
   const head = `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_TYPE}\r\nX-Request-Id: ${id}\r\n`;
-  if (socket.writable) socket.write(`${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+  if (socket.writable)
+    socket.write(`${head}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
   socket.destroySoon();
 }

@@ -55,7 +55,10 @@ export class TokenVerifier {
     const hash = hashApiToken(this.key, token);
     const id = hash.toString('base64');
     const known = this.verified.get(id);
-    if (known !== undefined && this.now() - known.at < (known.token === null ? this.unknownMs : this.knownMs)) {
+    if (
+      known !== undefined &&
+      this.now() - known.at < (known.token === null ? this.unknownMs : this.knownMs)
+    ) {
       return this.unexpired(known.token);
     }
     return this.ask(id, hash, known);

@@ -21,7 +21,9 @@ export function errorsMarkdown(): string {
 /** The page of one code, at `/errors/<code>`. Nothing in it comes from a request. */
 export function errorPage(code: ErrorCode): string {
   const { status, retryable, title } = ERRORS[code];
-  const again = retryable ? 'The same request may succeed when it is sent again.' : 'Sent again as it is, it fails again.';
+  const again = retryable
+    ? 'The same request may succeed when it is sent again.'
+    : 'Sent again as it is, it fails again.';
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>${code}</title>
 <style>body{font:16px/1.5 system-ui;max-width:40rem;margin:3rem auto;padding:0 1rem}</style>
 <h1>${code}</h1><p><strong>${status}</strong> ${escape(title)}</p><p>${escape(ADVICE[code])}</p><p>${again}</p></html>\n`;

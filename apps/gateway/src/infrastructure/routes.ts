@@ -1,5 +1,13 @@
 import { HostId } from '@novacron/contracts/ids';
-import { Host, HostAction, HostListQuery, HostPage, Image, infrastructureRpc, Zone } from '@novacron/contracts/infrastructure';
+import {
+  Host,
+  HostAction,
+  HostListQuery,
+  HostPage,
+  Image,
+  infrastructureRpc,
+  Zone,
+} from '@novacron/contracts/infrastructure';
 import { pageOf } from '@novacron/contracts/common';
 import { z } from 'zod';
 import { defineRoute } from '../edge/route.js';
@@ -46,7 +54,9 @@ export const actOnHost = defineRoute({
   summary: 'Cordon, uncordon, drain or fence a host',
   access: 'platform',
   params: hostParams.extend({ action: HostAction }),
-  answers: { 200: { description: 'The host as it is now.', schema: Host, headers: ['ETag', 'Idempotency-Replayed'] } },
+  answers: {
+    200: { description: 'The host as it is now.', schema: Host, headers: ['ETag', 'Idempotency-Replayed'] },
+  },
   errors: ['not_found', 'invalid_state', 'version_conflict', 'capability_unsupported'],
   async handle(call) {
     const host = (await call.ask(infrastructureRpc.actOnHost, call.params)).body;

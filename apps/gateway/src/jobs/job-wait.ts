@@ -6,7 +6,12 @@ import { waitFor, type Waited } from '../waits/wait-for.js';
 const ENDED: readonly Job['status'][] = ['succeeded', 'failed', 'cancelled'];
 
 /** Waits until a job has ended, one way or another. See `waitFor`. */
-export function waitForJob(call: Call, services: Services, id: Job['id'], timeoutMs: number): Promise<Waited<Job>> {
+export function waitForJob(
+  call: Call,
+  services: Services,
+  id: Job['id'],
+  timeoutMs: number,
+): Promise<Waited<Job>> {
   return waitFor<Job>(call, services, {
     kind: 'job',
     id,

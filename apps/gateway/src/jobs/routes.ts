@@ -56,7 +56,8 @@ export const waitForJobRoute = defineRoute({
   async handle(call, services) {
     const { outcome, current } = await waitForJob(call, services, call.params.id, call.query.timeout * 1_000);
     if (outcome === 'reached') return { status: 200, body: current, version: current.version };
-    if (outcome === 'timeout') throw new ServiceError('wait_timeout', `The job is ${current.status}, at ${current.step}.`);
+    if (outcome === 'timeout')
+      throw new ServiceError('wait_timeout', `The job is ${current.status}, at ${current.step}.`);
     throw new ServiceError('unreachable_state', 'The job is no longer there.');
   },
 });
@@ -69,7 +70,9 @@ export const cancelJob = defineRoute({
   summary: 'Cancel a job',
   access: 'operate',
   params: jobParams,
-  answers: { 200: { description: 'The job as it is now.', schema: Job, headers: ['ETag', 'Idempotency-Replayed'] } },
+  answers: {
+    200: { description: 'The job as it is now.', schema: Job, headers: ['ETag', 'Idempotency-Replayed'] },
+  },
   errors: ['not_found', 'job_not_cancellable', 'version_conflict'],
   async handle(call) {
     const job = (await call.ask(jobsRpc.cancel, call.params)).body;
@@ -85,7 +88,9 @@ export const retryJob = defineRoute({
   summary: 'Try the work of a failed job again, as a new job',
   access: 'operate',
   params: jobParams,
-  answers: { 202: { description: 'The new job.', schema: Job, headers: ['Location', 'Idempotency-Replayed'] } },
+  answers: {
+    202: { description: 'The new job.', schema: Job, headers: ['Location', 'Idempotency-Replayed'] },
+  },
   errors: ['not_found', 'vm_busy', 'invalid_state', 'version_conflict', 'quota_exceeded'],
   async handle(call) {
     const job = (await call.ask(jobsRpc.retry, call.params)).body;

@@ -39,7 +39,8 @@ export const getQuota = defineRoute({
   answers: { 200: { description: 'The quota.', schema: Quota } },
   errors: ['not_found'],
   async handle(call) {
-    if (call.params.id !== call.caller.tenantId) throw new ServiceError('not_found', 'There is no such tenant.');
+    if (call.params.id !== call.caller.tenantId)
+      throw new ServiceError('not_found', 'There is no such tenant.');
     return { status: 200, body: (await call.ask(infrastructureRpc.quota, {})).body };
   },
 });

@@ -45,7 +45,8 @@ export function checkPoints(
       times.push(time);
       values.push(value);
     });
-    if (times.length > 0) good.push({ vmId: series.vmId.toLowerCase() as VmId, metric: series.metric, times, values });
+    if (times.length > 0)
+      good.push({ vmId: series.vmId.toLowerCase() as VmId, metric: series.metric, times, values });
   });
   return { good, rejected };
 }
@@ -55,18 +56,22 @@ type Wrong = Pick<Rejection, 'code' | 'detail'> | null;
 function wrongSeries({ vmId, metric }: PushMetrics['series'][number], mayPushBuiltIns: boolean): Wrong {
   if (!Uuid.safeParse(vmId).success) return { code: 'invalid_vm_id', detail: 'vmId is not a UUID' };
   const name = MetricName.safeParse(metric);
-  if (!name.success) return { code: 'invalid_metric', detail: name.error.issues[0]?.message ?? 'not a metric name' };
-  if (isBuiltIn(metric) && !mayPushBuiltIns) return { code: 'reserved_metric', detail: `${metric} comes from the host's agent alone` };
+  if (!name.success)
+    return { code: 'invalid_metric', detail: name.error.issues[0]?.message ?? 'not a metric name' };
+  if (isBuiltIn(metric) && !mayPushBuiltIns)
+    return { code: 'reserved_metric', detail: `${metric} comes from the host's agent alone` };
   return null;
 }
 
 function wrongPoint(point: unknown, latest: number): Wrong {
-  if (!Array.isArray(point) || point.length !== 2) return { code: 'invalid_point', detail: 'a point is [time, value]' };
+  if (!Array.isArray(point) || point.length !== 2)
+    return { code: 'invalid_point', detail: 'a point is [time, value]' };
   const [time, value] = point as [unknown, unknown];
   if (!Number.isSafeInteger(time) || (time as number) < 0) {
     return { code: 'invalid_time', detail: 'the time is a whole number of milliseconds since 1970' };
   }
-  if ((time as number) > latest) return { code: 'time_in_future', detail: 'the time is more than a day ahead' };
+  if ((time as number) > latest)
+    return { code: 'time_in_future', detail: 'the time is more than a day ahead' };
   if (!Number.isFinite(value)) return { code: 'invalid_value', detail: 'the value is a finite number' };
   return null;
 }

@@ -31,7 +31,13 @@ export class MetricsIntake {
     try {
       await Promise.all(
         batches.map(({ partition, batch }) =>
-          publishEvent(this.js, metricSubject(partition, SOURCE), Buffer.from(JSON.stringify(batch)), newId(), TIMEOUT_MS),
+          publishEvent(
+            this.js,
+            metricSubject(partition, SOURCE),
+            Buffer.from(JSON.stringify(batch)),
+            newId(),
+            TIMEOUT_MS,
+          ),
         ),
       );
     } finally {

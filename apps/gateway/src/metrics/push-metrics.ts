@@ -24,7 +24,8 @@ export const pushMetrics = defineRoute({
   errors: [],
   async handle({ caller, body }, { intake }) {
     const points = body.series.reduce((sum, series) => sum + series.points.length, 0);
-    if (points > MAX_POINTS) throw new ServiceError('body_too_large', `At most ${MAX_POINTS} points at a time.`);
+    if (points > MAX_POINTS)
+      throw new ServiceError('body_too_large', `At most ${MAX_POINTS} points at a time.`);
     const { good, rejected } = checkPoints(body, caller.roles.includes('platform_operator'));
     await intake.publish(toBatches(caller.tenantId, good));
     const accepted = good.reduce((sum, series) => sum + series.times.length, 0);

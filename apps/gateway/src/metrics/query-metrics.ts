@@ -12,7 +12,12 @@ const rangeQuery = z.strictObject({
   metric: z.array(MetricName).min(1).max(20),
   from: timeParameter.optional(),
   to: timeParameter.optional(),
-  step: z.coerce.number().int().min(1).max(86_400 * 31).optional(),
+  step: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(86_400 * 31)
+    .optional(),
   agg: Aggregation.default('avg'),
 });
 
@@ -22,18 +27,24 @@ export const queryMetrics = defineRoute({
   path: '/api/v1/vms/{id}/metrics',
   tag: 'Metrics',
   summary: "A VM's metrics over a range of time",
-  description: 'The last hour unless told. `from` and `to` in milliseconds or RFC 3339; `step` in seconds, chosen when left out.',
+  description:
+    'The last hour unless told. `from` and `to` in milliseconds or RFC 3339; `step` in seconds, chosen when left out.',
   access: 'read',
   params: vmParams,
   query: rangeQuery,
   lists: { metric: 'comma' },
-  answers: { 200: { description: 'A series for each metric; null where nothing is known.', schema: RangeResult } },
+  answers: {
+    200: { description: 'A series for each metric; null where nothing is known.', schema: RangeResult },
+  },
   errors: ['not_found'],
   async handle(call) {
     const { metric, agg, ...range } = call.query;
     const vmId = call.params.id;
     const body = { vmId, metric, agg, ...rangeOf(range) };
-    return { status: 200, body: await ofExistingVm(call, vmId, async () => (await call.ask(metricsRpc.range, body)).body) };
+    return {
+      status: 200,
+      body: await ofExistingVm(call, vmId, async () => (await call.ask(metricsRpc.range, body)).body),
+    };
   },
 });
 
@@ -49,7 +60,10 @@ export const latestMetrics = defineRoute({
   errors: ['not_found'],
   async handle(call) {
     const vmId = call.params.id;
-    return { status: 200, body: await ofExistingVm(call, vmId, async () => (await call.ask(metricsRpc.latest, { vmId })).body) };
+    return {
+      status: 200,
+      body: await ofExistingVm(call, vmId, async () => (await call.ask(metricsRpc.latest, { vmId })).body),
+    };
   },
 });
 
@@ -59,7 +73,8 @@ export const latestMetrics = defineRoute({
  */
 async function ofExistingVm<T>(call: Call, id: VmId, metrics: () => Promise<T>): Promise<T> {
   const [answer, vm] = await Promise.allSettled([metrics(), call.ask(vmsRpc.get, { id })]);
-  if (vm.status === 'rejected' && vm.reason instanceof ServiceError && vm.reason.code === 'not_found') throw vm.reason;
+  if (vm.status === 'rejected' && vm.reason instanceof ServiceError && vm.reason.code === 'not_found')
+    throw vm.reason;
   if (answer.status === 'rejected') throw answer.reason;
   return answer.value;
 }

@@ -3,7 +3,9 @@ import { z } from 'zod';
 
 const HOUR_MS = 3_600_000;
 /** Steps that people read easily, in seconds. */
-const STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800];
+const STEPS = [
+  1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800,
+];
 const POINTS_AIMED_AT = 120;
 const MAX_POINTS = 11_000;
 
@@ -33,7 +35,9 @@ export function rangeOf(
   const step = given.step ?? STEPS.find((candidate) => candidate >= wish) ?? (STEPS.at(-1) as number);
   const wrong: FieldError[] = [];
   if (from >= to) wrong.push({ path: '/query/from', message: 'must be before to' });
-  if (seconds / step > MAX_POINTS) wrong.push({ path: '/query/step', message: `at most ${MAX_POINTS} points: widen the step` });
-  if (wrong.length > 0) throw new ServiceError('invalid_request', 'The range cannot be answered.', { errors: wrong });
+  if (seconds / step > MAX_POINTS)
+    wrong.push({ path: '/query/step', message: `at most ${MAX_POINTS} points: widen the step` });
+  if (wrong.length > 0)
+    throw new ServiceError('invalid_request', 'The range cannot be answered.', { errors: wrong });
   return { from, to, step };
 }

@@ -7,8 +7,18 @@ import { componentSchemas, inputSchema, outputSchema } from './schemas.js';
 
 /** What any route may answer, whatever it does. */
 const EVERYWHERE: readonly ErrorCode[] = [
-  'malformed_request', 'unauthenticated', 'forbidden', 'history_lost', 'invalid_request', 'invalid_token',
-  'rate_limited', 'internal', 'overloaded', 'dependency_down', 'deadline_exceeded', 'draining',
+  'malformed_request',
+  'unauthenticated',
+  'forbidden',
+  'history_lost',
+  'invalid_request',
+  'invalid_token',
+  'rate_limited',
+  'internal',
+  'overloaded',
+  'dependency_down',
+  'deadline_exceeded',
+  'draining',
 ];
 const WITH_BODY: readonly ErrorCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type'];
 const WITH_KEY: readonly ErrorCode[] = ['idempotency_in_progress', 'idempotency_mismatch'];
@@ -51,13 +61,22 @@ function operation(route: AnyRoute): object {
       ...parametersOf(route.params && inputSchema(route.params), 'path', {}),
       ...parametersOf(route.query && inputSchema(route.query), 'query', route.lists ?? {}),
       ...(takesKey(route) ? [{ $ref: '#/components/parameters/Idempotency-Key' }] : []),
-      ...[...(route.headers ?? []), 'NovaCron-Consistency-Token', 'NovaCron-Consistency', 'X-Request-Id', 'traceparent'].map(
-        (name) => ({ $ref: `#/components/parameters/${name}` }),
-      ),
+      ...[
+        ...(route.headers ?? []),
+        'NovaCron-Consistency-Token',
+        'NovaCron-Consistency',
+        'X-Request-Id',
+        'traceparent',
+      ].map((name) => ({ $ref: `#/components/parameters/${name}` })),
     ],
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: route.bodyIsOptional !== true, content: { 'application/json': { schema: inputSchema(route.body) } } } }),
+      : {
+          requestBody: {
+            required: route.bodyIsOptional !== true,
+            content: { 'application/json': { schema: inputSchema(route.body) } },
+          },
+        }),
     responses: { ...answersOf(route), ...errorsOf(route) },
     'x-novacron-access': route.access,
   };
@@ -68,7 +87,11 @@ interface ObjectSchema {
   readonly required?: readonly string[];
 }
 
-function parametersOf(schema: ObjectSchema | undefined, where: 'path' | 'query', lists: Record<string, string>): object[] {
+function parametersOf(
+  schema: ObjectSchema | undefined,
+  where: 'path' | 'query',
+  lists: Record<string, string>,
+): object[] {
   return Object.entries(schema?.properties ?? {}).map(([name, property]) => ({
     name,
     in: where,
@@ -84,7 +107,12 @@ function answersOf(route: AnyRoute): Record<string, object> {
       status,
       {
         description: answer.description,
-        headers: headerRefs(['X-Request-Id', 'NovaCron-Consistency-Token', 'NovaCron-Served-From', ...(answer.headers ?? [])]),
+        headers: headerRefs([
+          'X-Request-Id',
+          'NovaCron-Consistency-Token',
+          'NovaCron-Served-From',
+          ...(answer.headers ?? []),
+        ]),
         ...contentOf(answer),
       },
     ]),
@@ -94,7 +122,9 @@ function answersOf(route: AnyRoute): Record<string, object> {
 function contentOf({ schema, contentType }: AnswerDoc): object {
   if (schema === undefined) return {};
   const json = { 'application/json': { schema: outputSchema(schema) } };
-  return { content: contentType === undefined ? json : { [contentType]: { schema: { type: 'string' } }, ...json } };
+  return {
+    content: contentType === undefined ? json : { [contentType]: { schema: { type: 'string' } }, ...json },
+  };
 }
 
 function errorsOf(route: AnyRoute): Record<string, object> {
@@ -106,20 +136,22 @@ function errorsOf(route: AnyRoute): Record<string, object> {
   ]);
   const byStatus = Map.groupBy([...codes].sort(), (code) => ERRORS[code].status);
   return Object.fromEntries(
-    [...byStatus].sort(([a], [b]) => a - b).map(([status, of]) => [
-      status,
-      {
-        description: of.map((code) => `\`${code}\`: ${ERRORS[code].title}.`).join(' '),
-        headers: headerRefs(['X-Request-Id', 'NovaCron-Consistency-Token', ...errorHeaders(status)]),
-        content: {
-          [PROBLEM_TYPE]: {
-            schema: {
-              allOf: [{ $ref: '#/components/schemas/Problem' }, { properties: { code: { enum: of } } }],
+    [...byStatus]
+      .sort(([a], [b]) => a - b)
+      .map(([status, of]) => [
+        status,
+        {
+          description: of.map((code) => `\`${code}\`: ${ERRORS[code].title}.`).join(' '),
+          headers: headerRefs(['X-Request-Id', 'NovaCron-Consistency-Token', ...errorHeaders(status)]),
+          content: {
+            [PROBLEM_TYPE]: {
+              schema: {
+                allOf: [{ $ref: '#/components/schemas/Problem' }, { properties: { code: { enum: of } } }],
+              },
             },
           },
         },
-      },
-    ]),
+      ]),
   );
 }
 

@@ -4,20 +4,36 @@ const text = { type: 'string' } as const;
 export const HEADERS = {
   'X-Request-Id': { description: "The request's id: the caller's own, or a new one.", schema: text },
   'NovaCron-Consistency-Token': {
-    description: 'The highest position that was presented, written or seen. Send it with the next request. Opaque.',
+    description:
+      'The highest position that was presented, written or seen. Send it with the next request. Opaque.',
     schema: text,
   },
   'NovaCron-Served-From': { description: 'What answered.', schema: { enum: ['primary', 'replica'] } },
-  'Idempotency-Replayed': { description: 'This is the first answer to this Idempotency-Key, again.', schema: { const: 'true' } },
+  'Idempotency-Replayed': {
+    description: 'This is the first answer to this Idempotency-Key, again.',
+    schema: { const: 'true' },
+  },
   'Preference-Applied': { description: 'The wait that was taken from `Prefer`.', schema: text },
-  'NovaCron-Truncated': { description: 'Whether there is more before this text.', schema: { enum: ['true', 'false'] } },
+  'NovaCron-Truncated': {
+    description: 'Whether there is more before this text.',
+    schema: { enum: ['true', 'false'] },
+  },
   'WWW-Authenticate': { description: 'How to authenticate.', schema: text },
-  'Retry-After': { description: 'Seconds to wait before trying again.', schema: { type: 'integer', minimum: 1 } },
+  'Retry-After': {
+    description: 'Seconds to wait before trying again.',
+    schema: { type: 'integer', minimum: 1 },
+  },
   ETag: { description: 'The version, in quotes.', schema: text, example: '"3"' },
   Location: { description: 'Where the created object or the job is.', schema: text },
 };
 
-const header = (name: string, description: string, schema: object = text) => ({ name, in: 'header', required: false, description, schema });
+const header = (name: string, description: string, schema: object = text) => ({
+  name,
+  in: 'header',
+  required: false,
+  description,
+  schema,
+});
 
 /** Request headers, by name. */
 export const PARAMETERS = {
@@ -29,7 +45,10 @@ export const PARAMETERS = {
   'If-Match': header('If-Match', 'The ETag that must still be the present one.'),
   'If-None-Match': header('If-None-Match', 'ETags that need not be sent again.'),
   Prefer: header('Prefer', '`wait=N`: answer when the work is over, after N seconds at most.'),
-  'NovaCron-Consistency-Token': header('NovaCron-Consistency-Token', 'The last one that was answered: nothing older is read.'),
+  'NovaCron-Consistency-Token': header(
+    'NovaCron-Consistency-Token',
+    'The last one that was answered: nothing older is read.',
+  ),
   'NovaCron-Consistency': header('NovaCron-Consistency', 'How fresh a read must be.', {
     enum: ['strong', 'causal', 'eventual'],
     default: 'causal',

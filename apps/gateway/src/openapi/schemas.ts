@@ -7,7 +7,24 @@ import { z } from 'zod';
 import { Me } from '../me/routes.js';
 
 /** Schemas with a name in the document: what is answered, and what is sent. */
-const OUTPUT = { Vm, VmPage, VmConfig, Job, JobPage, Host, HostPage, Zone, Image, Quota, Placement, PushResult, RangeResult, LatestResult, Me, Problem };
+const OUTPUT = {
+  Vm,
+  VmPage,
+  VmConfig,
+  Job,
+  JobPage,
+  Host,
+  HostPage,
+  Zone,
+  Image,
+  Quota,
+  Placement,
+  PushResult,
+  RangeResult,
+  LatestResult,
+  Me,
+  Problem,
+};
 const INPUT = { CreateVm, PatchVm, ActionOptions, PushMetrics };
 
 const named = z.registry<{ id: string }>();
@@ -44,7 +61,12 @@ function definition(schema: z.ZodType, io: 'input' | 'output', name: string): Js
 }
 
 function raw(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
-  return z.toJSONSchema(schema, { target: 'draft-2020-12', io, metadata: named, unrepresentable: 'any' }) as JsonSchema;
+  return z.toJSONSchema(schema, {
+    target: 'draft-2020-12',
+    io,
+    metadata: named,
+    unrepresentable: 'any',
+  }) as JsonSchema;
 }
 
 /** zod puts named schemas into `$defs`; here they are components. */

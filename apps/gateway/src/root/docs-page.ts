@@ -24,10 +24,15 @@ export function serveDocs(fastify: FastifyInstance): void {
   fastify.get('/docs', (_request, reply) =>
     reply.type('text/html; charset=utf-8').header('Content-Security-Policy', POLICY).send(PAGE),
   );
-  fastify.get('/docs/start.js', (_request, reply) => reply.type('text/javascript; charset=utf-8').send(START));
+  fastify.get('/docs/start.js', (_request, reply) =>
+    reply.type('text/javascript; charset=utf-8').send(START),
+  );
   for (const [file, type] of Object.entries(ASSETS)) {
     fastify.get(`/docs/${file}`, (_request, reply) =>
-      reply.type(type).header('Cache-Control', 'public, max-age=86400').send(createReadStream(join(folder, file))),
+      reply
+        .type(type)
+        .header('Cache-Control', 'public, max-age=86400')
+        .send(createReadStream(join(folder, file))),
     );
   }
 }

@@ -34,7 +34,9 @@ export function serveRoot(fastify: FastifyInstance, { version, document, ready }
   const text = JSON.stringify(document);
   fastify.get('/openapi.json', (_request, reply) => reply.type('application/json; charset=utf-8').send(text));
   for (const code of Object.keys(ERRORS) as ErrorCode[]) {
-    fastify.get(`/errors/${code}`, (_request, reply) => reply.type('text/html; charset=utf-8').send(errorPage(code)));
+    fastify.get(`/errors/${code}`, (_request, reply) =>
+      reply.type('text/html; charset=utf-8').send(errorPage(code)),
+    );
   }
   serveDocs(fastify);
 }

@@ -21,7 +21,9 @@ export async function seedTenant(
 ): Promise<void> {
   await sys.transaction({}, async (tx) => {
     await tx.query(
-      { text: `INSERT INTO gateway.tenants (tenant_id, name) VALUES ($1, $2) ON CONFLICT (tenant_id) DO UPDATE SET name = EXCLUDED.name` },
+      {
+        text: `INSERT INTO gateway.tenants (tenant_id, name) VALUES ($1, $2) ON CONFLICT (tenant_id) DO UPDATE SET name = EXCLUDED.name`,
+      },
       [tenant.id, tenant.name],
     );
     for (const { name, token, roles } of tokens) {

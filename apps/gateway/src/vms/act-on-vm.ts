@@ -36,13 +36,22 @@ export const actOnVm = defineRoute({
       headers: ['Location', 'Idempotency-Replayed', 'Preference-Applied'],
     },
   },
-  errors: ['not_found', 'vm_busy', 'invalid_state', 'version_conflict', 'precondition_failed', 'capability_unsupported', 'quota_exceeded'],
+  errors: [
+    'not_found',
+    'vm_busy',
+    'invalid_state',
+    'version_conflict',
+    'precondition_failed',
+    'capability_unsupported',
+    'quota_exceeded',
+  ],
   async handle(call, services) {
     const { id, verb } = call.params;
     if (!isVerb(verb)) throw new ServiceError('not_found', `There is no action ${verb}.`);
     const ifMatch = expectedVersion(call.headers['if-match']);
     const expected = ifMatch === undefined ? {} : { ifMatch };
-    const { vm, job } = (await call.ask(vmsRpc.act, { id, action: verb, options: call.body, ...expected })).body;
+    const { vm, job } = (await call.ask(vmsRpc.act, { id, action: verb, options: call.body, ...expected }))
+      .body;
     if (job === null) return { status: 200, body: vm, version: vm.version };
 
     const accepted = { status: 202, headers: { Location: `/api/v1/jobs/${job.id}` } };
@@ -50,7 +59,8 @@ export const actOnVm = defineRoute({
     if (seconds === 0) return { ...accepted, body: job };
     const applied = { 'Preference-Applied': `wait=${seconds}` };
     const { current } = await waitForJob(call, services, job.id, seconds * 1_000);
-    if (current.status !== 'succeeded') return { status: 202, body: current, headers: { ...accepted.headers, ...applied } };
+    if (current.status !== 'succeeded')
+      return { status: 202, body: current, headers: { ...accepted.headers, ...applied } };
     const after = (await call.ask(vmsRpc.get, { id })).body;
     return { status: 200, body: after, version: after.version, headers: applied };
   },

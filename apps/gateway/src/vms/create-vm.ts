@@ -24,7 +24,10 @@ export const createVm = defineRoute({
   async handle(call, services) {
     const created = (await call.ask(vmsRpc.create, call.body)).body;
     const seconds = preferredWait(call.headers.prefer);
-    const vm = seconds === 0 ? created : (await waitForVm(call, services, created.id, 'settled', seconds * 1_000)).current;
+    const vm =
+      seconds === 0
+        ? created
+        : (await waitForVm(call, services, created.id, 'settled', seconds * 1_000)).current;
     return {
       status: 201,
       body: vm,

@@ -22,7 +22,12 @@ export const deleteVm = defineRoute({
   async handle(call) {
     const ifMatch = expectedVersion(call.headers['if-match']);
     const expected = ifMatch === undefined ? {} : { ifMatch };
-    const request = { id: call.params.id, action: 'delete', options: { graceSeconds: 30 }, ...expected } as const;
+    const request = {
+      id: call.params.id,
+      action: 'delete',
+      options: { graceSeconds: 30 },
+      ...expected,
+    } as const;
     const { job } = (await call.ask(vmsRpc.act, request)).body;
     if (job === null) return { status: 204 };
     return { status: 202, body: job, headers: { Location: `/api/v1/jobs/${job.id}` } };

@@ -17,10 +17,18 @@ export const getConsoleLog = defineRoute({
   access: 'read',
   params: vmParams,
   query: z.strictObject({ maxBytes: z.coerce.number().int().min(1).max(262_144).default(65_536) }),
-  answers: { 200: { description: 'The log.', schema: ConsoleLog, contentType: 'text/plain', headers: ['NovaCron-Truncated'] } },
+  answers: {
+    200: {
+      description: 'The log.',
+      schema: ConsoleLog,
+      contentType: 'text/plain',
+      headers: ['NovaCron-Truncated'],
+    },
+  },
   errors: ['not_found', 'invalid_state', 'capability_unsupported'],
   async handle(call) {
-    const log = (await call.ask(vmsRpc.consoleLog, { id: call.params.id, maxBytes: call.query.maxBytes })).body;
+    const log = (await call.ask(vmsRpc.consoleLog, { id: call.params.id, maxBytes: call.query.maxBytes }))
+      .body;
     if (prefersJson(call.headers.accept)) return { status: 200, body: log };
     return { status: 200, text: log.text, headers: { 'NovaCron-Truncated': String(log.truncated) } };
   },

@@ -11,7 +11,9 @@ export const listVms = defineRoute({
   access: 'read',
   query: listParameters,
   lists: { state: 'comma', tag: 'repeat' },
-  answers: { 200: { description: 'A page; pass `nextCursor` back as `cursor` for the next.', schema: VmPage } },
+  answers: {
+    200: { description: 'A page; pass `nextCursor` back as `cursor` for the next.', schema: VmPage },
+  },
   errors: [],
   async handle(call) {
     return { status: 200, body: (await call.ask(vmsRpc.list, call.query)).body };

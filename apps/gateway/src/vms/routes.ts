@@ -8,4 +8,14 @@ import { listVms } from './list-vms.js';
 import { patchVm } from './patch-vm.js';
 import { waitForVmRoute } from './wait-for-vm.js';
 
-export const vmRoutes = [createVm, listVms, getVm, patchVm, deleteVm, actOnVm, waitForVmRoute, getConsoleLog, getPlacement];
+export const vmRoutes = [
+  createVm,
+  listVms,
+  getVm,
+  patchVm,
+  deleteVm,
+  actOnVm,
+  waitForVmRoute,
+  getConsoleLog,
+  getPlacement,
+];

@@ -36,7 +36,8 @@ export function judgeFor(target: WaitTarget): (vm: Vm) => Verdict {
     const settled = isSettled(vm);
     if (target === 'settled' ? settled : vm.state === target) return 'reached';
     if (vm.state === 'deleted') return 'unreachable';
-    if (vm.state === 'deleting') return target === 'deleted' || target === 'settled' ? 'not_yet' : 'unreachable';
+    if (vm.state === 'deleting')
+      return target === 'deleted' || target === 'settled' ? 'not_yet' : 'unreachable';
     if (!settled) {
       sawWork = true;
       return 'not_yet';

@@ -31,10 +31,14 @@ export const waitForVmRoute = defineRoute({
         return { status: 200, body: current, version: current.version };
       case 'gone':
         // The tombstone was purged while we waited.
-        if (state === 'deleted' || state === 'settled') return { status: 200, body: { ...current, state: 'deleted' } };
+        if (state === 'deleted' || state === 'settled')
+          return { status: 200, body: { ...current, state: 'deleted' } };
         throw new ServiceError('unreachable_state', 'The VM was deleted.');
       case 'unreachable':
-        throw new ServiceError('unreachable_state', `The VM is ${current.state}, and nothing leads to ${state}.`);
+        throw new ServiceError(
+          'unreachable_state',
+          `The VM is ${current.state}, and nothing leads to ${state}.`,
+        );
       case 'timeout':
         throw new ServiceError('wait_timeout', `The VM is ${current.state}, not yet ${state}.`);
     }

@@ -40,7 +40,11 @@ export async function waitFor<T extends { readonly version: number }>(
   const left = (): number => Math.max(0, until - performance.now());
   const inbox: DomainEvent[] = [];
   const bell = new Bell();
-  const subject = eventSubject({ tenantId: call.caller.tenantId, kind: waiting.kind, resourceId: waiting.id });
+  const subject = eventSubject({
+    tenantId: call.caller.tenantId,
+    kind: waiting.kind,
+    resourceId: waiting.id,
+  });
   const stopWatching = changes.watch(subject, (event) => {
     inbox.push(event);
     bell.ring();

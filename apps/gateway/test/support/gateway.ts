@@ -65,7 +65,10 @@ export class TestGateway {
     const logger = createLogger('gateway', 'silent');
     httpTelemetry(gateway.fastify, logger);
     serveHttp(gateway.fastify, {
-      verifier: new TokenVerifier(gateway.key, async (hash) => gateway.stored.get(hash.toString('hex')) ?? null),
+      verifier: new TokenVerifier(
+        gateway.key,
+        async (hash) => gateway.stored.get(hash.toString('hex')) ?? null,
+      ),
       tokens: gateway.tokens,
       positions: gateway.positions,
       rpc: new RpcClient(gateway.nc),
@@ -87,14 +90,24 @@ export class TestGateway {
     if (known !== undefined) return known;
     const token = newApiToken();
     const id = newId();
-    const caller = { tenantId, tenantName: 'demo', principal: `token:${id}`, credentialId: id, roles: [role] };
+    const caller = {
+      tenantId,
+      tenantName: 'demo',
+      principal: `token:${id}`,
+      credentialId: id,
+      roles: [role],
+    };
     this.stored.set(hashApiToken(this.key, token).toString('hex'), { caller, expiresAt: null });
     this.byRole.set(role + tenantId, token);
     return token;
   }
 
   /** Asks as the tenant's owner unless told; `body` goes as JSON, a text as it is. */
-  async ask(method: string, path: string, { token = this.token(), body, headers = {} }: Asked = {}): Promise<Answered> {
+  async ask(
+    method: string,
+    path: string,
+    { token = this.token(), body, headers = {} }: Asked = {},
+  ): Promise<Answered> {
     const response = await fetch(this.url + path, {
       method,
       headers: {
@@ -106,7 +119,12 @@ export class TestGateway {
     });
     const text = await response.text();
     const isJson = /json/.test(response.headers.get('content-type') ?? '');
-    return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: isJson ? JSON.parse(text) : undefined,
+    };
   }
 
   async stop(): Promise<void> {

@@ -10,7 +10,13 @@ export function standInMetrics(nc: NatsConnection, requests: WireRequest[]): voi
       const request = WireRequest.parse(message.json());
       requests.push(request);
       const { from, to, step, metric, agg } = request.body as RangeQuery;
-      const series = metric.map((name) => ({ metric: name, unit: 'percent', agg, timestamps: [from], values: [42.5] }));
+      const series = metric.map((name) => ({
+        metric: name,
+        unit: 'percent',
+        agg,
+        timestamps: [from],
+        values: [42.5],
+      }));
       message.respond(reply({ from, to, step, resolution: 0, series }));
     },
   });

@@ -29,7 +29,10 @@ export class StandInOrchestrator {
 
   constructor(private readonly nc: NatsConnection) {
     const serve = (contract: RpcContract, handle: (body: never, request: WireRequest) => object) =>
-      nc.subscribe(contract.subject, { queue: 'orchestrator', callback: (_error, message) => this.answer(message, contract, handle) });
+      nc.subscribe(contract.subject, {
+        queue: 'orchestrator',
+        callback: (_error, message) => this.answer(message, contract, handle),
+      });
     serve(vmsRpc.create, (body: CreateVm, request) => this.create(body, request));
     serve(vmsRpc.get, (body: { id: string }, request) => ({ body: this.vm(body.id, request) }));
     serve(vmsRpc.list, (_body, { tenantId }) => ({
@@ -39,12 +42,18 @@ export class StandInOrchestrator {
       const vm = this.expect(body, request);
       return { body: this.change(vm.id, body.patch) };
     });
-    serve(vmsRpc.act, (body: { id: string; action: VmAction; ifMatch?: number }, request) => this.act(body, request));
+    serve(vmsRpc.act, (body: { id: string; action: VmAction; ifMatch?: number }, request) =>
+      this.act(body, request),
+    );
     serve(vmsRpc.placement, (body: { id: string }, request) => ({
       body: {
-        vmId: this.vm(body.id, request).id, hostId: HOST, decidedAt: at, candidates: 3,
+        vmId: this.vm(body.id, request).id,
+        hostId: HOST,
+        decidedAt: at,
+        candidates: 3,
         rejections: [{ filter: 'capacity', hosts: 2, example: 'too little memory' }],
-        scores: [{ hostId: HOST, score: 0.5 }], summary: 'the least loaded of 1',
+        scores: [{ hostId: HOST, score: 0.5 }],
+        summary: 'the least loaded of 1',
       },
     }));
     serve(vmsRpc.consoleLog, (body: { id: string }, request) => ({
@@ -52,12 +61,31 @@ export class StandInOrchestrator {
     }));
     serve(jobsRpc.get, (body: { id: string }) => ({ body: this.job(body.id) }));
     serve(jobsRpc.list, () => ({ body: { items: [...this.jobs.values()], nextCursor: null } }));
-    serve(jobsRpc.cancel, (body: { id: string }) => ({ body: this.endJob(this.job(body.id).id, 'cancelled') }));
-    serve(jobsRpc.retry, (body: { id: string }, request) => ({ body: this.startJob(request.tenantId, this.job(body.id).vmId, 'retry') }));
+    serve(jobsRpc.cancel, (body: { id: string }) => ({
+      body: this.endJob(this.job(body.id).id, 'cancelled'),
+    }));
+    serve(jobsRpc.retry, (body: { id: string }, request) => ({
+      body: this.startJob(request.tenantId, this.job(body.id).vmId, 'retry'),
+    }));
     const host = {
-      id: HOST, name: 'host-1', zone: 'sim', driver: 'simulated', state: 'up', schedulable: true, capabilities: [], images: [],
-      capacity: { cpu: 1, memory: 1, disk: 1 }, allocated: { cpu: 0, memory: 0, disk: 0 }, vmCount: 0, labels: {}, epoch: 1,
-      lastHeartbeatAt: at, conditions: [], version: 1, createdAt: at, updatedAt: at,
+      id: HOST,
+      name: 'host-1',
+      zone: 'sim',
+      driver: 'simulated',
+      state: 'up',
+      schedulable: true,
+      capabilities: [],
+      images: [],
+      capacity: { cpu: 1, memory: 1, disk: 1 },
+      allocated: { cpu: 0, memory: 0, disk: 0 },
+      vmCount: 0,
+      labels: {},
+      epoch: 1,
+      lastHeartbeatAt: at,
+      conditions: [],
+      version: 1,
+      createdAt: at,
+      updatedAt: at,
     };
     serve(infrastructureRpc.hosts, () => ({ body: { items: [host], nextCursor: null } }));
     serve(infrastructureRpc.host, () => ({ body: host }));
@@ -89,8 +117,21 @@ export class StandInOrchestrator {
 
   startJob(tenantId: TenantId, vmId: VmId, kind: string): Job {
     const job: Job = {
-      id: newId<JobId>(), tenantId, vmId, kind, status: 'running', step: 'one', stepIndex: 0, stepCount: 1, attempt: 1,
-      error: null, history: [], deadline: at, createdAt: at, updatedAt: at, version: 1,
+      id: newId<JobId>(),
+      tenantId,
+      vmId,
+      kind,
+      status: 'running',
+      step: 'one',
+      stepIndex: 0,
+      stepCount: 1,
+      attempt: 1,
+      error: null,
+      history: [],
+      deadline: at,
+      createdAt: at,
+      updatedAt: at,
+      version: 1,
     };
     this.jobs.set(job.id, job);
     return job;
@@ -110,14 +151,31 @@ export class StandInOrchestrator {
       if (before.bodyHash === idempotency?.bodyHash) return { ...before.reply, replayed: true };
       throw new ServiceError('idempotency_mismatch', 'another body');
     }
-    if ([...this.vms.values()].some((vm) => vm.name === body.name)) throw new ServiceError('name_taken', `${body.name} is taken`);
+    if ([...this.vms.values()].some((vm) => vm.name === body.name))
+      throw new ServiceError('name_taken', `${body.name} is taken`);
     const id = newId<VmId>();
     const job = this.startJob(tenantId, id, 'create');
     const vm: Vm = {
-      id, tenantId, name: body.name, state: 'pending', desiredState: 'running', config: body.config, zone: body.zone ?? 'sim', hostId: null,
-      tags: body.tags, task: { jobId: job.id, kind: 'create', step: 'place', stepIndex: 0, stepCount: 3, deadline: at }, conditions: [],
-      stopReason: null, lastError: null, generation: 1, observedGeneration: 0, incarnation: 0, version: 1, allowedActions: ['delete'],
-      createdAt: at, updatedAt: at,
+      id,
+      tenantId,
+      name: body.name,
+      state: 'pending',
+      desiredState: 'running',
+      config: body.config,
+      zone: body.zone ?? 'sim',
+      hostId: null,
+      tags: body.tags,
+      task: { jobId: job.id, kind: 'create', step: 'place', stepIndex: 0, stepCount: 3, deadline: at },
+      conditions: [],
+      stopReason: null,
+      lastError: null,
+      generation: 1,
+      observedGeneration: 0,
+      incarnation: 0,
+      version: 1,
+      allowedActions: ['delete'],
+      createdAt: at,
+      updatedAt: at,
     };
     this.vms.set(id, vm);
     this.lsn += 8n;
@@ -133,7 +191,9 @@ export class StandInOrchestrator {
     if (verdict.outcome !== 'accept') throw new ServiceError('invalid_state', `the VM is ${vm.state}`);
     const job = this.startJob(request.tenantId, vm.id, body.action);
     const task = { jobId: job.id, kind: body.action, step: 'one', stepIndex: 0, stepCount: 1, deadline: at };
-    return { body: { vm: this.change(vm.id, { ...(verdict.via ? { state: verdict.via } : {}), task }), job } };
+    return {
+      body: { vm: this.change(vm.id, { ...(verdict.via ? { state: verdict.via } : {}), task }), job },
+    };
   }
 
   private expect(body: { id: string; ifMatch?: number }, request: WireRequest): Vm {
@@ -144,7 +204,8 @@ export class StandInOrchestrator {
 
   private vm(id: string, request: WireRequest): Vm {
     const vm = this.vms.get(id);
-    if (vm === undefined || vm.tenantId !== request.tenantId) throw new ServiceError('not_found', 'There is no such VM.');
+    if (vm === undefined || vm.tenantId !== request.tenantId)
+      throw new ServiceError('not_found', 'There is no such VM.');
     return vm;
   }
 
@@ -156,13 +217,25 @@ export class StandInOrchestrator {
 
   private publish(kind: 'vm' | 'job', tenantId: string, data: Vm | Job): void {
     const event = {
-      id: newId(), seq: 1, type: `${kind}.updated`, tenantId, kind, resourceId: data.id, version: data.version,
-      position: this.position, at, data,
+      id: newId(),
+      seq: 1,
+      type: `${kind}.updated`,
+      tenantId,
+      kind,
+      resourceId: data.id,
+      version: data.version,
+      position: this.position,
+      at,
+      data,
     };
     this.nc.publish(eventSubject(event), JSON.stringify(event));
   }
 
-  private answer(message: Msg, contract: RpcContract, handle: (body: never, request: WireRequest) => object): void {
+  private answer(
+    message: Msg,
+    contract: RpcContract,
+    handle: (body: never, request: WireRequest) => object,
+  ): void {
     let reply: object;
     try {
       const request = WireRequest.parse(message.json());

@@ -22,7 +22,12 @@ describe('creating a VM', () => {
   it('hands the caller, his roles and a deadline on, without a key when none was sent', async () => {
     await gateway.ask('POST', '/api/v1/vms', { body: { ...GUIDE_VM, name: 'web-2' } });
     const request = gateway.orchestrator.requests.at(-1);
-    expect(request).toMatchObject({ v: 1, tenantId: gateway.tenantId, roles: ['owner'], consistency: 'causal' });
+    expect(request).toMatchObject({
+      v: 1,
+      tenantId: gateway.tenantId,
+      roles: ['owner'],
+      consistency: 'causal',
+    });
     expect(request?.principal).toMatch(/^token:/);
     expect(request?.remainingMs).toBe(10_000);
     expect(request?.idempotency).toBeUndefined();
@@ -41,11 +46,17 @@ describe('creating a VM', () => {
     expect(again.status).toBe(201);
     expect(again.headers.get('idempotency-replayed')).toBe('true');
     expect(again.json).toEqual(first.json);
-    expect(gateway.orchestrator.requests.at(-1)?.idempotency).toMatchObject({ key: 'a key', route: 'POST /api/v1/vms' });
+    expect(gateway.orchestrator.requests.at(-1)?.idempotency).toMatchObject({
+      key: 'a key',
+      route: 'POST /api/v1/vms',
+    });
   });
 
   it('waits until the work is over with Prefer: wait', async () => {
-    const asked = gateway.ask('POST', '/api/v1/vms', { body: { ...GUIDE_VM, name: 'web-4' }, headers: { prefer: 'wait=10' } });
+    const asked = gateway.ask('POST', '/api/v1/vms', {
+      body: { ...GUIDE_VM, name: 'web-4' },
+      headers: { prefer: 'wait=10' },
+    });
     const settle = setInterval(() => {
       const vm = [...gateway.orchestrator.vms.values()].find(({ name }) => name === 'web-4');
       if (vm?.task) gateway.orchestrator.change(vm.id, { state: 'running', task: null });

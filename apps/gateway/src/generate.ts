@@ -1,0 +1,13 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { generatedFiles } from './openapi/generated.js';
+
+/* `pnpm --filter @novacron/gateway generate`: writes what the repository keeps of the generated files. */
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+for (const [path, text] of Object.entries(generatedFiles())) {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
+  process.stdout.write(`${path}\n`);
+}

@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startService, type RunningService } from '@novacron/service-kit/run';
+import { connectNats } from '@novacron/messaging/connect';
+import { createLogger } from '@novacron/telemetry/logger';
+import { useTestServers, type TestServers } from '@novacron/testkit/servers';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { GatewayConfig } from '../../src/config.js';
+import { gatewayService } from '../../src/service.js';
+import { GUIDE_VM } from '../support/gateway.js';
+import { newSeed, seed } from '../support/process.js';
+import { StandInOrchestrator } from '../support/stand-in-orchestrator.js';
+
+let servers: TestServers;
+let service: RunningService<GatewayConfig>;
+let nc: NatsConnection;
+let orchestrator: StandInOrchestrator;
+const seeded = newSeed();
+
+beforeAll(async () => {
+  servers = await useTestServers({ nats: true });
+  await seed(servers, seeded);
+  service = await startService(gatewayService(), {
+    env: { ...servers.env('gateway'), NOVACRON_HTTP_PORT: '0', NOVACRON_OPS_PORT: '0' },
+    logger: createLogger('gateway', 'silent'),
+  });
+  nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'stand-in' });
+  orchestrator = new StandInOrchestrator(nc);
+  await nc.flush();
+}, 60_000);
+afterAll(async () => {
+  await service?.stop();
+  await nc?.close();
+  await servers?.stop();
+});
+
+const url = (path: string): string => `http://127.0.0.1:${service.httpPort}${path}`;
+/** Readiness is looked at once a second. */
+const readyWith = async (status: number): Promise<Response> => {
+  for (let tries = 0; ; tries++) {
+    const answer = await fetch(url('/ready'));
+    if (answer.status === status || tries > 40) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+};
+const as = (token: string): { headers: Record<string, string> } => ({
+  headers: { authorization: `Bearer ${token}` },
+});
+
+describe('a gateway with its database', () => {
+  it('knows the seeded tokens and their roles', async () => {
+    const owner = await (await fetch(url('/api/v1/me'), as(seeded.token))).json();
+    expect(owner).toMatchObject({ roles: ['owner'], tenant: { id: seeded.tenantId, name: 'demo' } });
+    const operator = await (await fetch(url('/api/v1/me'), as(seeded.operatorToken))).json();
+    expect(operator).toMatchObject({ roles: ['platform_operator'] });
+  });
+
+  it('keeps the tokens when it is seeded again', async () => {
+    const before = await (await fetch(url('/api/v1/me'), as(seeded.token))).json();
+    await seed(servers, seeded);
+    expect(await (await fetch(url('/api/v1/me'), as(seeded.token))).json()).toEqual(before);
+  });
+
+  it('refuses a token that nobody was given, with a consistency token of the real position all the same', async () => {
+    const answer = await fetch(url('/api/v1/vms'), as('nvc_nobodyhasgotthistokenatallreally'));
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/);
+    expect(answer.headers.get('novacron-consistency-token')).toMatch(/^[\w-]{40,}$/);
+  });
+
+  it('creates a VM through NATS', async () => {
+    const answer = await fetch(url('/api/v1/vms'), {
+      method: 'POST',
+      headers: { ...as(seeded.token).headers, 'content-type': 'application/json' },
+      body: JSON.stringify(GUIDE_VM),
+    });
+    expect(answer.status).toBe(201);
+    expect(orchestrator.requests.at(-1)).toMatchObject({ tenantId: seeded.tenantId });
+  });
+
+  it('answers an unknown path, and one that no router takes, as problem+json', async () => {
+    for (const path of ['/api/v1/nothing', '/%zz', '//api/v1/vms']) {
+      const answer = await fetch(url(path), as(seeded.token));
+      expect([path, answer.headers.get('content-type')]).toEqual([path, 'application/problem+json']);
+      expect([path, answer.headers.get('x-request-id')]).toEqual([path, expect.any(String)]);
+    }
+  });
+
+  it('is ready, and names a service that nobody runs', async () => {
+    const answer = await fetch(url('/ready'));
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({
+      ready: true,
+      missing: ['metrics'],
+      checks: {
+        postgres: { ok: true },
+        nats: { ok: true },
+        orchestrator: { ok: true },
+        metrics: { ok: false },
+      },
+    });
+  });
+
+  it('is not ready without NATS, says so, and answers 503 with Retry-After in bounded time', async () => {
+    await servers.nats.kill();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const started = performance.now();
+    const answer = await fetch(url('/api/v1/vms'), as(seeded.token));
+    expect(answer.status).toBe(503);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(performance.now() - started).toBeLessThan(1_000);
+    const ready = await readyWith(503);
+    expect(await ready.json()).toMatchObject({ ready: false, missing: expect.arrayContaining(['nats']) });
+    await servers.nats.start();
+  }, 30_000);
+
+  it('serves again by itself when NATS is back', async () => {
+    for (let tries = 0; tries < 40; tries++) {
+      if ((await fetch(url('/api/v1/vms'), as(seeded.token))).status === 200) return;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+    throw new Error('did not come back within 10 s');
+  }, 20_000);
+});

@@ -1,0 +1,77 @@
+import { describe, expect, it } from '@jest/globals';
+import { ERRORS } from '@novacron/contracts/errors';
+import { API_VERSION } from '../../src/http.js';
+import { openApiDocument } from '../../src/openapi/document.js';
+import { routes } from '../../src/routes.js';
+
+interface Document {
+  paths: Record<
+    string,
+    Record<
+      string,
+      {
+        operationId: string;
+        responses: Record<string, { headers?: object; content?: object }>;
+        parameters: { name?: string; in?: string }[];
+      }
+    >
+  >;
+  components: Record<string, Record<string, unknown>>;
+}
+const document = openApiDocument(routes, API_VERSION) as Document;
+const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
+
+describe('the OpenAPI document', () => {
+  it('resolves every reference within itself', () => {
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(
+      (match) => match[1] as string,
+    );
+    expect(references.length).toBeGreaterThan(100);
+    const missing = references.filter((reference) => {
+      const found = reference
+        .split('/')
+        .reduce<unknown>((node, key) => (node as Record<string, unknown> | undefined)?.[key], document);
+      return found === undefined;
+    });
+    expect(missing).toEqual([]);
+  });
+
+  it('names every operation once', () => {
+    const ids = operations.map(({ operationId }) => operationId);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.sort()).toEqual(routes.map(({ id }) => id).sort());
+  });
+
+  it('declares every parameter of a path', () => {
+    for (const [path, methods] of Object.entries(document.paths)) {
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+      for (const operation of Object.values(methods)) {
+        const declared = operation.parameters
+          .filter((parameter) => parameter.in === 'path')
+          .map(({ name }) => name);
+        expect([path, declared]).toEqual([path, inPath]);
+      }
+    }
+  });
+
+  it('shows on every operation what fails, as problem+json, with the consistency token on every answer', () => {
+    for (const { operationId, responses } of operations) {
+      for (const status of ['401', '403', '422', '500', '503'])
+        expect([operationId, Object.keys(responses)]).toEqual([
+          operationId,
+          expect.arrayContaining([status]),
+        ]);
+      for (const [status, response] of Object.entries(responses)) {
+        if (Number(status) >= 400) expect(response.content).toHaveProperty(['application/problem+json']);
+        if (operationId !== 'pushMetrics')
+          expect(response.headers).toHaveProperty('NovaCron-Consistency-Token');
+      }
+    }
+  });
+
+  it('mentions every error code that a route of today can answer', () => {
+    const text = JSON.stringify(document);
+    const later = ['cursor_expired', 'precondition_required', 'not_acceptable', 'method_not_allowed'];
+    for (const code of Object.keys(ERRORS)) if (!later.includes(code)) expect(text).toContain(`"${code}"`);
+  });
+});

@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { newId, type TenantId } from '@novacron/contracts/ids';
+import { GUIDE_VM, TestGateway } from '../support/gateway.js';
+
+let gateway: TestGateway;
+let path: string;
+let id: string;
+let number = 0;
+beforeAll(async () => {
+  gateway = await TestGateway.start();
+});
+afterAll(() => gateway?.stop());
+beforeEach(async () => {
+  id = (await gateway.ask('POST', '/api/v1/vms', { body: { ...GUIDE_VM, name: `vm-${++number}` } })).json.id;
+  gateway.orchestrator.change(id, { state: 'running', task: null });
+  path = `/api/v1/vms/${id}`;
+});
+const asked = () => gateway.orchestrator.requests.at(-1);
+
+describe('reading', () => {
+  it('answers the VM with its version as ETag, and 304 to who has it', async () => {
+    const vm = await gateway.ask('GET', path);
+    expect([vm.status, vm.json.id, vm.headers.get('etag')]).toEqual([200, id, '"2"']);
+    for (const tag of ['"2"', 'W/"2"', '"1", "2"', '*']) {
+      const same = await gateway.ask('GET', path, { headers: { 'if-none-match': tag } });
+      expect([tag, same.status, same.text, same.headers.get('etag')]).toEqual([tag, 304, '', '"2"']);
+    }
+    expect((await gateway.ask('GET', path, { headers: { 'if-none-match': '"1"' } })).status).toBe(200);
+  });
+
+  it("of another tenant's VM is 404", async () => {
+    const stranger = gateway.token('owner', newId<TenantId>());
+    for (const [method, of] of [
+      ['GET', path],
+      ['PATCH', path],
+      ['DELETE', path],
+      ['POST', `${path}/actions/stop`],
+      ['GET', `${path}/wait?state=running`],
+      ['GET', `${path}/metrics/latest`],
+    ] as const) {
+      const answer = await gateway.ask(method, of, {
+        token: stranger,
+        ...(method === 'PATCH' ? { body: { name: 'mine' } } : {}),
+      });
+      expect([method, of, answer.status]).toEqual([method, of, 404]);
+    }
+  });
+
+  it('lists with every filter, repeated or with commas', async () => {
+    const query =
+      'state=running,stopped&state=paused&tag=env=prod&tag=team&zone=sim&image=ubuntu-22.04&namePrefix=vm&sort=name&limit=7&cursor=abc&updatedSince=2026-11-23T17:30:00%2B01:00';
+    expect((await gateway.ask('GET', `/api/v1/vms?${query}`)).status).toBe(200);
+    expect(asked()?.body).toEqual({
+      state: ['running', 'stopped', 'paused'],
+      tag: ['env=prod', 'team'],
+      zone: 'sim',
+      image: 'ubuntu-22.04',
+      namePrefix: 'vm',
+      sort: 'name',
+      limit: 7,
+      cursor: 'abc',
+      updatedSince: '2026-11-23T16:30:00.000Z',
+    });
+  });
+
+  it('answers the placement', async () => {
+    expect((await gateway.ask('GET', `${path}/placement`)).json).toMatchObject({ vmId: id, candidates: 3 });
+  });
+
+  it('answers the console log as text, and as JSON where Accept asks for it', async () => {
+    const text = await gateway.ask('GET', `${path}/console/log`);
+    expect([text.headers.get('content-type'), text.text]).toEqual([
+      'text/plain; charset=utf-8',
+      'NOVACRON-GUEST-UP\n',
+    ]);
+    const json = await gateway.ask('GET', `${path}/console/log?maxBytes=100`, {
+      headers: { accept: 'application/json' },
+    });
+    expect(json.json).toEqual({ vmId: id, text: 'NOVACRON-GUEST-UP\n', truncated: false });
+    expect(asked()?.body).toEqual({ id, maxBytes: 100 });
+  });
+});
+
+describe('changing', () => {
+  it('takes name and tags', async () => {
+    const changed = await gateway.ask('PATCH', path, { body: { tags: { env: 'prod' } } });
+    expect([changed.status, changed.json.tags, changed.headers.get('etag')]).toEqual([
+      200,
+      { env: 'prod' },
+      '"3"',
+    ]);
+  });
+
+  it('with If-Match of the present version works, of another is 412', async () => {
+    const body = { name: `renamed-${number}` };
+    expect((await gateway.ask('PATCH', path, { body, headers: { 'if-match': '"2"' } })).status).toBe(200);
+    for (const tag of ['"2"', 'W/"3"', '"not-a-version"']) {
+      const answer = await gateway.ask('PATCH', path, { body, headers: { 'if-match': tag } });
+      expect([tag, answer.status, answer.json.code]).toEqual([tag, 412, 'precondition_failed']);
+    }
+    expect((await gateway.ask('PATCH', path, { body, headers: { 'if-match': '*' } })).status).toBe(200);
+    expect((await gateway.ask('PATCH', path, { body, headers: { 'if-match': 'unquoted' } })).status).toBe(
+      422,
+    );
+  });
+
+  it('of nothing, or of the configuration, is 422', async () => {
+    expect((await gateway.ask('PATCH', path, { body: {} })).status).toBe(422);
+    const config = await gateway.ask('PATCH', path, { body: { config: { cpu: 8 } } });
+    expect(config.json.errors[0].path).toBe('/config');
+  });
+});
+
+describe('an action', () => {
+  it('is 202 with its job and where to find it', async () => {
+    const answer = await gateway.ask('POST', `${path}/actions/stop`);
+    expect(answer.status).toBe(202);
+    expect(answer.json).toMatchObject({ vmId: id, kind: 'stop', status: 'running' });
+    expect(answer.headers.get('location')).toBe(`/api/v1/jobs/${answer.json.id}`);
+    expect(asked()?.body).toMatchObject({ action: 'stop', options: { graceSeconds: 30 } });
+  });
+
+  it('whose end is there already is 200 with the VM', async () => {
+    const answer = await gateway.ask('POST', `${path}/actions/start`, { body: {} });
+    expect([answer.status, answer.json.state]).toEqual([200, 'running']);
+  });
+
+  it('takes options, If-Match and an Idempotency-Key of this very VM', async () => {
+    const headers = { 'if-match': '"2"', 'idempotency-key': 'k1' };
+    await gateway.ask('POST', `${path}/actions/stop`, { body: { graceSeconds: 5 }, headers });
+    expect(asked()?.body).toEqual({ id, action: 'stop', options: { graceSeconds: 5 }, ifMatch: 2 });
+    expect(asked()?.idempotency).toMatchObject({ key: 'k1', route: `POST ${path}/actions/stop` });
+  });
+
+  it('that the table does not have is 404, one that the state does not allow 409', async () => {
+    expect((await gateway.ask('POST', `${path}/actions/explode`)).status).toBe(404);
+    expect((await gateway.ask('POST', `${path}/actions/delete`)).status).toBe(404);
+    expect((await gateway.ask('POST', `${path}/actions/resume`, {})).status).toBe(200);
+    expect((await gateway.ask('POST', `${path}/actions/rebuild`)).status).toBe(409);
+  });
+
+  it('with Prefer: wait answers 200 when its job has succeeded, 202 when it has not', async () => {
+    const ending = (status: 'succeeded' | 'failed') =>
+      setTimeout(() => {
+        const job = [...gateway.orchestrator.jobs.values()].at(-1);
+        gateway.orchestrator.change(id, {
+          state: status === 'succeeded' ? 'stopped' : 'running',
+          task: null,
+        });
+        if (job) gateway.orchestrator.endJob(job.id, status);
+      }, 100);
+    ending('succeeded');
+    const done = await gateway.ask('POST', `${path}/actions/stop`, { headers: { prefer: 'wait=5' } });
+    expect([done.status, done.json.state, done.headers.get('preference-applied')]).toEqual([
+      200,
+      'stopped',
+      'wait=5',
+    ]);
+    ending('failed');
+    const failed = await gateway.ask('POST', `${path}/actions/start`, { headers: { prefer: 'wait=5' } });
+    expect([failed.status, failed.json.status]).toEqual([202, 'failed']);
+  });
+});
+
+describe('deleting', () => {
+  it('is 202 with the job, and 204 when it is deleted already', async () => {
+    const answer = await gateway.ask('DELETE', path);
+    expect([answer.status, answer.json.kind]).toEqual([202, 'delete']);
+    gateway.orchestrator.change(id, { state: 'deleted', task: null });
+    const again = await gateway.ask('DELETE', path);
+    expect([again.status, again.text]).toEqual([204, '']);
+  });
+});

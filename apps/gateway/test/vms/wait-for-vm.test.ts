@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Job } from '@novacron/contracts/jobs';
+import type { Vm } from '@novacron/contracts/vms';
+import { GUIDE_VM, TestGateway, type Answered } from '../support/gateway.js';
+
+let gateway: TestGateway;
+let id: string;
+let number = 0;
+beforeAll(async () => {
+  gateway = await TestGateway.start();
+});
+afterAll(() => gateway?.stop());
+beforeEach(async () => {
+  id = (await gateway.ask('POST', '/api/v1/vms', { body: { ...GUIDE_VM, name: `vm-${++number}` } })).json.id;
+});
+
+const wait = (query: string): Promise<Answered> => gateway.ask('GET', `/api/v1/vms/${id}/wait?${query}`);
+const later = (patch: Partial<Vm>, ms = 100, quietly = false): void => {
+  setTimeout(() => gateway.orchestrator.change(id, patch, quietly), ms);
+};
+const reads = (): number =>
+  gateway.orchestrator.requests.filter(({ body }) => (body as { id?: string }).id === id).length;
+
+describe('a wait', () => {
+  it('for a state that is there already answers at once', async () => {
+    const answer = await wait('state=pending&timeout=0');
+    expect([answer.status, answer.json.state]).toEqual([200, 'pending']);
+  });
+
+  it('is answered by the event, without reading again, with a token that has seen it', async () => {
+    later({ state: 'provisioning' }, 50);
+    later({ state: 'running', task: null }, 100);
+    const started = performance.now();
+    const answer = await wait('state=running&timeout=10');
+    expect(performance.now() - started).toBeLessThan(900);
+    expect([answer.status, answer.json.state, answer.headers.get('etag')]).toEqual([200, 'running', '"3"']);
+    expect(reads()).toBe(1);
+    const token = gateway.tokens.verify(answer.headers.get('novacron-consistency-token') as string);
+    expect(token.lsn).toBe(gateway.orchestrator.lsn);
+  });
+
+  it('does not depend on events: it reads again every second', async () => {
+    later({ state: 'running', task: null }, 100, true);
+    const answer = await wait('state=running&timeout=10');
+    expect([answer.status, answer.json.state]).toEqual([200, 'running']);
+  });
+
+  it('for settled ends when no work is in flight, wherever that is', async () => {
+    later({ state: 'error', task: null });
+    expect((await wait('state=settled&timeout=5')).json.state).toBe('error');
+  });
+
+  it('that is not over in time is 408, and may be asked again', async () => {
+    const answer = await wait('state=running&timeout=0.3');
+    expect([answer.status, answer.json.code, answer.json.retryable]).toEqual([408, 'wait_timeout', true]);
+  });
+
+  it('whose work ended elsewhere is 409', async () => {
+    later({ state: 'stopped', task: null, stopReason: 'start_failed' });
+    const answer = await wait('state=running&timeout=5');
+    expect([answer.status, answer.json.code]).toEqual([409, 'unreachable_state']);
+    // The same when the work had ended before anybody waited.
+    expect((await wait('state=running&timeout=5')).status).toBe(409);
+  });
+
+  it('on a VM that is being deleted is 409 for any state but deleted', async () => {
+    gateway.orchestrator.change(id, { state: 'deleting' });
+    expect((await wait('state=running&timeout=5')).status).toBe(409);
+    later({ state: 'deleted', task: null });
+    expect((await wait('state=deleted&timeout=5')).status).toBe(200);
+  });
+
+  it('for deleted is reached when the VM is no longer there', async () => {
+    gateway.orchestrator.change(id, { state: 'deleting' });
+    setTimeout(() => gateway.orchestrator.vms.delete(id), 100);
+    const answer = await wait('state=deleted&timeout=5');
+    expect([answer.status, answer.json.state]).toEqual([200, 'deleted']);
+  });
+
+  it('survives a service that is away for a moment', async () => {
+    later({ state: 'running', task: null }, 1_300, true);
+    setTimeout(() => gateway.orchestrator.failNext('dependency_down'), 500);
+    expect((await wait('state=running&timeout=10')).status).toBe(200);
+  });
+
+  it('longer than 60 s, or for a state that there is not, is 422', async () => {
+    expect((await wait('state=running&timeout=61')).status).toBe(422);
+    expect((await wait('state=flying')).status).toBe(422);
+    expect((await wait('timeout=3')).status).toBe(422);
+  });
+
+  it('for a job ends when the job does', async () => {
+    const job = [...gateway.orchestrator.jobs.values()].at(-1) as Job;
+    setTimeout(() => gateway.orchestrator.endJob(job.id, 'failed'), 100);
+    const answer = await gateway.ask('GET', `/api/v1/jobs/${job.id}/wait?timeout=5`);
+    expect([answer.status, answer.json.status]).toEqual([200, 'failed']);
+    expect((await gateway.ask('GET', `/api/v1/jobs/${job.id}/wait?timeout=0`)).status).toBe(200);
+  });
+
+  // Last: from here on the gateway drains.
+  it('is answered 408 when the gateway drains', async () => {
+    setTimeout(() => gateway.stopDraining.abort(), 200);
+    const started = performance.now();
+    const answer = await wait('state=running&timeout=30');
+    expect(answer.status).toBe(408);
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+});
