@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 import { type Layout, pidFile } from './layout.js';
 import { endProcess, hasMarker, livePid, type Program } from './processes.js';
@@ -48,10 +48,20 @@ export async function endLeftovers(paths: Layout, programs: readonly Program[]):
   return ended;
 }
 
-/** QEMU guests of this home: their command lines name files below its agents' directories. */
+function workingDirectory(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return ''; // it ended, or belongs to another user: then it is no guest of ours
+  }
+}
+
+/** QEMU guests of this home: they work in a directory of its agents, or name one in their command lines. */
 export function guests(paths: Layout): number[] {
+  const inside = `${paths.agents}/`;
   return allProcesses()
-    .filter(({ args }) => basename(args[0] ?? '').startsWith('qemu-system') && args.join(' ').includes(`${paths.agents}/`))
+    .filter(({ args }) => basename(args[0] ?? '').startsWith('qemu-system'))
+    .filter(({ pid, args }) => args.join(' ').includes(inside) || workingDirectory(pid).startsWith(inside))
     .map(({ pid }) => pid);
 }
 

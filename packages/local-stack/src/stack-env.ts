@@ -99,7 +99,7 @@ export function agentOwnEnv(facts: StackFacts, agent: Agent): Environment {
 
 /** A recorded day of real machines, where it lies beside the repository; without it simulated guests follow a daily cycle. */
 function recordedTrace(): Environment {
-  const trace = join(repositoryRoot, '..', 'shared', 'data', 'google-cluster');
+  const trace = join(repositoryRoot, '..', 'shared', 'data', 'google-cluster', 'vm-usage-200.tar.gz');
   return existsSync(trace) ? { NOVACRON_AGENT_SIM_TRACE: trace } : {};
 }
 

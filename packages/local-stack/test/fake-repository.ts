@@ -5,13 +5,17 @@ import { join } from 'node:path';
 const main = `
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
+import { mkdirSync } from 'node:fs';
 const { env } = process;
 console.log(JSON.stringify({ msg: 'up', home: env.NOVACRON_HOME, user: env.NOVACRON_NATS_USER }));
 createServer((_, response) => response.end('ready')).listen(Number(env.NOVACRON_OPS_PORT), '127.0.0.1');
 process.on('SIGTERM', () => process.exit(0));
 if (env.NOVACRON_AGENT_DRIVER === 'qemu') {
-  const guest = ['-e', 'setInterval(() => {}, 1e9)', env.NOVACRON_AGENT_STATE_DIR + '/vm-1/disk.qcow2'];
-  spawn(process.execPath, guest, { argv0: 'qemu-system-x86_64', detached: true, stdio: 'ignore' }).unref();
+  const cwd = env.NOVACRON_AGENT_STATE_DIR;
+  mkdirSync(cwd, { recursive: true });
+  const guest = ['-e', 'setInterval(() => {}, 1e9)'];
+  spawn(process.execPath, [...guest, cwd + '/vm-1.qcow2'], { argv0: 'qemu-system-x86_64', detached: true, stdio: 'ignore' }).unref();
+  spawn(process.execPath, guest, { argv0: 'qemu-system-x86_64', detached: true, stdio: 'ignore', cwd }).unref();
 }
 `;
 

@@ -26,7 +26,7 @@ poweroff -f
 export const load = `#!/bin/sh
 second=0
 while :; do
-  i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done
+  i=0; while [ $i -lt 400 ]; do i=$((i+1)); done
   second=$(( (second + 1) % 10 ))
   [ $second -eq 0 ] && [ -b /dev/vda ] && dd if=/dev/vda of=/dev/null bs=64k count=4 iflag=direct 2>/dev/null
   sleep 1

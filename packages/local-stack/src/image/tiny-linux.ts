@@ -22,7 +22,7 @@ export interface TinyLinuxImage {
   readonly minMemory: number;
 }
 
-const recipe = 1;
+const recipe = 2;
 const files = ['vmlinuz', 'initramfs.gz', 'image.json'];
 const wantedModules = ['button', 'evdev', 'virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_net', 'virtio_balloon'];
 
