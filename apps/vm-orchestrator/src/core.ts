@@ -76,8 +76,11 @@ export class Core {
         onFree: (ms) => this.dispatcher.freed(ms),
       },
     );
-    this.admission = new Admission(sys, () => this.worker, config.jobs.maxLive, (error) =>
-      logger.warn({ err: error }, 'the jobs in progress could not be counted'),
+    this.admission = new Admission(
+      sys,
+      () => this.worker,
+      config.jobs.maxLive,
+      (error) => logger.warn({ err: error }, 'the jobs in progress could not be counted'),
     );
     const catalog = new Catalog(this.hosts);
     const onCommitted = (claims: readonly Claim[]) => this.#born(claims);

@@ -6,14 +6,26 @@ const BATCH = 5_000;
 
 /** What is kept how long: tombstones and ended jobs 30 days, answers to idempotency keys one. */
 const PURGES: readonly Statement[] = [
-  purge('placements', `(tenant_id, vm_id) IN (SELECT tenant_id, id FROM vms
-    WHERE state = 'deleted' AND deleted_at < now() - interval '30 days' LIMIT ${BATCH})`),
-  purge('vms', `(tenant_id, id) IN (SELECT tenant_id, id FROM vms
-    WHERE state = 'deleted' AND deleted_at < now() - interval '30 days' LIMIT ${BATCH})`),
-  purge('jobs', `(tenant_id, id) IN (SELECT tenant_id, id FROM jobs
-    WHERE status IN ('succeeded', 'failed', 'cancelled') AND updated_at < now() - interval '30 days' LIMIT ${BATCH})`),
-  purge('idempotency', `(tenant_id, principal, route, key) IN (SELECT tenant_id, principal, route, key FROM idempotency
-    WHERE created_at < now() - interval '1 day' LIMIT ${BATCH})`),
+  purge(
+    'placements',
+    `(tenant_id, vm_id) IN (SELECT tenant_id, id FROM vms
+    WHERE state = 'deleted' AND deleted_at < now() - interval '30 days' LIMIT ${BATCH})`,
+  ),
+  purge(
+    'vms',
+    `(tenant_id, id) IN (SELECT tenant_id, id FROM vms
+    WHERE state = 'deleted' AND deleted_at < now() - interval '30 days' LIMIT ${BATCH})`,
+  ),
+  purge(
+    'jobs',
+    `(tenant_id, id) IN (SELECT tenant_id, id FROM jobs
+    WHERE status IN ('succeeded', 'failed', 'cancelled') AND updated_at < now() - interval '30 days' LIMIT ${BATCH})`,
+  ),
+  purge(
+    'idempotency',
+    `(tenant_id, principal, route, key) IN (SELECT tenant_id, principal, route, key FROM idempotency
+    WHERE created_at < now() - interval '1 day' LIMIT ${BATCH})`,
+  ),
 ];
 
 function purge(table: string, where: string): Statement {

@@ -5,7 +5,9 @@ import { exportHostMetrics } from './hosts/metrics.js';
 /** The orchestrator's own gauges on the ops port. */
 export function exportMetrics(core: Core): void {
   exportHostMetrics(core.hosts);
-  observableGauge('novacron_jobs_live', 'Jobs in progress, over all processes', (observe) => observe(core.admission.live));
+  observableGauge('novacron_jobs_live', 'Jobs in progress, over all processes', (observe) =>
+    observe(core.admission.live),
+  );
   observableGauge('novacron_jobs_limit', 'Jobs in progress beyond which requests are refused', (observe) =>
     observe(core.config.jobs.maxLive),
   );

@@ -11,7 +11,12 @@ afterAll(() => fixture.stop());
 describe('the life of a VM', () => {
   it('goes from a create to running, with its place explained and its steps in the job', async () => {
     const vm = await fixture.create('web-1', { tags: { tier: 'web' } });
-    expect(vm).toMatchObject({ state: 'pending', desiredState: 'running', version: 1, task: { kind: 'create', step: 'place' } });
+    expect(vm).toMatchObject({
+      state: 'pending',
+      desiredState: 'running',
+      version: 1,
+      task: { kind: 'create', step: 'place' },
+    });
 
     const row = await fixture.until(vm.id, (v) => v.state === 'running');
     expect(row).toMatchObject({ task: null, incarnation: 1, observed_generation: 1, quota_held: true });
@@ -91,7 +96,9 @@ describe('the life of a VM', () => {
       ).rows;
     await waitUntil(async () => (await told()).length >= reached.version, 5_000);
     const rows = await told();
-    expect(rows.map((r) => Number(r.version))).toEqual(Array.from({ length: reached.version }, (_, i) => i + 1));
+    expect(rows.map((r) => Number(r.version))).toEqual(
+      Array.from({ length: reached.version }, (_, i) => i + 1),
+    );
     expect(rows[0]?.type).toBe('vm.created');
   });
 });

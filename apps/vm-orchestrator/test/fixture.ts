@@ -32,7 +32,9 @@ export class Fixture {
     public service: Service,
   ) {}
 
-  static async start(options: { hosts?: number; env?: Record<string, string>; servers?: TestServerOptions } = {}) {
+  static async start(
+    options: { hosts?: number; env?: Record<string, string>; servers?: TestServerOptions } = {},
+  ) {
     const servers = await useTestServers({ nats: true, ...options.servers });
     const service = await Fixture.serve(servers, options.env);
     const admin = new pg.Pool({ connectionString: servers.adminUrl(), max: 2 });
@@ -43,9 +45,17 @@ export class Fixture {
   }
 
   static serve(servers: TestServers, env: Record<string, string> = {}): Promise<Service> {
-    const logger = createLogger('orchestrator', (process.env['NOVACRON_TEST_LOG'] as 'info' | undefined) ?? 'silent');
+    const logger = createLogger(
+      'orchestrator',
+      (process.env['NOVACRON_TEST_LOG'] as 'info' | undefined) ?? 'silent',
+    );
     return startService(orchestrator, {
-      env: { ...servers.env('orchestrator'), NOVACRON_OPS_PORT: '0', NOVACRON_COMMAND_TIMEOUT_MS: '500', ...env },
+      env: {
+        ...servers.env('orchestrator'),
+        NOVACRON_OPS_PORT: '0',
+        NOVACRON_COMMAND_TIMEOUT_MS: '500',
+        ...env,
+      },
       logger,
     });
   }
@@ -111,7 +121,8 @@ export class Fixture {
   async until(id: VmId, wanted: (vm: VmRow) => boolean, timeoutMs = 20_000): Promise<VmRow> {
     let vm = await this.row(id);
     const reached = await waitUntil(async () => wanted((vm = await this.row(id))), timeoutMs);
-    if (!reached) throw new Error(`the VM is ${vm.state}, ${JSON.stringify({ task: vm.task, error: vm.last_error })}`);
+    if (!reached)
+      throw new Error(`the VM is ${vm.state}, ${JSON.stringify({ task: vm.task, error: vm.last_error })}`);
     return vm;
   }
 
@@ -147,4 +158,3 @@ export function spec(name: string, changes: Partial<CreateVm> = {}): CreateVm {
     ...changes,
   };
 }
-

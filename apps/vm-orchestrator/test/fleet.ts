@@ -7,7 +7,10 @@ import { silent } from './silent.js';
 
 type Answer = CommandReply | 'silence';
 /** Takes a command over from the host: fails it, delays it, lies about it. Undefined: the host does as told. */
-export type Interference = (command: Command, host: ScriptedHost) => Answer | undefined | Promise<Answer | undefined>;
+export type Interference = (
+  command: Command,
+  host: ScriptedHost,
+) => Answer | undefined | Promise<Answer | undefined>;
 
 /**
  * A host at the other end of a real NATS: it does at once what it is told, in memory, and can be told to

@@ -60,15 +60,20 @@ describe('an idempotency key', () => {
 
   it('refuses another body under it', async () => {
     await fixture.create('idem-2', {}, keyed('k2'));
-    await expect(fixture.create('idem-2b', {}, keyed('k2', 'h2'))).rejects.toMatchObject({ code: 'idempotency_mismatch' });
+    await expect(fixture.create('idem-2b', {}, keyed('k2', 'h2'))).rejects.toMatchObject({
+      code: 'idempotency_mismatch',
+    });
   });
 
   it('lets one of many at once through: the rest are replays or told that it is in progress', async () => {
-    const answers = await Promise.allSettled(Array.from({ length: 10 }, () => fixture.create('idem-3', {}, keyed('k3'))));
+    const answers = await Promise.allSettled(
+      Array.from({ length: 10 }, () => fixture.create('idem-3', {}, keyed('k3'))),
+    );
     const ids = new Set(answers.flatMap((a) => (a.status === 'fulfilled' ? [a.value.id] : [])));
     expect(ids.size).toBe(1);
     for (const answer of answers) {
-      if (answer.status === 'rejected') expect(answer.reason).toMatchObject({ code: 'idempotency_in_progress' });
+      if (answer.status === 'rejected')
+        expect(answer.reason).toMatchObject({ code: 'idempotency_in_progress' });
     }
   });
 
@@ -113,7 +118,9 @@ describe('an action', () => {
     await fixture.admin.query(`UPDATE orchestrator.hosts SET capabilities = '{reboot}'`);
     await fixture.core.hosts.refresh();
     await expect(fixture.act(id, 'pause')).rejects.toMatchObject({ code: 'capability_unsupported' });
-    await fixture.admin.query(`UPDATE orchestrator.hosts SET capabilities = '{pause,reboot,reset,console-log}'`);
+    await fixture.admin.query(
+      `UPDATE orchestrator.hosts SET capabilities = '{pause,reboot,reset,console-log}'`,
+    );
     await fixture.core.hosts.refresh();
   });
 
@@ -128,7 +135,12 @@ describe('an action', () => {
   it('with another version in mind changes nothing', async () => {
     const { id, version } = await fixture.running('act-5');
     await expect(
-      fixture.core.actor.act(fixture.meta(), { id, action: 'stop', options: { graceSeconds: 1 }, ifMatch: version - 1 }),
+      fixture.core.actor.act(fixture.meta(), {
+        id,
+        action: 'stop',
+        options: { graceSeconds: 1 },
+        ifMatch: version - 1,
+      }),
     ).rejects.toMatchObject({ code: 'precondition_failed' });
     expect((await fixture.row(id)).state).toBe('running');
   });
@@ -146,7 +158,8 @@ describe('a full queue', () => {
     const made = answers.flatMap((a) => (a.status === 'fulfilled' ? [a.value.body] : []));
     expect(made.length).toBeLessThanOrEqual(3);
     for (const answer of answers) {
-      if (answer.status === 'rejected') expect(answer.reason).toMatchObject({ code: 'overloaded', retryAfterMs: 1_000 });
+      if (answer.status === 'rejected')
+        expect(answer.reason).toMatchObject({ code: 'overloaded', retryAfterMs: 1_000 });
     }
     const { n } = await fixture.one<{ n: number }>(
       'SELECT count(*)::int AS n FROM orchestrator.vms WHERE tenant_id = $1',
@@ -155,7 +168,11 @@ describe('a full queue', () => {
     expect(n).toBe(made.length);
     fixture.host.interfere = () => undefined;
     for (const vm of made) {
-      await core.actor.act(fixture.meta(tenant), { id: vm.id, action: 'delete', options: { graceSeconds: 1 } });
+      await core.actor.act(fixture.meta(tenant), {
+        id: vm.id,
+        action: 'delete',
+        options: { graceSeconds: 1 },
+      });
     }
     for (const vm of made) await fixture.until(vm.id, (row) => row.state === 'deleted');
     await full.stop();

@@ -27,10 +27,12 @@ async function expire(vmId: string): Promise<void> {
 
 async function untilWaiting(vmId: string): Promise<void> {
   const waits = async () =>
-    (await fixture.one<{ n: number }>(
-      `SELECT count(*)::int AS n FROM orchestrator.jobs WHERE vm_id = $1 AND status = 'waiting'`,
-      [vmId],
-    )).n > 0;
+    (
+      await fixture.one<{ n: number }>(
+        `SELECT count(*)::int AS n FROM orchestrator.jobs WHERE vm_id = $1 AND status = 'waiting'`,
+        [vmId],
+      )
+    ).n > 0;
   expect(await waitUntil(waits, 15_000)).toBe(true);
 }
 
@@ -40,7 +42,11 @@ describe('a create that fails', () => {
     fixture.host.interfere = (command, host) => (command.kind === 'create' ? host.fail(command) : undefined);
     const { id } = await fixture.create('fails-1');
     const vm = await fixture.until(id, (v) => v.state === 'error');
-    expect(vm).toMatchObject({ host_id: null, task: null, last_error: { code: 'driver_error', detail: 'told to fail' } });
+    expect(vm).toMatchObject({
+      host_id: null,
+      task: null,
+      last_error: { code: 'driver_error', detail: 'told to fail' },
+    });
     expect(fixture.host.of(id)).toEqual(['create', 'delete']);
     expect((await fixture.booked()).hosts).toBe(before.hosts);
 
@@ -53,7 +59,11 @@ describe('a create that fails', () => {
     fixture.host.interfere = (command, host) => (command.kind === 'start' ? host.fail(command) : undefined);
     const { id } = await fixture.create('fails-2');
     const vm = await fixture.until(id, (v) => v.task === null);
-    expect(vm).toMatchObject({ state: 'stopped', stop_reason: 'start_failed', last_error: { code: 'driver_error' } });
+    expect(vm).toMatchObject({
+      state: 'stopped',
+      stop_reason: 'start_failed',
+      last_error: { code: 'driver_error' },
+    });
     fixture.host.interfere = () => undefined;
     await fixture.act(id, 'start');
     await fixture.until(id, (v) => v.state === 'running' && v.last_error === null);
@@ -65,7 +75,9 @@ describe('a create that fails', () => {
       command.kind === 'create' && failures-- > 0 ? host.fail(command, true) : undefined;
     const { id } = await fixture.running('fails-3');
     expect(fixture.host.of(id)).toEqual(['create', 'create', 'create', 'start']);
-    const ids = new Set(fixture.host.commands.filter((c) => c.vmId === id && c.kind === 'create').map((c) => c.commandId));
+    const ids = new Set(
+      fixture.host.commands.filter((c) => c.vmId === id && c.kind === 'create').map((c) => c.commandId),
+    );
     expect(ids.size).toBe(1);
   });
 
@@ -146,7 +158,10 @@ describe('a passed deadline', () => {
     await expire(id);
     const vm = await fixture.until(id, (v) => v.state === 'deleted');
     expect(vm.quota_held).toBe(false);
-    const left = await fixture.one<{ n: number }>('SELECT count(*)::int AS n FROM orchestrator.cleanups WHERE vm_id = $1', [id]);
+    const left = await fixture.one<{ n: number }>(
+      'SELECT count(*)::int AS n FROM orchestrator.cleanups WHERE vm_id = $1',
+      [id],
+    );
     expect(left.n).toBe(1);
     const after = await fixture.booked();
     expect(after).toEqual({ hosts: before.hosts, quota: before.quota - 1 });
@@ -177,36 +192,39 @@ describe('every step', () => {
   const reachable = Object.keys(OPERATIONS).filter((kind) => kind !== 'create') as VmAction[];
   const from: Partial<Record<VmAction, VmAction>> = { start: 'stop', resume: 'pause' };
 
-  it.each(reachable)('of %s may run twice: the worker dies before its commit, another one runs it again', async (action) => {
-    const { id } = await fixture.running(`twice-${action}`);
-    const first = from[action];
-    if (first) {
-      await fixture.act(id, first);
-      await fixture.until(id, (v) => v.task === null);
-    }
-    // The claim is taken away once the command is done: as after a crash between the host's answer and the commit.
-    let stolen = false;
-    const steal: Fixture['host']['interfere'] = async (command, at) => {
-      if (stolen || command.vmId !== id) return undefined;
-      stolen = true;
-      const done = at.obey(command);
-      await fixture.admin.query(
-        `UPDATE orchestrator.jobs SET lease_owner = NULL, status = 'queued', due_at = now() WHERE vm_id = $1 AND status = 'running'`,
-        [id],
+  it.each(reachable)(
+    'of %s may run twice: the worker dies before its commit, another one runs it again',
+    async (action) => {
+      const { id } = await fixture.running(`twice-${action}`);
+      const first = from[action];
+      if (first) {
+        await fixture.act(id, first);
+        await fixture.until(id, (v) => v.task === null);
+      }
+      // The claim is taken away once the command is done: as after a crash between the host's answer and the commit.
+      let stolen = false;
+      const steal: Fixture['host']['interfere'] = async (command, at) => {
+        if (stolen || command.vmId !== id) return undefined;
+        stolen = true;
+        const done = at.obey(command);
+        await fixture.admin.query(
+          `UPDATE orchestrator.jobs SET lease_owner = NULL, status = 'queued', due_at = now() WHERE vm_id = $1 AND status = 'running'`,
+          [id],
+        );
+        return done;
+      };
+      for (const each of fixture.hosts) each.interfere = steal;
+      await fixture.act(id, action);
+      const vm = await fixture.until(id, (v) => v.task === null);
+      for (const each of fixture.hosts) each.interfere = () => undefined;
+      expect(stolen).toBe(true);
+      const job = await fixture.one<{ status: string }>(
+        `SELECT status FROM orchestrator.jobs WHERE vm_id = $1 AND kind = $2 ORDER BY created_at DESC LIMIT 1`,
+        [id, action],
       );
-      return done;
-    };
-    for (const each of fixture.hosts) each.interfere = steal;
-    await fixture.act(id, action);
-    const vm = await fixture.until(id, (v) => v.task === null);
-    for (const each of fixture.hosts) each.interfere = () => undefined;
-    expect(stolen).toBe(true);
-    const job = await fixture.one<{ status: string }>(
-      `SELECT status FROM orchestrator.jobs WHERE vm_id = $1 AND kind = $2 ORDER BY created_at DESC LIMIT 1`,
-      [id, action],
-    );
-    expect([job.status, vm.last_error]).toEqual(['succeeded', null]);
-  });
+      expect([job.status, vm.last_error]).toEqual(['succeeded', null]);
+    },
+  );
 });
 
 describe('two orchestrators', () => {
@@ -216,12 +234,16 @@ describe('two orchestrators', () => {
     const other = coreOf(second.context);
     const made = await Promise.all(
       Array.from({ length: 100 }, (_, i) =>
-        (i % 2 ? fixture.core : other).creator.create(fixture.meta(tenant), spec(`pair-${i}`)).then((r) => r.body.id),
+        (i % 2 ? fixture.core : other).creator
+          .create(fixture.meta(tenant), spec(`pair-${i}`))
+          .then((r) => r.body.id),
       ),
     );
     await second.stop();
     for (const id of made) await fixture.until(id, (v) => v.state === 'running');
-    const starts = fixture.hosts.flatMap((h) => h.commands).filter((c) => c.kind === 'start' && made.includes(c.vmId));
+    const starts = fixture.hosts
+      .flatMap((h) => h.commands)
+      .filter((c) => c.kind === 'start' && made.includes(c.vmId));
     expect(new Set(starts.map((c) => c.vmId)).size).toBe(100);
   });
 });

@@ -110,7 +110,15 @@ export const CommandReply = z.discriminatedUnion('outcome', [
   z.object({
     outcome: z.literal('failed'),
     ...stamped,
-    code: z.enum(['driver_error', 'no_image', 'no_space', 'unsupported', 'not_found', 'invalid_state', 'busy']),
+    code: z.enum([
+      'driver_error',
+      'no_image',
+      'no_space',
+      'unsupported',
+      'not_found',
+      'invalid_state',
+      'busy',
+    ]),
     detail: z.string(),
     /** Whether the same step may succeed when it is tried again. */
     retryable: z.boolean(),

@@ -37,11 +37,20 @@ describe('a position', () => {
 
 describe('creating a VM', () => {
   it("takes the guide's body and fills the defaults", () => {
-    expect(parseOrThrow(CreateVm, guide, 'vm')).toMatchObject({ ...guide, tags: {}, sshKeys: [], autostart: true });
+    expect(parseOrThrow(CreateVm, guide, 'vm')).toMatchObject({
+      ...guide,
+      tags: {},
+      sshKeys: [],
+      autostart: true,
+    });
   });
 
   it('names every field that is wrong', () => {
-    const wrong = { name: 'Not A Label', config: { cpu: 0, memory: 'much', disk: 50, image: 'x', gpu: 1 }, colour: 1 };
+    const wrong = {
+      name: 'Not A Label',
+      config: { cpu: 0, memory: 'much', disk: 50, image: 'x', gpu: 1 },
+      colour: 1,
+    };
     try {
       parseOrThrow(CreateVm, wrong, 'vm');
       throw new Error('was accepted');

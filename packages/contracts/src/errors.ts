@@ -13,7 +13,11 @@ export const ERRORS = {
   name_taken: { status: 409, retryable: false, title: 'The name is taken' },
   vm_busy: { status: 409, retryable: true, title: 'Other work on this VM is in flight' },
   invalid_state: { status: 409, retryable: false, title: 'The state does not allow this' },
-  unreachable_state: { status: 409, retryable: false, title: 'The state waited for can no longer be reached' },
+  unreachable_state: {
+    status: 409,
+    retryable: false,
+    title: 'The state waited for can no longer be reached',
+  },
   quota_exceeded: { status: 409, retryable: false, title: 'The quota does not allow this' },
   idempotency_in_progress: { status: 409, retryable: true, title: 'A request with this key is in progress' },
   job_not_cancellable: { status: 409, retryable: false, title: 'The job can no longer be cancelled' },

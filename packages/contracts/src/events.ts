@@ -46,5 +46,9 @@ export function watermarkSubject(service: string): string {
 export const fetchOrchestratorEvents = defineRpc(
   'rpc.orchestrator.events.fetch',
   z.object({ fromSeq: z.number().int().positive(), toSeq: z.number().int().positive() }),
-  z.object({ events: z.array(DomainEvent), oldestSeq: z.number().int().nullable(), lastSeq: z.number().int() }),
+  z.object({
+    events: z.array(DomainEvent),
+    oldestSeq: z.number().int().nullable(),
+    lastSeq: z.number().int(),
+  }),
 );

@@ -5,7 +5,16 @@ import { HostId } from './ids.js';
 
 /** What a driver can do beyond create, start, stop and delete. */
 export const Capability = z.enum([
-  'pause', 'reboot', 'reset', 'suspend', 'resize', 'migrate', 'snapshot', 'console-log', 'user-data', 'direct-kernel',
+  'pause',
+  'reboot',
+  'reset',
+  'suspend',
+  'resize',
+  'migrate',
+  'snapshot',
+  'console-log',
+  'user-data',
+  'direct-kernel',
 ]);
 export type Capability = z.infer<typeof Capability>;
 

@@ -20,7 +20,10 @@ export function metricSubject(partition: number, source: string): string {
   return `metrics.ingest.${partition}.${source}`;
 }
 
-export const MetricName = z.string().max(200).regex(/^[a-z_:][a-z0-9_:]*$/, 'lower-case letters, digits, _ and :');
+export const MetricName = z
+  .string()
+  .max(200)
+  .regex(/^[a-z_:][a-z0-9_:]*$/, 'lower-case letters, digits, _ and :');
 
 /** Built-in metrics: percent of what the VM was given (0–100), or bytes since boot. */
 export const BUILT_IN_METRICS = {
@@ -69,7 +72,12 @@ export type PushMetrics = z.infer<typeof PushMetrics>;
 export const PushResult = z.object({
   accepted: z.number().int(),
   rejected: z.array(
-    z.object({ series: z.number().int(), point: z.number().int().nullable(), code: z.string(), detail: z.string() }),
+    z.object({
+      series: z.number().int(),
+      point: z.number().int().nullable(),
+      code: z.string(),
+      detail: z.string(),
+    }),
   ),
 });
 export type PushResult = z.infer<typeof PushResult>;
@@ -83,7 +91,11 @@ export const RangeQuery = z.object({
   metric: z.array(MetricName).min(1).max(20),
   from: z.number().int(),
   to: z.number().int(),
-  step: z.number().int().min(1).max(86_400 * 31),
+  step: z
+    .number()
+    .int()
+    .min(1)
+    .max(86_400 * 31),
   agg: Aggregation,
 });
 export type RangeQuery = z.infer<typeof RangeQuery>;

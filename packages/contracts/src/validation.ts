@@ -4,7 +4,9 @@ import { ServiceError, type FieldError } from './errors.js';
 /** A zod issue list as field errors, each with a JSON Pointer; unknown keys are named one by one. */
 export function fieldErrors(issues: readonly z.core.$ZodIssue[], prefix = ''): FieldError[] {
   return issues.flatMap((issue) => {
-    const path = prefix + issue.path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+    const path =
+      prefix +
+      issue.path.map((key) => `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({ path: `${path}/${key}`, message: 'unknown field' }));
     }

@@ -76,7 +76,8 @@ export function gate(action: VmAction, vm: GateView): Gate {
   if (vm.task !== null) return rule.preempts ? accept(rule) : { outcome: inFlightOrBusy(action, vm) };
   if (rule.already.includes(vm.state)) return { outcome: 'already' };
   if (action === 'start' && vm.state === 'error' && !vm.placed) return { outcome: 'invalid_state' };
-  if (rule.from.includes(vm.state) || (rule.preempts && STATES[vm.state].kind === 'transient')) return accept(rule);
+  if (rule.from.includes(vm.state) || (rule.preempts && STATES[vm.state].kind === 'transient'))
+    return accept(rule);
   return { outcome: STATES[vm.state].kind === 'transient' ? 'busy' : 'invalid_state' };
 }
 

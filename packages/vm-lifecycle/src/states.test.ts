@@ -8,7 +8,11 @@ const live = VM_STATES.filter((state) => state !== 'deleted');
 
 /** A VM as the orchestrator can hold it: every transient state has a task, some stable ones have (pause). */
 const anyVm: fc.Arbitrary<GateView> = fc
-  .record({ state: anyState, task: fc.constantFrom('create' as const, null, ...VM_ACTIONS), placed: fc.boolean() })
+  .record({
+    state: anyState,
+    task: fc.constantFrom('create' as const, null, ...VM_ACTIONS),
+    placed: fc.boolean(),
+  })
   .filter((vm) => !isTransient(vm.state) || vm.task !== null)
   .filter((vm) => vm.state !== 'deleted' || vm.task === null);
 
@@ -46,7 +50,11 @@ describe('the gates', () => {
       fc.property(anyVm, fc.constantFrom(...VM_ACTIONS), (vm, action) => {
         const decision = gate(action, vm);
         if (decision.outcome !== 'accept' || decision.via === null || decision.via === vm.state) return;
-        expect([vm.state, decision.via, canTransition(vm.state, decision.via)]).toEqual([vm.state, decision.via, true]);
+        expect([vm.state, decision.via, canTransition(vm.state, decision.via)]).toEqual([
+          vm.state,
+          decision.via,
+          true,
+        ]);
       }),
     );
   });

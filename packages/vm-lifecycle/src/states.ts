@@ -6,7 +6,12 @@
  * that the deadline leads to. Stable states have neither.
  */
 export const STATES = {
-  pending: { kind: 'transient', deadlineMs: 60_000, wayOut: 'error', to: ['provisioning', 'error', 'deleting'] },
+  pending: {
+    kind: 'transient',
+    deadlineMs: 60_000,
+    wayOut: 'error',
+    to: ['provisioning', 'error', 'deleting'],
+  },
   provisioning: {
     kind: 'transient',
     deadlineMs: 300_000,
@@ -21,7 +26,17 @@ export const STATES = {
   },
   running: {
     kind: 'stable',
-    to: ['stopping', 'rebooting', 'paused', 'suspending', 'resizing', 'migrating', 'stopped', 'unknown', 'deleting'],
+    to: [
+      'stopping',
+      'rebooting',
+      'paused',
+      'suspending',
+      'resizing',
+      'migrating',
+      'stopped',
+      'unknown',
+      'deleting',
+    ],
   },
   stopping: {
     kind: 'transient',

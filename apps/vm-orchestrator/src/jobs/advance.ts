@@ -36,7 +36,12 @@ export function deadlineIn(state: VmState, now: Date): Date {
  */
 export function advance(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanced {
   const { result, operation } = ended;
-  const base = { ...job, args: { ...job.args, ...result.args }, history: history(ended, job, now), updated_at: now };
+  const base = {
+    ...job,
+    args: { ...job.args, ...result.args },
+    history: history(ended, job, now),
+    updated_at: now,
+  };
   const bumped: JobRow = { ...base, version: job.version + 1 };
   switch (result.then) {
     case 'wait': {
@@ -45,7 +50,9 @@ export function advance(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanc
       return { job: waiting, patch: result.patch ?? {}, dueInMs: Math.min(result.ms, untilDeadline) };
     }
     case 'next':
-      return job.undoing ? undoFrom(ended, vm, bumped, job.step_index - 1, now) : forward(ended, vm, bumped, now);
+      return job.undoing
+        ? undoFrom(ended, vm, bumped, job.step_index - 1, now)
+        : forward(ended, vm, bumped, now);
     case 'done':
       return end(bumped, 'succeeded', { ...patchOf(ended, vm), observed_generation: vm.generation }, ended);
     case 'failed': {
@@ -60,7 +67,8 @@ export function advance(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanc
 function forward(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanced {
   const index = job.step_index + 1;
   const step = ended.operation.steps[index];
-  if (!step) return end(job, 'succeeded', { ...patchOf(ended, vm), observed_generation: vm.generation }, ended);
+  if (!step)
+    return end(job, 'succeeded', { ...patchOf(ended, vm), observed_generation: vm.generation }, ended);
   const state = step.state ?? vm.state;
   const deadline = state === vm.state ? job.deadline : deadlineIn(state, now);
   return enter({ ...job, step: step.name, step_index: index, deadline }, { ...patchOf(ended, vm), state });
@@ -83,7 +91,13 @@ function enter(job: JobRow, patch: VmPatch): Advanced {
   return { job: entered, patch: { ...patch, task: taskOf(entered) }, dueInMs: null };
 }
 
-function fail(ended: Ended, vm: VmRow, job: JobRow, error: { code: string; detail: string }, now: Date): Advanced {
+function fail(
+  ended: Ended,
+  vm: VmRow,
+  job: JobRow,
+  error: { code: string; detail: string },
+  now: Date,
+): Advanced {
   const effects = ended.operation.failed({ vm, job }, error);
   const patch = { ...patchOf(ended, vm), ...effects, last_error: { ...error, at: now.toISOString() } };
   return end({ ...job, error }, 'failed', patch, ended);
@@ -98,7 +112,8 @@ function end(job: JobRow, status: 'succeeded' | 'failed', patch: VmPatch, ended:
 /** What the step wants written, with the number of the fact that it rests on. */
 function patchOf({ result }: Ended, vm: VmRow): VmPatch {
   const { fact } = result;
-  const newer = fact && (fact.epoch > vm.fact_epoch || (fact.epoch === vm.fact_epoch && fact.seq > vm.fact_seq));
+  const newer =
+    fact && (fact.epoch > vm.fact_epoch || (fact.epoch === vm.fact_epoch && fact.seq > vm.fact_seq));
   return { ...result.patch, ...(newer ? { fact_epoch: fact.epoch, fact_seq: fact.seq } : {}) };
 }
 
@@ -126,7 +141,12 @@ function history(ended: Ended, job: JobRow, now: Date): JobStepRun[] {
   };
   const last = job.history.at(-1);
   // Waiting again and again is one line, with its last end.
-  if (last?.step === run.step && last.outcome === 'wait' && outcome === 'wait' && last.detail === run.detail) {
+  if (
+    last?.step === run.step &&
+    last.outcome === 'wait' &&
+    outcome === 'wait' &&
+    last.detail === run.detail
+  ) {
     return [...job.history.slice(0, -1), { ...run, startedAt: last.startedAt }];
   }
   return [...job.history, run].slice(-HISTORY_LIMIT);

@@ -47,6 +47,8 @@ export async function cancelJob(db: Database, meta: RequestMeta, id: JobId): Pro
 }
 
 function notCancellable(job: JobRow): ServiceError {
-  const why = LIVE.includes(job.status) ? `is at step ${job.step}: force-stop or delete the VM` : `is ${job.status}`;
+  const why = LIVE.includes(job.status)
+    ? `is at step ${job.step}: force-stop or delete the VM`
+    : `is ${job.status}`;
   return new ServiceError('job_not_cancellable', `The job ${why}`);
 }

@@ -16,7 +16,10 @@ export class ClaimLost extends Error {}
 /** The host chosen has no room any more: place again. */
 export class RoomLost extends Error {}
 
-const LOCK_JOBS: Statement = { name: 'jobs-lock', text: 'SELECT * FROM jobs WHERE id = ANY($1) ORDER BY id FOR UPDATE' };
+const LOCK_JOBS: Statement = {
+  name: 'jobs-lock',
+  text: 'SELECT * FROM jobs WHERE id = ANY($1) ORDER BY id FOR UPDATE',
+};
 
 const UPDATE_JOBS: Statement = {
   name: 'jobs-update',
@@ -53,7 +56,11 @@ async function write(tx: Transaction, ended: readonly Ended[]): Promise<(Claim |
   const now = new Date();
   const { vms, jobs } = await lock(tx, ended);
   const holding = ended.filter((e) => holds(e.claim, jobs.get(e.claim.job.id)));
-  const { refused } = await applyHostEffects(tx, holding.flatMap((e) => hostChange(e, vms)), now);
+  const { refused } = await applyHostEffects(
+    tx,
+    holding.flatMap((e) => hostChange(e, vms)),
+    now,
+  );
 
   const changes: VmChange[] = [];
   const writes: Write[] = [];
@@ -93,7 +100,9 @@ async function lock(tx: Transaction, ended: readonly Ended[]) {
 }
 
 function holds(claim: Claim, job: JobRow | undefined): boolean {
-  return job?.lease_owner === claim.job.lease_owner && job.fence === claim.job.fence && job.status === 'running';
+  return (
+    job?.lease_owner === claim.job.lease_owner && job.fence === claim.job.fence && job.status === 'running'
+  );
 }
 
 function hostChange(step: Ended, vms: Map<VmId, VmRow>): HostChange[] {

@@ -41,7 +41,9 @@ export class JobsController {
   }
 
   @RpcHandler(fetchOrchestratorEvents)
-  async fetch({ body }: RpcRequest<BodyOf<typeof fetchOrchestratorEvents>>): Reply<typeof fetchOrchestratorEvents> {
+  async fetch({
+    body,
+  }: RpcRequest<BodyOf<typeof fetchOrchestratorEvents>>): Reply<typeof fetchOrchestratorEvents> {
     return { body: await fetchEvents(this.core.sys.primary, body.fromSeq, body.toSeq), position: null };
   }
 }

@@ -25,12 +25,18 @@ export async function listJobs(
     where.push(`(created_at, id) < (${bind(from.value)}::timestamptz, ${bind(from.id)}::uuid)`);
   }
   const text = `SELECT * FROM jobs WHERE ${where.join(' AND ')} ORDER BY created_at DESC, id DESC LIMIT ${bind(query.limit + 1)}`;
-  const found = await sessionFor(db, meta).query<JobRow>({ text, table: 'jobs' }, params, { tenantId: meta.tenantId });
+  const found = await sessionFor(db, meta).query<JobRow>({ text, table: 'jobs' }, params, {
+    tenantId: meta.tenantId,
+  });
   const rows = found.rows.slice(0, query.limit);
   const last = rows.at(-1);
   const nextCursor =
     found.rows.length > query.limit && last
       ? encodeCursor({ sort: SORT, value: last.created_at.toISOString(), id: last.id })
       : null;
-  return { body: { items: rows.map(toJob), nextCursor }, position: formatPosition(found.seen), servedFrom: found.servedFrom };
+  return {
+    body: { items: rows.map(toJob), nextCursor },
+    position: formatPosition(found.seen),
+    servedFrom: found.servedFrom,
+  };
 }

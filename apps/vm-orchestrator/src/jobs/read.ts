@@ -18,5 +18,10 @@ export async function getJob(db: Database, meta: RequestMeta, id: JobId): Promis
   const found = await sessionFor(db, meta).query<JobRow>(READ_JOB, [tenantId, id], { tenantId });
   const job = found.rows[0];
   if (!job) throw new ServiceError('not_found', `There is no job ${id}`);
-  return { body: toJob(job), version: job.version, position: formatPosition(found.seen), servedFrom: found.servedFrom };
+  return {
+    body: toJob(job),
+    version: job.version,
+    position: formatPosition(found.seen),
+    servedFrom: found.servedFrom,
+  };
 }

@@ -11,7 +11,12 @@ import { getJob } from './read.js';
  * remembered command, a fence) can answer for it.
  * @throws ServiceError not_found, invalid_state when it did not fail, and those of the action
  */
-export async function retryJob(db: Database, actor: Actor, meta: RequestMeta, id: JobId): Promise<RpcReply<Job>> {
+export async function retryJob(
+  db: Database,
+  actor: Actor,
+  meta: RequestMeta,
+  id: JobId,
+): Promise<RpcReply<Job>> {
   const { body: job } = await getJob(db, { ...meta, consistency: 'strong' }, id);
   if (job.status !== 'failed' && job.status !== 'cancelled') {
     throw new ServiceError('invalid_state', `The job is ${job.status}: only what failed can be retried`);
@@ -19,6 +24,10 @@ export async function retryJob(db: Database, actor: Actor, meta: RequestMeta, id
   const action = job.kind === 'create' ? 'retry' : (job.kind as Parameters<Actor['act']>[1]['action']);
   const reply = await actor.act(meta, { id: job.vmId, action, options: { graceSeconds: 30 } });
   const { job: next } = reply.body;
-  if (!next) throw new ServiceError('invalid_state', `What the job was to do is so already: the VM is ${reply.body.vm.state}`);
+  if (!next)
+    throw new ServiceError(
+      'invalid_state',
+      `What the job was to do is so already: the VM is ${reply.body.vm.state}`,
+    );
   return { ...reply, body: next, version: next.version };
 }

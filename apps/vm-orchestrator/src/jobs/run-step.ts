@@ -29,7 +29,11 @@ export async function runStep(claim: Claim, ports: StepPorts): Promise<Ended> {
 
 /** A job that was never tried is tried once, however late: the queue is no reason to fail. */
 function overdue(operation: Operation, claim: Claim, now: Date): StepResult | null {
-  if (now < claim.job.deadline || (claim.job.attempt === 0 && !claim.job.undoing && claim.job.step_index === 0)) return null;
+  if (
+    now < claim.job.deadline ||
+    (claim.job.attempt === 0 && !claim.job.undoing && claim.job.step_index === 0)
+  )
+    return null;
   if (operation.overdue) return operation.overdue(claim, now);
   const detail = `${claim.job.step} was not done by ${claim.job.deadline.toISOString()}`;
   const failure = { then: 'failed', code: 'deadline_exceeded', detail } as const;
@@ -42,7 +46,10 @@ async function attempt(step: Step, context: StepContext, ports: StepPorts): Prom
     if (context.job.undoing) return step.undo ? await step.undo(context) : { then: 'next' };
     return await step.do(context);
   } catch (error) {
-    ports.logger.error({ err: error, jobId: context.job.id, vmId: context.vm.id, step: step.name }, 'a step threw');
+    ports.logger.error(
+      { err: error, jobId: context.job.id, vmId: context.vm.id, step: step.name },
+      'a step threw',
+    );
     return { then: 'wait', ms: AFTER_ERROR_MS, detail: 'it could not be done just now' };
   }
 }

@@ -38,12 +38,21 @@ export function onAnswer(
 }
 
 /** The patch of a VM that runs as the fact says. */
-export function running(reply: Done): { state: 'running'; incarnation: number; stop_reason: null; last_error: null } {
+export function running(reply: Done): {
+  state: 'running';
+  incarnation: number;
+  stop_reason: null;
+  last_error: null;
+} {
   return { state: 'running', incarnation: reply.fact.incarnation, stop_reason: null, last_error: null };
 }
 
 /** After a failure: back where it was; after a passed deadline: nobody knows. */
-export function backOrUnknown(before: string | undefined, code: string, fallback: 'running' | 'stopped' | 'paused') {
+export function backOrUnknown(
+  before: string | undefined,
+  code: string,
+  fallback: 'running' | 'stopped' | 'paused',
+) {
   if (code === 'deadline_exceeded') return { state: 'unknown' as const };
   const states = ['running', 'stopped', 'paused', 'suspended', 'unknown'] as const;
   return { state: states.find((state) => state === before) ?? fallback };

@@ -22,7 +22,8 @@ const place: Step = {
       };
     }
     const refused = { placement: explanation, detail: explanation.summary };
-    if (fits === 'never' || context.now() >= context.job.deadline) return { then: 'failed', code: 'no_capacity', ...refused };
+    if (fits === 'never' || context.now() >= context.job.deadline)
+      return { then: 'failed', code: 'no_capacity', ...refused };
     return { then: 'wait', ms: PLACE_AGAIN_MS, ...refused };
   },
 };
@@ -41,9 +42,16 @@ const provision: Step = {
   /** Nothing of it may stay on the host; a host that cannot be told is told later. */
   async undo(context) {
     const answer = await context.send({ kind: 'delete' });
-    if (answer.outcome === 'done') return { then: 'next', host: { effect: 'release' }, patch: { host_id: null } };
-    if (context.job.attempt + 1 < UNDO_ATTEMPTS) return { then: 'wait', ms: 500, detail: 'clean-up on the host' };
-    return { then: 'next', host: { effect: 'leave-cleanup' }, patch: { host_id: null }, detail: 'left for clean-up' };
+    if (answer.outcome === 'done')
+      return { then: 'next', host: { effect: 'release' }, patch: { host_id: null } };
+    if (context.job.attempt + 1 < UNDO_ATTEMPTS)
+      return { then: 'wait', ms: 500, detail: 'clean-up on the host' };
+    return {
+      then: 'next',
+      host: { effect: 'leave-cleanup' },
+      patch: { host_id: null },
+      detail: 'left for clean-up',
+    };
   },
 };
 

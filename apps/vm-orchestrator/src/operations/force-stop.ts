@@ -10,9 +10,13 @@ export const forceStop: Operation = {
       state: 'stopping',
       async do(context) {
         // A VM without a host has no guest.
-        if (context.vm.host_id === null) return { then: 'done', patch: { state: 'stopped', stop_reason: 'user' } };
+        if (context.vm.host_id === null)
+          return { then: 'done', patch: { state: 'stopped', stop_reason: 'user' } };
         const answer = await context.send({ kind: 'force-stop' });
-        return onAnswer(context, answer, () => ({ then: 'done', patch: { state: 'stopped', stop_reason: 'user' } }));
+        return onAnswer(context, answer, () => ({
+          then: 'done',
+          patch: { state: 'stopped', stop_reason: 'user' },
+        }));
       },
     },
   ],

@@ -32,7 +32,10 @@ const ENSURE: Statement = {
 };
 const LOCK: Statement = { name: 'quotas-lock', text: 'SELECT * FROM quotas WHERE tenant_id = $1 FOR UPDATE' };
 
-export const READ_QUOTA: Statement = { name: 'quotas-read', text: 'SELECT * FROM quotas WHERE tenant_id = $1' };
+export const READ_QUOTA: Statement = {
+  name: 'quotas-read',
+  text: 'SELECT * FROM quotas WHERE tenant_id = $1',
+};
 
 const RELEASE: Statement = {
   name: 'quotas-release',
@@ -43,7 +46,11 @@ const RELEASE: Statement = {
 };
 
 /** Locks a tenant's quota for the transaction: whatever takes of it does so one after the other. */
-export async function lockQuota(tx: Transaction, tenantId: TenantId, defaults: QuotaDefaults): Promise<QuotaRow> {
+export async function lockQuota(
+  tx: Transaction,
+  tenantId: TenantId,
+  defaults: QuotaDefaults,
+): Promise<QuotaRow> {
   const found = (await tx.query<QuotaRow>(LOCK, [tenantId])).rows[0];
   if (found) return found;
   await tx.query(ENSURE, ensureParams(tenantId, defaults));
@@ -107,7 +114,9 @@ export function releaseQuotaCalls(freed: readonly (Size & { readonly tenant_id: 
   // In the order of ids, so that two transactions cannot wait for each other.
   const tenants = [...sums.keys()].sort();
   const column = (what: 'vms' | 'cpu' | 'memory' | 'disk') => tenants.map((id) => sums.get(id)?.[what] ?? 0);
-  return [{ statement: RELEASE, params: [tenants, column('vms'), column('cpu'), column('memory'), column('disk')] }];
+  return [
+    { statement: RELEASE, params: [tenants, column('vms'), column('cpu'), column('memory'), column('disk')] },
+  ];
 }
 
 export function toQuota(row: QuotaRow | undefined, defaults: QuotaDefaults): Quota {

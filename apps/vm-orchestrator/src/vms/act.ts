@@ -44,7 +44,9 @@ export class Actor {
    */
   async act(meta: RequestMeta, body: Body): Promise<RpcReply<ActionResult>> {
     // What takes work away may always come in.
-    const ticket = this.ports.admission.admit({ always: body.action === 'delete' || body.action === 'force-stop' });
+    const ticket = this.ports.admission.admit({
+      always: body.action === 'delete' || body.action === 'force-stop',
+    });
     try {
       const { result, position } = await retrying(() =>
         this.ports.db.transaction({ tenantId: meta.tenantId }, (tx) => this.#write(tx, meta, body, ticket)),
@@ -74,7 +76,10 @@ export class Actor {
       throw new ServiceError('not_found', `There is no VM ${body.id}`);
     }
     if (body.ifMatch !== undefined && body.ifMatch !== vm.version) {
-      throw new ServiceError('precondition_failed', `The VM is at version ${vm.version}, not ${body.ifMatch}`);
+      throw new ServiceError(
+        'precondition_failed',
+        `The VM is at version ${vm.version}, not ${body.ifMatch}`,
+      );
     }
     const decision = gate(body.action, gateView(vm));
     refuse(decision, body.action, vm);
@@ -92,7 +97,11 @@ async function decide(tx: Transaction, decision: Gate, vm: VmRow, body: Body, ti
     case 'already':
       return { answer: { vm: toVm(vm), job: null }, claim: null, calls: [] };
     case 'without_autostart': {
-      const [row] = await changeVms(tx, [{ row: vm, patch: { desired_state: 'stopped', autostart: false } }], now);
+      const [row] = await changeVms(
+        tx,
+        [{ row: vm, patch: { desired_state: 'stopped', autostart: false } }],
+        now,
+      );
       return { answer: await withLiveJob(tx, row as VmRow), claim: null, calls: [] };
     }
     case 'accept': {
@@ -104,7 +113,14 @@ async function decide(tx: Transaction, decision: Gate, vm: VmRow, body: Body, ti
   }
 }
 
-async function accept(tx: Transaction, via: VmRow['state'] | null, vm: VmRow, body: Body, ticket: Ticket, now: Date) {
+async function accept(
+  tx: Transaction,
+  via: VmRow['state'] | null,
+  vm: VmRow,
+  body: Body,
+  ticket: Ticket,
+  now: Date,
+) {
   const operation = operationFor(body.action);
   if (!operation) throw new ServiceError('capability_unsupported', `${body.action} is not offered`);
   const intended: VmRow = {
@@ -117,7 +133,11 @@ async function accept(tx: Transaction, via: VmRow['state'] | null, vm: VmRow, bo
   const args = { before: vm.state, graceSeconds: body.options.graceSeconds };
   const { vm: next, job } = newJob(intended, operation, args, ticket.owner, now);
   const { state, desired_state, generation, fence, task } = next;
-  const [row] = await changeVms(tx, [{ row: vm, patch: { state, desired_state, generation, fence, task } }], now);
+  const [row] = await changeVms(
+    tx,
+    [{ row: vm, patch: { state, desired_state, generation, fence, task } }],
+    now,
+  );
   const calls: Call[] = [{ statement: INSERT_JOBS, params: [JSON.stringify([job])] }];
   const claim = { vm: row as VmRow, job };
   return { answer: { vm: toVm(claim.vm), job: toJob(job) }, claim, calls };
@@ -136,9 +156,13 @@ async function withLiveJob(tx: Transaction, vm: VmRow): Promise<ActionResult> {
 
 function refuse(decision: Gate, action: VmAction, vm: VmRow): void {
   if (decision.outcome === 'busy') {
-    throw new ServiceError('vm_busy', `The VM is ${vm.state} (${vm.task?.kind ?? 'no task'}): ${action} has to wait`, {
-      retryAfterMs: 1_000,
-    });
+    throw new ServiceError(
+      'vm_busy',
+      `The VM is ${vm.state} (${vm.task?.kind ?? 'no task'}): ${action} has to wait`,
+      {
+        retryAfterMs: 1_000,
+      },
+    );
   }
   if (decision.outcome === 'invalid_state') {
     throw new ServiceError('invalid_state', `A VM that is ${vm.state} cannot ${action}`);
@@ -154,4 +178,3 @@ function requireCapability(action: VmAction, vm: VmRow, hosts: Pick<HostSnapshot
   const where = host ? `the driver of host ${host.name}` : `zone ${vm.zone}`;
   throw new ServiceError('capability_unsupported', `${action} is not something that ${where} can do`);
 }
-

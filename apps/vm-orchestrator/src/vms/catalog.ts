@@ -20,12 +20,18 @@ export class Catalog {
     }
     const images = this.#imagesOf(zone.name);
     if (images.size === 0) {
-      throw new ServiceError('overloaded', `No host of zone ${zone.name} has registered yet`, { retryAfterMs: 2_000 });
+      throw new ServiceError('overloaded', `No host of zone ${zone.name} has registered yet`, {
+        retryAfterMs: 2_000,
+      });
     }
     if (!images.has(config.image)) {
       const known = [...images].sort().join(', ');
       const errors = [{ path: '/config/image', message: `one of: ${known}` }];
-      throw new ServiceError('unknown_image', `Zone ${zone.name} cannot run ${config.image}; it runs: ${known}`, { errors });
+      throw new ServiceError(
+        'unknown_image',
+        `Zone ${zone.name} cannot run ${config.image}; it runs: ${known}`,
+        { errors },
+      );
     }
     return zone.name;
   }

@@ -5,7 +5,19 @@ import { canTransition } from '@novacron/vm-lifecycle/states';
 import { toVm, type VmRow } from './row.js';
 
 export type VmPatch = Partial<
-  Omit<VmRow, 'tenant_id' | 'id' | 'cpu' | 'memory' | 'disk' | 'image' | 'zone' | 'version' | 'created_at' | 'updated_at'>
+  Omit<
+    VmRow,
+    | 'tenant_id'
+    | 'id'
+    | 'cpu'
+    | 'memory'
+    | 'disk'
+    | 'image'
+    | 'zone'
+    | 'version'
+    | 'created_at'
+    | 'updated_at'
+  >
 >;
 
 export interface VmChange {
@@ -14,7 +26,10 @@ export interface VmChange {
   readonly patch: VmPatch;
 }
 
-const LOCK: Statement = { name: 'vms-lock', text: 'SELECT * FROM vms WHERE id = ANY($1) ORDER BY id FOR UPDATE' };
+const LOCK: Statement = {
+  name: 'vms-lock',
+  text: 'SELECT * FROM vms WHERE id = ANY($1) ORDER BY id FOR UPDATE',
+};
 
 const UPDATE: Statement = {
   name: 'vms-change',
@@ -61,7 +76,8 @@ export function changeVmsCalls(changes: readonly VmChange[], now: Date): { rows:
 }
 
 export function requireAll(changedRows: number | undefined, expected: number): void {
-  if (changedRows !== expected) throw new Error(`changed ${changedRows} of ${expected} VMs: one was not locked`);
+  if (changedRows !== expected)
+    throw new Error(`changed ${changedRows} of ${expected} VMs: one was not locked`);
 }
 
 function changed({ row, patch }: VmChange, now: Date): VmRow {

@@ -44,5 +44,7 @@ export async function consoleLog(
     return { body: { vmId: row.id, text: '', truncated: false }, position };
   }
   const detail = 'detail' in answer ? answer.detail : 'it is busy';
-  throw new ServiceError('dependency_down', `Host ${host.name} gave no console log: ${detail}`, { retryAfterMs: 1_000 });
+  throw new ServiceError('dependency_down', `Host ${host.name} gave no console log: ${detail}`, {
+    retryAfterMs: 1_000,
+  });
 }

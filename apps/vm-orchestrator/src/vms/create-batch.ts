@@ -4,7 +4,15 @@ import type { Position } from '@novacron/contracts/position';
 import type { Vm } from '@novacron/contracts/vms';
 import { appendCall } from '@novacron/outbox/append';
 import type { Call, Statement, Transaction } from '@novacron/postgres/database';
-import { exceeds, lockQuota, lockQuotaCall, saveUsedCall, take, type QuotaDefaults, type QuotaRow } from '../quotas/quotas.js';
+import {
+  exceeds,
+  lockQuota,
+  lockQuotaCall,
+  saveUsedCall,
+  take,
+  type QuotaDefaults,
+  type QuotaRow,
+} from '../quotas/quotas.js';
 import { vmEvent } from './change.js';
 import type { Creation } from './create.js';
 import { recallCalls, recalled, rememberCalls } from './idempotency.js';
@@ -82,7 +90,9 @@ function writes(admitted: readonly Creation[], quota: QuotaRow): Call[] {
     { statement: INSERT_JOBS, params: [JSON.stringify(admitted.map((creation) => creation.claim.job))] },
     saveUsedCall(quota),
     appendCall(vms.map((vm) => vmEvent(vm, 'vm.created'))),
-    ...rememberCalls(admitted.map((creation) => ({ meta: creation.meta, answer: toVm(creation.claim.vm) })), now),
+    ...rememberCalls(
+      admitted.map((creation) => ({ meta: creation.meta, answer: toVm(creation.claim.vm) })),
+      now,
+    ),
   ];
 }
-

@@ -55,7 +55,12 @@ export class Creator {
       const now = new Date();
       const claim = newJob(newVm(meta, body, zone, now), create, {}, ticket.owner, now);
       const { vm, position, replayed } = await this.#group(meta.tenantId).submit({ meta, claim });
-      return { body: vm, version: vm.version, position: formatPosition(position), ...(replayed ? { replayed } : {}) };
+      return {
+        body: vm,
+        version: vm.version,
+        position: formatPosition(position),
+        ...(replayed ? { replayed } : {}),
+      };
     } finally {
       ticket.settle();
     }
@@ -68,7 +73,8 @@ export class Creator {
       group = new GroupCommit((batch) => this.#commit(tenantId, batch), {
         maxBatch: MAX_BATCH,
         maxWaiting: MAX_WAITING,
-        whenFull: () => new ServiceError('overloaded', 'Too many creates wait to be written', { retryAfterMs: 1_000 }),
+        whenFull: () =>
+          new ServiceError('overloaded', 'Too many creates wait to be written', { retryAfterMs: 1_000 }),
         onIdle: () => this.#groups.delete(tenantId),
       });
       this.#groups.set(tenantId, group);

@@ -63,14 +63,19 @@ export function recallCalls(requests: readonly Keyed[]): Call[] {
 export function recalled<Answer>(results: readonly Result<unknown>[]): (meta: RequestMeta) => Recall<Answer> {
   const [locks, records] = results as [Result<{ id: string; mine: boolean }>?, Result<Remembered>?];
   const mine = new Set((locks?.rows ?? []).filter((lock) => lock.mine).map((lock) => lock.id));
-  const known = new Map((records?.rows ?? []).map((record) => [idOf(record.principal, record.route, record.key), record]));
+  const known = new Map(
+    (records?.rows ?? []).map((record) => [idOf(record.principal, record.route, record.key), record]),
+  );
   return (meta) => {
     if (!meta.idempotency) return { outcome: 'new' };
     const record = known.get(idOf(meta.principal, meta.idempotency.route, meta.idempotency.key));
     if (record) return replay(record, meta.idempotency.bodyHash);
     if (mine.delete(lockId(meta))) return { outcome: 'new' };
     const detail = 'A request with this Idempotency-Key is in progress: try again for its answer';
-    return { outcome: 'refused', error: new ServiceError('idempotency_in_progress', detail, { retryAfterMs: 1_000 }) };
+    return {
+      outcome: 'refused',
+      error: new ServiceError('idempotency_in_progress', detail, { retryAfterMs: 1_000 }),
+    };
   };
 }
 

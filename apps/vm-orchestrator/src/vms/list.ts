@@ -21,14 +21,24 @@ const SORTS = {
  * One page of a tenant's VMs, by keyset: a page costs the same however deep it is, and rows that come or go
  * meanwhile shift nothing.
  */
-export async function listVms(db: Database, meta: RequestMeta, query: VmListQuery): Promise<RpcReply<VmPage>> {
+export async function listVms(
+  db: Database,
+  meta: RequestMeta,
+  query: VmListQuery,
+): Promise<RpcReply<VmPage>> {
   const { statement, params } = select(meta.tenantId, query);
   const found = await sessionFor(db, meta).query<VmRow>(statement, params, { tenantId: meta.tenantId });
   const rows = found.rows.slice(0, query.limit);
   const last = rows.at(-1);
   const more = found.rows.length > query.limit && last !== undefined;
-  const nextCursor = more ? encodeCursor({ sort: query.sort, value: sortOf(query).of(last), id: last.id }) : null;
-  return { body: { items: rows.map(toVm), nextCursor }, position: formatPosition(found.seen), servedFrom: found.servedFrom };
+  const nextCursor = more
+    ? encodeCursor({ sort: query.sort, value: sortOf(query).of(last), id: last.id })
+    : null;
+  return {
+    body: { items: rows.map(toVm), nextCursor },
+    position: formatPosition(found.seen),
+    servedFrom: found.servedFrom,
+  };
 }
 
 function sortOf(query: VmListQuery) {

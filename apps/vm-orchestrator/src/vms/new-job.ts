@@ -23,7 +23,13 @@ export const INSERT_JOBS: Statement = {
  * @param vm as it will be when the job is written: its fence is the claim's
  * @param owner the process that works on it at once; null: whoever is free
  */
-export function newJob(vm: VmRow, operation: Operation, args: JobArgs, owner: string | null, now: Date): Claim {
+export function newJob(
+  vm: VmRow,
+  operation: Operation,
+  args: JobArgs,
+  owner: string | null,
+  now: Date,
+): Claim {
   const first = operation.steps[0];
   const job: JobRow = {
     tenant_id: vm.tenant_id,

@@ -46,10 +46,12 @@ export async function getPlacement(db: Database, meta: RequestMeta, id: VmId): P
 
 /** Whose and where VMs are, of any tenant: for services, by the `_sys` role. Unknown ids are left out. */
 export async function locateVms(db: Database, ids: readonly VmId[]) {
-  const found = await db.primary.query<{ id: VmId; tenant_id: Vm['tenantId']; host_id: Vm['hostId']; deleted: boolean }>(
-    LOCATE,
-    [ids],
-  );
+  const found = await db.primary.query<{
+    id: VmId;
+    tenant_id: Vm['tenantId'];
+    host_id: Vm['hostId'];
+    deleted: boolean;
+  }>(LOCATE, [ids]);
   const body = found.rows.map((row) => ({
     id: row.id,
     tenantId: row.tenant_id,

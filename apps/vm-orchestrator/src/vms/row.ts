@@ -3,6 +3,7 @@ import type { HostId, JobId, TenantId, VmId } from '@novacron/contracts/ids';
 import type { Vm } from '@novacron/contracts/vms';
 import { allowedActions, type GateView, type VmAction } from '@novacron/vm-lifecycle/actions';
 import type { VmState } from '@novacron/vm-lifecycle/states';
+import { operationFor } from '../operations/registry.js';
 
 export type DesiredState = Vm['desiredState'];
 export type JobKind = 'create' | VmAction;
@@ -76,7 +77,7 @@ export function toVm(row: VmRow): Vm {
     observedGeneration: row.observed_generation,
     incarnation: row.incarnation,
     version: row.version,
-    allowedActions: allowedActions(gateView(row)),
+    allowedActions: allowedActions(gateView(row)).filter((action) => operationFor(action) !== undefined),
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
   };
