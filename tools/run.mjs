@@ -18,6 +18,9 @@ Each command has --help.
 
 const stack = join(root, 'packages', 'local-stack', 'dist', 'cli.js');
 
+const running = ['./apps/*', '@novacron/local-stack'];
+const needs = { start: running, stack: running, host: running, bench: [...running, '@novacron/bench'] };
+
 function program(command, args) {
   const programs = {
     start: [nodeCommand, [stack, 'start', ...args]],
@@ -45,7 +48,7 @@ async function main([command, ...args]) {
   }
   // Looking at a running stack, or stopping it, must not wait for a build.
   const looksOnly = command === 'stack' && existsSync(stack) && existsSync(nodeCommand);
-  if (!looksOnly) await prepare();
+  if (!looksOnly) await prepare(needs[command]);
   return handOver(found[0], found[1], toolEnvironment());
 }
 

@@ -92,15 +92,16 @@ async function ensureDependencies() {
 
 export const turbo = join(root, 'node_modules', 'turbo', 'bin', 'turbo');
 
-async function build() {
+async function build(packages) {
+  const filters = packages.map((name) => `--filter=${name}`);
   await phase('build', () =>
-    quietly(nodeCommand, [turbo, 'run', 'build', '--output-logs=errors-only'], { cwd: root, env: toolEnvironment() }, 'The compiler’s messages stand above'),
+    quietly(nodeCommand, [turbo, 'run', 'build', '--output-logs=errors-only', ...filters], { cwd: root, env: toolEnvironment() }, 'The compiler’s messages stand above'),
   );
 }
 
-/** Everything that comes before a program of this repository can run; quick when nothing changed. */
-export async function prepare() {
+/** Everything that comes before a program of this repository can run; quick when nothing changed. Builds `packages` with what they need; none named: all. */
+export async function prepare(packages = []) {
   await ensureToolchain();
   await ensureDependencies();
-  await build();
+  await build(packages);
 }
