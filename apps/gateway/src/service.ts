@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceSpec } from '@novacron/service-kit/run';
 import { settings } from './config.js';
 import type { Edge } from './edge/edge.js';
@@ -6,6 +7,12 @@ import { GatewayModule } from './gateway.module.js';
 import { serveHttp } from './http.js';
 import { partsOf } from './parts.js';
 import { migrations } from './tenancy/migrations.js';
+
+/**
+ * Not ready, but still listening: what was sent to this instance before balancers and clients knew is in the
+ * accept queue or half read, and closing the server at once would reset it.
+ */
+const ON_THEIR_WAY_MS = 300;
 
 /** The gateway as a service: what it needs, and what it serves. */
 export function gatewayService(): ServiceSpec<typeof settings> {
@@ -21,6 +28,7 @@ export function gatewayService(): ServiceSpec<typeof settings> {
       bodyParser: false,
       prepare: async (fastify, context) => {
         edge = serveHttp(fastify, await partsOf(context));
+        context.drain.add('consumers', 'requests on their way', () => sleep(ON_THEIR_WAY_MS));
       },
     },
   };

@@ -119,7 +119,7 @@ export class Edge {
     const { positions } = this.parts;
     try {
       const answer = await route.handle(call as never, this.parts.services);
-      return sendAnswer(reply, answer, call, this.sign(call.position));
+      return sendAnswer(reply, answer, call, this.sign(call.position ?? positions.base));
     } finally {
       // Only what a service said moves the present; what was presented may be of a history that was lost.
       if (call.position !== null && call.position !== request.position) positions.saw(call.position);
@@ -128,13 +128,12 @@ export class Edge {
     }
   }
 
-  /** A history that was lost must not be handed out again: the caller goes on from the present one, if it is known. */
+  /** A history that was lost must not be handed out again: that one answer carries no token. */
   private positionAfter(request: FastifyRequest, error: ServiceError): Position | null {
     const { positions } = this.parts;
     if (error.code !== 'history_lost' || request.caller === null) return request.position ?? positions.base;
     positions.forget(request.caller.credentialId);
-    const { base } = positions;
-    return base !== null && base.timeline !== request.position?.timeline ? base : null;
+    return null;
   }
 
   private log(request: FastifyRequest, error: ServiceError): void {

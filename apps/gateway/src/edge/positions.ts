@@ -19,8 +19,9 @@ export class Positions {
     return this.present;
   }
 
+  /** Null when the caller has not been here lately. */
   of(credentialId: string): Position | null {
-    return this.last.get(credentialId) ?? this.present;
+    return this.last.get(credentialId) ?? null;
   }
 
   /** Takes note of a position that a service reported, for whomever. */
@@ -33,9 +34,10 @@ export class Positions {
     this.last.set(credentialId, known === undefined ? position : later(known, position));
   }
 
-  /** After a history was lost: the caller starts again from the present one. */
+  /** After a history was lost: the caller starts again, and so do we, from whatever a service says next. */
   forget(credentialId: string): void {
     this.last.delete(credentialId);
+    this.present = null;
   }
 
   /** @throws ServiceError `invalid_token` for a position of another database. */

@@ -12,8 +12,11 @@ export interface PartitionBatch {
   readonly batch: MetricBatch;
 }
 
-/** Series as the batches that intake takes: by partition, in order, none larger than a message may be. */
-export function toBatches(tenantId: string, series: readonly GoodSeries[]): PartitionBatch[] {
+/**
+ * Series as the batches that intake takes: by partition, in order, none larger than a message may be.
+ * @param tenantId whose VMs these must be; null for a platform operator, who may write any tenant's
+ */
+export function toBatches(tenantId: string | null, series: readonly GoodSeries[]): PartitionBatch[] {
   const full: PartitionBatch[] = [];
   const open = new Map<number, Builder>();
   for (const { vmId, metric, times, values } of series) {
@@ -36,7 +39,7 @@ class Builder {
   private readonly vms = new Map<string, number>();
   private readonly metrics = new Map<string, number>();
 
-  constructor(tenantId: string) {
+  constructor(tenantId: string | null) {
     this.batch = { v: 1, tenantId, vmIds: [], metrics: [], vm: [], metric: [], time: [], value: [] };
   }
 

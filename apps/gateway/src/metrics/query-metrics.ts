@@ -1,9 +1,5 @@
 import { Aggregation, LatestResult, MetricName, metricsRpc, RangeResult } from '@novacron/contracts/metrics';
-import { ServiceError } from '@novacron/contracts/errors';
-import type { VmId } from '@novacron/contracts/ids';
-import { vmsRpc } from '@novacron/contracts/vms';
 import { z } from 'zod';
-import type { Call } from '../edge/call.js';
 import { defineRoute } from '../edge/route.js';
 import { vmParams } from '../vms/parameters.js';
 import { rangeOf, timeParameter } from './range.js';
@@ -39,12 +35,8 @@ export const queryMetrics = defineRoute({
   errors: ['not_found'],
   async handle(call) {
     const { metric, agg, ...range } = call.query;
-    const vmId = call.params.id;
-    const body = { vmId, metric, agg, ...rangeOf(range) };
-    return {
-      status: 200,
-      body: await ofExistingVm(call, vmId, async () => (await call.ask(metricsRpc.range, body)).body),
-    };
+    const body = { vmId: call.params.id, metric, agg, ...rangeOf(range) };
+    return { status: 200, body: (await call.ask(metricsRpc.range, body)).body };
   },
 });
 
@@ -59,22 +51,6 @@ export const latestMetrics = defineRoute({
   answers: { 200: { description: 'The values with their times.', schema: LatestResult } },
   errors: ['not_found'],
   async handle(call) {
-    const vmId = call.params.id;
-    return {
-      status: 200,
-      body: await ofExistingVm(call, vmId, async () => (await call.ask(metricsRpc.latest, { vmId })).body),
-    };
+    return { status: 200, body: (await call.ask(metricsRpc.latest, { vmId: call.params.id })).body };
   },
 });
-
-/**
- * Asks for the VM beside its metrics, so that another tenant's VM is 404 and not an empty series. While the
- * VM's owner cannot be asked, the metrics alone answer: they are the tenant's own in any case.
- */
-async function ofExistingVm<T>(call: Call, id: VmId, metrics: () => Promise<T>): Promise<T> {
-  const [answer, vm] = await Promise.allSettled([metrics(), call.ask(vmsRpc.get, { id })]);
-  if (vm.status === 'rejected' && vm.reason instanceof ServiceError && vm.reason.code === 'not_found')
-    throw vm.reason;
-  if (answer.status === 'rejected') throw answer.reason;
-  return answer.value;
-}

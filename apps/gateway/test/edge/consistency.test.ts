@@ -87,9 +87,7 @@ describe('a consistency token', () => {
       gateway.tokens.verify(tokenOf(written)).lsn,
     );
     await gateway.ask('GET', '/api/v1/vms', { token: gateway.token('viewer') });
-    expect(parsePosition(asked()?.minPosition as string).lsn).toBeLessThan(
-      gateway.tokens.verify(tokenOf(written)).lsn,
-    );
+    expect(asked()?.minPosition).toBeNull();
   });
 
   it('is left out of the question by an eventual read, and carried on in the answer', async () => {

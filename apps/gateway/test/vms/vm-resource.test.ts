@@ -36,7 +36,6 @@ describe('reading', () => {
       ['DELETE', path],
       ['POST', `${path}/actions/stop`],
       ['GET', `${path}/wait?state=running`],
-      ['GET', `${path}/metrics/latest`],
     ] as const) {
       const answer = await gateway.ask(method, of, {
         token: stranger,

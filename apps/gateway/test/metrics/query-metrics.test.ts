@@ -1,0 +1,59 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newId } from '@novacron/contracts/ids';
+import { rangeOf } from '../../src/metrics/range.js';
+import { TestGateway } from '../support/gateway.js';
+
+let gateway: TestGateway;
+const path = `/api/v1/vms/${newId()}/metrics`;
+beforeAll(async () => {
+  gateway = await TestGateway.start();
+});
+afterAll(() => gateway?.stop());
+
+describe('a range query', () => {
+  it('takes times in milliseconds and RFC 3339, metrics repeated or with commas', async () => {
+    const query =
+      'metric=cpu_usage&metric=memory_usage,x&from=1767225600000&to=2026-01-01T01:00:00Z&step=300&agg=max';
+    const answer = await gateway.ask('GET', `${path}?${query}`);
+    expect(answer.status).toBe(200);
+    expect(answer.json).toMatchObject({ from: 1_767_225_600_000, to: 1_767_229_200_000, step: 300 });
+    expect(gateway.metricsRequests.at(-1)?.body).toMatchObject({
+      metric: ['cpu_usage', 'memory_usage', 'x'],
+      agg: 'max',
+    });
+  });
+
+  it('is over the last hour in about 120 averages unless told', async () => {
+    const before = Date.now();
+    const { json } = await gateway.ask('GET', `${path}?metric=cpu_usage`);
+    expect(json.to - json.from).toBe(3_600_000);
+    expect(json.to).toBeGreaterThanOrEqual(before);
+    expect([json.step, json.series[0].agg]).toEqual([30, 'avg']);
+  });
+
+  it.each([
+    ['', '/query/metric'],
+    ['metric=Bad', '/query/metric/0'],
+    ['metric=x&from=yesterday', '/query/from'],
+    ['metric=x&from=2000&to=1000', '/query/from'],
+    ['metric=x&from=0&to=100000000000&step=1', '/query/step'],
+    ['metric=x&agg=median', '/query/agg'],
+    ['metric=x&resolution=5', '/query/resolution'],
+  ])('with %s is 422 and names it', async (query, where) => {
+    const answer = await gateway.ask('GET', `${path}?${query}`);
+    expect(answer.status).toBe(422);
+    expect(answer.json.errors[0].path).toBe(where);
+  });
+
+  it('of any length has a step that keeps its points few', () => {
+    for (const seconds of [1, 60, 3_600, 86_400, 86_400 * 30, 86_400 * 400]) {
+      const { step } = rangeOf({ from: 0, to: seconds * 1_000 });
+      expect(seconds / step).toBeLessThanOrEqual(120);
+    }
+  });
+});
+
+it('the latest values are answered as they come', async () => {
+  const { json } = await gateway.ask('GET', `${path}/latest`);
+  expect(json.values).toEqual({ cpu_usage: { value: 42.5, timestamp: 1_767_225_600_000 } });
+});

@@ -1,0 +1,52 @@
+import type { ChildProcess } from 'node:child_process';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { connectNats } from '@novacron/messaging/connect';
+import { useTestServers, type TestServers } from '@novacron/testkit/servers';
+import { GUIDE_VM } from '../support/gateway.js';
+import { endGatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
+import { newSeed, seed } from '../support/process.js';
+import { StandInOrchestrator } from '../support/stand-in-orchestrator.js';
+
+let servers: TestServers;
+let nc: NatsConnection;
+let gateway: { child: ChildProcess; url: string; output: () => string };
+const seeded = newSeed();
+
+beforeAll(async () => {
+  servers = await useTestServers({ nats: true });
+  await seed(servers, seeded);
+  nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'stand-in' });
+  new StandInOrchestrator(nc);
+  await nc.flush();
+  gateway = await startGatewayProcess(servers);
+}, 60_000);
+afterAll(async () => {
+  if (gateway !== undefined) await endGatewayProcess(gateway.child, 'SIGKILL');
+  await nc?.close();
+  await servers?.stop();
+});
+
+it('SIGTERM answers waits with 408 and requests in flight with what they asked for, then ends with 0', async () => {
+  const headers = { authorization: `Bearer ${seeded.token}`, 'content-type': 'application/json' };
+  const create = (name: string) =>
+    fetch(`${gateway.url}/api/v1/vms`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ ...GUIDE_VM, name }),
+    });
+  const vm = (await (await create('first')).json()) as { id: string };
+  const waiting = fetch(`${gateway.url}/api/v1/vms/${vm.id}/wait?state=running&timeout=30`, { headers });
+  await new Promise((resolve) => setTimeout(resolve, 200));
+
+  const inFlight = Promise.all(Array.from({ length: 50 }, (_, i) => create(`vm-${i}`)));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  const started = performance.now();
+  const [code, waited, created] = await Promise.all([endGatewayProcess(gateway.child), waiting, inFlight]);
+
+  expect(waited.status).toBe(408);
+  expect(((await waited.json()) as { code: string }).code).toBe('wait_timeout');
+  expect(created.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 201));
+  expect([code, gateway.output()]).toEqual([0, expect.any(String)]);
+  expect(performance.now() - started).toBeLessThan(5_000);
+}, 30_000);
