@@ -92,6 +92,8 @@ export const TABLES = [
   `CREATE INDEX vms_by_state ON vms (tenant_id, state, created_at DESC) WHERE state <> 'deleted'`,
   `CREATE INDEX vms_by_created ON vms (tenant_id, created_at DESC, id DESC) WHERE state <> 'deleted'`,
   `CREATE INDEX vms_by_updated ON vms (tenant_id, updated_at DESC, id DESC) WHERE state <> 'deleted'`,
+  // Few or none: hosts that have some are asked about them sooner.
+  `CREATE INDEX vms_unknown ON vms (host_id) WHERE state = 'unknown'`,
   `CREATE INDEX vms_deleted ON vms (deleted_at) WHERE state = 'deleted'`,
 
   `CREATE TABLE jobs (

@@ -31,7 +31,7 @@ interface Cleanup {
 }
 
 const AT_ONCE = 8;
-const COMMAND_TIMEOUT_MS = 10_000;
+const COMMAND_TIMEOUT_MS = 5_000;
 /** How long a host that said `accepted` is asked again. */
 const PATIENCE_MS = 60_000;
 const ASK_AGAIN_MS = 500;
@@ -64,9 +64,21 @@ export class Cleanups {
   }
 
   async #run(hostId: HostId): Promise<void> {
-    const { rows } = await this.db.primary.query<Cleanup>(OF_HOST, [hostId]);
-    if (rows.length === 0) return;
-    const left = [...rows];
+    const tried = new Set<VmId>();
+    for (;;) {
+      const { rows } = await this.db.primary.query<Cleanup>(OF_HOST, [hostId]);
+      // More may have come while the others were removed.
+      const untried = rows.filter(({ vm_id }) => !tried.has(vm_id));
+      if (untried.length === 0 || this.#stopped.signal.aborted) return;
+      for (const { vm_id } of untried) tried.add(vm_id);
+      await this.#removeAll(hostId, untried);
+    }
+  }
+
+  async #removeAll(hostId: HostId, cleanups: readonly Cleanup[]): Promise<void> {
+    // The host may have registered with another orchestrator a moment ago: its newest epoch goes with commands.
+    await this.snapshot.refresh();
+    const left = [...cleanups];
     let removed = 0;
     const worker = async (): Promise<void> => {
       for (let next = left.pop(); next && !this.#stopped.signal.aborted; next = left.pop()) {
@@ -75,36 +87,44 @@ export class Cleanups {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     await this.snapshot.refresh();
-    this.log.info({ hostId, removed, left: rows.length - removed }, 'deleted VMs were removed from a host');
+    this.log.info(
+      { hostId, removed, left: cleanups.length - removed },
+      'deleted VMs were removed from a host',
+    );
   }
 
-  async #remove(hostId: HostId, { vm_id: vmId, fence, placed_again }: Cleanup): Promise<boolean> {
-    const host = this.snapshot.host(hostId);
-    if (host?.state !== 'up') return false;
-    const command: Command = {
-      kind: 'delete',
-      commandId: `cleanup-${vmId}:${fence}`,
-      vmId,
-      epoch: host.epoch,
-      generation: this.snapshot.generation,
-      fence,
-    };
-    if (!placed_again && !(await this.#delete(hostId, command))) return false;
-    await retrying(() => this.db.primary.batch({}, [{ statement: DONE, params: [hostId, vmId] }]));
+  async #remove(hostId: HostId, cleanup: Cleanup): Promise<boolean> {
+    if (!cleanup.placed_again && !(await this.#delete(hostId, cleanup))) return false;
+    await retrying(() => this.db.primary.batch({}, [{ statement: DONE, params: [hostId, cleanup.vm_id] }]));
     return true;
   }
 
-  async #delete(hostId: HostId, command: Command): Promise<boolean> {
+  /** Until the host has deleted it, under one command id; true when it has. */
+  async #delete(hostId: HostId, { vm_id: vmId, fence }: Cleanup): Promise<boolean> {
     const until = performance.now() + PATIENCE_MS;
     for (;;) {
+      const host = this.snapshot.host(hostId);
+      if (host?.state !== 'up') return false;
+      const { epoch } = host;
+      const { generation } = this.snapshot;
+      const commandId = `cleanup-${vmId}:${fence}`;
+      const command: Command = { kind: 'delete', commandId, vmId, epoch, generation, fence };
       const answer = await this.link.command(hostId, command, COMMAND_TIMEOUT_MS);
       if (answer.outcome === 'done') return true;
       if (answer.outcome === 'failed' && answer.code === 'not_found') return true;
-      if (answer.outcome !== 'accepted' || performance.now() > until || this.#stopped.signal.aborted) {
-        this.log.warn({ hostId, vmId: command.vmId, answer }, 'a host could not remove a deleted VM');
+      const again =
+        answer.outcome === 'accepted' || (answer.outcome === 'fenced' && (await this.#isNew(hostId, epoch)));
+      if (!again || performance.now() > until || this.#stopped.signal.aborted) {
+        this.log.warn({ hostId, vmId, answer }, 'a host could not remove a deleted VM');
         return false;
       }
       await sleep(ASK_AGAIN_MS);
     }
+  }
+
+  /** Whether the host has registered again since `epoch`. */
+  async #isNew(hostId: HostId, epoch: number): Promise<boolean> {
+    await this.snapshot.refresh();
+    return (this.snapshot.host(hostId)?.epoch ?? epoch) > epoch;
   }
 }

@@ -6,22 +6,30 @@ import type { HostSettings } from '../hosts/settings.js';
 import type { Cleanups } from './cleanups.js';
 
 const PER_TICK = 20;
+/** A host with VMs in `unknown` is asked again after so many seconds, give or take the tenth. */
+const SOONER_S = 10;
 const CLAIM: Statement = {
   name: 'inventories-claim',
   // Claimed by moving it: of several orchestrators one asks. The random tenth keeps hosts apart.
   text: `UPDATE inventories SET next_at = now() + make_interval(secs => $1::float8 / 1000 * (0.9 + random() * 0.2))
     WHERE host_id IN (
       SELECT i.host_id FROM inventories i JOIN hosts h ON h.id = i.host_id
-       WHERE h.state = 'up' AND i.next_at <= now() ORDER BY i.next_at LIMIT ${PER_TICK} FOR UPDATE OF i SKIP LOCKED)
+       WHERE h.state = 'up' AND (i.next_at <= now()
+         OR (i.next_at <= now() + make_interval(secs => $1::float8 / 1000 - ${SOONER_S})
+             AND EXISTS (SELECT 1 FROM vms v WHERE v.host_id = i.host_id AND v.state = 'unknown')))
+       ORDER BY i.next_at LIMIT ${PER_TICK} FOR UPDATE OF i SKIP LOCKED)
     RETURNING host_id`,
 };
 
-/** Asks every host that is up for its inventory once a minute, and has it do what was left undone. */
+/**
+ * Asks every host that is up for its inventory once a minute (sooner while one of its VMs is `unknown`), and
+ * has it do what was left undone.
+ */
 export class ResyncScheduler {
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | null = null;
   /** A slow host, or a long clean-up, keeps nobody else waiting. */
-  readonly #underWay = new Map<HostId, Promise<void>>();
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(
     private readonly db: Database,
@@ -41,7 +49,7 @@ export class ResyncScheduler {
     this.#timer = undefined;
     this.cleanups.stop();
     await this.#ticking;
-    await Promise.all(this.#underWay.values());
+    await Promise.all(this.#underWay);
   }
 
   /** Asks those that are due, never twice at a time. Never rejects. */
@@ -62,12 +70,11 @@ export class ResyncScheduler {
   }
 
   #begin(hostId: HostId): void {
-    if (this.#underWay.has(hostId)) return;
     // A host that does not answer is no error here: its heartbeats tell, and it is asked again in a minute.
-    const done = Promise.all([this.link.askForInventory(hostId), this.cleanups.run(hostId)])
+    const done: Promise<void> = Promise.all([this.link.askForInventory(hostId), this.cleanups.run(hostId)])
       .then(() => undefined)
       .catch((error: unknown) => this.log.warn({ err: error, hostId }, 'a host could not be brought in line'))
-      .finally(() => this.#underWay.delete(hostId));
-    this.#underWay.set(hostId, done);
+      .finally(() => this.#underWay.delete(done));
+    this.#underWay.add(done);
   }
 }

@@ -17,8 +17,6 @@ import { Intake } from '@novacron/messaging/intake';
 import { createLogger } from '@novacron/telemetry/logger';
 import { z } from 'zod';
 
-export const UNSTAMPED = { epoch: 0, seq: 0 };
-
 /** The least that is an agent: guests in a map, commands by a function, everything said on demand. */
 export class TinyAgent {
   readonly guests = new Map<VmId, { power: PowerState; incarnation: number; reason: string | null }>();
@@ -27,6 +25,7 @@ export class TinyAgent {
   registered: Registered = { epoch: 0, generation: 0, heartbeatMs: 0 };
   /** Answers a command; deletes succeed, everything else is unsupported. */
   onCommand: (command: Command) => CommandReply = (command) => this.#deleted(command);
+  onInventoryAsked: () => Promise<unknown> = () => Promise.resolve();
   #seq = 0;
   #beating: NodeJS.Timeout | undefined;
   readonly #intake = new Intake({ maxInFlight: 64, logger: createLogger('tiny-agent', 'silent') });
@@ -40,6 +39,9 @@ export class TinyAgent {
       subject: agentSubjects.command(id),
       body: Command,
       handle: async (command) => {
+        if (command.epoch !== this.registered.epoch) {
+          return { outcome: 'fenced', ...this.stamp(), detail: 'another epoch' } satisfies CommandReply;
+        }
         this.commands.push(command);
         return this.onCommand(command);
       },
@@ -49,6 +51,7 @@ export class TinyAgent {
       body: z.unknown(),
       handle: async () => {
         this.inventoriesAsked++;
+        await this.onInventoryAsked();
         return { needed: 'nothing' };
       },
     });

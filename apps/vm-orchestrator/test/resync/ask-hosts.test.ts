@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { HostsRig, until } from '../support/hosts-rig.js';
+import type { TinyAgent } from '../support/tiny-agent.js';
+
+let rig: HostsRig;
+
+beforeAll(async () => {
+  rig = await HostsRig.start();
+  await rig.orchestrator({ heartbeatMs: 60_000 });
+  await rig.orchestrator({ heartbeatMs: 60_000 });
+}, 60_000);
+afterAll(() => rig.stop());
+
+/** Registered, asked for the first time, and not due again for so many seconds. */
+async function askedAgent(nextInSeconds: number): Promise<TinyAgent> {
+  const agent = await rig.agent();
+  await agent.register();
+  await until(
+    () => agent.inventoriesAsked,
+    (asked) => asked > 0,
+  );
+  await dueIn(agent, nextInSeconds);
+  agent.inventoriesAsked = 0;
+  return agent;
+}
+
+const dueIn = (agent: TinyAgent, seconds: number) =>
+  rig.sys.primary.batch({}, [
+    {
+      statement: {
+        text: 'UPDATE inventories SET next_at = now() + make_interval(secs => $2) WHERE host_id = $1',
+      },
+      params: [agent.id, seconds],
+    },
+  ]);
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('of several orchestrators', () => {
+  it('one asks a host when it is due, and then nobody for about a minute', async () => {
+    const agent = await askedAgent(0);
+    await until(
+      () => agent.inventoriesAsked,
+      (asked) => asked > 0,
+    );
+    await sleep(500);
+    expect(agent.inventoriesAsked).toBe(1);
+    const [due] = await rig.rows<{ seconds: number }>(
+      'SELECT extract(epoch FROM next_at - now())::float8 AS seconds FROM inventories WHERE host_id = $1',
+      [agent.id],
+    );
+    expect(due?.seconds).toBeGreaterThan(50);
+    expect(due?.seconds).toBeLessThan(66);
+  });
+});
+
+describe('a host with a VM of which nobody knows what it does', () => {
+  it('is asked sooner', async () => {
+    const agent = await askedAgent(45);
+    await sleep(400);
+    expect(agent.inventoriesAsked).toBe(0);
+    const vm = await rig.vm({ host_id: agent.id, state: 'unknown' });
+    await until(
+      () => agent.inventoriesAsked,
+      (asked) => asked === 1,
+    );
+    agent.guests.set(vm, { power: 'paused', incarnation: 1, reason: null });
+    await agent.inventory();
+    expect(await rig.vmRow(vm)).toMatchObject({ state: 'paused' });
+  });
+});
+
+describe('a host that does not answer', () => {
+  it('keeps no other from being asked', async () => {
+    const silent = await askedAgent(60);
+    silent.onInventoryAsked = () => sleep(3_000);
+    await dueIn(silent, 0);
+    await until(
+      () => silent.inventoriesAsked,
+      (asked) => asked > 0,
+    );
+    const started = performance.now();
+    const other = await askedAgent(60);
+    expect(performance.now() - started).toBeLessThan(2_500);
+    expect(other.inventoriesAsked).toBe(0);
+  });
+});
