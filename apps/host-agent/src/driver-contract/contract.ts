@@ -24,7 +24,7 @@ export function describeDriverContract(name: string, prepare: () => Promise<Driv
     }, timeoutMs);
 
     it('takes a VM through its whole life', async () => {
-      const spec = await desk.running();
+      const spec = await desk.up();
       const { vmId } = spec;
       expect(await desk.done(vmId, { kind: 'observe' })).toEqual({ vmId, power: 'running', incarnation: 1, reason: null });
       expect(await desk.done(vmId, { kind: 'pause' })).toMatchObject({ power: 'paused' });

@@ -83,11 +83,17 @@ export class Desk {
     return reply.fact;
   }
 
-  /** A new VM that runs, and whose guest has come up. */
+  /** A new VM that runs. */
   async running(): Promise<GuestSpec> {
     const spec = this.subject.spec();
     await this.done(spec.vmId, { kind: 'create', spec });
     await this.done(spec.vmId, { kind: 'start', spec });
+    return spec;
+  }
+
+  /** A new VM whose guest has come up. */
+  async up(): Promise<GuestSpec> {
+    const spec = await this.running();
     await this.until(async () => (await this.driver.consoleLog(spec.vmId, 65_536)).includes('NOVACRON-GUEST-UP'));
     return spec;
   }

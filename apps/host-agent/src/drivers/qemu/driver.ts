@@ -1,20 +1,20 @@
 import type { GuestSpec, PowerState, VmFact } from '@novacron/contracts/agents';
 import type { VmId } from '@novacron/contracts/ids';
 import type { Capability, Capacity } from '@novacron/contracts/infrastructure';
-import { mkdir, rename, rm, statfs } from 'node:fs/promises';
-import { availableParallelism, totalmem } from 'node:os';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../clock.js';
 import { repeat } from '../../repeat.js';
 import { absent, DriverError, type Driver, type Sample } from '../driver.js';
 import type { Accelerator } from './accelerator.js';
-import { readBlockCounters } from './block-counters.js';
+import { readCapacity, sampleGuest } from './measure.js';
 import { commandLine } from './command-line.js';
 import { boundConsole, readConsole } from './console-file.js';
 import type { GuestHandle } from './guest-handle.js';
 import { writeRecord, type GuestRecord } from './guest-record.js';
 import { GuestRegistry } from './guest-registry.js';
 import { findImage, listImages } from './images.js';
+import { PowerButton } from './power-button.js';
 import { runProgram, type QemuPrograms } from './programs.js';
 
 export interface QemuDriverOptions {
@@ -32,11 +32,6 @@ const START_TIMEOUT_MS = 30_000;
 const WATCH_MS = 10_000;
 /** How long QEMU may take to end after it closed its monitor. */
 const ENDING_MS = 5_000;
-/** A guest that is still booting does not hear the power button: it is pressed again. */
-const BUTTON_AGAIN_MS = 3_000;
-/** Virtual CPUs for each real one, and the share of the memory that guests may have. */
-const CPU_OVERCOMMIT = 4;
-const MEMORY_SHARE = 0.8;
 
 /** A QEMU process for each guest, known again by its pid file and command line after a restart of the agent. */
 export class QemuDriver implements Driver {
@@ -46,9 +41,11 @@ export class QemuDriver implements Driver {
   readonly concurrency = 8;
   readonly #listeners = new Set<(vmId: VmId) => void>();
   readonly #stopWatch: () => void;
+  readonly #button: PowerButton;
   #guests!: GuestRegistry;
 
   private constructor(private readonly options: QemuDriverOptions) {
+    this.#button = new PowerButton(options.clock);
     this.#stopWatch = repeat(options.clock, WATCH_MS, () => this.#watchOver());
   }
 
@@ -63,13 +60,8 @@ export class QemuDriver implements Driver {
     return listImages(this.options.imagesFolder);
   }
 
-  async capacity(): Promise<Capacity> {
-    const { blocks, bsize } = await statfs(this.options.folder);
-    return {
-      cpu: availableParallelism() * CPU_OVERCOMMIT,
-      memory: Math.floor((totalmem() / 1_048_576) * MEMORY_SHARE),
-      disk: Math.floor((blocks * bsize) / 1_073_741_824),
-    };
+  capacity(): Promise<Capacity> {
+    return readCapacity(this.options.folder);
   }
 
   async create({ vmId, name, config, userData, sshKeys }: GuestSpec, signal: AbortSignal): Promise<void> {
@@ -100,10 +92,11 @@ export class QemuDriver implements Driver {
   async shutdown(vmId: VmId): Promise<void> {
     await this.#need(vmId);
     const handle = await this.#guests.live(vmId);
-    if (handle) await handle.execute('system_powerdown');
+    if (handle) await this.#button.press(handle);
   }
 
   async forceStop(vmId: VmId): Promise<void> {
+    this.#button.release(vmId);
     const handle = await this.#guests.live(vmId);
     await handle?.kill();
     if (handle) await this.#guests.settle(handle);
@@ -115,6 +108,7 @@ export class QemuDriver implements Driver {
    */
   async reboot(vmId: VmId, graceMs: number, signal: AbortSignal): Promise<void> {
     const { rebooting } = await this.#need(vmId);
+    this.#button.release(vmId);
     const handle = await this.#guests.live(vmId);
     // The agent may have ended between the power button and the start.
     if (!handle && rebooting) return this.#boot(vmId, signal);
@@ -122,7 +116,7 @@ export class QemuDriver implements Driver {
     if ((await powerOf(handle)) !== 'running') throw invalid('paused', 'reboot');
     await this.#guests.update(vmId, (record) => ({ ...record, rebooting: true }));
     try {
-      if (await powersOff(handle, graceMs, signal)) {
+      if (await this.#button.powersOff(handle, graceMs, signal)) {
         await this.#guests.settle(handle);
         return await this.#boot(vmId, signal);
       }
@@ -180,8 +174,16 @@ export class QemuDriver implements Driver {
   }
 
   async samples(): Promise<Sample[]> {
-    const samples = await Promise.all(this.#guests.running.map((handle) => this.#sample(handle)));
-    return samples.filter((sample) => sample !== undefined);
+    const samples = this.#guests.running.map(async (handle) => {
+      try {
+        const record = await this.#guests.record(handle.vmId);
+        return record && (await sampleGuest(handle, record.config, this.options.clock.now()));
+      } catch (error) {
+        this.options.onWarning(`${handle.vmId} could not be measured`, error);
+        return undefined;
+      }
+    });
+    return (await Promise.all(samples)).filter((sample) => sample !== undefined);
   }
 
   watch(listener: (vmId: VmId) => void): () => void {
@@ -191,6 +193,7 @@ export class QemuDriver implements Driver {
 
   async close(): Promise<void> {
     this.#stopWatch();
+    this.#button.releaseAll();
     this.#guests.close();
   }
 
@@ -216,27 +219,6 @@ export class QemuDriver implements Driver {
     this.#tell(vmId);
   }
 
-  async #sample(handle: GuestHandle): Promise<Sample | undefined> {
-    const record = await this.#guests.record(handle.vmId);
-    const usage = record && (await handle.usage(record.config));
-    if (!usage) return undefined;
-    try {
-      const blocks = readBlockCounters(await handle.execute('query-blockstats'));
-      const values = {
-        cpu_usage: usage.cpu,
-        memory_usage: usage.memory,
-        disk_read_bytes: blocks.read,
-        disk_write_bytes: blocks.written,
-        network_recv: 0,
-        network_sent: 0,
-      };
-      return { vmId: handle.vmId, time: this.options.clock.now(), values };
-    } catch (error) {
-      this.options.onWarning(`${handle.vmId} could not be measured`, error);
-      return undefined;
-    }
-  }
-
   async #watchOver(): Promise<void> {
     try {
       await this.#guests.check();
@@ -254,6 +236,7 @@ export class QemuDriver implements Driver {
 
   async #needRunning(vmId: VmId, operation: string): Promise<GuestHandle> {
     await this.#need(vmId);
+    this.#button.release(vmId);
     const handle = await this.#guests.live(vmId);
     if (!handle) throw invalid('stopped', operation);
     return handle;
@@ -268,25 +251,6 @@ export class QemuDriver implements Driver {
 async function powerOf(handle: GuestHandle): Promise<PowerState> {
   const { status } = (await handle.execute('query-status')) as { status: string };
   return status === 'running' ? 'running' : 'paused';
-}
-
-async function powersOff(handle: GuestHandle, graceMs: number, signal: AbortSignal): Promise<boolean> {
-  for (let left = graceMs; left > 0; left -= BUTTON_AGAIN_MS) {
-    if (!(await pressed(handle))) return true;
-    if (await handle.ended(Math.min(left, BUTTON_AGAIN_MS), signal)) return true;
-  }
-  return false;
-}
-
-/** False when the guest has gone off meanwhile. */
-async function pressed(handle: GuestHandle): Promise<boolean> {
-  try {
-    await handle.execute('system_powerdown');
-    return true;
-  } catch (error) {
-    if (await handle.alive()) throw error;
-    return false;
-  }
 }
 
 function invalid(power: PowerState, operation: string): DriverError {

@@ -13,6 +13,8 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 const CONNECT_MS = 10_000;
 const POLL_MS = 20;
+/** A monitor that hangs must not hold up a force-stop for longer. */
+const QUIT_MS = 1_500;
 
 /** A guest that runs: its process, and its monitor. */
 export class GuestHandle {
@@ -53,9 +55,9 @@ export class GuestHandle {
   }
 
   /** The monitor's answer. Connects again when the connection was lost. */
-  async execute(command: string, args?: object): Promise<unknown> {
+  async execute(command: string, timeoutMs?: number): Promise<unknown> {
     if (!this.#qmp) await this.connect();
-    return (this.#qmp as QmpClient).execute(command, args);
+    return (this.#qmp as QmpClient).execute(command, {}, timeoutMs);
   }
 
   alive(): Promise<boolean> {
@@ -75,11 +77,11 @@ export class GuestHandle {
   async kill(): Promise<void> {
     this.#reason ??= 'forced';
     try {
-      await this.execute('quit');
+      await this.execute('quit', QUIT_MS);
     } catch {
       // It may be too sick to answer, or gone already: what follows does not need it.
     }
-    if (await this.ended(2_000)) return;
+    if (await this.ended(QUIT_MS)) return;
     if (await this.alive()) process.kill(this.process.pid, 'SIGKILL');
     if (!(await this.ended(5_000))) throw new Error(`process ${this.process.pid} does not end`);
   }

@@ -33,9 +33,9 @@ export class QemuHost {
     return new QemuHost(await mkdtemp(join(tmpdir(), 'novacron-qemu-')), await testImages());
   }
 
-  open = (programs = QEMU_PROGRAMS): Promise<QemuDriver> =>
+  open = (programs = QEMU_PROGRAMS, name = 'vms'): Promise<QemuDriver> =>
     QemuDriver.open({
-      folder: join(this.folder, 'vms'),
+      folder: join(this.folder, name),
       imagesFolder: this.imagesFolder,
       accelerator: 'tcg',
       programs,
@@ -52,7 +52,7 @@ export class QemuHost {
   });
 
   /** The processes of this host's guests. */
-  processes = () => findProcesses(['qemu-system', join(this.folder, 'vms')]);
+  processes = () => findProcesses(['qemu-system', this.folder]);
 
   dispose = async (): Promise<void> => {
     for (const { pid } of await this.processes()) process.kill(pid, 'SIGKILL');

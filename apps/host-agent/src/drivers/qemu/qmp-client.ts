@@ -71,11 +71,11 @@ export class QmpClient {
    * @returns what the command returns.
    * @throws DriverError with QEMU's own words when it refuses; Error when it does not answer in time.
    */
-  async execute(command: string, args?: object, timeoutMs = COMMAND_TIMEOUT_MS): Promise<unknown> {
+  async execute(command: string, args: object = {}, timeoutMs = COMMAND_TIMEOUT_MS): Promise<unknown> {
     const id = ++this.#lastId;
     const answer = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
     if (this.socket.destroyed) this.#fail(new Error('QEMU has closed its monitor'));
-    else this.socket.write(`${JSON.stringify({ execute: command, ...(args ? { arguments: args } : {}), id })}\n`);
+    else this.socket.write(`${JSON.stringify({ execute: command, arguments: args, id })}\n`);
     try {
       return await within(answer, timeoutMs, `QEMU did not answer ${command}`);
     } finally {

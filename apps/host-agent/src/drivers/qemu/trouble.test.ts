@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { VmId } from '@novacron/contracts/ids';
+import { spawn } from 'node:child_process';
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { probeAccelerator, runsGuest } from './accelerator.js';
+import { boundConsole, readConsole } from './console-file.js';
+import type { QemuDriver } from './driver.js';
+import { QEMU_PROGRAMS } from './programs.js';
+import { qemuIsInstalled, QemuHost } from './qemu-host.fixture.js';
+
+const noSignal = new AbortController().signal;
+const ifQemu = qemuIsInstalled() ? describe : describe.skip;
+
+ifQemu('a QEMU host in trouble', () => {
+  let host: QemuHost;
+  let driver: QemuDriver | undefined;
+  beforeEach(async () => {
+    host = await QemuHost.prepare();
+  }, 60_000);
+  afterEach(async () => {
+    await driver?.close();
+    await host.dispose();
+  });
+
+  async function boot(): Promise<{ driver: QemuDriver; vmId: VmId }> {
+    driver = await host.open();
+    const spec = host.spec();
+    await driver.create(spec, noSignal);
+    await driver.start(spec, noSignal);
+    return { driver, vmId: spec.vmId };
+  }
+
+  async function until(fact: () => Promise<boolean>): Promise<void> {
+    for (const deadline = Date.now() + 15_000; !(await fact()); ) {
+      if (Date.now() > deadline) throw new Error(`not so in time: ${fact}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  it('says that QEMU is not installed, and that trying again does not help', async () => {
+    driver = await host.open({ qemu: 'no-such-qemu', qemuImg: QEMU_PROGRAMS.qemuImg });
+    const spec = host.spec();
+    await driver.create(spec, noSignal);
+    await expect(driver.start(spec, noSignal)).rejects.toMatchObject({
+      code: 'driver_error', retryable: false, message: 'no-such-qemu is not installed on this host',
+    });
+    expect(await driver.observe(spec.vmId)).toMatchObject({ power: 'stopped', reason: 'start_failed' });
+  });
+
+  it('says that the disk is full, and leaves no VM behind', async () => {
+    const full = join(host.folder, 'full-disk');
+    await writeFile(full, '#!/bin/sh\necho "qemu-img: disk.qcow2: No space left on device" >&2; exit 1\n');
+    await chmod(full, 0o755);
+    driver = await host.open({ qemu: QEMU_PROGRAMS.qemu, qemuImg: full });
+    const spec = host.spec();
+    await expect(driver.create(spec, noSignal)).rejects.toMatchObject({ code: 'no_space', retryable: true });
+    expect(await driver.list()).toEqual([]);
+    await driver.delete(spec.vmId);
+  });
+
+  it('refuses user data, which a directly booted kernel would ignore', async () => {
+    driver = await host.open();
+    const spec = { ...host.spec(), userData: '#cloud-config' };
+    await expect(driver.create(spec, noSignal)).rejects.toMatchObject({ code: 'unsupported', retryable: false });
+  });
+
+  it('tells of a QEMU that was killed, and calls it a crash', async () => {
+    const { driver: qemu, vmId } = await boot();
+    const told: VmId[] = [];
+    qemu.watch((changed) => told.push(changed));
+    const [guest] = await host.processes();
+    process.kill(guest?.pid ?? -1, 'SIGKILL');
+    await until(async () => told.includes(vmId));
+    expect(await qemu.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'crashed' });
+    expect(await qemu.samples()).toEqual([]);
+  }, 20_000);
+
+  it('learns afterwards of a guest that was killed while no agent looked', async () => {
+    const { driver: qemu, vmId } = await boot();
+    await qemu.close();
+    const [guest] = await host.processes();
+    process.kill(guest?.pid ?? -1, 'SIGKILL');
+    await until(async () => (await host.processes()).length === 0);
+    driver = await host.open();
+    expect(await driver.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'crashed', incarnation: 1 });
+  }, 20_000);
+
+  it('never touches a process that is not the guest, whatever the pid file says', async () => {
+    const { driver: qemu, vmId } = await boot();
+    await qemu.forceStop(vmId);
+    const stranger = spawn('sleep', ['60']);
+    await writeFile(join(host.folder, 'vms', vmId, 'qemu.pid'), String(stranger.pid));
+    expect(await qemu.observe(vmId)).toMatchObject({ power: 'stopped' });
+    await qemu.forceStop(vmId);
+    await qemu.delete(vmId);
+    expect(stranger.exitCode).toBeNull();
+    expect(stranger.signalCode).toBeNull();
+    stranger.kill();
+  }, 20_000);
+
+  it('ends a guest whose monitor hangs', async () => {
+    const { driver: qemu, vmId } = await boot();
+    const [guest] = await host.processes();
+    process.kill(guest?.pid ?? -1, 'SIGSTOP');
+    await qemu.forceStop(vmId);
+    expect(await host.processes()).toEqual([]);
+    expect(await qemu.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'forced' });
+  }, 30_000);
+
+  it('finishes the reboot that a killed agent had begun', async () => {
+    const { driver: qemu, vmId } = await boot();
+    const folder = join(host.folder, 'vms', vmId);
+    await qemu.forceStop(vmId);
+    await qemu.close();
+    const record = JSON.parse(await readFile(join(folder, 'vm.json'), 'utf8')) as object;
+    await writeFile(join(folder, 'vm.json'), JSON.stringify({ ...record, rebooting: true }));
+    driver = await host.open();
+    await driver.reboot(vmId, 10_000, noSignal);
+    expect(await driver.observe(vmId)).toMatchObject({ power: 'running', incarnation: 2 });
+  }, 30_000);
+
+  it('works in a folder whose path is longer than a socket address', async () => {
+    driver = await host.open(QEMU_PROGRAMS, 'x'.repeat(120));
+    const spec = host.spec();
+    await driver.create(spec, noSignal);
+    await driver.start(spec, noSignal);
+    expect(await driver.observe(spec.vmId)).toMatchObject({ power: 'running' });
+    await driver.delete(spec.vmId);
+  }, 20_000);
+});
+
+ifQemu('the accelerator', () => {
+  it('is believed only when a guest gets through in time', async () => {
+    expect(await runsGuest(QEMU_PROGRAMS.qemu, 'tcg', 20_000)).toBe(true);
+    expect(await runsGuest(QEMU_PROGRAMS.qemu, 'tcg', 1)).toBe(false);
+    expect(await runsGuest('no-such-qemu', 'kvm', 1_000)).toBe(false);
+  }, 30_000);
+
+  it('is emulation at the latest after the deadline', async () => {
+    const startedAt = Date.now();
+    expect(['kvm', 'tcg']).toContain(await probeAccelerator(QEMU_PROGRAMS.qemu));
+    expect(Date.now() - startedAt).toBeLessThan(6_000);
+  }, 10_000);
+});
+
+describe('a console file', () => {
+  it('is cut when it has grown, and its end can still be read', async () => {
+    const host = await QemuHost.prepare();
+    try {
+      const text = `${'old line\n'.repeat(200_000)}the end\n`;
+      await writeFile(join(host.folder, 'console.log'), text);
+      await boundConsole(host.folder);
+      expect((await stat(join(host.folder, 'console.log'))).size).toBe(0);
+      await writeFile(join(host.folder, 'console.log'), 'and on\n');
+      expect(await readConsole(host.folder, 100)).toMatch(/old line\nthe end\nand on\n$/);
+      expect(await readConsole(host.folder, 4)).toBe(' on\n');
+    } finally {
+      await host.dispose();
+    }
+  });
+});
