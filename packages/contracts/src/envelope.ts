@@ -44,6 +44,11 @@ export interface RpcReply<Body> {
   /** The answer was given before, to the same idempotency key. */
   readonly replayed?: boolean | undefined;
   readonly servedFrom?: 'primary' | 'replica' | undefined;
+  /**
+   * Of a read: the answer holds everything up to here, so it satisfies any token up to it. `position` may be
+   * later: it is what the answer may have seen, and what a token must carry on. Caches store this one.
+   */
+  readonly holds?: string | undefined;
 }
 
 /** One request/reply subject: the only thing that two services know of each other. */
@@ -77,6 +82,7 @@ export const WireReply = z.union([
     version: z.number().int().optional(),
     replayed: z.boolean().optional(),
     servedFrom: z.enum(['primary', 'replica']).optional(),
+    holds: PositionText.optional(),
   }),
   z.object({
     ok: z.literal(false),

@@ -1,0 +1,174 @@
+import { LRUCache } from 'lru-cache';
+import { expired, sizeOf, type Entry } from './entry.js';
+import { Horizon } from './horizon.js';
+
+export interface L1Options {
+  readonly maxBytes: number;
+  /** How far behind the watermark the floor is: how late a fill may come and still be admitted. */
+  readonly tombstoneMs?: number;
+  /** Invalidations remembered at most; beyond it (the watermark stands still) everything is dropped. */
+  readonly maxTombstones?: number;
+  /** Milliseconds, monotone. */
+  readonly clock?: () => number;
+}
+
+interface Held {
+  readonly entry: Entry;
+  /** The tenant whose list it is; null for a single resource. */
+  readonly group: string | null;
+  /** Everything that could make it old is known here: then the watermark speaks for it. */
+  readonly admitted: boolean;
+}
+
+interface Tombstone {
+  readonly version: number;
+  readonly position: bigint;
+}
+
+const TOMBSTONE_MS = 60_000;
+const MAX_TOMBSTONES = 200_000;
+
+/**
+ * The cache in the process. An answer from it is never older than the token asked for, by these rules:
+ *
+ * - A fill replaces only what is older. An invalidation leaves a tombstone with its version and position, outside
+ *   of the LRU, until the floor has passed it; a fill that is older than the tombstone is refused, however late it
+ *   comes.
+ * - The watermark W says that every invalidation up to it has been applied here. An entry answers a token T when it
+ *   was read at or after T; or when W is beyond T and the entry was admitted: no newer tombstone is here, and it was
+ *   read at or after the floor, the W of 60 s ago, behind which tombstones are forgotten.
+ * - A tenant's lists are old when they were read before its last event: the generation is that event's position.
+ */
+export class L1 {
+  readonly #entries: LRUCache<string, Held>;
+  readonly #tombstones = new Map<string, Tombstone>();
+  readonly #generations = new Map<string, bigint>();
+  readonly #horizon: Horizon;
+  readonly #maxTombstones: number;
+  readonly #clock: () => number;
+  evictions = 0;
+  invalidations = 0;
+
+  constructor(options: L1Options) {
+    this.#maxTombstones = options.maxTombstones ?? MAX_TOMBSTONES;
+    this.#clock = options.clock ?? (() => performance.now());
+    this.#horizon = new Horizon(options.tombstoneMs ?? TOMBSTONE_MS);
+    this.#entries = new LRUCache({
+      maxSize: options.maxBytes,
+      sizeCalculation: (held, key) => sizeOf(key, held.entry),
+      disposeAfter: (_held, _key, reason) => void (this.evictions += reason === 'evict' ? 1 : 0),
+    });
+  }
+
+  /**
+   * The entry, if it may answer somebody who has seen `token`. `token` null: any entry that no invalidation
+   * has reached.
+   */
+  get(key: string, tenantId: string, token: bigint | null, now = Date.now()): Entry | undefined {
+    const held = this.#entries.get(key);
+    if (!held || held.entry.tenantId !== tenantId || expired(held.entry, now) || this.#listIsOld(held))
+      return undefined;
+    if (token === null || held.entry.position >= token) return held.entry;
+    const { watermark } = this.#horizon;
+    return held.admitted && watermark !== null && watermark > token ? held.entry : undefined;
+  }
+
+  /** Whatever is there, for who said that old is good enough while the source is down. */
+  peek(key: string, tenantId: string): Entry | undefined {
+    const held = this.#entries.peek(key);
+    return held?.entry.tenantId === tenantId ? held.entry : undefined;
+  }
+
+  /**
+   * Keeps the entry unless something newer is known.
+   * @param group the tenant whose list this is; null for a single resource
+   * @returns whether it was kept
+   */
+  fill(key: string, entry: Entry, group: string | null = null): boolean {
+    if (!this.#newerThanKnown(key, entry, group)) return false;
+    const floor = this.#horizon.floor;
+    const admitted = floor !== null && entry.position >= floor;
+    this.#entries.set(key, { entry, group, admitted });
+    return true;
+  }
+
+  /** The resource under `key` has reached `version`, at `position`. */
+  tombstone(key: string, version: number, position: bigint): void {
+    const known = this.#tombstones.get(key);
+    this.#tombstones.set(key, {
+      version: Math.max(version, known?.version ?? 0),
+      position: later(known?.position, position),
+    });
+    const held = this.#entries.peek(key);
+    if (held && olderThan(held.entry, version, position)) {
+      this.#entries.delete(key);
+      this.invalidations += 1;
+    }
+    if (this.#tombstones.size > this.#maxTombstones) this.drop();
+  }
+
+  /** The group (a tenant) had an event at `position`: lists read before it are old. */
+  invalidateLists(group: string, position: bigint): void {
+    this.#generations.set(group, later(this.#generations.get(group), position));
+    if (this.#generations.size > this.#maxTombstones) this.drop();
+  }
+
+  /** Every invalidation up to `position` has been applied here. */
+  advance(position: bigint): void {
+    if (this.#horizon.advance(position, this.#clock())) this.#forget();
+  }
+
+  /** Invalidations may have been missed: nothing that is here can be trusted. */
+  drop(): void {
+    this.#entries.clear();
+    this.#tombstones.clear();
+    this.#generations.clear();
+    this.#horizon.reset();
+  }
+
+  get watermark(): bigint | null {
+    return this.#horizon.watermark;
+  }
+
+  get bytes(): number {
+    return this.#entries.calculatedSize;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  #newerThanKnown(key: string, entry: Entry, group: string | null): boolean {
+    const tombstone = this.#tombstones.get(key);
+    if (tombstone && olderThan(entry, tombstone.version, tombstone.position)) return false;
+    if (group !== null && entry.position < (this.#generations.get(group) ?? 0n)) return false;
+    const held = this.#entries.peek(key)?.entry;
+    if (!held || expired(held, Date.now())) return true;
+    if (held.version !== null && entry.version !== null && held.version !== entry.version) {
+      return held.version < entry.version;
+    }
+    return held.position <= entry.position;
+  }
+
+  #listIsOld({ entry, group }: Held): boolean {
+    return group !== null && entry.position < (this.#generations.get(group) ?? 0n);
+  }
+
+  /** Behind the floor nothing is admitted that a tombstone could speak against. */
+  #forget(): void {
+    const { floor } = this.#horizon;
+    if (floor === null) return;
+    for (const [key, { position }] of this.#tombstones) if (position <= floor) this.#tombstones.delete(key);
+    for (const [group, position] of this.#generations) if (position <= floor) this.#generations.delete(group);
+  }
+}
+
+function later(a: bigint | undefined, b: bigint): bigint {
+  return a !== undefined && a > b ? a : b;
+}
+
+/** A resource is as new as its version says; an absence or a version-less answer as its position says. */
+function olderThan(entry: Entry, version: number, position: bigint): boolean {
+  if (entry.version !== null) return entry.version < version;
+  return entry.position < position;
+}
