@@ -13,6 +13,9 @@ export default class Totals {
     // A test file that does not even load has no failed test of its own.
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
     mkdirSync(directory, { recursive: true });
-    writeFileSync(join(directory, `${this.package}.json`), JSON.stringify({ passed: results.numPassedTests, failed }));
+    writeFileSync(
+      join(directory, `${this.package}.json`),
+      JSON.stringify({ passed: results.numPassedTests, failed }),
+    );
   }
 }

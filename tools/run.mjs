@@ -12,7 +12,7 @@ const usage = `usage: node tools/run.mjs COMMAND [arguments]
   stack   status, stop, logs NAME, reset, ...     npm run stack -- status
   host    join a host: host join NAME             npm run host -- join NAME
   bench   the benchmarks                          npm run bench
-  check   what continuous integration checks      npm run check
+  check   types, lint, format, walls, dead code    npm run check
 Each command has --help.
 `;
 
@@ -27,7 +27,7 @@ function program(command, args) {
     stack: [nodeCommand, [stack, ...args]],
     host: [nodeCommand, [stack, 'host', ...args]],
     bench: [nodeCommand, [join(root, 'packages', 'bench', 'dist', 'cli.js'), ...args]],
-    check: [join(root, '.ci', 'run'), args],
+    check: [nodeCommand, [join(root, 'tools', 'checks', 'check.mjs'), ...args]],
   };
   return programs[command];
 }
@@ -38,7 +38,8 @@ async function main([command, ...args]) {
     throw new Failure(`Node ${process.versions.node} is too old. Install Node 20.19 or newer`);
   }
   if (command === 'test') {
-    await prepare();
+    // With a filter turbo builds what the chosen tests need; the servers are needed in any case.
+    await prepare(args.some((arg) => arg.startsWith('--filter')) ? ['@novacron/testkit'] : []);
     return test(args);
   }
   const found = program(command, args);

@@ -55,9 +55,22 @@ async function ensureToolchain() {
   if (missing) {
     mkdirSync(toolchain, { recursive: true });
     const packages = Object.entries(wanted).map(([name, version]) => `${name}@${version}`);
-    const flags = ['--prefix', toolchain, '--no-save', '--ignore-scripts', '--no-package-lock', '--no-audit', '--no-fund'];
+    const flags = [
+      '--prefix',
+      toolchain,
+      '--no-save',
+      '--ignore-scripts',
+      '--no-package-lock',
+      '--no-audit',
+      '--no-fund',
+    ];
     await phase(`toolchain (${packages.join(', ')})`, () =>
-      quietly(npmCommand(), ['install', ...flags, ...packages], { cwd: toolchain }, 'The reason stands above; if the npm registry was out of reach, run the command again'),
+      quietly(
+        npmCommand(),
+        ['install', ...flags, ...packages],
+        { cwd: toolchain },
+        'The reason stands above; if the npm registry was out of reach, run the command again',
+      ),
     );
   }
   const ownNode = join(toolchain, 'node_modules', nodePackage, 'bin', 'node');
@@ -85,7 +98,12 @@ async function ensureDependencies() {
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
   const args = ['install', '--frozen-lockfile', '--config.confirmModulesPurge=false'];
   await phase('dependencies', () =>
-    quietly(join(toolchain, 'bin', 'pnpm'), args, { cwd: root, env: toolEnvironment() }, 'The reason stands above; if the npm registry was out of reach, run the command again'),
+    quietly(
+      join(toolchain, 'bin', 'pnpm'),
+      args,
+      { cwd: root, env: toolEnvironment() },
+      'The reason stands above; if the npm registry was out of reach, run the command again',
+    ),
   );
   writeFileSync(stamp, wanted);
 }
@@ -95,7 +113,12 @@ export const turbo = join(root, 'node_modules', 'turbo', 'bin', 'turbo');
 async function build(packages) {
   const filters = packages.map((name) => `--filter=${name}`);
   await phase('build', () =>
-    quietly(nodeCommand, [turbo, 'run', 'build', '--output-logs=errors-only', ...filters], { cwd: root, env: toolEnvironment() }, 'The compiler’s messages stand above'),
+    quietly(
+      nodeCommand,
+      [turbo, 'run', 'build', '--output-logs=errors-only', ...filters],
+      { cwd: root, env: toolEnvironment() },
+      'The compiler’s messages stand above',
+    ),
   );
 }
 

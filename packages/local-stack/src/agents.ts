@@ -64,7 +64,10 @@ export function listAgents(paths: Layout): Agent[] {
 export function agentHosts(paths: Layout, name: string): AgentHost[] {
   const hosts = readStateFile(hostsFile(paths, name));
   if (!Array.isArray(hosts)) {
-    throw new StackError(`${hostsFile(paths, name)} is missing or no list`, 'Discard all state: npm run stack -- reset');
+    throw new StackError(
+      `${hostsFile(paths, name)} is missing or no list`,
+      'Discard all state: npm run stack -- reset',
+    );
   }
   return hosts as AgentHost[];
 }
@@ -78,7 +81,13 @@ export function hostUsers(paths: Layout): NatsUser[] {
 
 function hostName(agent: NewAgent, index: number): string {
   const short = agent.name.replace(/^host-agent-/, '');
-  if (short === 'local') return hostname().toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').slice(0, 50) || 'local';
+  if (short === 'local')
+    return (
+      hostname()
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9-]+/g, '-')
+        .slice(0, 50) || 'local'
+    );
   return agent.hosts === 1 ? short : `${short}-${String(index + 1).padStart(2, '0')}`;
 }
 
@@ -95,11 +104,21 @@ export function ensureAgent(paths: Layout, agent: NewAgent): boolean {
   const hosts: AgentHost[] = Array.from({ length: agent.hosts }, (_, index) => {
     const hostId = uuidv7();
     const login = { natsUser: `host-${hostId}`, natsPassword: newSecret(24) };
-    return { hostId, name: hostName(agent, index), ...login, ...(agent.capacity ? { capacity: agent.capacity } : {}) };
+    return {
+      hostId,
+      name: hostName(agent, index),
+      ...login,
+      ...(agent.capacity ? { capacity: agent.capacity } : {}),
+    };
   });
   const { name, driver, zone } = agent;
   writeStateFile(hostsFile(paths, name), hosts);
-  writeStateFile(agentFile(paths, name), { name, driver, zone, opsPort: nextOpsPort(paths, name) } satisfies Agent);
+  writeStateFile(agentFile(paths, name), {
+    name,
+    driver,
+    zone,
+    opsPort: nextOpsPort(paths, name),
+  } satisfies Agent);
   return true;
 }
 
@@ -110,5 +129,11 @@ const simulatedCapacity: Capacity = { cpu: 1024, memory: 2_097_152, disk: 25_600
 export function ensureDefaultAgents(paths: Layout, options: { qemu: boolean; simulatedHosts: number }): void {
   if (options.qemu) ensureAgent(paths, { name: 'host-agent-local', driver: 'qemu', zone: 'local', hosts: 1 });
   const capacity = simulatedCapacity;
-  ensureAgent(paths, { name: 'host-agent-sim', driver: 'simulated', zone: 'sim', hosts: options.simulatedHosts, capacity });
+  ensureAgent(paths, {
+    name: 'host-agent-sim',
+    driver: 'simulated',
+    zone: 'sim',
+    hosts: options.simulatedHosts,
+    capacity,
+  });
 }

@@ -8,7 +8,8 @@ import { start, type StartOptions } from './start.js';
 
 function number(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 0 || value > 65_535) throw new InvalidArgumentError('must be a whole number');
+  if (!Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError('must be a whole number');
   return value;
 }
 
@@ -16,7 +17,10 @@ const config = (): StackConfig => loadStackConfig();
 
 const cli = new Command('novacron-stack')
   .description('NovaCron on this machine: Postgres, Redis, NATS, the services and their hosts.')
-  .addHelpText('after', '\nState lies in NOVACRON_HOME (default .novacron); NOVACRON_PORT_OFFSET moves every port.');
+  .addHelpText(
+    'after',
+    '\nState lies in NOVACRON_HOME (default .novacron); NOVACRON_PORT_OFFSET moves every port.',
+  );
 
 cli
   .command('start')
@@ -33,12 +37,17 @@ cli
 cli
   .command('status')
   .description('what runs (exit code 0: all of it, 1: something is down, 3: nothing)')
-  .addOption(new Option('-o, --output <format>', 'how to print it').choices(['table', 'json']).default('table'))
+  .addOption(
+    new Option('-o, --output <format>', 'how to print it').choices(['table', 'json']).default('table'),
+  )
   .action((options: { output: string }) => {
     process.exitCode = status(config(), options.output);
   });
 
-cli.command('stop').description('end everything, guests too').action(() => stop(config()));
+cli
+  .command('stop')
+  .description('end everything, guests too')
+  .action(() => stop(config()));
 
 cli
   .command('logs')
@@ -48,20 +57,31 @@ cli
   .option('-n, --lines <n>', 'how many lines', number, 100)
   .action((name: string, options: { follow: boolean; lines: number }) => logs(config(), name, options));
 
-cli.command('env').description('print addresses and tokens as shell exports').action(() => printEnv(config()));
+cli
+  .command('env')
+  .description('print addresses and tokens as shell exports')
+  .action(() => printEnv(config()));
 
-cli.command('reset').description('end everything and remove ALL of its state').action(() => reset(config()));
+cli
+  .command('reset')
+  .description('end everything and remove ALL of its state')
+  .action(() => reset(config()));
 
 function joinCommand(name: string): Command {
   return new Command(name)
     .description('let a host join: its NATS user, and an agent that runs it here')
     .argument('<name>', 'name of the host')
-    .addOption(new Option('--driver <driver>', 'what runs its VMs').choices([...drivers]).default('simulated'))
+    .addOption(
+      new Option('--driver <driver>', 'what runs its VMs').choices([...drivers]).default('simulated'),
+    )
     .option('--zone <zone>', 'zone that it belongs to (default: sim, or local for qemu)')
     .option('--hosts <n>', 'simulated hosts in the one agent', number, 1)
     .option('--print', 'print what an agent on another machine needs', false)
     .action((host: string, options: Omit<JoinOptions, 'zone'> & { zone?: string }) =>
-      joinHost(config(), host, { ...options, zone: options.zone ?? (options.driver === 'qemu' ? 'local' : 'sim') }),
+      joinHost(config(), host, {
+        ...options,
+        zone: options.zone ?? (options.driver === 'qemu' ? 'local' : 'sim'),
+      }),
     );
 }
 
@@ -69,7 +89,8 @@ cli.addCommand(joinCommand('add-host'));
 cli.addCommand(new Command('host').description('hosts of this stack').addCommand(joinCommand('join')));
 
 cli.parseAsync().catch((error: unknown) => {
-  const text = error instanceof StackError ? error.message : error instanceof Error ? error.stack : String(error);
+  const text =
+    error instanceof StackError ? error.message : error instanceof Error ? error.stack : String(error);
   process.stderr.write(`novacron: ${text}\n`);
   process.exitCode = 1;
 });

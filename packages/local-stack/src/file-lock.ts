@@ -43,7 +43,8 @@ export async function withFileLock<T>(path: string, withinMs: number, work: () =
   const deadline = Date.now() + withinMs;
   while (!take(path)) {
     if (ownerIsGone(path)) breakLock(path);
-    else if (Date.now() > deadline) throw new Error(`${path} is held by process ${readFileSync(path, 'utf8')}`);
+    else if (Date.now() > deadline)
+      throw new Error(`${path} is held by process ${readFileSync(path, 'utf8')}`);
     else await sleep(30);
   }
   try {

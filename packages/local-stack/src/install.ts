@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { inheritedEnvironment } from './config.js';
 import { findPostgres, findProgram } from './programs.js';
@@ -20,7 +21,13 @@ interface Server {
 const qemuProgram = process.arch === 'arm64' ? 'qemu-system-aarch64' : 'qemu-system-x86_64';
 
 const servers: readonly Server[] = [
-  { title: 'PostgreSQL', aptPackage: 'postgresql', unit: 'postgresql', optional: false, installed: () => !!findPostgres() },
+  {
+    title: 'PostgreSQL',
+    aptPackage: 'postgresql',
+    unit: 'postgresql',
+    optional: false,
+    installed: () => !!findPostgres(),
+  },
   {
     title: 'Redis',
     aptPackage: 'redis-server',
@@ -28,7 +35,13 @@ const servers: readonly Server[] = [
     optional: false,
     installed: () => !!(findProgram('redis-server') ?? findProgram('valkey-server')),
   },
-  { title: 'NATS', aptPackage: 'nats-server', unit: 'nats-server', optional: false, installed: () => !!findProgram('nats-server') },
+  {
+    title: 'NATS',
+    aptPackage: 'nats-server',
+    unit: 'nats-server',
+    optional: false,
+    installed: () => !!findProgram('nats-server'),
+  },
   {
     title: 'QEMU',
     aptPackage: process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86',
@@ -54,15 +67,23 @@ const clusterConf = '/etc/postgresql-common/createcluster.conf';
 /** Packages that are installed while this runs start no service, and make no Postgres cluster of their own. */
 async function withoutServices<T>(work: () => Promise<T>): Promise<T> {
   const ours = !existsSync(policyFile);
+  const restore = () => {
+    if (ours) rmSync(policyFile, { force: true });
+  };
   if (ours) writeFileSync(policyFile, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  process.once('exit', restore); // Ctrl-C in the middle must not leave the machine unable to start services
   if (!existsSync(clusterConf)) {
     mkdirSync('/etc/postgresql-common', { recursive: true });
-    writeFileSync(clusterConf, '# written by NovaCron: it runs a private cluster of its own\ncreate_main_cluster = false\n');
+    writeFileSync(
+      clusterConf,
+      '# written by NovaCron: it runs a private cluster of its own\ncreate_main_cluster = false\n',
+    );
   }
   try {
     return await work();
   } finally {
-    if (ours) rmSync(policyFile, { force: true });
+    restore();
+    process.removeListener('exit', restore);
   }
 }
 
@@ -77,7 +98,9 @@ export function aptGet(args: readonly string[], cwd = '/'): Promise<string | und
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
     child.once('error', (error) => done(error.message));
-    child.once('close', (code) => done(code === 0 ? undefined : output.trim().split('\n').slice(-3).join(' | ')));
+    child.once('close', (code) =>
+      done(code === 0 ? undefined : output.trim().split('\n').slice(-3).join(' | ')),
+    );
   });
 }
 
@@ -93,7 +116,8 @@ async function installWithApt(missing: readonly Server[], phase: Phase): Promise
   const failure = await phase(`apt-get install ${packages.join(' ')}`, () =>
     withoutServices(() => aptGet(['install', '-y', '-q', '--no-install-recommends', ...packages])),
   );
-  if (failure) throw new StackError(`apt-get install ${packages.join(' ')} failed: ${failure}`, aptLine(packages));
+  if (failure)
+    throw new StackError(`apt-get install ${packages.join(' ')} failed: ${failure}`, aptLine(packages));
   for (const { unit } of missing) if (unit) await disableUnit(unit);
 }
 
@@ -106,18 +130,40 @@ function howToInstall(missing: readonly Server[]): string {
   return `Install ${missing.map((server) => server.title).join(', ')} (Postgres 15+, Redis 7+ or Valkey 8+, nats-server 2.9.10+) and put them on PATH, or use: docker compose up`;
 }
 
+const oldestPostgres = 15;
+
+async function checkPostgresVersion(): Promise<void> {
+  const bin = findPostgres();
+  if (!bin) return;
+  const { stdout } = await run(join(bin, 'postgres'), ['--version']);
+  const major = Number(/(\d+)/.exec(stdout)?.[1]);
+  if (major < oldestPostgres) {
+    throw new StackError(
+      `Postgres ${major} in ${bin} is too old`,
+      `Install ${oldestPostgres} or newer (apt.postgresql.org) and put it first on PATH, or use: docker compose up`,
+    );
+  }
+}
+
 /**
  * Installs the servers that this machine lacks, where that is possible without asking (apt, as root).
  * What is required and stays missing is a StackError; what is optional is answered as a warning line.
  */
-export async function ensureServers(phase: Phase, wanted: { optional: boolean }): Promise<string | undefined> {
+export async function ensureServers(
+  phase: Phase,
+  wanted: { optional: boolean },
+): Promise<string | undefined> {
   const lacking = () => servers.filter((s) => !s.installed() && (wanted.optional || !s.optional));
   const missing = lacking();
-  if (missing.length === 0) return undefined;
-  if (process.getuid?.() === 0 && findProgram('apt-get')) await installWithApt(missing, phase);
+  if (missing.length > 0 && process.getuid?.() === 0 && findProgram('apt-get'))
+    await installWithApt(missing, phase);
   const still = lacking();
   const required = still.filter((server) => !server.optional);
   const names = (list: readonly Server[]) => list.map((server) => server.title).join(', ');
-  if (required.length > 0) throw new StackError(`${names(required)} not found on this machine`, howToInstall(still));
-  return still.length > 0 ? `${names(still)} not found: zone local stays empty. ${howToInstall(still)}` : undefined;
+  if (required.length > 0)
+    throw new StackError(`${names(required)} not found on this machine`, howToInstall(still));
+  await checkPostgresVersion();
+  return still.length > 0
+    ? `${names(still)} not found: zone local stays empty. ${howToInstall(still)}`
+    : undefined;
 }

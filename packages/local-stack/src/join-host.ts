@@ -21,13 +21,17 @@ const hostNamePattern = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
 /** Gives a new host its id and its NATS user; a running stack starts its agent at once. */
 export async function joinHost(config: StackConfig, name: string, options: JoinOptions): Promise<void> {
   if (!hostNamePattern.test(name) || name.length > 50) {
-    throw new StackError(`${JSON.stringify(name)} is no host name`, 'Lower-case letters, digits and hyphens, at most 50');
+    throw new StackError(
+      `${JSON.stringify(name)} is no host name`,
+      'Lower-case letters, digits and hyphens, at most 50',
+    );
   }
   const paths = layout(config.home);
   const stack = runningStack(paths);
   const { driver, zone, hosts } = options;
   const agent: NewAgent = { name: `host-agent-${name}`, driver, zone, hosts };
-  if (!ensureAgent(paths, agent)) throw new StackError(`host ${name} has joined already`, 'Choose another name');
+  if (!ensureAgent(paths, agent))
+    throw new StackError(`host ${name} has joined already`, 'Choose another name');
   if (options.print) printForOtherMachine(config, agent.name);
   if (stack === undefined) {
     process.stderr.write(`host ${name} joins zone ${zone} at the next npm start\n`);
@@ -43,7 +47,13 @@ export async function joinHost(config: StackConfig, name: string, options: JoinO
 
 function printForOtherMachine(config: StackConfig, agentName: string): void {
   const paths = layout(config.home);
-  const facts = { paths, config: { ...config, httpHost: '127.0.0.1' }, secrets: loadSecrets(paths), ports: currentPorts(paths), replica: true };
+  const facts = {
+    paths,
+    config: { ...config, httpHost: '127.0.0.1' },
+    secrets: loadSecrets(paths),
+    ports: currentPorts(paths),
+    replica: true,
+  };
   const agent = listAgents(paths).find((one) => one.name === agentName);
   if (!agent) throw new StackError(`${agentName} is not there`);
   const env = { ...agentOwnEnv(facts, agent), NOVACRON_OPS_PORT: '9104' };
@@ -51,7 +61,9 @@ function printForOtherMachine(config: StackConfig, agentName: string): void {
   process.stdout.write(
     [
       `# On the other machine: this file as ${hostsFile(paths, agentName)}, mode 0600:`,
-      ...JSON.stringify(agentHosts(paths, agentName), null, 2).split('\n').map((line) => `#   ${line}`),
+      ...JSON.stringify(agentHosts(paths, agentName), null, 2)
+        .split('\n')
+        .map((line) => `#   ${line}`),
       `# NATS listens on this machine's loopback: ssh -L ${facts.ports.nats}:127.0.0.1:${facts.ports.nats} THIS-MACHINE`,
       ...lines,
       '# then: node apps/host-agent/dist/main.js',

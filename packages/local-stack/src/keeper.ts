@@ -43,7 +43,9 @@ export class Keeper {
     return {
       name: this.component.name,
       state: this.state,
-      ...(this.run && !this.run.hasEnded && this.run.child.pid !== undefined ? { pid: this.run.child.pid } : {}),
+      ...(this.run && !this.run.hasEnded && this.run.child.pid !== undefined
+        ? { pid: this.run.child.pid }
+        : {}),
       restarts: this.restarts,
       since: this.since.toISOString(),
       ...(this.detail === undefined ? {} : { detail: this.detail }),
@@ -91,7 +93,9 @@ export class Keeper {
   private failure(): StackError {
     const log = logFile(this.paths, this.component.name);
     // A program that ended says why in its log; anything else is told by the error that we caught.
-    const reason = this.detail?.startsWith('ended ') ? (lastLine(log, this.logStart) ?? this.detail) : this.detail;
+    const reason = this.detail?.startsWith('ended ')
+      ? (lastLine(log, this.logStart) ?? this.detail)
+      : this.detail;
     return new StackError(`${this.component.name} does not start: ${reason}`, `Its log is ${log}`);
   }
 
@@ -104,7 +108,11 @@ export class Keeper {
     try {
       // Later on a program that waits for its own dependencies is left to wait.
       const withinMs = firstTime ? this.component.readyWithinMs : Number.POSITIVE_INFINITY;
-      const answers = await waitUntil(() => run.program.ready(), withinMs, () => run.hasEnded);
+      const answers = await waitUntil(
+        () => run.program.ready(),
+        withinMs,
+        () => run.hasEnded,
+      );
       if (!answers && !run.hasEnded) throw new Error(`no answer within ${withinMs / 1000} s`);
       if (answers) await this.component.afterReady?.();
       if (answers && !run.hasEnded) {

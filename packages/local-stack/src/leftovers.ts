@@ -24,7 +24,8 @@ export function allProcesses(): Process[] {
 }
 
 function runs(found: Process, program: Program): boolean {
-  const sameFile = basename(found.args[0] ?? '') === basename(program.file);
+  // redis-server writes its whole title into its first argument.
+  const sameFile = basename(found.args[0]?.split(' ')[0] ?? '') === basename(program.file);
   return sameFile && hasMarker(found.args.join(' '), program.marker);
 }
 
@@ -41,7 +42,11 @@ export async function endLeftovers(paths: Layout, programs: readonly Program[]):
   const ended: string[] = [];
   for (const program of programs) {
     for (const pid of leftoversOf(paths, program, processes)) {
-      await endProcess(pid, { signal: program.stopSignal, graceMs: program.stopGraceMs, pidFile: pidFile(paths, program.name) });
+      await endProcess(pid, {
+        signal: program.stopSignal,
+        graceMs: program.stopGraceMs,
+        pidFile: pidFile(paths, program.name),
+      });
       ended.push(program.name);
     }
   }

@@ -47,8 +47,13 @@ export function lastLine(file: string, since = 0): string | undefined {
 }
 
 /** Writes what is appended to a log, until `signal`. A log that was cut is read from its start. */
-export async function follow(file: string, from: number, write: (text: string) => void, signal: AbortSignal): Promise<void> {
-  for (let at = from; !signal.aborted; ) {
+export async function follow(
+  file: string,
+  from: number,
+  write: (text: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let at = from; !signal.aborted;) {
     const { text, end } = readFrom(file, (size) => (size < at ? 0 : at));
     if (text) write(text);
     at = end;

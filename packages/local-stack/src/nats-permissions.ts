@@ -25,7 +25,11 @@ function consume(stream: string): string[] {
 }
 
 function manage(stream: string): string[] {
-  return [`$JS.API.STREAM.CREATE.${stream}`, `$JS.API.STREAM.UPDATE.${stream}`, `$JS.API.STREAM.INFO.${stream}`];
+  return [
+    `$JS.API.STREAM.CREATE.${stream}`,
+    `$JS.API.STREAM.UPDATE.${stream}`,
+    `$JS.API.STREAM.INFO.${stream}`,
+  ];
 }
 
 const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: string[] }> = {
@@ -51,8 +55,21 @@ export function serviceUser(service: NatsService, password: string): NatsUser {
   return {
     user: service,
     password,
-    publish: [...own.publish, 'rpc.>', `watermarks.${service}`, `wake.${service}.>`, `wake.${service}`, '$JS.API.INFO'],
-    subscribe: [...own.subscribe, `rpc.${service}.>`, `_INBOX.${service}.>`, `wake.${service}.>`, `wake.${service}`],
+    publish: [
+      ...own.publish,
+      'rpc.>',
+      `watermarks.${service}`,
+      `wake.${service}.>`,
+      `wake.${service}`,
+      '$JS.API.INFO',
+    ],
+    subscribe: [
+      ...own.subscribe,
+      `rpc.${service}.>`,
+      `_INBOX.${service}.>`,
+      `wake.${service}.>`,
+      `wake.${service}`,
+    ],
   };
 }
 

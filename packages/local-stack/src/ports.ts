@@ -13,7 +13,10 @@ export function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
 }
 
 /** `preferred` when it is free, else the next free port after it, not one of `taken`. */
-export async function freePortFrom(preferred: number, taken: ReadonlySet<number> = new Set()): Promise<number> {
+export async function freePortFrom(
+  preferred: number,
+  taken: ReadonlySet<number> = new Set(),
+): Promise<number> {
   for (let port = preferred; port < preferred + 1000; port++) {
     if (!taken.has(port) && (await isFree(port))) return port;
   }
@@ -67,7 +70,9 @@ async function ownerFromProc(port: number): Promise<{ pid: number; name: string 
 
 async function ownerFromLsof(port: number): Promise<{ pid: number; name: string } | undefined> {
   const run = promisify(execFile);
-  const { stdout } = await run('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc']).catch(() => ({ stdout: '' }));
+  const { stdout } = await run('lsof', ['-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-Fpc']).catch(() => ({
+    stdout: '',
+  }));
   const pid = /^p(\d+)$/m.exec(stdout)?.[1];
   const name = /^c(.+)$/m.exec(stdout)?.[1];
   return pid && name ? { pid: Number(pid), name } : undefined;

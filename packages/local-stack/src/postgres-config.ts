@@ -6,7 +6,12 @@ export interface PostgresSettings {
   /** directory for unix sockets; undefined: TCP alone */
   readonly socketDirectory?: string;
   /** set on a replica: where it streams from */
-  readonly upstream?: { readonly port: number; readonly user: string; readonly password: string; readonly slot: string };
+  readonly upstream?: {
+    readonly port: number;
+    readonly user: string;
+    readonly password: string;
+    readonly slot: string;
+  };
 }
 
 const memoryAndWal = {

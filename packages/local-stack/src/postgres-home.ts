@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { chownSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { StackError } from './stack-error.js';
 
@@ -14,7 +23,10 @@ export function postgresUser(): ServerUser {
     .find((entry) => entry.startsWith('postgres:'));
   const [, , uid, gid] = line?.split(':') ?? [];
   if (!uid || !gid) {
-    throw new StackError('Postgres refuses to run as root and there is no user named postgres', 'Run: useradd -r postgres');
+    throw new StackError(
+      'Postgres refuses to run as root and there is no user named postgres',
+      'Run: useradd -r postgres',
+    );
   }
   return { uid: Number(uid), gid: Number(gid) };
 }

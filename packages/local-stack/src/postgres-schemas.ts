@@ -13,7 +13,11 @@ export type RolePasswords = Readonly<Record<Schema, Readonly<Record<RoleKind, st
 type Server = { readonly port: number; readonly adminPassword: string };
 
 /** Runs `work` on one superuser connection to `database`. */
-export async function asAdmin<T>(server: Server, database: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+export async function asAdmin<T>(
+  server: Server,
+  database: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client(adminConnection(server, database));
   await client.connect();
   try {
@@ -23,14 +27,23 @@ export async function asAdmin<T>(server: Server, database: string, work: (client
   }
 }
 
-async function ensureRole(client: pg.Client, name: string, attributes: string, password: string): Promise<void> {
+async function ensureRole(
+  client: pg.Client,
+  name: string,
+  attributes: string,
+  password: string,
+): Promise<void> {
   const { rowCount } = await client.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [name]);
   const verb = rowCount ? 'ALTER' : 'CREATE';
   await client.query(`${verb} ROLE ${name} LOGIN ${attributes} PASSWORD ${client.escapeLiteral(password)}`);
 }
 
 /** Creates or updates the roles of all services, which belong to the whole cluster. */
-export async function ensureRoles(server: Server, passwords: RolePasswords, replicationPassword: string): Promise<void> {
+export async function ensureRoles(
+  server: Server,
+  passwords: RolePasswords,
+  replicationPassword: string,
+): Promise<void> {
   await asAdmin(server, 'postgres', async (client) => {
     await ensureRole(client, replicationUser, 'REPLICATION', replicationPassword);
     for (const schema of schemas) {
@@ -77,5 +90,7 @@ export async function copyDatabase(server: Server, template: string, database: s
 
 /** Drops a database and whoever is connected to it. */
 export async function dropDatabase(server: Server, database: string): Promise<void> {
-  await asAdmin(server, 'postgres', (client) => client.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`));
+  await asAdmin(server, 'postgres', (client) =>
+    client.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`),
+  );
 }

@@ -50,10 +50,21 @@ function writeOwned(file: string, text: string, user: ServerUser): void {
   if (user) chownSync(file, user.uid, user.gid);
 }
 
-function writeConfiguration(dir: string, options: PostgresOptions & Partial<ReplicaOptions>, user: ServerUser): void {
+function writeConfiguration(
+  dir: string,
+  options: PostgresOptions & Partial<ReplicaOptions>,
+  user: ServerUser,
+): void {
   const upstream =
-    options.primaryPort !== undefined && options.replicationPassword !== undefined && options.slot !== undefined
-      ? { port: options.primaryPort, user: replicationUser, password: options.replicationPassword, slot: options.slot }
+    options.primaryPort !== undefined &&
+    options.replicationPassword !== undefined &&
+    options.slot !== undefined
+      ? {
+          port: options.primaryPort,
+          user: replicationUser,
+          password: options.replicationPassword,
+          slot: options.slot,
+        }
       : undefined;
   const text = postgresConf({
     port: options.port,
@@ -69,13 +80,20 @@ function writeConfiguration(dir: string, options: PostgresOptions & Partial<Repl
 function checkDataDirectory(dir: string): boolean {
   if (!existsSync(dir)) return false;
   if (!existsSync(join(dir, 'PG_VERSION')) || !existsSync(join(dir, 'global', 'pg_control'))) {
-    throw new StackError(`${dir} is not a Postgres data directory any more`, 'Restore it, or discard all state: npm run stack -- reset');
+    throw new StackError(
+      `${dir} is not a Postgres data directory any more`,
+      'Restore it, or discard all state: npm run stack -- reset',
+    );
   }
   return true;
 }
 
 /** Builds in `<dir>.new` and renames: a crash half-way leaves no directory that looks whole. */
-async function buildOnce(dir: string, user: ServerUser, build: (fresh: string) => Promise<void>): Promise<void> {
+async function buildOnce(
+  dir: string,
+  user: ServerUser,
+  build: (fresh: string) => Promise<void>,
+): Promise<void> {
   const fresh = `${dir}.new`;
   rmSync(fresh, { recursive: true, force: true });
   ownDirectory(fresh, user);
@@ -95,7 +113,14 @@ export async function preparePrimary(options: PostgresOptions): Promise<void> {
       const durability = options.durable === false ? ['--no-sync'] : [];
       const args = ['-D', fresh, '-U', adminUser, `--pwfile=${passwordFile}`, '--auth=scram-sha-256'];
       try {
-        await runAs(user, join(bin, 'initdb'), [...args, '-E', 'UTF8', '--locale=C', '--data-checksums', ...durability]);
+        await runAs(user, join(bin, 'initdb'), [
+          ...args,
+          '-E',
+          'UTF8',
+          '--locale=C',
+          '--data-checksums',
+          ...durability,
+        ]);
       } finally {
         rmSync(passwordFile, { force: true });
       }
@@ -156,7 +181,10 @@ export async function prepareReplica(options: ReplicaOptions): Promise<void> {
 }
 
 /** How the superuser connects. */
-export function adminConnection(options: Pick<PostgresOptions, 'port' | 'adminPassword'>, database = 'postgres') {
+export function adminConnection(
+  options: Pick<PostgresOptions, 'port' | 'adminPassword'>,
+  database = 'postgres',
+) {
   return {
     host: '127.0.0.1',
     port: options.port,

@@ -79,7 +79,10 @@ export function loadSecrets(paths: Layout): Secrets {
   if (found !== undefined) {
     const missing = missingEntry(newSecrets(), found);
     if (!missing) return found as Secrets;
-    throw new StackError(`${file} is damaged: ${missing} is missing`, 'Restore it, or discard all state: npm run stack -- reset');
+    throw new StackError(
+      `${file} is damaged: ${missing} is missing`,
+      'Restore it, or discard all state: npm run stack -- reset',
+    );
   }
   if (existsSync(join(paths.data, 'postgres-primary'))) {
     throw new StackError(

@@ -30,7 +30,8 @@ export function httpStatus(port: number, path: string): Promise<number | undefin
   });
 }
 
-const mainFile = (options: ServiceOptions) => join(options.repository, 'apps', options.app, 'dist', 'main.js');
+const mainFile = (options: ServiceOptions) =>
+  join(options.repository, 'apps', options.app, 'dist', 'main.js');
 
 export function serviceProgram(options: ServiceOptions): Program {
   const main = mainFile(options);
@@ -44,7 +45,8 @@ export function serviceProgram(options: ServiceOptions): Program {
     cwd: options.repository,
     marker,
     stopSignal: 'SIGTERM',
-    stopGraceMs: 12_000,
+    // a service's own drain is bounded at 15 s
+    stopGraceMs: 17_000,
     ready: async () => (await httpStatus(options.opsPort, '/ready')) === 200,
   };
 }

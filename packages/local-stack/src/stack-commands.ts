@@ -28,8 +28,16 @@ function row(status: ComponentStatus): string[] {
 
 /** Lines of a table with aligned columns. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0))) ?? [];
-  return rows.map((cells) => cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()).join('\n');
+  const widths =
+    rows[0]?.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0))) ?? [];
+  return rows
+    .map((cells) =>
+      cells
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 /** Prints what runs; answers the exit code: 0 all running, 3 not running, 1 something is down. */
@@ -38,7 +46,9 @@ export function status(config: StackConfig, output: string): number {
   const pid = runningStack(paths);
   const last = pid === undefined ? undefined : readStatus(paths);
   if (output === 'json') {
-    process.stdout.write(`${JSON.stringify({ running: pid !== undefined, ...(pid ? { pid } : {}), ...last }, null, 2)}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ running: pid !== undefined, ...(pid ? { pid } : {}), ...last }, null, 2)}\n`,
+    );
   } else if (last === undefined) {
     process.stdout.write(`NovaCron does not run in ${paths.home}. Start it: npm start\n`);
   } else {
@@ -51,7 +61,13 @@ export function status(config: StackConfig, output: string): number {
 
 async function endEverything(config: StackConfig, paths: Layout): Promise<void> {
   if (!existsSync(join(paths.secrets, 'secrets.json'))) return;
-  const facts = { paths, config: { ...config, httpHost: '127.0.0.1' }, secrets: loadSecrets(paths), ports: currentPorts(paths), replica: true };
+  const facts = {
+    paths,
+    config: { ...config, httpHost: '127.0.0.1' },
+    secrets: loadSecrets(paths),
+    ports: currentPorts(paths),
+    replica: true,
+  };
   await endLeftovers(paths, programsInStopOrder(facts, { repository: repositoryRoot }));
   await endGuests(paths);
 }
@@ -63,7 +79,9 @@ export async function stop(config: StackConfig): Promise<void> {
   if (pid === undefined) {
     const left = guests(paths).length;
     await endEverything(config, paths);
-    process.stderr.write(`NovaCron does not run in ${paths.home}${left ? `; ended ${left} guests it had left` : ''}\n`);
+    process.stderr.write(
+      `NovaCron does not run in ${paths.home}${left ? `; ended ${left} guests it had left` : ''}\n`,
+    );
     return;
   }
   await phase('stopping', async () => {
@@ -77,7 +95,8 @@ const ownEntries = ['run', 'log', 'secrets', 'data', 'agents', 'images', 'env', 
 /** Ends the stack and removes all of its state. What NovaCron did not make stays. */
 export async function reset(config: StackConfig): Promise<void> {
   const paths = layout(config.home);
-  if (!existsSync(paths.home)) throw new StackError(`${paths.home} does not exist`, 'There is nothing to reset');
+  if (!existsSync(paths.home))
+    throw new StackError(`${paths.home} does not exist`, 'There is nothing to reset');
   await stop(config).catch(async (error: unknown) => {
     if (!(error instanceof StackError)) throw error;
     await endByDirectory(paths); // the state is damaged: that is what reset is for
@@ -90,21 +109,37 @@ export async function reset(config: StackConfig): Promise<void> {
 
 async function endByDirectory(paths: Layout): Promise<void> {
   const own = [`--stack=${paths.home}`, `${paths.home}/data/`, `${paths.agents}/`];
-  const found = allProcesses().filter(({ args }) => args.some((arg) => own.some((text) => arg.includes(text))));
+  const found = allProcesses().filter(({ args }) =>
+    args.some((arg) => own.some((text) => arg.includes(text))),
+  );
   for (const { pid, args } of found) {
     if (pid !== process.pid && commandLine(pid) !== undefined) {
-      await endProcess(pid, { signal: args[0]?.endsWith('postgres') ? 'SIGINT' : 'SIGTERM', graceMs: 10_000 });
+      await endProcess(pid, {
+        signal: args[0]?.endsWith('postgres') ? 'SIGINT' : 'SIGTERM',
+        graceMs: 10_000,
+      });
     }
   }
 }
 
 /** Prints the end of a component's log, and what follows until Ctrl-C if asked. */
-export async function logs(config: StackConfig, name: string, options: { follow: boolean; lines: number }): Promise<void> {
+export async function logs(
+  config: StackConfig,
+  name: string,
+  options: { follow: boolean; lines: number },
+): Promise<void> {
   const paths = layout(config.home);
   const file = logFile(paths, name);
   if (!existsSync(file)) {
-    const known = existsSync(paths.log) ? readdirSync(paths.log).filter((f) => f.endsWith('.log')).map((f) => f.slice(0, -4)) : [];
-    throw new StackError(`there is no log of ${JSON.stringify(name)}`, known.length ? `There are: ${known.sort().join(', ')}` : 'Start the stack first: npm start');
+    const known = existsSync(paths.log)
+      ? readdirSync(paths.log)
+          .filter((f) => f.endsWith('.log'))
+          .map((f) => f.slice(0, -4))
+      : [];
+    throw new StackError(
+      `there is no log of ${JSON.stringify(name)}`,
+      known.length ? `There are: ${known.sort().join(', ')}` : 'Start the stack first: npm start',
+    );
   }
   const { lines, end } = tail(file, options.lines);
   process.stdout.write(lines.map((line) => `${line}\n`).join(''));
@@ -122,7 +157,11 @@ export function printEnv(config: StackConfig): void {
 }
 
 /** Waits until the running stack shows `name` as running. */
-export async function waitForComponent(paths: Layout, name: string, withinMs: number): Promise<ComponentStatus | undefined> {
+export async function waitForComponent(
+  paths: Layout,
+  name: string,
+  withinMs: number,
+): Promise<ComponentStatus | undefined> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const found = readStatus(paths)?.components.find((component) => component.name === name);

@@ -106,7 +106,11 @@ function recordedTrace(): Environment {
 export function agentEnv(facts: StackFacts, agent: Agent): Environment {
   const trace = agent.driver === 'simulated' ? recordedTrace() : {};
   // A trace that a person names goes before the one that we find.
-  return { ...trace, ...common(facts, agent.opsPort + facts.config.portOffset), ...agentOwnEnv(facts, agent) };
+  return {
+    ...trace,
+    ...common(facts, agent.opsPort + facts.config.portOffset),
+    ...agentOwnEnv(facts, agent),
+  };
 }
 
 /** The text of the file that scripts `source`. */
@@ -127,6 +131,8 @@ export function envFile(facts: StackFacts): string {
     NOVACRON_NATS_ADMIN_URL: `nats://admin:${secrets.nats.admin}@127.0.0.1:${ports.nats}`,
     NOVACRON_REDIS_URL: redisUrl({ port: ports.redis, password: secrets.redis }),
   };
-  const lines = Object.entries(values).map(([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`);
+  const lines = Object.entries(values).map(
+    ([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`,
+  );
   return `# written by npm start; source it: . ${facts.paths.env}\n${lines.join('')}`;
 }

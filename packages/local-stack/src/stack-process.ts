@@ -35,7 +35,9 @@ const cli = join(repositoryRoot, 'packages', 'local-stack', 'dist', 'cli.js');
 export async function freeOffset(): Promise<number> {
   for (;;) {
     const offset = 2_000 + Math.floor(Math.random() * 200) * 100;
-    const ports = [8080, 9100, 9101, 9102, 9103, 9104, 9105, 15_432, 16_379, 14_222].map((port) => port + offset);
+    const ports = [8080, 9100, 9101, 9102, 9103, 9104, 9105, 15_432, 16_379, 14_222].map(
+      (port) => port + offset,
+    );
     if ((await Promise.all(ports.map((port) => isFree(port)))).every(Boolean)) return offset;
   }
 }
@@ -75,7 +77,10 @@ export class StackProcess {
   async start(): Promise<void> {
     this.output = '';
     const env = this.processEnv();
-    const child = spawn(process.execPath, [cli, ...this.startArguments()], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [cli, ...this.startArguments()], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.child = child;
     await new Promise<void>((ready, failed) => {
       const keep = (chunk: Buffer) => {
@@ -91,7 +96,9 @@ export class StackProcess {
   /** The variables of the stack's `env` file: NOVACRON_URL, NOVACRON_TOKEN, addresses. */
   env(): Record<string, string> {
     const text = readFileSync(layout(this.home).env, 'utf8');
-    return Object.fromEntries([...text.matchAll(/^export (\w+)='(.*)'$/gm)].map((match) => [match[1], match[2]]));
+    return Object.fromEntries(
+      [...text.matchAll(/^export (\w+)='(.*)'$/gm)].map((match) => [match[1], match[2]]),
+    );
   }
 
   get url(): string {
@@ -130,7 +137,8 @@ export class StackProcess {
   /** Sends a signal to the stack itself and resolves with its exit code. */
   signal(name: NodeJS.Signals): Promise<number | null> {
     const { child } = this;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child?.exitCode ?? null);
+    if (!child || child.exitCode !== null || child.signalCode !== null)
+      return Promise.resolve(child?.exitCode ?? null);
     return new Promise((done) => {
       child.once('exit', (code) => done(code));
       child.kill(name);

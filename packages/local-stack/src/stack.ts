@@ -1,9 +1,8 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureDefaultAgents, listAgents } from './agents.js';
 import type { Component } from './component.js';
 import { repositoryRoot } from './config.js';
-import { withFileLock } from './file-lock.js';
 import { ensureTinyLinux } from './image/tiny-linux.js';
 import { ensureServers, missingServers } from './install.js';
 import { Keeper } from './keeper.js';
@@ -16,9 +15,16 @@ import { loadSecrets } from './secrets.js';
 import { agentComponents, seedTokens, serviceComponents } from './stack-apps.js';
 import { envFile, gatewayUrl, type StackFacts } from './stack-env.js';
 import { StackError } from './stack-error.js';
-import { choosePorts, currentPorts, opsPorts, requirePort } from './stack-ports.js';
-import { natsComponent, primaryComponent, redisComponent, replicaComponent, writeNatsUsers } from './stack-servers.js';
-import { runningStack, stackPidFile, type StackStatus, writeStatus } from './stack-status.js';
+import { checkFixedPorts, makeDirectories, takeHome } from './stack-home.js';
+import { choosePorts, currentPorts } from './stack-ports.js';
+import {
+  natsComponent,
+  primaryComponent,
+  redisComponent,
+  replicaComponent,
+  writeNatsUsers,
+} from './stack-servers.js';
+import { stackPidFile, type StackStatus, writeStatus } from './stack-status.js';
 
 export interface StackOptions {
   readonly config: StackFacts['config'];
@@ -58,7 +64,9 @@ export class Stack {
   }
 
   private static async openTaken(options: StackOptions, paths: Layout, progress: Progress): Promise<Stack> {
-    const warning = await ensureServers((title, work) => progress.track(title, work), { optional: options.qemu });
+    const warning = await ensureServers((title, work) => progress.track(title, work), {
+      optional: options.qemu,
+    });
     if (warning) progress.line(`  ${warning}`);
     const { config, replica } = options;
     const secrets = loadSecrets(paths);
@@ -67,7 +75,10 @@ export class Stack {
     const before = { paths, config, secrets, ports: currentPorts(paths), replica };
     const ended = await endLeftovers(paths, programsInStopOrder(before, options));
     if (ended.length > 0) progress.line(`  ended what the last run left: ${ended.join(', ')}`);
-    await checkFixedPorts(options, listAgents(paths).map((agent) => agent.opsPort));
+    await checkFixedPorts(
+      config,
+      listAgents(paths).map((agent) => agent.opsPort),
+    );
     const ports = await choosePorts(paths, config.portOffset);
     return new Stack({ paths, config, secrets, ports, replica }, { ...options, qemu }, progress);
   }
@@ -81,9 +92,16 @@ export class Stack {
     const image = this.options.qemu ? this.image() : Promise.resolve();
     image.catch(() => undefined); // awaited below, after the servers
     const primary = this.launch(primaryComponent(this.facts));
-    const replica = this.facts.replica ? primary.then(() => this.launch(replicaComponent(this.facts))) : primary;
-    await all([primary, this.launch(redisComponent(this.facts)), this.launch(natsComponent(this.facts))], [replica, image]);
-    const services = serviceComponents(this.facts, this.options.repository).map((component) => this.launch(component));
+    const replica = this.facts.replica
+      ? primary.then(() => this.launch(replicaComponent(this.facts)))
+      : primary;
+    await all(
+      [primary, this.launch(redisComponent(this.facts)), this.launch(natsComponent(this.facts))],
+      [replica, image],
+    );
+    const services = serviceComponents(this.facts, this.options.repository).map((component) =>
+      this.launch(component),
+    );
     const agents = image.then(() => all(this.agentComponents().map((component) => this.launch(component))));
     await all([...services, agents, replica]);
     await this.progress.track('tokens', () => seedTokens(this.facts, this.options.repository));
@@ -99,11 +117,13 @@ export class Stack {
   private async image(): Promise<void> {
     const cache = join(repositoryRoot, '.toolchain', 'images');
     const { images } = this.facts.paths;
-    const made = await this.progress.track('image tiny-linux', () => ensureTinyLinux(images, cache)).catch((error: unknown) => {
-      if (!(error instanceof StackError)) throw error;
-      this.progress.line(`  ${error.message}`);
-      return false;
-    });
+    const made = await this.progress
+      .track('image tiny-linux', () => ensureTinyLinux(images, cache))
+      .catch((error: unknown) => {
+        if (!(error instanceof StackError)) throw error;
+        this.progress.line(`  ${error.message}`);
+        return false;
+      });
     if (!made) this.progress.line('  tiny-linux is not there: zone local has no image to boot');
   }
 
@@ -128,7 +148,8 @@ export class Stack {
     this.phase = 'stopping';
     clearInterval(this.logKeeper);
     for (const group of stopOrder([...this.keepers.keys()])) {
-      await Promise.all(group.map((name) => this.keepers.get(name)?.stop()));
+      const keepers = group.flatMap((name) => this.keepers.get(name) ?? []);
+      await Promise.all(keepers.map((keeper) => keeper.stop()));
       if (group.some((name) => name.startsWith('host-agent'))) await endGuests(this.facts.paths);
     }
     await endGuests(this.facts.paths);
@@ -142,7 +163,12 @@ export class Stack {
 
   private changed(): void {
     const components = [...this.keepers.values()].map((keeper) => keeper.status);
-    writeStatus(this.facts.paths, { phase: this.phase, url: this.url, startedAt: this.startedAt, components });
+    writeStatus(this.facts.paths, {
+      phase: this.phase,
+      url: this.url,
+      startedAt: this.startedAt,
+      components,
+    });
   }
 
   private rotateLogs(): void {
@@ -151,7 +177,10 @@ export class Stack {
 }
 
 /** Waits for `needed` to succeed; a failure among `watched` fails at once as well. */
-async function all(needed: readonly Promise<unknown>[], watched: readonly Promise<unknown>[] = []): Promise<void> {
+async function all(
+  needed: readonly Promise<unknown>[],
+  watched: readonly Promise<unknown>[] = [],
+): Promise<void> {
   await Promise.race([Promise.all(needed), ...watched.map((work) => work.then(() => Promise.all(needed)))]);
 }
 
@@ -165,8 +194,16 @@ export function stopOrder(names: readonly string[]): string[][] {
 
 /** The programs of this home in the order in which they are ended. */
 export function programsInStopOrder(facts: StackFacts, options: Pick<StackOptions, 'repository'>): Program[] {
-  const apps = [...serviceComponents(facts, options.repository), ...agentComponents(facts, options.repository)];
-  const servers = [natsComponent(facts), redisComponent(facts), replicaComponent(facts), primaryComponent(facts)];
+  const apps = [
+    ...serviceComponents(facts, options.repository),
+    ...agentComponents(facts, options.repository),
+  ];
+  const servers = [
+    natsComponent(facts),
+    redisComponent(facts),
+    replicaComponent(facts),
+    primaryComponent(facts),
+  ];
   const components = new Map([...apps, ...servers].map((component) => [component.name, component]));
   return stopOrder([...components.keys()])
     .flat()
@@ -180,33 +217,4 @@ function programIfInstalled(component: Component | undefined): Program[] {
     if (error instanceof StackError) return []; // what is not installed cannot be running
     throw error;
   }
-}
-
-function makeDirectories(paths: Layout): void {
-  try {
-    mkdirSync(paths.home, { recursive: true });
-    for (const dir of [paths.run, paths.log, paths.data, paths.agents, paths.images]) mkdirSync(dir, { recursive: true });
-  } catch (error) {
-    throw new StackError(`${paths.home} cannot be made (${(error as Error).message})`, 'Set NOVACRON_HOME to a directory that can', {
-      cause: error,
-    });
-  }
-}
-
-async function takeHome(paths: Layout): Promise<void> {
-  await withFileLock(join(paths.run, 'stack.lock'), 10_000, () => {
-    const other = runningStack(paths);
-    if (other !== undefined && other !== process.pid) {
-      throw new StackError(`NovaCron runs already in ${paths.home} (process ${other})`, 'Look at it: npm run stack -- status. End it: npm run stack -- stop');
-    }
-    writeFileSync(stackPidFile(paths), `${process.pid}\n`);
-    return Promise.resolve();
-  });
-}
-
-async function checkFixedPorts({ config }: StackOptions, agentPorts: readonly number[]): Promise<void> {
-  const http = config.httpPort + config.portOffset;
-  await requirePort(http, config.httpHost, `npm start -- --port ${http + 10}`);
-  const ops = new Set([...Object.values(opsPorts), ...agentPorts]);
-  for (const port of ops) await requirePort(port + config.portOffset, '127.0.0.1', `npm start -- --port-offset ${config.portOffset + 100}`);
 }

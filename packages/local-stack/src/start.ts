@@ -64,19 +64,30 @@ export async function start(config: StackConfig, options: StartOptions): Promise
   if (options.port !== undefined) merged.httpPort = options.port - merged.portOffset;
   const { replica, qemu, simHosts: simulatedHosts } = options;
   const up = async () => {
-    stack = await Stack.open({ config: merged, repository: options.repository ?? repositoryRoot, replica, qemu, simulatedHosts }, progress);
+    stack = await Stack.open(
+      { config: merged, repository: options.repository ?? repositoryRoot, replica, qemu, simulatedHosts },
+      progress,
+    );
     await stack.start();
     return stack;
   };
   const starting = up();
-  const outcome = await Promise.race([starting.then(() => undefined, (error: unknown) => ({ error })), signalled]);
+  const outcome = await Promise.race([
+    starting.then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    ),
+    signalled,
+  ]);
   progress.end();
   try {
     if (outcome === undefined && stack) {
       process.stdout.write(banner(stack, ((performance.now() - startedAt) / 1000).toFixed(1)));
       const running: Stack = stack;
       process.on('SIGUSR2', () => {
-        running.reloadAgents().catch((error: unknown) => progress.line(`novacron: ${(error as Error).message}`));
+        running
+          .reloadAgents()
+          .catch((error: unknown) => progress.line(`novacron: ${(error as Error).message}`));
       });
       await signalled;
     } else if (typeof outcome === 'object') throw outcome.error;

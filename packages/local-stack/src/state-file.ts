@@ -8,7 +8,10 @@ export function writeStateFile(file: string, value: unknown): void {
 }
 
 /** Reads JSON; undefined when there is no such file. A damaged file is a StackError that says what to do. */
-export function readStateFile(file: string, repair = 'Restore it, or discard all state: npm run stack -- reset'): unknown {
+export function readStateFile(
+  file: string,
+  repair = 'Restore it, or discard all state: npm run stack -- reset',
+): unknown {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

@@ -40,14 +40,19 @@ describe('a pid file', () => {
   });
 
   it('does not take one home for another whose name begins alike', () => {
-    expect(hasMarker('node main.js --stack=/a/.novacron2 --name=gateway', '--stack=/a/.novacron')).toBe(false);
+    expect(hasMarker('node main.js --stack=/a/.novacron2 --name=gateway', '--stack=/a/.novacron')).toBe(
+      false,
+    );
     expect(hasMarker('postgres -D /a/data', '-D /a/data')).toBe(true);
   });
 });
 
 describe('ending a process', () => {
   it('uses force when it does not heed the signal in time', async () => {
-    const deaf = spawn(process.execPath, ['-e', `process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1e6)`]);
+    const deaf = spawn(process.execPath, [
+      '-e',
+      `process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1e6)`,
+    ]);
     await new Promise((ready) => deaf.stdout.once('data', ready));
     const ended = new Promise((done) => deaf.once('exit', (_, signal) => done(signal)));
     await endProcess(deaf.pid ?? 0, { graceMs: 100 });
@@ -89,7 +94,15 @@ describe('configuration', () => {
 });
 
 it('components end before what they depend on', () => {
-  const names = ['nats', 'host-agent-sim', 'postgres-primary', 'gateway', 'redis', 'vm-orchestrator', 'postgres-replica-1'];
+  const names = [
+    'nats',
+    'host-agent-sim',
+    'postgres-primary',
+    'gateway',
+    'redis',
+    'vm-orchestrator',
+    'postgres-replica-1',
+  ];
   expect(stopOrder(names)).toEqual([
     ['gateway'],
     ['host-agent-sim', 'vm-orchestrator'],
@@ -109,7 +122,10 @@ it('the port table of Linux is read by port and state', () => {
 
 it('the end of a log tells the error, not the stack trace', () => {
   const file = join(dir, 'x.log');
-  writeFileSync(file, '{"msg":"starting"}\n{"level":60,"msg":"fatal error","err":{"message":"NOVACRON_X is missing"}}\n    at main (x.js:1)\n\nNode.js v24.21.0\n');
+  writeFileSync(
+    file,
+    '{"msg":"starting"}\n{"level":60,"msg":"fatal error","err":{"message":"NOVACRON_X is missing"}}\n    at main (x.js:1)\n\nNode.js v24.21.0\n',
+  );
   expect(lastLine(file)).toBe('fatal error: NOVACRON_X is missing');
 });
 

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { layout } from '../src/layout.js';
 import { guests } from '../src/leftovers.js';
+import { isFree } from '../src/ports.js';
 import { commandLine, gone, waitUntil } from '../src/processes.js';
 import { freeOffset, StackProcess } from '../src/stack-process.js';
 import { fakeRepository } from './fake-repository.js';
-
 
 const names = [
   'cache-invalidator',
@@ -74,7 +74,9 @@ describe('a started stack', () => {
     expect(stack.output).toContain(`http://127.0.0.1:${8080 + offset}`);
     expect(stack.output).toContain(environment()['NOVACRON_TOKEN']);
     expect(stack.output).toContain('curl -s ');
-    const pids = readdirSync(join(stack.home, 'run')).filter((file) => file.endsWith('.pid') && file !== 'stack.pid');
+    const pids = readdirSync(join(stack.home, 'run')).filter(
+      (file) => file.endsWith('.pid') && file !== 'stack.pid',
+    );
     expect(pids.map((file) => file.slice(0, -4)).sort()).toEqual(names);
     for (const name of names) expect(readdirSync(join(stack.home, 'log'))).toContain(`${name}.log`);
   });
@@ -85,7 +87,12 @@ describe('a started stack', () => {
     expect(rows).toEqual([{ state: 'streaming' }]);
     const replica = await ask(env['NOVACRON_PG_REPLICA_ADMIN_URL'] ?? '', 'SELECT pg_is_in_recovery() AS r');
     expect(replica).toEqual([{ r: true }]);
-    for (const file of ['env', 'secrets/secrets.json', 'agents/host-agent-sim/hosts.json', 'data/nats/nats.conf']) {
+    for (const file of [
+      'env',
+      'secrets/secrets.json',
+      'agents/host-agent-sim/hosts.json',
+      'data/nats/nats.conf',
+    ]) {
       expect(statSync(join(stack.home, file)).mode & 0o077).toBe(0);
     }
   });
@@ -93,7 +100,9 @@ describe('a started stack', () => {
   it('refuses a second start in the same home with one line', async () => {
     const second = await stack.run('start');
     expect(second.code).toBe(1);
-    expect(second.stderr.trim().split('\n')).toEqual([expect.stringMatching(/^novacron: NovaCron runs already in .*stop$/)]);
+    expect(second.stderr.trim().split('\n')).toEqual([
+      expect.stringMatching(/^novacron: NovaCron runs already in .*stop$/),
+    ]);
     expect((await status()).running).toBe(true);
   });
 
@@ -118,13 +127,20 @@ describe('a started stack', () => {
     await ask(url, 'CREATE TABLE IF NOT EXISTS kept (id int)');
     await ask(url, 'INSERT INTO kept VALUES (1)');
     process.kill(pidOf('postgres-primary') ?? 0, 'SIGKILL');
-    const back = () => ask(url, 'SELECT id FROM kept').then((rows) => rows.length === 1, () => false);
+    const back = () =>
+      ask(url, 'SELECT id FROM kept').then(
+        (rows) => rows.length === 1,
+        () => false,
+      );
     expect(await waitUntil(back, 20_000)).toBe(true);
   }, 30_000);
 
   it('takes in another host with one command', async () => {
     const joined = await stack.run('host', 'join', 'rack-7', '--driver', 'simulated');
-    expect(joined).toMatchObject({ code: 0, stderr: expect.stringContaining('host rack-7 runs in zone sim') });
+    expect(joined).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('host rack-7 runs in zone sim'),
+    });
     expect(commandLine(pidOf('host-agent-rack-7') ?? 0)).toContain('--name=host-agent-rack-7');
     const again = await stack.run('add-host', 'rack-7');
     expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('has joined already') });
@@ -133,7 +149,10 @@ describe('a started stack', () => {
   it('shows the log of a component, and says which there are', async () => {
     expect((await stack.run('logs', 'gateway', '-n', '1')).stdout).toContain('"msg":"up"');
     const unknown = await stack.run('logs', 'gatway');
-    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('There are: cache-invalidator, gateway') });
+    expect(unknown).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('There are: cache-invalidator, gateway'),
+    });
   });
 });
 
@@ -169,6 +188,7 @@ describe('the end of a stack', () => {
     const stopped = await stack.run('stop');
     expect(stopped.code).toBe(0);
     expect(ofThisHome()).toEqual([]);
+    expect(await isFree(16_379 + offset)).toBe(true);
   }, 90_000);
 });
 
@@ -181,7 +201,9 @@ describe('trouble at the start is told in one line', () => {
     other.close();
     expect(code).toBe(1);
     expect(lastLine(stderr)).toMatch(
-      new RegExp(`^novacron: port ${8080 + offset} is taken by .+ \\(process ${process.pid}\\)\\. .*--port \\d+$`),
+      new RegExp(
+        `^novacron: port ${8080 + offset} is taken by .+ \\(process ${process.pid}\\)\\. .*--port \\d+$`,
+      ),
     );
   });
 
@@ -189,9 +211,13 @@ describe('trouble at the start is told in one line', () => {
     const file = join(stack.home, 'secrets', 'secrets.json');
     const good = readFileSync(file);
     writeFileSync(file, good.subarray(0, 40));
-    expect(lastLine((await stack.run('start')).stderr)).toMatch(/^novacron: .*secrets\.json is damaged: .*reset$/);
+    expect(lastLine((await stack.run('start')).stderr)).toMatch(
+      /^novacron: .*secrets\.json is damaged: .*reset$/,
+    );
     writeFileSync(file, '{"redis":"x"}');
-    expect(lastLine((await stack.run('start')).stderr)).toMatch(/secrets\.json is damaged: postgresAdmin is missing/);
+    expect(lastLine((await stack.run('start')).stderr)).toMatch(
+      /secrets\.json is damaged: postgresAdmin is missing/,
+    );
     rmSync(file);
     expect(lastLine((await stack.run('start')).stderr)).toMatch(/secrets\.json is gone, .*reset$/);
     writeFileSync(file, good, { mode: 0o600 });

@@ -50,11 +50,31 @@ function powerDown(socket: string): void {
     const image = JSON.parse(readFileSync(join(dir, 'tiny-linux', 'image.json'), 'utf8')) as TinyLinuxImage;
     const disk = join(dir, 'disk.qcow2');
     execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', disk, '64M']);
-    const boot = ['-kernel', join(dir, 'tiny-linux', image.kernel), '-initrd', join(dir, 'tiny-linux', image.initramfs)];
-    const devices = ['-drive', `file=${disk},if=virtio`, '-nic', 'none', '-serial', `file:${join(dir, 'serial.log')}`];
+    const boot = [
+      '-kernel',
+      join(dir, 'tiny-linux', image.kernel),
+      '-initrd',
+      join(dir, 'tiny-linux', image.initramfs),
+    ];
+    const devices = [
+      '-drive',
+      `file=${disk},if=virtio`,
+      '-nic',
+      'none',
+      '-serial',
+      `file:${join(dir, 'serial.log')}`,
+    ];
     const control = ['-display', 'none', '-qmp', `unix:${join(dir, 'qmp')},server=on,wait=off`];
     const size = ['-accel', 'tcg', '-m', String(image.minMemory)];
-    guest = spawn(qemu ?? '', [...machine, ...size, ...boot, '-append', image.cmdline, ...devices, ...control]);
+    guest = spawn(qemu ?? '', [
+      ...machine,
+      ...size,
+      ...boot,
+      '-append',
+      image.cmdline,
+      ...devices,
+      ...control,
+    ]);
     const ended = new Promise((done) => guest?.once('exit', done));
     expect(await waitUntil(async () => serial().includes('NOVACRON-GUEST-UP'), 30_000)).toBe(true);
     powerDown(join(dir, 'qmp'));

@@ -20,6 +20,8 @@ async function main(command: string | undefined): Promise<void> {
 }
 
 main(process.argv[2]).catch((error: unknown) => {
-  process.stderr.write(`novacron: ${error instanceof StackError ? error.message : String((error as Error).stack)}\n`);
+  process.stderr.write(
+    `novacron: ${error instanceof StackError ? error.message : String((error as Error).stack)}\n`,
+  );
   process.exitCode = 1;
 });

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { adminNatsUser, hostUser, type NatsUser, natsServices, serviceUser } from '@novacron/local-stack/nats-permissions';
+import {
+  adminNatsUser,
+  hostUser,
+  type NatsUser,
+  natsServices,
+  serviceUser,
+} from '@novacron/local-stack/nats-permissions';
 import { type NatsOptions, natsProgram, natsUrl, prepareNats } from '@novacron/local-stack/nats-server';
 import { anyFreePort } from '@novacron/local-stack/ports';
 import type { Schema } from '@novacron/local-stack/postgres-schemas';
@@ -33,7 +39,10 @@ export class TestServers {
   private readonly users: NatsUser[] = [];
   private readonly natsPasswords = new Map<string, string>();
   private readonly opsPorts = new Map<string, number>();
-  private readonly keys = { consistency: randomBytes(32).toString('hex'), tokenHash: randomBytes(32).toString('hex') };
+  private readonly keys = {
+    consistency: randomBytes(32).toString('hex'),
+    tokenHash: randomBytes(32).toString('hex'),
+  };
 
   private constructor(
     /** directory for files of this test; removed by stop() */
@@ -61,7 +70,17 @@ export class TestServers {
     const nats = new PrivateServer(natsProgram(natsOptions), dir);
     const redis = new PrivateServer(redisProgram(redisOptions), dir, () => prepareRedis(redisOptions));
     const httpPort = await anyFreePort();
-    const servers = new TestServers(dir, cluster, database, options, natsOptions, redisOptions, nats, redis, httpPort);
+    const servers = new TestServers(
+      dir,
+      cluster,
+      database,
+      options,
+      natsOptions,
+      redisOptions,
+      nats,
+      redis,
+      httpPort,
+    );
     await servers.startPrivate();
     return servers;
   }
@@ -149,7 +168,11 @@ export class TestServers {
 
   private natsEnv(user: string): Environment {
     const login = this.natsLogin(user);
-    return { NOVACRON_NATS_URL: login.url, NOVACRON_NATS_USER: login.user, NOVACRON_NATS_PASSWORD: login.password };
+    return {
+      NOVACRON_NATS_URL: login.url,
+      NOVACRON_NATS_USER: login.user,
+      NOVACRON_NATS_PASSWORD: login.password,
+    };
   }
 
   private gatewayEnv(): Environment {
@@ -194,7 +217,12 @@ function openCluster(dir: string, options: TestServerOptions): Promise<TestClust
 
 async function canLogIn(login: { url: string; user: string; password: string }): Promise<boolean> {
   try {
-    const nc = await connect({ servers: login.url, user: login.user, pass: login.password, reconnect: false });
+    const nc = await connect({
+      servers: login.url,
+      user: login.user,
+      pass: login.password,
+      reconnect: false,
+    });
     await nc.close();
     return true;
   } catch {

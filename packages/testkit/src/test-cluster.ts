@@ -70,7 +70,14 @@ export class TestCluster {
   get primary(): PostgresOptions {
     const { port, adminPassword } = this.file;
     const { durable } = this;
-    return { name: 'postgres-primary', dir: join(this.dir, 'primary'), port, adminPassword, durable, maxConnections };
+    return {
+      name: 'postgres-primary',
+      dir: join(this.dir, 'primary'),
+      port,
+      adminPassword,
+      durable,
+      maxConnections,
+    };
   }
 
   get replica(): ReplicaOptions {
@@ -102,7 +109,14 @@ export class TestCluster {
     const log = join(this.dir, `${program.name}.log`);
     const child = startProgram(program, log, join(this.dir, `${program.name}.pid`));
     child.unref();
-    if (await waitUntil(() => program.ready(), 60_000, () => child.exitCode !== null)) return;
+    if (
+      await waitUntil(
+        () => program.ready(),
+        60_000,
+        () => child.exitCode !== null,
+      )
+    )
+      return;
     throw new Error(`${program.name} did not start: ${readFileSync(log, 'utf8').slice(-2000)}`);
   }
 

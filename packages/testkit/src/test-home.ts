@@ -61,7 +61,9 @@ function mentions(pid: number, dir: string): boolean {
   // redis-server shows its address instead of its arguments.
   const port = /127\.0\.0\.1:(\d+)/.exec(line)?.[1];
   try {
-    return port !== undefined && readFileSync(join(dir, 'redis', 'redis.conf'), 'utf8').includes(`port ${port}\n`);
+    return (
+      port !== undefined && readFileSync(join(dir, 'redis', 'redis.conf'), 'utf8').includes(`port ${port}\n`)
+    );
   } catch {
     return false; // no Redis was made there
   }

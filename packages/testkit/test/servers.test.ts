@@ -74,11 +74,13 @@ describe('NATS users', () => {
     await servers.addHost(hostA);
     await servers.addHost(hostB);
     const [orchestrator, host] = [await nats('orchestrator'), await nats(`host-${hostA}`)];
-    orchestrator.subscribe('hosts.*.heartbeat', { callback: (_, m) => m.respond(`heard ${m.subject}`) });
-    host.subscribe(`agents.${hostA}.>`, { callback: (_, m) => m.respond('done') });
+    orchestrator.subscribe('hosts.*.heartbeat', { callback: (_, m) => void m.respond(`heard ${m.subject}`) });
+    host.subscribe(`agents.${hostA}.>`, { callback: (_, m) => void m.respond('done') });
     await Promise.all([orchestrator.flush(), host.flush()]);
     expect((await orchestrator.request(`agents.${hostA}.command`, '')).string()).toBe('done');
-    expect((await host.request(`hosts.${hostA}.heartbeat`, '')).string()).toBe(`heard hosts.${hostA}.heartbeat`);
+    expect((await host.request(`hosts.${hostA}.heartbeat`, '')).string()).toBe(
+      `heard hosts.${hostA}.heartbeat`,
+    );
   });
 
   it('refuse a host that speaks or listens for another host', async () => {
@@ -87,14 +89,19 @@ describe('NATS users', () => {
       await expect(host.request(subject, '', { timeout: 1000 })).rejects.toThrow(/permissions violation/i);
     }
     for (const subject of [`agents.${hostA}.command`, '_INBOX.gateway.>', `_INBOX.host-${hostA}.>`]) {
-      const refused = new Promise((done) => host.subscribe(subject, { callback: (error) => done(error?.message) }));
+      const refused = new Promise((done) =>
+        host.subscribe(subject, { callback: (error) => done(error?.message) }),
+      );
       expect(await refused).toMatch(/permissions violation/i);
     }
   });
 
   it('let a service answer on its own subjects alone', async () => {
     const [gateway, metrics] = [await nats('gateway'), await nats('metrics')];
-    metrics.subscribe('rpc.metrics.range.read', { queue: 'metrics', callback: (_, m) => m.respond('points') });
+    metrics.subscribe('rpc.metrics.range.read', {
+      queue: 'metrics',
+      callback: (_, m) => void m.respond('points'),
+    });
     await metrics.flush();
     expect((await gateway.request('rpc.metrics.range.read', '')).string()).toBe('points');
     const refused = new Promise((done) =>

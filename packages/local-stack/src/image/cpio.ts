@@ -13,7 +13,11 @@ export const program = (name: string, data: Buffer | string): CpioEntry => ({
   mode: 0o100755,
   data: Buffer.from(data),
 });
-export const symlink = (name: string, target: string): CpioEntry => ({ name, mode: 0o120777, data: Buffer.from(target) });
+export const symlink = (name: string, target: string): CpioEntry => ({
+  name,
+  mode: 0o120777,
+  data: Buffer.from(target),
+});
 export const characterDevice = (name: string, major: number, minor: number): CpioEntry => ({
   name,
   mode: 0o020600,

@@ -8,7 +8,9 @@ import { StackError } from '../stack-error.js';
 const run = promisify(execFile);
 
 async function dependencies(name: string): Promise<string[]> {
-  const { stdout } = await run('apt-cache', ['depends', '--no-recommends', '--no-suggests', name]).catch(() => ({ stdout: '' }));
+  const { stdout } = await run('apt-cache', ['depends', '--no-recommends', '--no-suggests', name]).catch(
+    () => ({ stdout: '' }),
+  );
   return [...stdout.matchAll(/^\s*Depends: (\S+)$/gm)].flatMap((match) => match[1] ?? []);
 }
 
@@ -33,7 +35,8 @@ export async function unpackPackages(names: readonly string[], directory: string
     await aptGet(['update', '-q']); // the list names a version that the mirror has replaced
     failure = await aptGet(['download', '-q', ...names], downloads);
   }
-  if (failure) throw new StackError(`apt-get download ${names.join(' ')} failed: ${failure}`, 'Run: apt-get update');
+  if (failure)
+    throw new StackError(`apt-get download ${names.join(' ')} failed: ${failure}`, 'Run: apt-get update');
   for (const file of readdirSync(downloads).filter((name) => name.endsWith('.deb'))) {
     await run('dpkg-deb', ['-x', join(downloads, file), directory]);
   }

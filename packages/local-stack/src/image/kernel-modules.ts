@@ -22,11 +22,18 @@ function read(file: string, busybox: string): Buffer {
 
 function dependsOn(data: Buffer): string[] {
   const list = /(?:^|\0)depends=([^\0]*)\0/.exec(data.toString('latin1'))?.[1] ?? '';
-  return list.split(',').filter(Boolean).map((name) => name.replaceAll('-', '_'));
+  return list
+    .split(',')
+    .filter(Boolean)
+    .map((name) => name.replaceAll('-', '_'));
 }
 
 /** The wanted modules below `directory` with all that they depend on, in loading order. One that is built into the kernel has no file and is left out. */
-export function modulesInLoadingOrder(directory: string, wanted: readonly string[], busybox: string): KernelModule[] {
+export function modulesInLoadingOrder(
+  directory: string,
+  wanted: readonly string[],
+  busybox: string,
+): KernelModule[] {
   const files = new Map<string, string>();
   for (const entry of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
     const name = moduleName(entry);

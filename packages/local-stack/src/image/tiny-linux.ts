@@ -1,4 +1,15 @@
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { withFileLock } from '../file-lock.js';
@@ -24,7 +35,15 @@ export interface TinyLinuxImage {
 
 const recipe = 2;
 const files = ['vmlinuz', 'initramfs.gz', 'image.json'];
-const wantedModules = ['button', 'evdev', 'virtio_pci', 'virtio_mmio', 'virtio_blk', 'virtio_net', 'virtio_balloon'];
+const wantedModules = [
+  'button',
+  'evdev',
+  'virtio_pci',
+  'virtio_mmio',
+  'virtio_blk',
+  'virtio_net',
+  'virtio_balloon',
+];
 
 function description(): TinyLinuxImage {
   const console = process.arch === 'arm64' ? 'ttyAMA0' : 'ttyS0';
@@ -49,8 +68,31 @@ function isCurrent(dir: string): boolean {
 }
 
 function initramfs(busybox: Buffer, modules: readonly KernelModule[]): Buffer {
-  const folders = ['bin', 'dev', 'etc', 'etc/acpi', 'etc/acpi/PWRF', 'lib', 'lib/modules', 'proc', 'sys', 'tmp'];
-  const applets = ['sh', 'acpid', 'cat', 'dd', 'echo', 'hostname', 'insmod', 'ip', 'mount', 'poweroff', 'sleep'];
+  const folders = [
+    'bin',
+    'dev',
+    'etc',
+    'etc/acpi',
+    'etc/acpi/PWRF',
+    'lib',
+    'lib/modules',
+    'proc',
+    'sys',
+    'tmp',
+  ];
+  const applets = [
+    'sh',
+    'acpid',
+    'cat',
+    'dd',
+    'echo',
+    'hostname',
+    'insmod',
+    'ip',
+    'mount',
+    'poweroff',
+    'sleep',
+  ];
   const entries: CpioEntry[] = [
     ...folders.map(directory),
     characterDevice('dev/console', 5, 1),
@@ -70,10 +112,15 @@ async function build(target: string, kernel: readonly string[]): Promise<void> {
   chmodSync(work, 0o755); // apt's own user downloads into it
   try {
     await unpackPackages([...kernel, 'busybox-static'], work);
-    const busybox = [join(work, 'bin/busybox'), join(work, 'usr/bin/busybox')].find((path) => existsSync(path));
+    const busybox = [join(work, 'bin/busybox'), join(work, 'usr/bin/busybox')].find((path) =>
+      existsSync(path),
+    );
     const vmlinuz = readdirSync(join(work, 'boot')).find((name) => name.startsWith('vmlinuz'));
-    const libModules = [join(work, 'lib/modules'), join(work, 'usr/lib/modules')].find((path) => existsSync(path));
-    if (!busybox || !vmlinuz || !libModules) throw new Error(`${kernel.join(', ')} hold no kernel with modules`);
+    const libModules = [join(work, 'lib/modules'), join(work, 'usr/lib/modules')].find((path) =>
+      existsSync(path),
+    );
+    if (!busybox || !vmlinuz || !libModules)
+      throw new Error(`${kernel.join(', ')} hold no kernel with modules`);
     const modules = modulesInLoadingOrder(libModules, wantedModules, busybox);
     const fresh = join(work, 'image');
     mkdirSync(fresh);

@@ -1,0 +1,55 @@
+// A repository of a few files in a temporary folder, for a gate to find what is wrong in it.
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { root } from '../toolchain.mjs';
+
+export class FixtureRepository {
+  // The real path: a gate that resolves links would otherwise see files outside of its folder.
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'novacron-gates-')));
+
+  write(path, text) {
+    const file = join(this.folder, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }
+
+  /** A built package of the workspace, `apps/x` or `packages/x`, with one module `thing`. */
+  addPackage(place) {
+    const name = `@novacron/${place.split('/')[1]}`;
+    const exports = { './*': { types: './dist/*.d.ts', default: './dist/*.js' } };
+    this.write(`${place}/package.json`, JSON.stringify({ name, type: 'module', exports }));
+    this.write(`${place}/dist/thing.js`, 'export const thing = 1;\n');
+    this.write(`${place}/dist/thing.d.ts`, 'export declare const thing = 1;\n');
+    const link = join(this.folder, 'node_modules', name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(this.folder, place), link);
+  }
+
+  linkFromRoot(path) {
+    symlinkSync(join(root, path), join(this.folder, path));
+  }
+
+  copyFromRoot(path) {
+    copyFileSync(join(root, path), join(this.folder, path));
+  }
+
+  /** Runs a program of node_modules here; what it printed. */
+  run(program, args) {
+    const command = [join(root, 'node_modules', program), ...args];
+    return spawnSync(process.execPath, command, { cwd: this.folder, encoding: 'utf8' }).stdout;
+  }
+
+  remove() {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}

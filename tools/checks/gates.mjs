@@ -1,0 +1,58 @@
+// Every gate of `npm run check`: its name, its command, and what to do when it fails.
+import { join } from 'node:path';
+import { nodeCommand, root, turbo } from '../toolchain.mjs';
+
+const tool = (...path) => join(root, 'node_modules', ...path);
+const own = (name) => join(root, 'tools', 'checks', name);
+
+/** `--concurrency=1` would be slower on two cores; more would starve whoever works beside it. */
+const typecheck = [
+  turbo,
+  'run',
+  'typecheck',
+  '--concurrency=2',
+  '--continue=always',
+  '--output-logs=errors-only',
+];
+
+export const GATES = [
+  { name: 'types', args: typecheck, hint: 'tsc’s messages stand above' },
+  {
+    name: 'lint',
+    args: [tool('oxlint', 'bin', 'oxlint'), '--format=unix'],
+    hint: 'rules and exceptions: .oxlintrc.json',
+  },
+  {
+    name: 'format',
+    args: [tool('prettier', 'bin', 'prettier.cjs'), '--check', '--log-level=warn', '.'],
+    hint: 'node_modules/.bin/prettier --write FILES',
+  },
+  {
+    name: 'walls',
+    args: [
+      tool('dependency-cruiser', 'bin', 'dependency-cruiser.mjs'),
+      '--output-type=err-long',
+      'apps',
+      'packages',
+    ],
+    hint: 'who may import what: .dependency-cruiser.mjs',
+  },
+  {
+    name: 'dead-code',
+    args: [
+      tool('knip', 'bin', 'knip.js'),
+      '--tsConfig',
+      'tsconfig.build.json',
+      '--no-progress',
+      '--no-config-hints',
+    ],
+    hint: 'delete what nobody uses; entry points: knip.json',
+  },
+  { name: 'generated', args: [own('check-generated.mjs')], hint: 'pnpm -r run generate, then commit' },
+  { name: 'ratchets', args: [own('check-ratchets.mjs')], hint: 'the rules: tools/checks/ratchets.mjs' },
+  {
+    name: 'gates',
+    args: ['--test', '--test-reporter=dot', join(root, 'tools', 'checks') + '/*.test.mjs'],
+    hint: 'a gate no longer catches what it is there for',
+  },
+].map((gate) => ({ ...gate, command: nodeCommand }));

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { findingsIn } from './ratchets.mjs';
+
+const errorsIn = (path, text) => findingsIn(path, text).filter(({ severity }) => severity === 'error');
+
+const WRONG = {
+  'half-done work': ['a.ts', '// TODO later\n'],
+  'a focused test': ['a.test.ts', "it.only('x', () => {});\n"],
+  'a skipped test without a reason': ['a.test.ts', "it.skip('x', () => {});\n"],
+  'a path of one machine': ['docs/a.md', 'see /root/novacron/log\n'],
+  'a barrel': ['packages/config/src/all.ts', "export * from './load.js';\n"],
+  'a dependency with its own version': ['packages/config/package.json', '{"dependencies":{"zod":"^4.0.0"}}'],
+  'a file of more than 400 lines': ['a.ts', 'export {};\n'.repeat(401)],
+};
+for (const [what, [path, text]] of Object.entries(WRONG)) {
+  test(`${what} is an error`, () => assert.equal(errorsIn(path, text).length, 1));
+}
+
+const RIGHT = {
+  'a test that needs QEMU may be skipped where there is none': [
+    "it.skip('QEMU is not installed here', () => {});\n",
+    'a.test.ts',
+  ],
+  'a generated file may be long': ['x\n'.repeat(1000), 'apps/gateway/openapi.generated.json'],
+  'a URL is no path of a machine': ['fetch(`${url}/work/root`)\n', 'a.ts'],
+  'versions come from the catalog': [
+    '{"dependencies":{"zod":"catalog:","@novacron/config":"workspace:*"}}',
+    'packages/x/package.json',
+  ],
+};
+for (const [title, [text, path]] of Object.entries(RIGHT)) {
+  test(title, () => assert.deepEqual(findingsIn(path, text), []));
+}
+
+test('a file of more than 250 lines is a warning', () => {
+  assert.deepEqual(
+    findingsIn('a.ts', 'export {};\n'.repeat(251)).map(({ severity }) => severity),
+    ['warning'],
+  );
+});

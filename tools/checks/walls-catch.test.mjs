@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { FixtureRepository } from './fixture.mjs';
+
+const PACKAGES = [
+  'apps/gateway',
+  'apps/vm-orchestrator',
+  'packages/service-kit',
+  'packages/outbox',
+  'packages/postgres',
+  'packages/messaging',
+  'packages/telemetry',
+  'packages/contracts',
+  'packages/vm-lifecycle',
+  'packages/local-stack',
+  'packages/testkit',
+  'packages/bench',
+];
+
+/** Importing file → what it imports; and the rule that must say no (none: it is allowed). */
+const IMPORTS = [
+  ['apps/gateway/src/main.ts', '@novacron/service-kit/thing', null],
+  ['apps/gateway/src/down.test.ts', '@novacron/vm-lifecycle/thing', null],
+  ['apps/gateway/src/tools.test.ts', '@novacron/testkit/thing', null],
+  ['packages/service-kit/src/down.ts', '@novacron/postgres/thing', null],
+  ['packages/outbox/src/down.ts', '@novacron/telemetry/thing', null],
+  ['packages/testkit/src/servers.ts', '@novacron/local-stack/thing', null],
+  ['packages/postgres/test/starts-one.ts', '@novacron/local-stack/thing', null],
+  ['apps/gateway/src/sideways.test.ts', '@novacron/vm-orchestrator/thing', 'apps-do-not-import-apps'],
+  ['packages/postgres/src/up.ts', '@novacron/outbox/thing', 'floor-2-imports-only-what-is-below'],
+  ['packages/postgres/src/sideways.ts', '@novacron/messaging/thing', 'floor-2-imports-only-what-is-below'],
+  ['packages/vm-lifecycle/src/up.ts', '@novacron/contracts/thing', 'floor-0-imports-only-what-is-below'],
+  ['packages/contracts/src/app.ts', '@novacron/gateway/thing', 'packages-do-not-import-apps'],
+  ['apps/vm-orchestrator/src/main.ts', '@novacron/testkit/thing', 'services-do-not-import-tools'],
+  ['packages/messaging/src/tool.ts', '@novacron/local-stack/thing', 'services-do-not-import-tools'],
+  ['packages/telemetry/src/tool.ts', '@novacron/bench/thing', 'services-do-not-import-tools'],
+  ['packages/local-stack/src/tests.ts', '@novacron/testkit/thing', 'local-stack-does-not-import-tests'],
+  ['packages/outbox/src/around.ts', '../../contracts/src/app.js', 'no-way-around-the-exports'],
+  ['packages/outbox/src/nowhere.ts', '@novacron/contracts/nothing', 'not-to-unresolvable'],
+  ['packages/bench/src/one.ts', './other.js', 'no-cycles'],
+];
+
+const repository = new FixtureRepository();
+let violations = [];
+
+before(() => {
+  repository.copyFromRoot('.dependency-cruiser.mjs');
+  for (const place of PACKAGES) repository.addPackage(place);
+  for (const [file, from] of IMPORTS) repository.write(file, `import '${from}';\n`);
+  repository.write('packages/bench/src/other.ts', "import './one.js';\n");
+  repository.write('apps/gateway/src/forgotten.ts', 'export {};\n');
+  const program = 'dependency-cruiser/bin/dependency-cruiser.mjs';
+  violations = JSON.parse(repository.run(program, ['--output-type=json', 'apps', 'packages'])).summary
+    .violations;
+});
+after(() => repository.remove());
+
+const rulesAgainst = (file) => violations.filter(({ from }) => from === file).map(({ rule }) => rule.name);
+
+for (const [file, imported, rule] of IMPORTS) {
+  test(
+    rule === null ? `${file} may import ${imported}` : `${file} may not import ${imported}: ${rule}`,
+    () => {
+      if (rule === null) assert.deepEqual(rulesAgainst(file), []);
+      else
+        assert.ok(rulesAgainst(file).includes(rule), `only ${JSON.stringify(rulesAgainst(file))} spoke up`);
+    },
+  );
+}
+
+test('a file of an app that nothing leads to is found', () => {
+  assert.deepEqual(rulesAgainst('apps/gateway/src/forgotten.ts'), ['apps-hold-no-unused-file']);
+});
