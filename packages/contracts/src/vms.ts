@@ -116,7 +116,8 @@ const expected = { ifMatch: z.number().int().optional() };
 export const vmsRpc = {
   create: defineRpc('rpc.orchestrator.vms.create', CreateVm, Vm),
   list: defineRpc('rpc.orchestrator.vms.list', VmListQuery, VmPage),
-  get: defineRpc('rpc.orchestrator.vms.get', one, Vm),
+  /** `tombstone`: a VM that is deleted is answered too, for as long as its row is kept. */
+  get: defineRpc('rpc.orchestrator.vms.get', one.extend({ tombstone: z.boolean().optional() }), Vm),
   patch: defineRpc('rpc.orchestrator.vms.patch', z.object({ id: VmId, patch: PatchVm, ...expected }), Vm),
   act: defineRpc(
     'rpc.orchestrator.vms.act',

@@ -62,7 +62,8 @@ export class Call<Params = unknown, Query = unknown, Body = unknown> {
   ): Promise<RpcReply<ReplyOf<C>>> {
     const reply = await this.rpc.request(contract, this.meta(deadlineMs), body);
     if (reply.position !== null) this.saw(parsePosition(reply.position));
-    if (reply.servedFrom !== undefined) this.servedFrom = reply.servedFrom;
+    // Services say it of reads; a change is made on the primary.
+    if (reply.position !== null) this.servedFrom = reply.servedFrom ?? 'primary';
     if (reply.replayed === true) this.replayed = true;
     return reply;
   }

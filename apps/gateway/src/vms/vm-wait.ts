@@ -19,7 +19,7 @@ export function waitForVm(
     kind: 'vm',
     id,
     timeoutMs,
-    read: async (deadlineMs) => (await call.ask(vmsRpc.get, { id }, deadlineMs)).body,
+    read: async (deadlineMs) => (await call.ask(vmsRpc.get, { id, tombstone: true }, deadlineMs)).body,
     decode: (data) => Vm.safeParse(data).data ?? null,
     judge: judgeFor(target),
   });
@@ -35,7 +35,7 @@ export function judgeFor(target: WaitTarget): (vm: Vm) => Verdict {
   return (vm) => {
     const settled = isSettled(vm);
     if (target === 'settled' ? settled : vm.state === target) return 'reached';
-    if (vm.state === 'deleted') return 'unreachable';
+    if (vm.state === 'deleted') return target === 'settled' ? 'reached' : 'unreachable';
     if (vm.state === 'deleting')
       return target === 'deleted' || target === 'settled' ? 'not_yet' : 'unreachable';
     if (!settled) {

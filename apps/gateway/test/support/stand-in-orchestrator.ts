@@ -34,7 +34,9 @@ export class StandInOrchestrator {
         callback: (_error, message) => this.answer(message, contract, handle),
       });
     serve(vmsRpc.create, (body: CreateVm, request) => this.create(body, request));
-    serve(vmsRpc.get, (body: { id: string }, request) => ({ body: this.vm(body.id, request) }));
+    serve(vmsRpc.get, (body: { id: string; tombstone?: boolean }, request) => ({
+      body: this.vm(body.id, request, body.tombstone),
+    }));
     serve(vmsRpc.list, (_body, { tenantId }) => ({
       body: { items: [...this.vms.values()].filter((vm) => vm.tenantId === tenantId), nextCursor: null },
     }));
@@ -185,7 +187,7 @@ export class StandInOrchestrator {
   }
 
   private act(body: { id: string; action: VmAction; ifMatch?: number }, request: WireRequest): object {
-    const vm = this.expect(body, request);
+    const vm = this.expect(body, request, true);
     const verdict = gate(body.action, { state: vm.state, task: null, placed: true });
     if (verdict.outcome === 'already') return { body: { vm, job: null } };
     if (verdict.outcome !== 'accept') throw new ServiceError('invalid_state', `the VM is ${vm.state}`);
@@ -196,15 +198,15 @@ export class StandInOrchestrator {
     };
   }
 
-  private expect(body: { id: string; ifMatch?: number }, request: WireRequest): Vm {
-    const vm = this.vm(body.id, request);
+  private expect(body: { id: string; ifMatch?: number }, request: WireRequest, tombstone = false): Vm {
+    const vm = this.vm(body.id, request, tombstone);
     if (body.ifMatch === undefined || body.ifMatch === vm.version) return vm;
     throw new ServiceError('precondition_failed', `the version is ${vm.version}`);
   }
 
-  private vm(id: string, request: WireRequest): Vm {
+  private vm(id: string, request: WireRequest, tombstone = false): Vm {
     const vm = this.vms.get(id);
-    if (vm === undefined || vm.tenantId !== request.tenantId)
+    if (vm === undefined || vm.tenantId !== request.tenantId || (vm.state === 'deleted' && !tombstone))
       throw new ServiceError('not_found', 'There is no such VM.');
     return vm;
   }

@@ -77,6 +77,14 @@ describe('a wait', () => {
     expect([answer.status, answer.json.state]).toEqual([200, 'deleted']);
   });
 
+  it('knows a VM that was deleted before anybody waited', async () => {
+    gateway.orchestrator.change(id, { state: 'deleted', task: null });
+    expect((await gateway.ask('GET', `/api/v1/vms/${id}`)).status).toBe(404);
+    expect((await wait('state=deleted&timeout=5')).json.state).toBe('deleted');
+    expect((await wait('state=settled&timeout=5')).status).toBe(200);
+    expect((await wait('state=running&timeout=5')).status).toBe(409);
+  });
+
   it('survives a service that is away for a moment', async () => {
     later({ state: 'running', task: null }, 1_300, true);
     setTimeout(() => gateway.orchestrator.failNext('dependency_down'), 500);

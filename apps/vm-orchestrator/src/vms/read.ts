@@ -6,7 +6,7 @@ import type { Placement, Vm } from '@novacron/contracts/vms';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { sessionFor } from '../read-session.js';
 import { toVm, type VmRow } from './row.js';
-import { READ_VM } from './statements.js';
+import { READ_TOMBSTONE, READ_VM } from './statements.js';
 
 const READ_PLACEMENT: Statement = {
   name: 'placement-read',
@@ -18,16 +18,24 @@ const LOCATE: Statement = {
 };
 
 /** The row, as new as the request asks. @throws ServiceError not_found */
-export async function readVmRow(db: Database, meta: RequestMeta, id: VmId) {
+export async function readVmRow(db: Database, meta: RequestMeta, id: VmId, tombstone = false) {
   const { tenantId } = meta;
-  const found = await sessionFor(db, meta).query<VmRow>(READ_VM, [tenantId, id], { tenantId });
+  const found = await sessionFor(db, meta).query<VmRow>(
+    tombstone ? READ_TOMBSTONE : READ_VM,
+    [tenantId, id],
+    { tenantId },
+  );
   const row = found.rows[0];
   if (!row) throw new ServiceError('not_found', `There is no VM ${id}`);
   return { row, position: formatPosition(found.seen), servedFrom: found.servedFrom };
 }
 
-export async function getVm(db: Database, meta: RequestMeta, id: VmId): Promise<RpcReply<Vm>> {
-  const { row, position, servedFrom } = await readVmRow(db, meta, id);
+export async function getVm(
+  db: Database,
+  meta: RequestMeta,
+  { id, tombstone }: { readonly id: VmId; readonly tombstone?: boolean | undefined },
+): Promise<RpcReply<Vm>> {
+  const { row, position, servedFrom } = await readVmRow(db, meta, id, tombstone);
   return { body: toVm(row), version: row.version, position, servedFrom };
 }
 

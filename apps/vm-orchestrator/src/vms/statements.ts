@@ -10,6 +10,12 @@ export const READ_VM: Statement = {
   text: `SELECT * FROM vms WHERE tenant_id = $1 AND id = $2 AND state <> 'deleted'`,
 };
 
+/** Also one that is deleted. */
+export const READ_TOMBSTONE: Statement = {
+  name: 'vm-read-tombstone',
+  text: 'SELECT * FROM vms WHERE tenant_id = $1 AND id = $2',
+};
+
 export const LIVE_JOB: Statement = {
   name: 'job-live',
   text: `SELECT * FROM jobs WHERE tenant_id = $1 AND vm_id = $2 AND status IN ('queued', 'running', 'waiting')`,

@@ -28,7 +28,7 @@ export class VmsController {
 
   @RpcHandler(vmsRpc.get)
   get({ meta, body }: Request<'get'>): Reply<'get'> {
-    return getVm(this.core.api, meta, body.id);
+    return getVm(this.core.api, meta, body);
   }
 
   @RpcHandler(vmsRpc.patch)
