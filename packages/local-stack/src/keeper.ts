@@ -13,6 +13,7 @@ const longestPauseMs = 10_000;
 const steadyAfterMs = 30_000;
 /** So many ends before the first answer and the start as a whole has failed. */
 const attemptsBeforeFirstReady = 3;
+const afterReadyAttempts = 5;
 
 interface Run {
   readonly child: ChildProcess;
@@ -114,7 +115,7 @@ export class Keeper {
         () => run.hasEnded,
       );
       if (!answers && !run.hasEnded) throw new Error(`no answer within ${withinMs / 1000} s`);
-      if (answers) await this.component.afterReady?.();
+      if (answers) await this.afterReady(run);
       if (answers && !run.hasEnded) {
         if (!this.stopping) this.change('running');
         onReady();
@@ -124,6 +125,18 @@ export class Keeper {
       throw error;
     }
     return run.ended;
+  }
+
+  /** Tried a few times: on a busy machine a connection may fail where the server is well. */
+  private async afterReady(run: Run): Promise<void> {
+    for (let left = afterReadyAttempts; ; left--) {
+      try {
+        return await this.component.afterReady?.();
+      } catch (error) {
+        if (left <= 1 || run.hasEnded || error instanceof StackError) throw error;
+        await sleep(firstPauseMs);
+      }
+    }
   }
 
   private launch(): Run {

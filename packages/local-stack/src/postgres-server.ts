@@ -191,7 +191,8 @@ export function adminConnection(
     user: adminUser,
     password: options.adminPassword,
     database,
-    connectionTimeoutMillis: 2000,
+    // A machine that is busy with other things may need seconds for a password exchange.
+    connectionTimeoutMillis: 15_000,
   };
 }
 

@@ -28,7 +28,7 @@ export class PrivateServer {
     child.unref();
     this.child = child;
     const ended = () => child.exitCode !== null || child.signalCode !== null;
-    if (await waitUntil(() => this.program.ready(), 30_000, ended)) return;
+    if (await waitUntil(() => this.program.ready(), 60_000, ended)) return;
     throw new Error(`${this.program.name} did not start: ${readFileSync(log, 'utf8').slice(-2000)}`);
   }
 
