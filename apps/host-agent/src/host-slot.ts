@@ -28,7 +28,12 @@ export class HostSlot {
   ) {}
 
   /** @throws DamagedStateError, or Error when another agent runs on the folder. */
-  static async open(host: HostEntry, stateDir: string, openDriver: OpenDriver, logger: Logger): Promise<HostSlot> {
+  static async open(
+    host: HostEntry,
+    stateDir: string,
+    openDriver: OpenDriver,
+    logger: Logger,
+  ): Promise<HostSlot> {
     const folder = join(stateDir, host.hostId);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const unlock = await lockFolder(folder);
@@ -44,7 +49,14 @@ export class HostSlot {
     const { hostId, name, labels, capacity, natsUser: user, natsPassword: password } = this.host;
     const { zone, metricsIntervalMs, metricsBufferMib } = config.agent;
     const { logger } = this;
-    const nc = await connectNats({ url: config.natsUrl, user, password, name: `host-agent ${name}`, logger, signal });
+    const nc = await connectNats({
+      url: config.natsUrl,
+      user,
+      password,
+      name: `host-agent ${name}`,
+      logger,
+      signal,
+    });
     this.#connected = () => isConnected(nc);
     this.#agent = new HostAgent({
       identity: { hostId, name, zone, labels, capacity },

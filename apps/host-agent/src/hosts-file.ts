@@ -19,12 +19,17 @@ export type HostEntry = z.infer<typeof HostEntry>;
 
 /** @throws Error naming the file and everything that is wrong in it; never a password. */
 export async function readHosts(path: string): Promise<HostEntry[]> {
-  const hosts = z.array(HostEntry).min(1).safeParse(await readJson(path));
+  const hosts = z
+    .array(HostEntry)
+    .min(1)
+    .safeParse(await readJson(path));
   if (!hosts.success) {
     const mistakes = fieldErrors(hosts.error.issues).map((mistake) => `${mistake.path} ${mistake.message}`);
     throw new Error(`hosts file ${path}: ${mistakes.join('; ')}`);
   }
-  const twice = hosts.data.find((host, index) => hosts.data.findIndex((other) => other.hostId === host.hostId) < index);
+  const twice = hosts.data.find(
+    (host, index) => hosts.data.findIndex((other) => other.hostId === host.hostId) < index,
+  );
   if (twice) throw new Error(`hosts file ${path}: ${twice.hostId} is there twice`);
   return hosts.data;
 }

@@ -32,7 +32,10 @@ describe('a journal', () => {
     const first = await openMap();
     await Promise.all([first.set('a', 1), first.set('b', 2, true), first.set('a', 3, true)]);
     await first.journal.close();
-    expect(await openMap().then(({ map }) => [...map])).toEqual([['a', 3], ['b', 2]]);
+    expect(await openMap().then(({ map }) => [...map])).toEqual([
+      ['a', 3],
+      ['b', 2],
+    ]);
   });
 
   it('has written a line once append resolves, without being closed', async () => {
@@ -51,7 +54,10 @@ describe('a journal', () => {
     expect([...second.map]).toEqual([['a', 1]]);
     await second.set('c', 3);
     await second.journal.close();
-    expect(await openMap().then(({ map }) => [...map])).toEqual([['a', 1], ['c', 3]]);
+    expect(await openMap().then(({ map }) => [...map])).toEqual([
+      ['a', 1],
+      ['c', 3],
+    ]);
   });
 
   it('takes zeros at the end, as a power loss leaves them, for a torn line', async () => {
@@ -62,7 +68,10 @@ describe('a journal', () => {
 
   it('refuses a file that is damaged in the middle, in one line that names it', async () => {
     await writeFile(path, '["a",1]\n["b",\n["c",3]\n');
-    const error = await openMap().then(() => undefined, (reason: unknown) => reason);
+    const error = await openMap().then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
     expect(error).toBeInstanceOf(DamagedStateError);
     expect((error as Error).message).toMatch(/journal is damaged in line 2: .*move it away/);
   });

@@ -66,13 +66,22 @@ function* gathered(day: Iterable<Sample[]>, lines: number): Iterable<Sample[]> {
 
 async function main(): Promise<void> {
   const { from, paceMs } = readArguments();
-  const config = loadConfig({ natsUrl: settings.natsUrl, agent: settings.agent, simulated: settings.simulated });
+  const config = loadConfig({
+    natsUrl: settings.natsUrl,
+    agent: settings.agent,
+    simulated: settings.simulated,
+  });
   if (config.simulated.trace === undefined) throw new Error('NOVACRON_AGENT_SIM_TRACE names no recorded day');
   const traces = await readTraces(config.simulated.trace);
   const hosts = await readHosts(config.agent.hosts);
   const results = await Promise.all(hosts.map((host) => playHost(host, config, traces, from, paceMs)));
-  const sum = (read: (result: { vms: number; points: number }) => number) => results.reduce((all, one) => all + read(one), 0);
-  const answer = { from: new Date(from).toISOString(), vms: sum(({ vms }) => vms), points: sum(({ points }) => points) };
+  const sum = (read: (result: { vms: number; points: number }) => number) =>
+    results.reduce((all, one) => all + read(one), 0);
+  const answer = {
+    from: new Date(from).toISOString(),
+    vms: sum(({ vms }) => vms),
+    points: sum(({ points }) => points),
+  };
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
 
@@ -93,7 +102,11 @@ async function playHost(
 
 function readArguments(): { from: number; paceMs: number } {
   const { values } = parseArgs({
-    options: { from: { type: 'string' }, pace: { type: 'string', default: '0' }, help: { type: 'boolean', default: false } },
+    options: {
+      from: { type: 'string' },
+      pace: { type: 'string', default: '0' },
+      help: { type: 'boolean', default: false },
+    },
   });
   if (values.help) {
     process.stdout.write(USAGE);
@@ -102,7 +115,8 @@ function readArguments(): { from: number; paceMs: number } {
   const yesterday = (Math.floor(Date.now() / DAY_MS) - 1) * DAY_MS;
   const from = values.from === undefined ? yesterday : Date.parse(values.from);
   const paceMs = Number(values.pace);
-  if (!Number.isFinite(from) || !(paceMs >= 0)) throw new Error(`--from must be a time, --pace milliseconds\n${USAGE}`);
+  if (!Number.isFinite(from) || !(paceMs >= 0))
+    throw new Error(`--from must be a time, --pace milliseconds\n${USAGE}`);
   return { from, paceMs };
 }
 

@@ -18,7 +18,8 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const holder = await heldBy(path);
-    if (holder !== undefined) throw new Error(`${folder} is in use by the agent with pid ${holder}: end that one first`);
+    if (holder !== undefined)
+      throw new Error(`${folder} is in use by the agent with pid ${holder}: end that one first`);
     await rm(path, { force: true });
   }
 }

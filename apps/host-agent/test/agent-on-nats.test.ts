@@ -65,7 +65,8 @@ describe('a host agent on NATS', () => {
     const { vmId } = await running();
     const told = await under.orchestrator.command(under.host, vmId, { kind: 'shutdown' });
     expect(told).toMatchObject({ outcome: 'done', fact: { power: 'running' } });
-    const off = () => under.orchestrator.reports.flatMap(({ body }) => body.facts).find((fact) => fact.vmId === vmId);
+    const off = () =>
+      under.orchestrator.reports.flatMap(({ body }) => body.facts).find((fact) => fact.vmId === vmId);
     await under.until(() => off() !== undefined);
     expect(off()).toMatchObject({ power: 'stopped', reason: 'guest_shutdown' });
   });
@@ -75,7 +76,12 @@ describe('a host agent on NATS', () => {
     await under.registered();
     const spec = guest();
     const ask = () =>
-      under.orchestrator.command(under.host, spec.vmId, { kind: 'create', spec }, { commandId: 'job-2:create' });
+      under.orchestrator.command(
+        under.host,
+        spec.vmId,
+        { kind: 'create', spec },
+        { commandId: 'job-2:create' },
+      );
     expect(await ask()).toMatchObject({ outcome: 'accepted' });
     await under.until(() => under.orchestrator.ended.some(({ commandId }) => commandId === 'job-2:create'));
     expect(await ask()).toMatchObject({ outcome: 'done', fact: { power: 'stopped' } });

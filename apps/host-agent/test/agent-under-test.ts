@@ -59,7 +59,8 @@ export class AgentUnderTest {
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text) => (this.output += String(text)));
+    for (const stream of [child.stdout, child.stderr])
+      stream?.on('data', (text) => (this.output += String(text)));
     return child;
   }
 
@@ -91,7 +92,9 @@ export class AgentUnderTest {
     const { epochs, inventories } = this.orchestrator;
     const known = (hostId: HostId) => {
       const epoch = epochs.get(hostId) ?? 0;
-      const told = inventories.some((inventory) => inventory.hostId === hostId && inventory.body.epoch === epoch);
+      const told = inventories.some(
+        (inventory) => inventory.hostId === hostId && inventory.body.epoch === epoch,
+      );
       return epoch > (this.#marked.get(hostId) ?? 0) && told;
     };
     await this.until(() => this.hosts.every(known), 20_000);

@@ -62,10 +62,21 @@ export class FakeOrchestrator {
     const { commandId = newId(), fence = 1, epoch = this.epochs.get(hostId) ?? 0 } = header;
     const command = { ...body, vmId, commandId, epoch, generation: 1, fence } as Command;
     const subject = `agents.${hostId}.command`;
-    return requestDirect(this.nc, { subject, label: subject, body: command, reply: CommandReply, timeoutMs: 5_000 });
+    return requestDirect(this.nc, {
+      subject,
+      label: subject,
+      body: command,
+      reply: CommandReply,
+      timeoutMs: 5_000,
+    });
   }
 
-  #keep<T extends z.ZodType>(intake: Intake, what: string, body: T, kept: { hostId: string; body: z.infer<T> }[]) {
+  #keep<T extends z.ZodType>(
+    intake: Intake,
+    what: string,
+    body: T,
+    kept: { hostId: string; body: z.infer<T> }[],
+  ) {
     serveDirect(this.nc, intake, {
       subject: `hosts.*.${what}`,
       body,

@@ -42,12 +42,14 @@ describe('metrics of a host agent', () => {
       const [, , partition, source] = message.subject.split('.');
       expect(source).toBe(under.host);
       for (const vmId of batch.vmIds) expect(String(metricPartition(vmId))).toBe(partition);
-      points.push(...batch.time.map((time, i) => ({
-        vmId: batch.vmIds[batch.vm[i] ?? -1] ?? '',
-        metric: batch.metrics[batch.metric[i] ?? -1] ?? '',
-        time,
-        value: batch.value[i] ?? Number.NaN,
-      })));
+      points.push(
+        ...batch.time.map((time, i) => ({
+          vmId: batch.vmIds[batch.vm[i] ?? -1] ?? '',
+          metric: batch.metrics[batch.metric[i] ?? -1] ?? '',
+          time,
+          value: batch.value[i] ?? Number.NaN,
+        })),
+      );
     }
     return points;
   }
@@ -58,9 +60,16 @@ describe('metrics of a host agent', () => {
     const vmId = await start('web');
     const mine = async () => (await stored()).filter((point) => point.vmId === vmId);
     await under.until(async () => new Set((await mine()).map(({ time }) => time)).size >= 2);
-    expect(new Set((await mine()).map(({ metric }) => metric))).toEqual(new Set([
-      'cpu_usage', 'memory_usage', 'disk_read_bytes', 'disk_write_bytes', 'network_recv', 'network_sent',
-    ]));
+    expect(new Set((await mine()).map(({ metric }) => metric))).toEqual(
+      new Set([
+        'cpu_usage',
+        'memory_usage',
+        'disk_read_bytes',
+        'disk_write_bytes',
+        'network_recv',
+        'network_sent',
+      ]),
+    );
   });
 
   it('wait for NATS while it is away, and arrive when it is back', async () => {
@@ -93,7 +102,9 @@ describe('metrics of a host agent', () => {
     await under.registered();
     const vms = [await start('trace-0'), await start('trace-1'), await start('trace-5')];
     const from = Date.UTC(2026, 0, 1);
-    const replay = under.spawn('replay.js', ['--from', '2026-01-01T00:00:00Z'], { NOVACRON_AGENT_SIM_TRACE: traces });
+    const replay = under.spawn('replay.js', ['--from', '2026-01-01T00:00:00Z'], {
+      NOVACRON_AGENT_SIM_TRACE: traces,
+    });
     const code = await new Promise((resolve) => replay.once('exit', resolve));
     expect(`${code} ${code === 0 ? '' : under.output}`).toBe('0 ');
     const points = (await stored()).filter(({ time }) => time < from + 86_400_000);

@@ -15,6 +15,8 @@ export interface DirectRoute<Body extends z.ZodType> {
   /** May have wildcards: `hosts.*.heartbeat`. */
   readonly subject: string;
   readonly queue?: string;
+  /** The subject without ids, for spans and metrics, where the subject itself has some. */
+  readonly label?: string;
   readonly body: Body;
   /** @param tokens the subject's tokens, as in `['hosts', hostId, 'heartbeat']` */
   handle(body: z.infer<Body>, tokens: readonly string[]): Promise<unknown>;
@@ -29,7 +31,7 @@ export function serveDirect<Body extends z.ZodType>(
   intake.serve(nc, {
     subject: route.subject,
     ...(route.queue === undefined ? {} : { queue: route.queue }),
-    label: route.subject,
+    label: route.label ?? route.subject,
     open: (message) => {
       const body = validated(route.body, decodeJson(message.data));
       return {

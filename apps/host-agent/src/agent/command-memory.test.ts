@@ -19,7 +19,10 @@ describe('the memory of commands', () => {
   const open = () => CommandMemory.open(join(folder, 'commands.journal'), () => now);
   const vmId = newId<VmId>();
   const done = (power: PowerState): DoneReply => ({
-    outcome: 'done', epoch: 1, seq: 1, fact: { vmId, power, incarnation: 1, reason: null },
+    outcome: 'done',
+    epoch: 1,
+    seq: 1,
+    fact: { vmId, power, incarnation: 1, reason: null },
   });
 
   it('compares fences by generation first', async () => {

@@ -40,7 +40,12 @@ export class CommandRunner {
   readonly #failures = new Map<string, { take: () => CommandReply }>();
   readonly #slots: Slots;
   readonly #urgentSlots: Slots;
-  readonly #limits: { acceptAfterMs: number; operationLimitMs: number; unwindMs: number; maxCommands: number };
+  readonly #limits: {
+    acceptAfterMs: number;
+    operationLimitMs: number;
+    unwindMs: number;
+    maxCommands: number;
+  };
 
   constructor(private readonly options: CommandRunnerOptions) {
     const { driver, acceptAfterMs, operationLimitMs, unwindMs, maxCommands } = options;
@@ -197,11 +202,17 @@ export class CommandRunner {
     const { clock, driver, onWarning } = this.options;
     const { operationLimitMs, unwindMs } = this.#limits;
     const { promise: left, reject: leave } = Promise.withResolvers<never>();
-    const overdue = new DriverError('driver_error', `${command.kind} took longer than ${operationLimitMs} ms`, true);
+    const overdue = new DriverError(
+      'driver_error',
+      `${command.kind} took longer than ${operationLimitMs} ms`,
+      true,
+    );
     const timers = [clock.after(operationLimitMs, () => abort.abort(overdue))];
     const onAbort = () => {
       const giveUp = () => {
-        onWarning?.(`${command.kind} of ${command.vmId} ignored its end for ${unwindMs} ms and is left behind`);
+        onWarning?.(
+          `${command.kind} of ${command.vmId} ignored its end for ${unwindMs} ms and is left behind`,
+        );
         leave(abort.signal.reason);
       };
       timers.push(clock.after(unwindMs, giveUp));
@@ -220,7 +231,11 @@ export class CommandRunner {
     const reply = await this.#observed(command.vmId, text);
     const { power } = reply.fact;
     if (leads && !(leads as readonly PowerState[]).includes(power)) {
-      throw new DriverError('driver_error', `${command.kind} was reported done, but the VM is ${power}`, true);
+      throw new DriverError(
+        'driver_error',
+        `${command.kind} was reported done, but the VM is ${power}`,
+        true,
+      );
     }
     if (remembered) await this.options.memory.remember(command.vmId, command.commandId, reply);
     return reply;
@@ -232,7 +247,8 @@ export class CommandRunner {
       const stamp = stamps.draw();
       const fact = await driver.observe(vmId);
       // Registered anew meanwhile: look again, so that the fact is of the epoch that counts.
-      if (stamp.epoch === stamps.epoch) return { outcome: 'done', ...stamp, fact, ...(text === undefined ? {} : { text }) };
+      if (stamp.epoch === stamps.epoch)
+        return { outcome: 'done', ...stamp, fact, ...(text === undefined ? {} : { text }) };
     }
   }
 

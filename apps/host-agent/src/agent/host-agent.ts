@@ -41,7 +41,8 @@ const INVENTORY_INTERVAL_MS = 60_000;
 const COMMANDS_AT_A_TIME = 5_000;
 /** A command may overtake the answer to the registration that began its epoch. */
 const EPOCH_WAIT_MS = 1_000;
-const DRAIN_MS = 5_000;
+/** For each of the four things that a drain waits for; the process's bound is 15 s. */
+const DRAIN_MS = 3_000;
 
 /** One host's agent: registered, it executes commands and reports facts and metrics, until it is drained. */
 export class HostAgent {
@@ -55,6 +56,8 @@ export class HostAgent {
   readonly #stopTimers: (() => void)[] = [];
   #serving = false;
   #guests = 0;
+  /** The images that the registration named. */
+  #offered = '';
   #inventory: Promise<void> | undefined;
 
   constructor(private readonly options: HostAgentOptions) {
@@ -121,8 +124,8 @@ export class HostAgent {
 
   /** Sends everything there is, unless that is under way; a failure waits for the next turn. */
   sendInventory(): void {
-    if (!this.#registration.registered) return;
-    this.#inventory ??= this.#sendInventory()
+    if (!this.#registration.registered || this.#inventory) return;
+    this.#inventory = this.#sendInventory()
       .catch((error: unknown) => this.options.logger.warn({ err: error }, 'the inventory did not arrive'))
       .finally(() => (this.#inventory = undefined));
   }
@@ -134,13 +137,14 @@ export class HostAgent {
     await Promise.race([this.#intake.drain(), this.options.clock.sleep(DRAIN_MS)]);
     await this.#runner.drain(DRAIN_MS);
     this.#reporter.close();
-    await this.#publisher.close(DRAIN_MS);
+    await Promise.race([this.#publisher.close(DRAIN_MS), this.options.clock.sleep(DRAIN_MS)]);
     await Promise.race([this.options.nc.drain(), this.options.clock.sleep(DRAIN_MS)]);
   }
 
   async #register() {
     const { driver, identity, agentVersion } = this.options;
     const [images, capacity] = await Promise.all([driver.images(), identity.capacity ?? driver.capacity()]);
+    this.#offered = String(images);
     const { name, zone, labels } = identity;
     const { capabilities } = driver;
     const host = { name, zone, driver: driver.name, agentVersion, capabilities, images, capacity, labels };
@@ -152,7 +156,11 @@ export class HostAgent {
     this.options.logger.info({ epoch }, 'registered');
     if (!this.#serving) {
       this.#serving = true;
-      this.#link.serve(this.#intake, (command) => this.#command(command), () => this.sendInventory());
+      this.#link.serve(
+        this.#intake,
+        (command) => this.#command(command),
+        () => this.sendInventory(),
+      );
     }
     // After this turn, when the registration counts as through.
     setImmediate(() => this.sendInventory());
@@ -178,7 +186,9 @@ export class HostAgent {
     const facts = await this.options.driver.list();
     this.#guests = facts.length;
     const { needed } = await this.#link.inventory(stamp, facts);
-    if (needed === 'register') void this.#registration.begin();
+    // Images may be added while the agent runs: only a registration tells of them.
+    const images = String(await this.options.driver.images());
+    if (needed === 'register' || images !== this.#offered) void this.#registration.begin();
   }
 
   async #settled(vmId: VmFact['vmId'], told: VmFact | undefined): Promise<void> {

@@ -8,7 +8,10 @@ const duration = histogram(
   [0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
 );
 const published = counter('novacron_agent_metric_points_total', 'Metric points that JetStream has stored');
-const dropped = counter('novacron_agent_metric_points_dropped_total', 'Metric points dropped, the oldest first');
+const dropped = counter(
+  'novacron_agent_metric_points_dropped_total',
+  'Metric points dropped, the oldest first',
+);
 
 export function commandExecuted(kind: CommandKind, outcome: CommandReply['outcome'], ms: number): void {
   executed.add(1, { kind, outcome });

@@ -16,7 +16,14 @@ export interface Flight {
 
 export function newFlight(command: Command): Flight {
   const { promise, resolve } = Promise.withResolvers<CommandReply>();
-  return { command, fence: command, reply: promise, settle: resolve, abort: new AbortController(), announced: false };
+  return {
+    command,
+    fence: command,
+    reply: promise,
+    settle: resolve,
+    abort: new AbortController(),
+    announced: false,
+  };
 }
 
 /** Why an operation was ended before its time. */

@@ -10,7 +10,11 @@ const POINTS_PER_BATCH = 8_000;
  * @param source the host's id
  * @param messageId names a batch for as long as the stream looks for duplicates
  */
-export function encodeSamples(source: string, samples: readonly Sample[], messageId: () => string): PendingBatch[] {
+export function encodeSamples(
+  source: string,
+  samples: readonly Sample[],
+  messageId: () => string,
+): PendingBatch[] {
   const partitions = Map.groupBy(samples, (sample) => metricPartition(sample.vmId));
   return [...partitions].flatMap(([partition, mine]) =>
     inBatches(mine).map((batch) => {
@@ -36,7 +40,14 @@ function inBatches(samples: readonly Sample[]): MetricBatch[] {
 
 class Columns {
   readonly columns: MetricBatch = {
-    v: 1, tenantId: null, vmIds: [], metrics: [], vm: [], metric: [], time: [], value: [],
+    v: 1,
+    tenantId: null,
+    vmIds: [],
+    metrics: [],
+    vm: [],
+    metric: [],
+    time: [],
+    value: [],
   };
   readonly #vms = new Map<string, number>();
   readonly #metrics = new Map<string, number>();

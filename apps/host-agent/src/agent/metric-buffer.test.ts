@@ -4,7 +4,12 @@ import { newId, type VmId } from '@novacron/contracts/ids';
 import { encodeSamples } from './metric-batches.js';
 import { MetricBuffer, type PendingBatch } from './metric-buffer.js';
 
-const batch = (messageId: string): PendingBatch => ({ subject: 's', bytes: new Uint8Array(10), points: 5, messageId });
+const batch = (messageId: string): PendingBatch => ({
+  subject: 's',
+  bytes: new Uint8Array(10),
+  points: 5,
+  messageId,
+});
 const ids = (batches: readonly PendingBatch[]) => batches.map(({ messageId }) => messageId);
 
 describe('the buffer of metrics', () => {
@@ -34,7 +39,9 @@ describe('the buffer of metrics', () => {
 describe('encoded samples', () => {
   it('hold every point in its partition, in messages of bounded size', () => {
     const samples = Array.from({ length: 10_000 }, (_, i) => ({
-      vmId: newId<VmId>(), time: i, values: { cpu_usage: i / 7, memory_usage: 50 },
+      vmId: newId<VmId>(),
+      time: i,
+      values: { cpu_usage: i / 7, memory_usage: 50 },
     }));
     const batches = encodeSamples('host', samples, () => 'id');
     const values = new Map<string, number>();

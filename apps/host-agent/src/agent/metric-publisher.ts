@@ -30,7 +30,9 @@ export class MetricPublisher {
   #closing = new AbortController();
 
   constructor(private readonly options: MetricPublisherOptions) {
-    this.#buffer = new MetricBuffer(options.maxBytes, (points) => options.onDropped(points, 'the buffer is full'));
+    this.#buffer = new MetricBuffer(options.maxBytes, (points) =>
+      options.onDropped(points, 'the buffer is full'),
+    );
   }
 
   /** Batches that wait. */

@@ -27,7 +27,11 @@ export const TRAITS = {
 } as const satisfies Record<CommandKind, Traits>;
 
 /** Does what the command says. Answers the text that it asks for, if any. */
-export async function perform(driver: Driver, command: Command, signal: AbortSignal): Promise<string | undefined> {
+export async function perform(
+  driver: Driver,
+  command: Command,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const { vmId } = command;
   switch (command.kind) {
     case 'create':

@@ -55,14 +55,20 @@ export class OrchestratorLink {
     this.nc.publish(hostSubjects.commandEnded(this.hostId), JSON.stringify({ commandId, reply }));
   }
 
-  serve(intake: Intake, onCommand: (command: Command) => Promise<CommandReply>, onInventoryWanted: () => void): void {
+  serve(
+    intake: Intake,
+    onCommand: (command: Command) => Promise<CommandReply>,
+    onInventoryWanted: () => void,
+  ): void {
     serveDirect(this.nc, intake, {
       subject: agentSubjects.command(this.hostId),
+      label: 'agents.*.command',
       body: Command,
       handle: onCommand,
     });
     serveDirect(this.nc, intake, {
       subject: agentSubjects.inventory(this.hostId),
+      label: 'agents.*.inventory',
       body: z.unknown(),
       // It follows on the host's own subject, so that it may take several messages.
       handle: async () => {

@@ -7,9 +7,9 @@ export class Slots {
     this.#free = size;
   }
 
-  /** Runs `fn` when a slot is free. A signal aborted while waiting rejects without running it. */
+  /** Runs `fn` when a slot is free. A signal aborted while waiting rejects at once, without running it. */
   async run<T>(signal: AbortSignal, fn: () => Promise<T>): Promise<T> {
-    await this.#take();
+    await this.#take(signal);
     try {
       signal.throwIfAborted();
       return await fn();
@@ -20,11 +20,22 @@ export class Slots {
     }
   }
 
-  #take(): Promise<void> {
+  #take(signal: AbortSignal): Promise<void> {
     if (this.#free > 0) {
       this.#free--;
       return Promise.resolve();
     }
-    return new Promise((resolve) => this.#waiting.push(resolve));
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const giveUp = () => {
+      this.#waiting.splice(this.#waiting.indexOf(go), 1);
+      reject(signal.reason as Error);
+    };
+    const go = () => {
+      signal.removeEventListener('abort', giveUp);
+      resolve();
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    this.#waiting.push(go);
+    return promise;
   }
 }

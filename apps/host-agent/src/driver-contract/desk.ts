@@ -2,7 +2,7 @@ import type { Command, CommandReply, GuestSpec } from '@novacron/contracts/agent
 import { newId, type VmId } from '@novacron/contracts/ids';
 import { join } from 'node:path';
 import { CommandMemory } from '../agent/command-memory.js';
-import { CommandRunner } from '../agent/command-runner.js';
+import { CommandRunner, type CommandRunnerOptions } from '../agent/command-runner.js';
 import { Stamps } from '../agent/stamps.js';
 import { systemClock } from '../clock.js';
 import type { Driver } from '../drivers/driver.js';
@@ -20,8 +20,13 @@ export interface DriverSubject {
   dispose(): Promise<void>;
 }
 
-type Distribute<C> = C extends unknown ? Omit<C, 'commandId' | 'vmId' | 'epoch' | 'generation' | 'fence'> : never;
+type Distribute<C> = C extends unknown
+  ? Omit<C, 'commandId' | 'vmId' | 'epoch' | 'generation' | 'fence'>
+  : never;
 export type CommandBody = Distribute<Command>;
+type Limits = Partial<
+  Pick<CommandRunnerOptions, 'acceptAfterMs' | 'operationLimitMs' | 'unwindMs' | 'maxCommands'>
+>;
 export interface CommandHeader {
   commandId?: string;
   fence?: number;
@@ -31,6 +36,7 @@ export interface CommandHeader {
 /** An agent without its wires: commands go in, replies come out; it can be killed and started again. */
 export class Desk {
   epoch = 0;
+  limits: Limits = {};
   driver!: FaultyDriver;
   readonly ended: { commandId: string; reply: CommandReply }[] = [];
   #runner!: CommandRunner;
@@ -62,10 +68,8 @@ export class Desk {
     });
   }
 
-  limits: { acceptAfterMs?: number } = {};
-
   /** The agent ends and comes back with a new epoch; guests go on. */
-  async restart(limits: { acceptAfterMs?: number } = {}): Promise<void> {
+  async restart(limits: Limits = {}): Promise<void> {
     this.limits = limits;
     await this.close();
     await this.start();
@@ -94,7 +98,9 @@ export class Desk {
   /** A new VM whose guest has come up. */
   async up(): Promise<GuestSpec> {
     const spec = await this.running();
-    await this.until(async () => (await this.driver.consoleLog(spec.vmId, 65_536)).includes('NOVACRON-GUEST-UP'));
+    await this.until(async () =>
+      (await this.driver.consoleLog(spec.vmId, 65_536)).includes('NOVACRON-GUEST-UP'),
+    );
     return spec;
   }
 

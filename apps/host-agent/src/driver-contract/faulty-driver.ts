@@ -2,7 +2,8 @@ import type { GuestSpec } from '@novacron/contracts/agents';
 import type { VmId } from '@novacron/contracts/ids';
 import type { Driver } from '../drivers/driver.js';
 
-type Operation = 'create' | 'start' | 'shutdown' | 'forceStop' | 'reboot' | 'reset' | 'pause' | 'resume' | 'delete';
+type Operation =
+  'create' | 'start' | 'shutdown' | 'forceStop' | 'reboot' | 'reset' | 'pause' | 'resume' | 'delete';
 
 /** What happens instead of, or before, an operation. `lie`: claims success and does nothing. */
 export type Fault = (signal: AbortSignal) => Promise<'proceed' | 'lie'>;
@@ -34,17 +35,22 @@ export class FaultyDriver implements Driver {
   }
   images = () => this.real.images();
   capacity = () => this.real.capacity();
-  create = (spec: GuestSpec, signal: AbortSignal) => this.#do('create', signal, () => this.real.create(spec, signal));
-  start = (spec: GuestSpec, signal: AbortSignal) => this.#do('start', signal, () => this.real.start(spec, signal));
-  shutdown = (vmId: VmId, signal: AbortSignal) => this.#do('shutdown', signal, () => this.real.shutdown(vmId, signal));
+  create = (spec: GuestSpec, signal: AbortSignal) =>
+    this.#do('create', signal, () => this.real.create(spec, signal));
+  start = (spec: GuestSpec, signal: AbortSignal) =>
+    this.#do('start', signal, () => this.real.start(spec, signal));
+  shutdown = (vmId: VmId, signal: AbortSignal) =>
+    this.#do('shutdown', signal, () => this.real.shutdown(vmId, signal));
   forceStop = (vmId: VmId, signal: AbortSignal) =>
     this.#do('forceStop', signal, () => this.real.forceStop(vmId, signal));
   reboot = (vmId: VmId, graceMs: number, signal: AbortSignal) =>
     this.#do('reboot', signal, () => this.real.reboot(vmId, graceMs, signal));
   reset = (vmId: VmId, signal: AbortSignal) => this.#do('reset', signal, () => this.real.reset(vmId, signal));
   pause = (vmId: VmId, signal: AbortSignal) => this.#do('pause', signal, () => this.real.pause(vmId, signal));
-  resume = (vmId: VmId, signal: AbortSignal) => this.#do('resume', signal, () => this.real.resume(vmId, signal));
-  delete = (vmId: VmId, signal: AbortSignal) => this.#do('delete', signal, () => this.real.delete(vmId, signal));
+  resume = (vmId: VmId, signal: AbortSignal) =>
+    this.#do('resume', signal, () => this.real.resume(vmId, signal));
+  delete = (vmId: VmId, signal: AbortSignal) =>
+    this.#do('delete', signal, () => this.real.delete(vmId, signal));
   observe = (vmId: VmId) => this.real.observe(vmId);
   list = () => this.real.list();
   consoleLog = (vmId: VmId, maxBytes: number) => this.real.consoleLog(vmId, maxBytes);

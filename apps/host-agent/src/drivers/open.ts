@@ -49,7 +49,8 @@ async function openSimulated(settings: AgentConfig['simulated']): Promise<OpenDr
 
 async function openQemu(settings: AgentConfig['qemu'], logger: Logger): Promise<OpenDriver> {
   const { imagesDir, accelerator: wanted } = settings;
-  if (imagesDir === undefined) throw new ConfigError([{ variable: 'NOVACRON_AGENT_IMAGES_DIR', problem: 'is missing' }]);
+  if (imagesDir === undefined)
+    throw new ConfigError([{ variable: 'NOVACRON_AGENT_IMAGES_DIR', problem: 'is missing' }]);
   const accelerator = wanted === 'auto' ? await probeAccelerator(QEMU_PROGRAMS.qemu) : wanted;
   logger.info({ accelerator, wanted }, 'guests run with this accelerator');
   return (host, folder) =>

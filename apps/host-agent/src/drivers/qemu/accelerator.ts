@@ -23,7 +23,11 @@ export async function probeAccelerator(qemu: string): Promise<Accelerator> {
 }
 
 /** @param deadlineMs after this long the guest counts as one that does not run. */
-export async function runsGuest(qemu: string, accelerator: Accelerator, deadlineMs: number): Promise<boolean> {
+export async function runsGuest(
+  qemu: string,
+  accelerator: Accelerator,
+  deadlineMs: number,
+): Promise<boolean> {
   const folder = await mkdtemp(join(tmpdir(), 'novacron-probe-'));
   try {
     const disk = join(folder, 'disk.raw');
@@ -46,12 +50,24 @@ export function processorOf(accelerator: Accelerator): readonly string[] {
   return accelerator === 'kvm' ? ['-cpu', 'host'] : [];
 }
 
-function exitCode(qemu: string, disk: string, accelerator: Accelerator, deadlineMs: number): Promise<number | null> {
+function exitCode(
+  qemu: string,
+  disk: string,
+  accelerator: Accelerator,
+  deadlineMs: number,
+): Promise<number | null> {
   const args = ['-machine', `pc,accel=${accelerator}`, ...processorOf(accelerator), '-m', '16'];
   const devices = [
-    '-nodefaults', '-no-user-config', '-display', 'none', '-nic', 'none',
-    '-drive', `file=${disk},format=raw,if=ide`,
-    '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04',
+    '-nodefaults',
+    '-no-user-config',
+    '-display',
+    'none',
+    '-nic',
+    'none',
+    '-drive',
+    `file=${disk},format=raw,if=ide`,
+    '-device',
+    'isa-debug-exit,iobase=0xf4,iosize=0x04',
   ];
   return new Promise((resolve) => {
     const child = spawn(qemu, [...args, ...devices], { stdio: 'ignore' });

@@ -21,7 +21,8 @@ export async function boundConsole(folder: string): Promise<void> {
 export async function readConsole(folder: string, maxBytes: number): Promise<string> {
   const path = join(folder, 'console.log');
   const current = await tailOf(path, maxBytes);
-  const before = current.length < maxBytes ? await tailOf(`${path}.1`, maxBytes - current.length) : Buffer.alloc(0);
+  const before =
+    current.length < maxBytes ? await tailOf(`${path}.1`, maxBytes - current.length) : Buffer.alloc(0);
   return Buffer.concat([before, current]).toString('utf8');
 }
 

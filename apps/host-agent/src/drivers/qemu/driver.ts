@@ -66,7 +66,11 @@ export class QemuDriver implements Driver {
 
   async create({ vmId, name, config, userData, sshKeys }: GuestSpec, signal: AbortSignal): Promise<void> {
     if (userData !== null || sshKeys.length > 0) {
-      throw new DriverError('unsupported', 'guests that boot a kernel directly take no user data or keys', false);
+      throw new DriverError(
+        'unsupported',
+        'guests that boot a kernel directly take no user data or keys',
+        false,
+      );
     }
     const image = await findImage(this.options.imagesFolder, config.image);
     if (config.memory < image.minMemory) {
@@ -77,7 +81,11 @@ export class QemuDriver implements Driver {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const base = image.disk === undefined ? [] : ['-b', image.disk, '-F', 'qcow2'];
     const args = ['create', '-q', '-f', 'qcow2', ...base, 'disk.qcow2.new', `${config.disk}G`];
-    await runProgram(this.options.programs.qemuImg, args, { cwd: folder, timeoutMs: DISK_TIMEOUT_MS, signal });
+    await runProgram(this.options.programs.qemuImg, args, {
+      cwd: folder,
+      timeoutMs: DISK_TIMEOUT_MS,
+      signal,
+    });
     await rename(join(folder, 'disk.qcow2.new'), join(folder, 'disk.qcow2'));
     await writeRecord(folder, { vmId, name, config, incarnation: 0, reason: null, rebooting: false });
   }
@@ -203,7 +211,12 @@ export class QemuDriver implements Driver {
     const folder = this.#guests.folderOf(vmId);
     await rm(join(folder, 'qemu.pid'), { force: true });
     signal.throwIfAborted();
-    const next = (record: GuestRecord) => ({ ...record, ...given, reason: null, incarnation: record.incarnation + 1 });
+    const next = (record: GuestRecord) => ({
+      ...record,
+      ...given,
+      reason: null,
+      incarnation: record.incarnation + 1,
+    });
     await this.#guests.update(vmId, next);
     try {
       const args = commandLine(folder, await this.#need(vmId), image, this.options.accelerator);

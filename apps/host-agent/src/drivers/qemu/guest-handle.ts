@@ -66,7 +66,7 @@ export class GuestHandle {
 
   /** Whether the process ended within `ms`. */
   async ended(ms: number, signal?: AbortSignal): Promise<boolean> {
-    for (const deadline = this.clock.now() + ms; this.clock.now() <= deadline; ) {
+    for (const deadline = this.clock.now() + ms; this.clock.now() <= deadline;) {
       if (!(await this.alive())) return true;
       await this.clock.sleep(POLL_MS, signal);
     }

@@ -32,7 +32,9 @@ export async function readRecord(folder: string): Promise<GuestRecord | undefine
   try {
     return GuestRecord.parse(JSON.parse(text));
   } catch (cause) {
-    throw new DamagedStateError(`${path} is damaged: restore the file, or remove its folder to lose the VM`, { cause });
+    throw new DamagedStateError(`${path} is damaged: restore the file, or remove its folder to lose the VM`, {
+      cause,
+    });
   }
 }
 

@@ -117,9 +117,9 @@ export class GuestRegistry {
   async #attach(vmId: VmId): Promise<void> {
     const handle = await this.#find(vmId);
     if (handle) {
-      await handle.connect().catch((error: unknown) =>
-        this.options.onWarning(`the monitor of ${vmId} does not answer`, error),
-      );
+      await handle
+        .connect()
+        .catch((error: unknown) => this.options.onWarning(`the monitor of ${vmId} does not answer`, error));
       return;
     }
     // It ended while no agent looked: a QEMU that ends in order removes its pid file.
@@ -137,7 +137,9 @@ export class GuestRegistry {
     if (!process) return undefined;
     const known = this.#handles.get(vmId);
     if (known?.process.startedAt === process.startedAt) return known;
-    const handle: GuestHandle = new GuestHandle(vmId, process, folder, this.options.clock, () => this.#changed(handle));
+    const handle: GuestHandle = new GuestHandle(vmId, process, folder, this.options.clock, () =>
+      this.#changed(handle),
+    );
     this.#handles.set(vmId, handle);
     return handle;
   }

@@ -27,7 +27,11 @@ export async function readCapacity(folder: string): Promise<Capacity> {
  * CPU and memory of the guest's process (/proc), bytes of its disks (QMP `query-blockstats`). Guests have no
  * network yet. Undefined when the guest is gone.
  */
-export async function sampleGuest(handle: GuestHandle, given: VmConfig, time: number): Promise<Sample | undefined> {
+export async function sampleGuest(
+  handle: GuestHandle,
+  given: VmConfig,
+  time: number,
+): Promise<Sample | undefined> {
   const usage = await handle.usage(given);
   if (!usage) return undefined;
   const disks = BlockStats.parse(await handle.execute('query-blockstats'));

@@ -26,7 +26,7 @@ export class PowerButton {
   }
 
   releaseAll(): void {
-    for (const vmId of [...this.#held.keys()]) this.release(vmId);
+    for (const vmId of this.#held.keys()) this.release(vmId);
   }
 
   /** Presses until the guest is off; false when it still is on after `ms`. */

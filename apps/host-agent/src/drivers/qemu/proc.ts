@@ -60,7 +60,11 @@ export interface Usage {
 
 /** What the process has used; undefined when it is gone. */
 export async function readUsage({ pid, startedAt }: ProcessId): Promise<Usage | undefined> {
-  const [stat, memory, uptime] = await Promise.all([readStat(pid), readProc(`${pid}/statm`), readProc('uptime')]);
+  const [stat, memory, uptime] = await Promise.all([
+    readStat(pid),
+    readProc(`${pid}/statm`),
+    readProc('uptime'),
+  ]);
   if (!stat || stat.startedAt !== startedAt || memory === undefined || uptime === undefined) return undefined;
   return {
     cpuSeconds: stat.ticks / TICKS_PER_SECOND,

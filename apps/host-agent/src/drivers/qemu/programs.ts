@@ -37,9 +37,12 @@ function explained(
   timeoutMs: number,
 ): DriverError {
   const cause = { cause: error };
-  if (error.code === 'ENOENT') return new DriverError('driver_error', `${file} is not installed on this host`, false, cause);
-  if (error.killed) return new DriverError('driver_error', `${file} took longer than ${timeoutMs} ms`, true, cause);
+  if (error.code === 'ENOENT')
+    return new DriverError('driver_error', `${file} is not installed on this host`, false, cause);
+  if (error.killed)
+    return new DriverError('driver_error', `${file} took longer than ${timeoutMs} ms`, true, cause);
   const said = error.stderr?.trim().split('\n').at(-1) || error.message;
-  if (/no space left|disk quota/i.test(said)) return new DriverError('no_space', `${file}: ${said}`, true, cause);
+  if (/no space left|disk quota/i.test(said))
+    return new DriverError('no_space', `${file}: ${said}`, true, cause);
   return new DriverError('driver_error', `${file}: ${said}`, true, cause);
 }

@@ -12,7 +12,9 @@ import { findProcesses } from './proc.js';
 import { QEMU_PROGRAMS } from './programs.js';
 
 export function qemuIsInstalled(): boolean {
-  return [QEMU_PROGRAMS.qemu, QEMU_PROGRAMS.qemuImg].every((file) => spawnSync(file, ['--version']).status === 0);
+  return [QEMU_PROGRAMS.qemu, QEMU_PROGRAMS.qemuImg].every(
+    (file) => spawnSync(file, ['--version']).status === 0,
+  );
 }
 
 /** The folder with tiny-linux, built once for all test files. */

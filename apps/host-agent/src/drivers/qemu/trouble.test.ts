@@ -32,7 +32,7 @@ ifQemu('a QEMU host in trouble', () => {
   }
 
   async function until(fact: () => Promise<boolean>): Promise<void> {
-    for (const deadline = Date.now() + 15_000; !(await fact()); ) {
+    for (const deadline = Date.now() + 15_000; !(await fact());) {
       if (Date.now() > deadline) throw new Error(`not so in time: ${fact}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -43,7 +43,9 @@ ifQemu('a QEMU host in trouble', () => {
     const spec = host.spec();
     await driver.create(spec, noSignal);
     await expect(driver.start(spec, noSignal)).rejects.toMatchObject({
-      code: 'driver_error', retryable: false, message: 'no-such-qemu is not installed on this host',
+      code: 'driver_error',
+      retryable: false,
+      message: 'no-such-qemu is not installed on this host',
     });
     expect(await driver.observe(spec.vmId)).toMatchObject({ power: 'stopped', reason: 'start_failed' });
   });
@@ -62,7 +64,10 @@ ifQemu('a QEMU host in trouble', () => {
   it('refuses user data, which a directly booted kernel would ignore', async () => {
     driver = await host.open();
     const spec = { ...host.spec(), userData: '#cloud-config' };
-    await expect(driver.create(spec, noSignal)).rejects.toMatchObject({ code: 'unsupported', retryable: false });
+    await expect(driver.create(spec, noSignal)).rejects.toMatchObject({
+      code: 'unsupported',
+      retryable: false,
+    });
   });
 
   it('tells of a QEMU that was killed, and calls it a crash', async () => {

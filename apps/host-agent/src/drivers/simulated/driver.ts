@@ -54,7 +54,14 @@ export class SimulatedDriver implements Driver {
     if (this.guests.get(spec.vmId)) return;
     await this.#take('create', signal);
     const { vmId, name, config } = spec;
-    const guest = { power: 'stopped', incarnation: 0, reason: null, bootedAt: 0, offAt: null, events: [] } as const;
+    const guest = {
+      power: 'stopped',
+      incarnation: 0,
+      reason: null,
+      bootedAt: 0,
+      offAt: null,
+      events: [],
+    } as const;
     await this.#put({ vmId, name, config, ...guest });
   }
 
@@ -129,7 +136,9 @@ export class SimulatedDriver implements Driver {
   }
 
   async consoleLog(vmId: VmId, maxBytes: number): Promise<string> {
-    return Buffer.from(consoleOf(this.#need(vmId))).subarray(-maxBytes).toString();
+    return Buffer.from(consoleOf(this.#need(vmId)))
+      .subarray(-maxBytes)
+      .toString();
   }
 
   async samples(): Promise<Sample[]> {
@@ -196,7 +205,10 @@ export class SimulatedDriver implements Driver {
   #schedulePowerOff({ vmId, offAt }: Guest): void {
     if (offAt === null) return;
     const wait = Math.max(0, offAt - this.options.clock.now());
-    this.#goingDown.set(vmId, this.options.clock.after(wait, () => void this.#off(vmId, 'off', 'guest_shutdown')));
+    this.#goingDown.set(
+      vmId,
+      this.options.clock.after(wait, () => void this.#off(vmId, 'off', 'guest_shutdown')),
+    );
   }
 
   #cancelPowerOff(vmId: VmId): void {

@@ -67,7 +67,12 @@ describe('a simulated fleet in virtual time', () => {
       const host = await open({ failureRates: parseFailureRates('create=20%') });
       const outcomes = [];
       for (let i = 0; i < 500; i++) {
-        outcomes.push(await host.create(spec(), noSignal).then(() => true, () => false));
+        outcomes.push(
+          await host.create(spec(), noSignal).then(
+            () => true,
+            () => false,
+          ),
+        );
       }
       await host.close();
       await rm(join(folder, 'guests.journal'));
@@ -140,7 +145,11 @@ describe('a simulated fleet in virtual time', () => {
   });
 
   it('plays the recorded day that the VM was given, line by line', async () => {
-    const trace = { name: 'a', cpu: Array.from({ length: 288 }, (_, i) => i / 3), memory: new Array<number>(288).fill(42) };
+    const trace = {
+      name: 'a',
+      cpu: Array.from({ length: 288 }, (_, i) => i / 3),
+      memory: new Array<number>(288).fill(42),
+    };
     const host = await open({ load: { traces: [trace], seed: 1 } });
     await boot(host);
     for (const line of [0, 1, 2]) {

@@ -41,12 +41,12 @@ function traceAt(trace: Trace, time: number): readonly [number, number] {
 function cycleAt(seed: number, vmId: string, time: number): readonly [number, number] {
   const own = hashText(`${seed}:${vmId}`);
   const phase = (own % 1_440) / 1_440;
-  const base = 5 + (own >>> 11) % 30;
-  const swing = 10 + (own >>> 17) % 50;
+  const base = 5 + ((own >>> 11) % 30);
+  const swing = 10 + ((own >>> 17) % 50);
   const day = (1 - Math.cos(2 * Math.PI * (time / DAY_MS - phase))) / 2;
   const ripple = Math.sin(time / 61_000 + own) * 3;
   const cpu = clamp(base + swing * day + ripple);
-  return [cpu, clamp(30 + (own >>> 5) % 40 + 10 * day)];
+  return [cpu, clamp(30 + ((own >>> 5) % 40) + 10 * day)];
 }
 
 /** Bytes since boot at about `rate` a second, in waves of ten minutes; never falls. */

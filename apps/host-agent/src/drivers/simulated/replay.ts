@@ -7,7 +7,11 @@ import { TRACE_LINES, TRACE_STEP_MS, traceFor, type Trace } from './trace.js';
  * guests, at `from` plus five minutes for each line, with the recorded values as they are.
  * @param from milliseconds since 1970
  */
-export function* replayDay(traces: readonly Trace[], guests: readonly Guest[], from: number): Iterable<Sample[]> {
+export function* replayDay(
+  traces: readonly Trace[],
+  guests: readonly Guest[],
+  from: number,
+): Iterable<Sample[]> {
   const played = guests.map((guest) => ({ vmId: guest.vmId, trace: traceFor(traces, guest) }));
   for (let line = 0; line < TRACE_LINES; line++) {
     const time = from + line * TRACE_STEP_MS;

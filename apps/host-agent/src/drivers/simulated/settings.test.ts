@@ -5,13 +5,21 @@ import { traceFor, type Trace } from './trace.js';
 describe('the settings of simulated hosts', () => {
   it('read latencies for each operation, for all, and for none', () => {
     expect(parseLatencies('')).toEqual(DEFAULT_LATENCIES);
-    expect(parseLatencies('create=200ms, start=1.5s')).toEqual({ ...DEFAULT_LATENCIES, create: 200, start: 1_500 });
+    expect(parseLatencies('create=200ms, start=1.5s')).toEqual({
+      ...DEFAULT_LATENCIES,
+      create: 200,
+      start: 1_500,
+    });
     expect(new Set(Object.values(parseLatencies('0')))).toEqual(new Set([0]));
     expect(parseLatencies('all=5ms,delete=1s')).toMatchObject({ create: 5, delete: 1_000 });
   });
 
   it('read failure rates as shares or percent', () => {
-    expect(parseFailureRates('start=1%,powerdown=0.5')).toMatchObject({ create: 0, start: 0.01, powerdown: 0.5 });
+    expect(parseFailureRates('start=1%,powerdown=0.5')).toMatchObject({
+      create: 0,
+      start: 0.01,
+      powerdown: 0.5,
+    });
   });
 
   it.each(['create=fast', 'launch=1s', 'create=-1', 'create='])('refuse the latency %j', (text) => {

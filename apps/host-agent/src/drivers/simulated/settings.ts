@@ -1,6 +1,15 @@
 /** Operations whose time and failure rate can be set; `powerdown` is the guest's own way from the button to off. */
 export const OPERATIONS = [
-  'create', 'start', 'shutdown', 'force-stop', 'reboot', 'reset', 'pause', 'resume', 'delete', 'powerdown',
+  'create',
+  'start',
+  'shutdown',
+  'force-stop',
+  'reboot',
+  'reset',
+  'pause',
+  'resume',
+  'delete',
+  'powerdown',
 ] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
@@ -11,7 +20,15 @@ export type FailureRates = Readonly<Record<Operation, number>>;
 
 /** About what a small hypervisor on local disks needs. */
 export const DEFAULT_LATENCIES: Latencies = {
-  create: 50, start: 100, shutdown: 10, 'force-stop': 20, reboot: 150, reset: 50, pause: 10, resume: 10, delete: 30,
+  create: 50,
+  start: 100,
+  shutdown: 10,
+  'force-stop': 20,
+  reboot: 150,
+  reset: 50,
+  pause: 10,
+  resume: 10,
+  delete: 30,
   powerdown: 300,
 };
 export const NO_FAILURES: FailureRates = Object.fromEntries(
@@ -45,11 +62,15 @@ function parse(
 ): Record<Operation, number> {
   const result = { ...defaults };
   for (const part of text.split(',').filter((piece) => piece.trim() !== '')) {
-    const [name = '', given] = part.includes('=') ? part.split('=', 2).map((piece) => piece.trim()) : ['all', part.trim()];
+    const [name = '', given] = part.includes('=')
+      ? part.split('=', 2).map((piece) => piece.trim())
+      : ['all', part.trim()];
     const number = value(given ?? '');
     const named = name === 'all' ? OPERATIONS : OPERATIONS.filter((operation) => operation === name);
     if (number === undefined || named.length === 0) {
-      throw new Error(`"${part.trim()}" is not OPERATION=VALUE with an operation of ${OPERATIONS.join(', ')} or all`);
+      throw new Error(
+        `"${part.trim()}" is not OPERATION=VALUE with an operation of ${OPERATIONS.join(', ')} or all`,
+      );
     }
     for (const operation of named) result[operation] = number;
   }

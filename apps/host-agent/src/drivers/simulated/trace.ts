@@ -61,7 +61,10 @@ async function readArchive(path: string): Promise<Trace[]> {
 }
 
 function parseTrace(name: string, text: string): Trace {
-  const rows = text.trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number));
+  const rows = text
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
   const wrong = rows.findIndex((row) => row.length !== 2 || !row.every(Number.isFinite));
   if (wrong >= 0) throw new Error(`trace ${name}: line ${wrong + 1} is not "CPU% MEMORY%"`);
   return { name, cpu: rows.map(([cpu]) => cpu ?? 0), memory: rows.map(([, memory]) => memory ?? 0) };
