@@ -61,14 +61,14 @@ async function status(): Promise<LedgerStatus> {
 }
 
 /** Waits until all that the owner committed is recorded. */
-async function complete(timeoutMs?: number): Promise<LedgerStatus> {
+async function complete(): Promise<LedgerStatus> {
   return eventually(async () => {
     owner.watermark();
     const now = await status();
     expect(now).toMatchObject({ contiguousSeq: owner.lastSeq, missing: 0, holes: [] });
     expect(now.watermark?.seq).toBe(owner.lastSeq);
     return now;
-  }, timeoutMs);
+  });
 }
 
 async function via(seqs: readonly number[]): Promise<string[]> {
@@ -97,7 +97,7 @@ describe('the ledger', () => {
     await eventually(async () => expect((await status()).missing).toBeGreaterThan(0));
     const started = Date.now();
     await complete();
-    expect(Date.now() - started).toBeLessThan(5_000);
+    expect(Date.now() - started).toBeLessThan(15_000);
     expect(await via(seqs.filter((seq) => seq % 5 === 0))).toEqual(['fetch', 'fetch', 'fetch', 'fetch']);
   });
 
@@ -171,6 +171,6 @@ describe('the ledger', () => {
     await servers.nats.kill();
     await servers.nats.start();
     await eventually(() => owner.commit(1));
-    await complete(20_000);
-  }, 40_000);
+    await complete();
+  });
 });

@@ -1,5 +1,6 @@
 import type { ServiceSpec } from '@novacron/service-kit/run';
 import { settings } from './config.js';
+import { exportIntake } from './intake/intake-metrics.js';
 import { ownedBy } from './intake/locate.js';
 import { MetricsIngest } from './metrics-ingest.js';
 import { migrations } from './migrations/all.js';
@@ -30,6 +31,7 @@ export const service: ServiceSpec<typeof settings> = {
     readiness.add('intake', () => {
       if (!ingest.intake.healthy) throw new Error('the intake is being built again');
     });
+    exportIntake(ingest.intake);
     ingest.start();
   },
 };

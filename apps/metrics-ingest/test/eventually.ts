@@ -1,5 +1,5 @@
 /** Tries the check until it does not throw. */
-export async function eventually<T>(check: () => T | Promise<T>, timeoutMs = 15_000): Promise<T> {
+export async function eventually<T>(check: () => T | Promise<T>, timeoutMs = 40_000): Promise<T> {
   const until = Date.now() + timeoutMs;
   for (;;) {
     try {

@@ -103,28 +103,27 @@ export class Stage {
   }
 
   /** Resolves when everything published so far is stored. */
-  async settled(timeoutMs = 20_000): Promise<void> {
+  async settled(timeoutMs = 40_000): Promise<void> {
     const until = Date.now() + timeoutMs;
+    const last = await this.lastOfEach();
     for (;;) {
-      const behind = await this.behind().catch((error: unknown) => String(error));
-      if (behind === 0) return;
-      if (Date.now() > until) throw new Error(`not settled: ${behind}`);
+      const { rows } = await this.sys.primary.query<{ partition: number; seq: number }>({
+        text: 'SELECT partition, seq::float8 AS seq FROM metrics.intake',
+      });
+      const behind = rows.filter(({ partition, seq }) => seq < (last[partition] ?? 0));
+      if (behind.length === 0) return;
+      if (Date.now() > until) throw new Error(`not settled: ${JSON.stringify({ last, rows })}`);
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
   }
 
-  /** Partitions whose last message is not stored yet. */
-  private async behind(): Promise<number> {
-    const { rows } = await this.sys.primary.query<{ partition: number; seq: number }>({
-      text: 'SELECT partition, seq::float8 AS seq FROM metrics.intake',
-    });
+  /** The last sequence of each partition; asked for once, since the server looks through the stream for it. */
+  private async lastOfEach(): Promise<number[]> {
     const manager = await this.js.jetstreamManager();
-    let behind = 0;
-    for (let p = 0; p < METRIC_PARTITIONS; p++) {
-      const info = await manager.streams.getMessage('METRICS', { last_by_subj: `metrics.ingest.${p}.*` });
-      if (info && (rows.find(({ partition }) => partition === p)?.seq ?? 0) < info.seq) behind++;
-    }
-    return behind;
+    const messages = Array.from({ length: METRIC_PARTITIONS }, (_, p) =>
+      manager.streams.getMessage('METRICS', { last_by_subj: `metrics.ingest.${p}.*` }),
+    );
+    return (await Promise.all(messages)).map((message) => message?.seq ?? 0);
   }
 
   async count(): Promise<number> {

@@ -1,4 +1,3 @@
-import { metricPartition } from '@novacron/contracts/metrics';
 import type { SeriesBuffer, Series } from '../store/series-buffer.js';
 import type { VmEntry } from './directory.js';
 import type { Incoming } from './incoming.js';
@@ -26,7 +25,7 @@ export function admit(
 ): void {
   const { message, batch } = incoming;
   if (!batch) return rejections.add('malformed');
-  const owners = batch.vmIds.map((vmId) => judgeVm(incoming, vmId, known.vms.get(vmId)));
+  const owners = batch.vmIds.map((vmId) => judgeVm(incoming, known.vms.get(vmId)));
   const targets = new Map<number, Series | RejectReason>();
   for (let i = 0; i < batch.time.length; i++) {
     const vm = batch.vm[i] as number;
@@ -60,13 +59,9 @@ export function admit(
 }
 
 /** Whether the source may write this VM's metrics at all. */
-function judgeVm(
-  { message, batch }: Incoming,
-  vmId: string,
-  vm: VmEntry | undefined,
-): VmEntry | RejectReason {
-  if (metricPartition(vmId) !== message.partition) return 'wrong_partition';
+function judgeVm({ message, batch }: Incoming, vm: VmEntry | undefined): VmEntry | RejectReason {
   if (!vm) return 'unknown_vm';
+  if (vm.partition !== message.partition) return 'wrong_partition';
   if (message.source === GATEWAY)
     return batch?.tenantId && batch.tenantId !== vm.tenantId ? 'foreign_vm' : vm;
   return vm.hostId === message.source ? vm : 'not_on_host';

@@ -1,7 +1,7 @@
 import type { IntakeMessage } from './incoming.js';
 
 export interface BufferLimits {
-  /** Readers wait when this much is held: JetStream keeps the rest. */
+  /** The reader waits when this much is held: JetStream keeps the rest. */
   readonly maxBytes: number;
   /** One write takes about this much at most. */
   readonly writeBytes: number;
@@ -11,13 +11,12 @@ export interface BufferLimits {
 
 export const BUFFER_LIMITS: BufferLimits = {
   maxBytes: 32 * 1024 ** 2,
-  writeBytes: 4 * 1024 ** 2,
+  writeBytes: 8 * 1024 ** 2,
   lingerMs: 20,
 };
 
 /**
- * Between the readers of all partitions and the one writer. Bounded by bytes; when full, `put` waits, so the
- * readers stop asking JetStream for more. Nothing in it is acknowledged: dropping it loses nothing.
+ * Between the reader and the writer. Bounded by bytes; when full, `put` waits, so the reader stops asking JetStream for more. Nothing in it is acknowledged: dropping it loses nothing.
  */
 export class IntakeBuffer {
   #messages: IntakeMessage[] = [];
@@ -36,6 +35,11 @@ export class IntakeBuffer {
     return this.#bytes;
   }
 
+  /** When JetStream stored the message that waits longest here; undefined when none does. */
+  get oldest(): number | undefined {
+    return this.#messages[0]?.storedAt;
+  }
+
   /** Adds a message, after waiting for room. Does nothing once the buffer is given up. */
   async put(message: IntakeMessage): Promise<void> {
     while (this.#bytes >= this.limits.maxBytes && !this.signal.aborted) await this.#changed();
@@ -46,7 +50,7 @@ export class IntakeBuffer {
     if (this.#messages.length === 1) this.#wake();
   }
 
-  /** The messages of the next write, in the order of each partition; empty once the buffer is given up. */
+  /** The messages of the next write, in the stream's order; empty once the buffer is given up. */
   async take(): Promise<IntakeMessage[]> {
     while (this.#messages.length === 0 && !this.signal.aborted) await this.#changed();
     if (this.#bytes < this.limits.writeBytes && !this.signal.aborted) await this.#linger();
@@ -63,10 +67,10 @@ export class IntakeBuffer {
     return taken;
   }
 
-  /** Forgets the messages of a partition that is given to another process. */
-  drop(partition: number): void {
-    this.#messages = this.#messages.filter((message) => message.partition !== partition);
-    this.#bytes = this.#messages.reduce((sum, { data }) => sum + data.length, 0);
+  /** Forgets everything: it is read again from the stored positions. */
+  clear(): void {
+    this.#messages = [];
+    this.#bytes = 0;
     this.#wake();
   }
 

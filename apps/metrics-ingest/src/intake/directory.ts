@@ -1,3 +1,4 @@
+import { metricPartition } from '@novacron/contracts/metrics';
 import type { Database, Statement } from '@novacron/postgres/database';
 
 /** Whose a VM is and where it runs, or ran last. */
@@ -7,6 +8,8 @@ export interface VmEntry {
   readonly hostId: string | null;
   /** Milliseconds since 1970; null while it lives. */
   readonly deletedAt: number | null;
+  /** The partition of the intake that its points come by. */
+  readonly partition: number;
 }
 
 /** What the orchestrator answers for VMs that it knows. */
@@ -101,10 +104,13 @@ export class Directory {
   }
 
   async #read(ids: string[]): Promise<void> {
-    const { rows } = await this.options.db.primary.query<VmEntry>(SEEN, [ids]);
+    const { rows } = await this.options.db.primary.query<Omit<VmEntry, 'partition'>>(SEEN, [ids]);
     for (const id of ids) this.#cache.delete(id);
     const until = this.#now() + BELIEVED_MS;
-    for (const entry of rows) this.#cache.set(entry.vmId, { entry, until, confirmed: false });
+    for (const row of rows) {
+      const entry = { ...row, partition: metricPartition(row.vmId) };
+      this.#cache.set(entry.vmId, { entry, until, confirmed: false });
+    }
   }
 
   async #ask(ids: string[]): Promise<void> {
@@ -131,7 +137,8 @@ export class Directory {
     const before = this.#cache.get(located.id)?.entry;
     const deletedAt = located.deleted ? (before?.deletedAt ?? this.#now()) : null;
     const hostId = located.hostId ?? (located.deleted ? (before?.hostId ?? null) : null);
-    return { vmId: located.id, tenantId: located.tenantId, hostId, deletedAt };
+    const { id: vmId, tenantId } = located;
+    return { vmId, tenantId, hostId, deletedAt, partition: metricPartition(vmId) };
   }
 
   /** The table keeps what its events say; only a VM that it does not know is added. */

@@ -23,6 +23,8 @@ const Placed = Vm.pick({
   updatedAt: true,
 });
 
+type PlacedVm = ReturnType<typeof Placed.parse>;
+
 /**
  * Keeps the directory by the orchestrator's VM events. Repeating or reordering them changes nothing: the
  * higher version stays. An event that is none of ours to understand is logged and passed over.
@@ -32,10 +34,10 @@ export function followVms(
   logger: Logger,
 ): (batch: readonly { readonly data: Uint8Array }[]) => Promise<void> {
   return async (batch) => {
-    const newest = new Map<string, ReturnType<typeof Placed.parse>>();
+    const newest = new Map<string, PlacedVm>();
     for (const { data } of batch) {
       const vm = parse(data, logger);
-      if (vm && vm.version > (newest.get(vm.id)?.version ?? -1)) newest.set(vm.id, vm);
+      if (vm) newest.set(vm.id, merged(newest.get(vm.id), vm));
     }
     const vms = [...newest.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
     if (vms.length === 0) return;
@@ -50,7 +52,14 @@ export function followVms(
   };
 }
 
-function parse(data: Uint8Array, logger: Logger): ReturnType<typeof Placed.parse> | undefined {
+/** The newer of two states of a VM; a deleted one stays where it was last, for points that come late. */
+function merged(before: PlacedVm | undefined, vm: PlacedVm): PlacedVm {
+  if (!before) return vm;
+  const [older, newer] = before.version < vm.version ? [before, vm] : [vm, before];
+  return newer.state === 'deleted' ? { ...newer, hostId: newer.hostId ?? older.hostId } : newer;
+}
+
+function parse(data: Uint8Array, logger: Logger): PlacedVm | undefined {
   try {
     const event = DomainEvent.parse(JSON.parse(new TextDecoder().decode(data)));
     return event.kind === 'vm' ? Placed.parse(event.data) : undefined;

@@ -1,4 +1,4 @@
-import { counter, gauge, histogram } from '@novacron/telemetry/metrics';
+import { counter, histogram } from '@novacron/telemetry/metrics';
 import type { Database } from '@novacron/postgres/database';
 import type { MetricNames } from '../store/metric-names.js';
 import type { Partitions } from '../store/partitions.js';
@@ -17,11 +17,6 @@ const writeSeconds = histogram(
   'From taking the messages of a write to its commit',
   [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
 );
-const lag = gauge(
-  'novacron_metrics_intake_lag_seconds',
-  'From JetStream storing the last message written to its commit',
-);
-
 export interface WriterParts {
   readonly db: Database;
   readonly directory: Directory;
@@ -43,20 +38,26 @@ export class Writer {
     this.#positions.set(position.partition, position);
   }
 
+  positionOf(partition: number): StoredPosition | undefined {
+    return this.#positions.get(partition);
+  }
+
   disown(partition: number): void {
     this.#positions.delete(partition);
   }
 
   /**
-   * Stores the points of the messages and acknowledges them.
+   * Stores the points of the messages, which are in the stream's order, and acknowledges them. All partitions
+   * advance to the last of them: what lies between is of other processes.
    * @throws PositionMoved when a partition is not ours any more, DirectoryUnavailable when the same messages
    *   are to be tried again, and what Postgres throws; nothing is stored then, or (connection lost in COMMIT)
    *   nothing is known
    */
   async write(messages: readonly IntakeMessage[]): Promise<void> {
     const started = performance.now();
-    const owned = messages.filter(({ partition }) => this.#positions.has(partition));
-    if (owned.length === 0) return;
+    const owned = messages.filter((message) => this.#wants(message));
+    const last = owned.at(-1);
+    if (!last) return;
     const incoming = owned.map(decode);
     const vms = await this.parts.directory.lookup(claims(incoming));
     await this.parts.names.learn(namesIn(incoming, vms));
@@ -70,23 +71,34 @@ export class Writer {
     for (const one of incoming) admit(one, known, buffer, rejections);
     const series = buffer.sorted();
     await this.parts.partitions.ensureFor(series);
-    const last = lastOfEach(owned);
-    const advances = last.map((message) => this.#advance(message));
+    const advances = this.#advances(last);
     await writePoints(this.parts.db, advances, series);
-    for (const [i, message] of last.entries()) {
-      this.#moveTo(advances[i] as Advance);
-      message.ack();
-    }
+    for (const advance of advances) this.#moveTo(advance);
+    last.ack();
     stored.add(buffer.points);
     messagesStored.add(owned.length);
     rejections.publish();
     writeSeconds.record((performance.now() - started) / 1_000);
-    lag.set(Math.max(0, Date.now() - (owned.at(-1) as IntakeMessage).storedAt) / 1_000);
   }
 
-  #advance({ partition, seq, storedAt }: IntakeMessage): Advance {
-    const { fence, generation, seq: from } = this.#positions.get(partition) as StoredPosition;
-    return { partition, fence, generation, from, to: seq, messageAt: storedAt };
+  /** What lies behind the position is stored already, whoever reads it again. */
+  #wants({ partition, generation, seq }: IntakeMessage): boolean {
+    const position = this.#positions.get(partition);
+    return position !== undefined && generation === position.generation && seq > position.seq;
+  }
+
+  #advances({ seq, storedAt }: IntakeMessage): Advance[] {
+    return [...this.#positions.values()]
+      .filter((position) => position.seq < seq)
+      .sort((a, b) => a.partition - b.partition)
+      .map(({ partition, fence, generation, seq: from }) => ({
+        partition,
+        fence,
+        generation,
+        from,
+        to: seq,
+        messageAt: storedAt,
+      }));
   }
 
   #moveTo({ partition, to, messageAt }: Advance): void {
@@ -124,10 +136,4 @@ function* namesIn(
     }
     for (const tenantId of tenants) for (const name of batch.metrics) yield [tenantId, name];
   }
-}
-
-function lastOfEach(messages: readonly IntakeMessage[]): IntakeMessage[] {
-  return [...new Map(messages.map((message) => [message.partition, message])).values()].sort(
-    (a, b) => a.partition - b.partition,
-  );
 }

@@ -5,7 +5,7 @@ import { formatPosition, parsePosition } from '@novacron/contracts/position';
 import type { Answers, Database, Session } from '@novacron/postgres/database';
 import { BUILT_IN_IDS, builtInId } from '../store/metric-names.js';
 import { planRange, unitOf, type RangePlan } from './plan.js';
-import { KNOWN_VM, LATEST, NUMBERS, RANGE } from './range-sql.js';
+import { BY_INDEX, KNOWN_VM, LATEST, NUMBERS, RANGE } from './range-sql.js';
 
 /** Whether a VM is the tenant's, from its owner: for one whose first event has not come by. */
 export type OwnsVm = (meta: RequestMeta, vmId: string) => Promise<boolean>;
@@ -46,10 +46,11 @@ export class SeriesReader {
     };
     const answers = await this.#session(meta).read(readOptions(meta), [
       { statement: KNOWN_VM, params: [query.vmId] },
+      { statement: BY_INDEX },
       call,
     ]);
     await this.#requireVm(meta, query.vmId, answers);
-    const rows = (answers.results[1]?.rows ?? []) as unknown as Bucket[];
+    const rows = (answers.results[2]?.rows ?? []) as unknown as Bucket[];
     return { body: rangeResult(query, plan, ids, rows), ...shown(answers) };
   }
 

@@ -1,0 +1,19 @@
+import { observableGauge } from '@novacron/telemetry/metrics';
+import type { Intake } from './intake.js';
+
+/** How the intake of this process is doing. */
+export function exportIntake(intake: Intake): void {
+  observableGauge(
+    'novacron_metrics_intake_lag_seconds',
+    'Since JetStream stored the oldest message that is read and not yet written',
+    (observe) => observe(intake.lagMs / 1_000),
+  );
+  observableGauge('novacron_metrics_intake_buffered_bytes', 'Messages read and not yet written', (observe) =>
+    observe(intake.bufferedBytes),
+  );
+  observableGauge(
+    'novacron_metrics_partitions_owned',
+    'Partitions of the intake that this process reads',
+    (observe) => observe(intake.owned.size),
+  );
+}

@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { metricPartition } from '@novacron/contracts/metrics';
+import { Directory, DirectoryUnavailable, type Located } from '../src/intake/directory.js';
+import { newVm, Stage, type TestVm } from './stage.js';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await Stage.open();
+}, 60_000);
+afterAll(() => stage.close());
+
+/** A directory with its clock and the orchestrator in hand. */
+function directory() {
+  const hands = { now: Date.now(), away: false, asked: 0, known: [] as Located[] };
+  const under = new Directory({
+    db: stage.sys,
+    now: () => hands.now,
+    patienceMs: 10_000,
+    locate: (ids) => {
+      hands.asked++;
+      if (hands.away) return Promise.reject(new Error('no responders'));
+      return Promise.resolve(hands.known.filter(({ id }) => ids.includes(id)));
+    },
+  });
+  return { under, hands };
+}
+
+const claim = (vm: TestVm, host: string | null = vm.hostId) => new Map([[vm.vmId, host]]);
+const entry = (vm: TestVm) => ({
+  vmId: vm.vmId,
+  tenantId: vm.tenantId,
+  hostId: vm.hostId,
+  deletedAt: null,
+  partition: metricPartition(vm.vmId),
+});
+
+describe('while the orchestrator is away', () => {
+  it('VMs of the directory are known as ever', async () => {
+    const vm = await stage.place(newVm());
+    const { under, hands } = directory();
+    hands.away = true;
+    expect((await under.lookup(claim(vm))).get(vm.vmId)).toEqual(entry(vm));
+    expect(hands.asked).toBe(0);
+  });
+
+  it('points of an unknown VM wait, for a bounded time', async () => {
+    const vm = newVm();
+    const { under, hands } = directory();
+    hands.away = true;
+    await expect(under.lookup(claim(vm))).rejects.toBeInstanceOf(DirectoryUnavailable);
+    hands.now += 9_999;
+    await expect(under.lookup(claim(vm))).rejects.toBeInstanceOf(DirectoryUnavailable);
+    hands.now += 1;
+    expect(await under.lookup(claim(vm))).toEqual(new Map());
+  });
+
+  it('and are taken when it is back', async () => {
+    const vm = newVm();
+    const { under, hands } = directory();
+    hands.away = true;
+    await expect(under.lookup(claim(vm))).rejects.toBeInstanceOf(DirectoryUnavailable);
+    hands.away = false;
+    hands.known = [{ id: vm.vmId, tenantId: vm.tenantId, hostId: vm.hostId, deleted: false }];
+    expect((await under.lookup(claim(vm))).get(vm.vmId)).toEqual(entry(vm));
+  });
+});
+
+describe('the orchestrator is asked', () => {
+  it('once in two seconds about a VM that it does not know', async () => {
+    const vm = newVm();
+    const { under, hands } = directory();
+    await under.lookup(claim(vm));
+    await under.lookup(claim(vm));
+    expect(hands.asked).toBe(1);
+    hands.now += 2_001;
+    await under.lookup(claim(vm));
+    expect(hands.asked).toBe(2);
+  });
+
+  it('again when a host that lost a VM is no longer believed', async () => {
+    const vm = await stage.place(newVm());
+    const { under, hands } = directory();
+    await under.lookup(claim(vm));
+    const moved = { ...vm, hostId: newVm().hostId };
+    await stage.sys.primary.batch({}, [
+      {
+        statement: { text: 'UPDATE metrics.vms SET host_id = $1 WHERE vm_id = $2' },
+        params: [moved.hostId, vm.vmId],
+      },
+    ]);
+    hands.now += 5_001;
+    hands.known = [{ id: vm.vmId, tenantId: vm.tenantId, hostId: moved.hostId, deleted: false }];
+    expect((await under.lookup(claim(vm))).get(vm.vmId)).toEqual(entry(moved));
+    expect(hands.asked).toBe(1);
+  });
+
+  it('about a thousand VMs at a time', async () => {
+    const vms = Array.from({ length: 2_500 }, () => newVm());
+    const { under, hands } = directory();
+    await under.lookup(new Map(vms.map((vm) => [vm.vmId, vm.hostId])));
+    expect(hands.asked).toBe(3);
+  });
+});

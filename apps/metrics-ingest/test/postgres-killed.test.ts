@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { eventually } from './eventually.js';
+import { newVm, Stage, type Point } from './stage.js';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await Stage.open({ ownCluster: true });
+}, 60_000);
+afterAll(() => stage.close());
+
+const start = Math.floor(Date.now() / 3_600_000) * 3_600_000;
+
+describe('a Postgres that is killed while points come in', () => {
+  it('has every point once when it is back, and nothing had to be restarted', async () => {
+    const ingest = await stage.ingest();
+    const vms = await Promise.all(Array.from({ length: 30 }, () => stage.place(newVm())));
+    let sent = 0;
+    let loading = true;
+    const load = (async () => {
+      for (; loading; sent++) {
+        const point: Point = [start + sent, sent];
+        await Promise.all(vms.map((vm) => stage.publish(vm, 'cpu_usage', [point])));
+      }
+    })();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await stage.servers.cluster?.end('primary', 'kill');
+    await eventually(() => expect(ingest.intake.healthy).toBe(false));
+    await stage.servers.cluster?.restart('primary');
+    await eventually(() => expect(ingest.intake.healthy).toBe(true));
+    loading = false;
+    await load;
+    await stage.settled();
+    const { rows } = await stage.sys.primary.query<{ n: number; distinct: number }>({
+      text: 'SELECT count(*)::int AS n, count(DISTINCT (vm_id, ts))::int AS distinct FROM metrics.points',
+    });
+    expect(rows).toEqual([{ n: sent * vms.length, distinct: sent * vms.length }]);
+  });
+});
