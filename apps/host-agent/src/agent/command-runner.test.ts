@@ -56,7 +56,7 @@ describe('the command runner', () => {
     expect(reply).toMatchObject({
       outcome: 'failed',
       retryable: true,
-      detail: 'create took longer than 20 ms',
+      detail: `create of ${guest.vmId} took longer than 20 ms`,
     });
   });
 

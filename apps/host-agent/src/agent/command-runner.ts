@@ -4,6 +4,7 @@ import type { Clock } from '../clock.js';
 import { DriverError, type Driver, type FailureCode } from '../drivers/driver.js';
 import { compareFences, type CommandMemory, type DoneReply, type Fence } from './command-memory.js';
 import { Lane, newFlight, Preempted, type Flight } from './lane.js';
+import { asDriverError, withinLimit } from './operation-limit.js';
 import { perform, TRAITS } from './operations.js';
 import { Slots } from './slots.js';
 import type { Stamps } from './stamps.js';
@@ -197,33 +198,16 @@ export class CommandRunner {
     }
   }
 
-  /** Runs the driver's operation within its time; one that ignores its abort is left behind. */
-  async #bounded({ command, abort }: Flight): Promise<string | undefined> {
+  #bounded({ command, abort }: Flight): Promise<string | undefined> {
     const { clock, driver, onWarning } = this.options;
-    const { operationLimitMs, unwindMs } = this.#limits;
-    const { promise: left, reject: leave } = Promise.withResolvers<never>();
-    const overdue = new DriverError(
-      'driver_error',
-      `${command.kind} took longer than ${operationLimitMs} ms`,
-      true,
-    );
-    const timers = [clock.after(operationLimitMs, () => abort.abort(overdue))];
-    const onAbort = () => {
-      const giveUp = () => {
-        onWarning?.(
-          `${command.kind} of ${command.vmId} ignored its end for ${unwindMs} ms and is left behind`,
-        );
-        leave(abort.signal.reason);
-      };
-      timers.push(clock.after(unwindMs, giveUp));
-    };
-    abort.signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      return await Promise.race([perform(driver, command, abort.signal), left]);
-    } finally {
-      abort.signal.removeEventListener('abort', onAbort);
-      for (const cancel of timers) cancel();
-    }
+    const what = `${command.kind} of ${command.vmId}`;
+    return withinLimit(() => perform(driver, command, abort.signal), {
+      ...this.#limits,
+      abort,
+      clock,
+      what,
+      onLeft: () => onWarning?.(`${what} ignored its end and is left behind`),
+    });
   }
 
   async #succeeded(command: Command, text: string | undefined): Promise<CommandReply> {
@@ -274,12 +258,4 @@ export class CommandRunner {
   #failed(code: FailureCode, detail: string, retryable: boolean): CommandReply {
     return { outcome: 'failed', ...this.options.stamps.draw(), code, detail, retryable };
   }
-}
-
-function asDriverError(error: unknown): DriverError {
-  if (error instanceof DriverError) return error;
-  if (error instanceof Preempted) return new DriverError('busy', error.message, true);
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new DriverError('no_space', message, true);
-  return new DriverError('driver_error', message, true);
 }

@@ -104,10 +104,11 @@ ifQemu('a QEMU host in trouble', () => {
     stranger.kill();
   }, 20_000);
 
-  it('ends a guest whose monitor hangs', async () => {
+  it('still tells of a guest whose monitor hangs, and ends it', async () => {
     const { driver: qemu, vmId } = await boot();
     const [guest] = await host.processes();
     process.kill(guest?.pid ?? -1, 'SIGSTOP');
+    expect(await qemu.list()).toEqual([{ vmId, power: 'running', incarnation: 1, reason: null }]);
     await qemu.forceStop(vmId);
     expect(await host.processes()).toEqual([]);
     expect(await qemu.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'forced' });
