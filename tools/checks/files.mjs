@@ -8,7 +8,7 @@ function isOurs(entry) {
   return !NOT_OURS.has(entry.name) && !(entry.isDirectory() && entry.name.startsWith('.novacron'));
 }
 
-/** The paths of all files under `root`, relative to it, sorted, with `/` between the parts. */
+/** The paths of all files under `root`, relative to it, with `/` between the parts. */
 export function filesOf(root, folder = root) {
   return readdirSync(folder, { withFileTypes: true })
     .filter(isOurs)
@@ -16,8 +16,7 @@ export function filesOf(root, folder = root) {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) return filesOf(root, path);
       return entry.isFile() ? [relative(root, path).split(sep).join('/')] : [];
-    })
-    .sort();
+    });
 }
 
 /** Paths and texts of all files under `root`: a few megabytes. */

@@ -36,7 +36,9 @@ export class FixtureRepository {
   }
 
   linkFromRoot(path) {
-    symlinkSync(join(root, path), join(this.folder, path));
+    const link = join(this.folder, path);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(root, path), link);
   }
 
   copyFromRoot(path) {
@@ -46,7 +48,8 @@ export class FixtureRepository {
   /** Runs a program of node_modules here; what it printed. */
   run(program, args) {
     const command = [join(root, 'node_modules', program), ...args];
-    return spawnSync(process.execPath, command, { cwd: this.folder, encoding: 'utf8' }).stdout;
+    return spawnSync(process.execPath, command, { cwd: this.folder, encoding: 'utf8', timeout: 60_000 })
+      .stdout;
   }
 
   remove() {

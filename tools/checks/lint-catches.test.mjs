@@ -20,7 +20,7 @@ let lines = [];
 
 before(() => {
   repository.copyFromRoot('.oxlintrc.json');
-  repository.linkFromRoot('node_modules'); // where oxlint looks for its type-aware half
+  repository.linkFromRoot('node_modules/.bin'); // where oxlint looks for its type-aware half
   repository.write(
     'tsconfig.json',
     JSON.stringify({ compilerOptions: { strict: true, types: [] }, include: ['**/*.ts'] }),
@@ -28,7 +28,7 @@ before(() => {
   for (const [rule, text] of Object.entries(WRONG)) repository.write(`${BAD}/${rule}.ts`, `${text}\n`);
   const allowed = `${WRONG['no-process-env']}\n${WRONG['no-console']}\n`;
   repository.write('packages/local-stack/src/program.ts', allowed);
-  lines = repository.run('oxlint/bin/oxlint', ['--format=unix']).split('\n');
+  lines = repository.run('oxlint/bin/oxlint', ['--format=unix', 'apps', 'packages']).split('\n');
 });
 after(() => repository.remove());
 

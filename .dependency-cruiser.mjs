@@ -1,0 +1,107 @@
+// The walls between the pieces. An import goes down this list of floors, never up and never sideways; what is
+// not on the list (the tools for people and tests) is used by no service.
+const FLOORS = [
+  ['vm-lifecycle'],
+  ['telemetry', 'config', 'contracts'],
+  ['postgres', 'messaging'],
+  ['cache', 'outbox'],
+  ['service-kit'],
+];
+const ASIDE = ['local-stack', 'testkit', 'bench'];
+
+/** Tests, and what only tests load. They may start real servers, and a service out of another package. */
+const TESTS = String.raw`(^(apps|packages)/[^/]+/test/|\.(test|fixture)\.ts$|/driver-contract/)`;
+/** The programs of the apps, and their tests. */
+const ENTRIES = String.raw`^apps/[^/]+/(src/(main|seed|generate|replay)\.ts|.*\.test\.ts)$`;
+const folders = (names) => `^packages/(${names.join('|')})/`;
+
+const upward = FLOORS.map((names, floor) => {
+  const forbidden = [...FLOORS.slice(floor + 1).flat(), ...names];
+  return {
+    name: `floor-${floor}-imports-only-what-is-below`,
+    comment: `${names.join(', ')}: import only from a lower floor; move what both need down`,
+    severity: 'error',
+    from: { path: folders(names), pathNot: TESTS },
+    // $1 is the importing package: its own files are no wall.
+    to: { path: folders(forbidden), pathNot: '^packages/$1/' },
+  };
+});
+
+export default {
+  forbidden: [
+    ...upward,
+    {
+      name: 'packages-do-not-import-apps',
+      comment: 'A package serves the apps and knows none of them; tests may start one as a process',
+      severity: 'error',
+      from: { path: '^packages/' },
+      to: { path: '^apps/' },
+    },
+    {
+      name: 'apps-do-not-import-apps',
+      comment: 'Services know of each other only what packages/contracts says',
+      severity: 'error',
+      from: { path: '^apps/([^/]+)/' },
+      to: { path: '^apps/', pathNot: '^apps/$1/' },
+    },
+    {
+      name: 'services-do-not-import-tools',
+      comment: 'local-stack, testkit and bench are for people, tests and scripts',
+      severity: 'error',
+      from: { path: ['^apps/', folders(FLOORS.flat())], pathNot: TESTS },
+      to: { path: folders(ASIDE) },
+    },
+    {
+      name: 'local-stack-does-not-import-tests',
+      comment: 'local-stack starts servers for the testkit and for bench, not the other way round',
+      severity: 'error',
+      from: { path: '^packages/local-stack/', pathNot: TESTS },
+      to: { path: folders(['testkit', 'bench']) },
+    },
+    {
+      name: 'sources-do-not-import-tests',
+      severity: 'error',
+      from: { path: '^(apps|packages)/', pathNot: TESTS },
+      to: { path: TESTS },
+    },
+    {
+      name: 'no-way-around-the-exports',
+      comment: 'Another package is imported by its name, not by a path into its folder',
+      severity: 'error',
+      from: { path: '^((apps|packages)/[^/]+)/' },
+      to: { path: '^(apps|packages)/', pathNot: '^$1/', dependencyTypes: ['local'] },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'not-to-unresolvable',
+      comment:
+        'The import leads nowhere: a missing dependency in package.json, or a package that is not built',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'apps-hold-no-unused-file',
+      comment: 'Neither a program of the app nor a test leads here; delete it',
+      severity: 'error',
+      from: { path: ENTRIES },
+      to: { path: '^apps/[^/]+/(src|test)/', pathNot: ENTRIES, reachable: false },
+    },
+    {
+      name: 'vm-lifecycle-imports-nothing',
+      severity: 'error',
+      from: { path: '^packages/vm-lifecycle/src/', pathNot: TESTS },
+      to: { pathNot: '^packages/vm-lifecycle/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: ['node_modules', '/dist/'] },
+    tsPreCompilationDeps: true,
+    combinedDependencies: false,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.mjs', '.json'],
+    },
+  },
+};
