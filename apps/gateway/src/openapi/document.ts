@@ -43,7 +43,13 @@ export function openApiDocument(routes: readonly AnyRoute[], version: string): o
     tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
-      securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'An API token, `nvc_…`.' } },
+      securitySchemes: {
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'An API token, `nvc_…`. Tokens of an OIDC provider are not taken yet.',
+        },
+      },
       schemas: componentSchemas(),
       headers: HEADERS,
       parameters: PARAMETERS,

@@ -34,7 +34,7 @@ export interface Answered {
   readonly headers: Headers;
   readonly text: string;
   // Tests look at what they expect to be there.
-  readonly json: any;
+  readonly json: ReturnType<typeof JSON.parse>;
 }
 
 /** A gateway over a real NATS, with stand-ins for what answers; tokens are kept in memory. */

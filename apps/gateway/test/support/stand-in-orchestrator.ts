@@ -2,15 +2,13 @@ import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { WireRequest, type RpcContract } from '@novacron/contracts/envelope';
 import { ServiceError, type ErrorCode } from '@novacron/contracts/errors';
 import { eventSubject } from '@novacron/contracts/events';
-import { newId, type HostId, type JobId, type TenantId, type VmId } from '@novacron/contracts/ids';
+import { newId, type JobId, type TenantId, type VmId } from '@novacron/contracts/ids';
 import { infrastructureRpc } from '@novacron/contracts/infrastructure';
 import { jobsRpc, type Job } from '@novacron/contracts/jobs';
 import { parseOrThrow } from '@novacron/contracts/validation';
 import { vmsRpc, type CreateVm, type Vm } from '@novacron/contracts/vms';
 import { gate, type VmAction } from '@novacron/vm-lifecycle/actions';
-
-export const HOST = '01890000-0000-7000-8000-000000000001' as HostId;
-const at = '2026-11-23T16:30:00.000Z';
+import { at, HOST, SOME_HOST } from './some-host.js';
 
 /**
  * Answers the orchestrator's contracts out of memory, over a real NATS, for tests of the gateway's routes:
@@ -69,29 +67,9 @@ export class StandInOrchestrator {
     serve(jobsRpc.retry, (body: { id: string }, request) => ({
       body: this.startJob(request.tenantId, this.job(body.id).vmId, 'retry'),
     }));
-    const host = {
-      id: HOST,
-      name: 'host-1',
-      zone: 'sim',
-      driver: 'simulated',
-      state: 'up',
-      schedulable: true,
-      capabilities: [],
-      images: [],
-      capacity: { cpu: 1, memory: 1, disk: 1 },
-      allocated: { cpu: 0, memory: 0, disk: 0 },
-      vmCount: 0,
-      labels: {},
-      epoch: 1,
-      lastHeartbeatAt: at,
-      conditions: [],
-      version: 1,
-      createdAt: at,
-      updatedAt: at,
-    };
-    serve(infrastructureRpc.hosts, () => ({ body: { items: [host], nextCursor: null } }));
-    serve(infrastructureRpc.host, () => ({ body: host }));
-    serve(infrastructureRpc.actOnHost, () => ({ body: { ...host, schedulable: false, version: 2 } }));
+    serve(infrastructureRpc.hosts, () => ({ body: { items: [SOME_HOST], nextCursor: null } }));
+    serve(infrastructureRpc.host, () => ({ body: SOME_HOST }));
+    serve(infrastructureRpc.actOnHost, () => ({ body: { ...SOME_HOST, schedulable: false, version: 2 } }));
     serve(infrastructureRpc.zones, () => ({ body: { items: [], nextCursor: null } }));
     serve(infrastructureRpc.images, () => ({ body: { items: [], nextCursor: null } }));
     const amounts = { cpu: 1, memory: 1, disk: 1, vms: 1 };
