@@ -1,0 +1,19 @@
+/**
+ * What a committed event does to caches. Keys are made by {@link keyOf}, groups by {@link groupOf}.
+ *
+ * - `resource`: what is under `key` has reached `version` at `position`.
+ * - `group`: something in the group happened at `position`; answers about the group read before it are old.
+ */
+export type Change =
+  | { readonly what: 'resource'; readonly key: string; readonly version: number; readonly position: bigint }
+  | { readonly what: 'group'; readonly group: string; readonly position: bigint };
+
+/** @param id of the resource, or a hash of the query that a list answers; without `~` */
+export function keyOf(tenantId: string, type: string, id: string): string {
+  return `${tenantId}:${type}:${id}`;
+}
+
+/** What becomes old together: a tenant's lists of one kind, the metrics of one VM. */
+export function groupOf(tenantId: string, name: string): string {
+  return `${tenantId}:${name}`;
+}

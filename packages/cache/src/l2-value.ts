@@ -1,0 +1,56 @@
+import type { Entry } from './entry.js';
+
+/**
+ * An entry as Redis holds it: a header of fixed width, the tenant, the body's bytes as they are.
+ *
+ *     1  format          20  position     20  version, '-' × 20 for none
+ *     3  status          15  filledAt     10  ttlMs       3  length of the tenant, then the tenant
+ *
+ * Numbers are decimal, padded with zeros: Lua's numbers are doubles, which are exact to 2^53 only, and a position
+ * has 64 bits; but texts of one length and of digits alone compare as their numbers do.
+ */
+const FORMAT = '1';
+const HEADER = 72;
+export const WIDTH = 20;
+const NO_VERSION = '-'.repeat(WIDTH);
+
+/** @returns 20 digits */
+export function wide(value: bigint | number): string {
+  return value.toString().padStart(WIDTH, '0');
+}
+
+export function encodeEntry(entry: Entry): Buffer {
+  const tenant = Buffer.from(entry.tenantId);
+  const header =
+    FORMAT +
+    wide(entry.position) +
+    (entry.version === null ? NO_VERSION : wide(entry.version)) +
+    pad(entry.status, 3) +
+    pad(entry.filledAt, 15) +
+    pad(entry.ttlMs, 10) +
+    pad(tenant.length, 3);
+  return Buffer.concat([Buffer.from(header, 'latin1'), tenant, entry.bytes]);
+}
+
+/** @returns undefined for what is no entry of this format: another release may have left it */
+export function decodeEntry(value: Buffer): Entry | undefined {
+  const header = value.toString('latin1', 0, HEADER);
+  const fields = /^1(\d{20})(\d{20}|-{20})(\d{3})(\d{15})(\d{10})(\d{3})$/.exec(header);
+  if (!fields) return undefined;
+  const [, position, version, status, filledAt, ttlMs, tenantLength] = fields as unknown as string[];
+  const body = HEADER + Number(tenantLength);
+  if (value.length < body) return undefined;
+  return {
+    position: BigInt(position as string),
+    version: version === NO_VERSION ? null : Number(version),
+    status: Number(status),
+    filledAt: Number(filledAt),
+    ttlMs: Number(ttlMs),
+    tenantId: value.toString('utf8', HEADER, body),
+    bytes: value.subarray(body),
+  };
+}
+
+function pad(value: number, width: number): string {
+  return Math.round(value).toString().padStart(width, '0');
+}

@@ -1,0 +1,155 @@
+import type { Change } from './change.js';
+import type { Entry } from './entry.js';
+import { scripts } from './l2-scripts.js';
+import { decodeEntry, encodeEntry, wide } from './l2-value.js';
+import { RedisLink, type RedisLinkOptions } from './redis-link.js';
+
+export interface L2Options extends RedisLinkOptions {
+  /** How long an invalidation is remembered, milliseconds. */
+  readonly tombstoneMs?: number;
+}
+
+/** Where an entry is: the history that its position is of, its key, and the group that it becomes old with. */
+export interface L2Place {
+  readonly history: string;
+  readonly key: string;
+  readonly group: string | null;
+}
+
+/** `mine`: load, then fill or release; `theirs`: another process loads it at this moment. */
+export type Lease = 'none' | 'mine' | 'theirs';
+
+export interface L2Lookup {
+  /** At least so new; null: any that no invalidation has reached; 'stale': whatever is there. */
+  readonly enough: bigint | null | 'stale';
+  /** Takes the key's lease under this name when the entry is not there. */
+  readonly owner?: string;
+}
+
+/**
+ * A fill comes late by the time from reading the database to Redis running the script: caches send none later than
+ * 30 s after the load began, and their command gives up after 50 ms. A tombstone that lives twice as long meets
+ * each of them. What comes later still (out of the socket of a server that was stopped for minutes), or meets a
+ * flushed Redis, is an old entry with its old position: it never answers a token beyond that, nor is it
+ * admitted to an L1 by anything but its position.
+ */
+const TOMBSTONE_MS = 60_000;
+/** Beyond its TTL an entry is kept for readers who take an old state while the source is down. */
+const STALE_MS = 300_000;
+/** A process that took the lease and died is waited for no longer. */
+export const LEASE_MS = 3_000;
+/** Changes in one script: Redis does nothing else meanwhile, some 2 µs for each. */
+const BATCH = 100;
+
+/**
+ * The cache that processes share. Redis holds nothing that cannot be rebuilt: every method may throw
+ * RedisUnavailable, within the command's timeout.
+ */
+export class L2 {
+  readonly #link: RedisLink;
+  readonly #tombstoneMs: string;
+  hits = 0;
+  misses = 0;
+  refused = 0;
+  invalidations = 0;
+
+  constructor(options: L2Options) {
+    this.#link = new RedisLink(options);
+    this.#tombstoneMs = String(options.tombstoneMs ?? TOMBSTONE_MS);
+  }
+
+  get available(): boolean {
+    return this.#link.available;
+  }
+
+  get failures(): number {
+    return this.#link.failures;
+  }
+
+  /** The entry, if it is as new as asked for and `tenantId`'s. */
+  async get(
+    place: L2Place,
+    tenantId: string,
+    { enough, owner = '' }: L2Lookup,
+  ): Promise<{ entry: Entry | undefined; lease: Lease }> {
+    const from = enough === 'stale' ? '' : wide(enough ?? 0n);
+    const args = [from, owner, String(LEASE_MS), String(Date.now())];
+    const keys = [entryKey(place), leaseKey(place), ...generationKeys(place)];
+    const reply = await this.#link.run(scripts.getOrLease, keys, args);
+    const [value, lease] = reply as [Buffer | null, number];
+    const found = value === null ? undefined : decodeEntry(value);
+    const entry = found?.tenantId === tenantId ? found : undefined;
+    if (entry) this.hits += 1;
+    else this.misses += 1;
+    return { entry, lease: lease === 1 ? 'mine' : lease === 2 ? 'theirs' : 'none' };
+  }
+
+  /**
+   * Keeps the entry unless something newer is known, and gives the lease back.
+   * @returns whether it was kept
+   */
+  async fill(place: L2Place, entry: Entry, owner = ''): Promise<boolean> {
+    const keys = [entryKey(place), tombstoneKey(place), leaseKey(place), ...generationKeys(place)];
+    const args = [encodeEntry(entry), String(Math.ceil(entry.ttlMs) + STALE_MS), owner];
+    const kept = await this.#link.run(scripts.fill, keys, args);
+    if (kept === 0) this.refused += 1;
+    return kept === 1;
+  }
+
+  async release(place: L2Place, owner: string): Promise<void> {
+    await this.#link.run(scripts.release, [leaseKey(place)], [owner]);
+  }
+
+  /** Leaves tombstones and moves generations; the same change twice, or in any order, does the same. */
+  async invalidate(history: string, changes: readonly Change[]): Promise<void> {
+    const batches: Promise<unknown>[] = [];
+    for (let from = 0; from < changes.length; from += BATCH) {
+      const { keys, args } = this.#arguments(history, changes.slice(from, from + BATCH));
+      batches.push(this.#link.run(scripts.invalidate, keys, args));
+    }
+    for (const removed of await Promise.all(batches)) this.invalidations += removed as number;
+  }
+
+  close(): void {
+    this.#link.close();
+  }
+
+  #arguments(history: string, changes: readonly Change[]): { keys: string[]; args: string[] } {
+    const keys: string[] = [];
+    const args = [this.#tombstoneMs];
+    for (const change of changes) {
+      if (change.what === 'resource') {
+        const place = { history, key: change.key };
+        keys.push(entryKey(place), tombstoneKey(place));
+        args.push(wide(change.version), wide(change.position));
+      } else {
+        const key = generationKey(history, change.group);
+        keys.push(key, key);
+        args.push('', wide(change.position));
+      }
+    }
+    return { keys, args };
+  }
+}
+
+type Keyed = Pick<L2Place, 'history' | 'key'>;
+
+function entryKey({ history, key }: Keyed): string {
+  return `${history}:${key}`;
+}
+
+function tombstoneKey({ history, key }: Keyed): string {
+  return `${history}:${key}~t`;
+}
+
+function leaseKey({ history, key }: Keyed): string {
+  return `${history}:${key}~l`;
+}
+
+function generationKey(history: string, group: string): string {
+  return `${history}:${group}~g`;
+}
+
+function generationKeys({ history, group }: L2Place): string[] {
+  return group === null ? [] : [generationKey(history, group)];
+}
