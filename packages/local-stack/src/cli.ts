@@ -40,8 +40,8 @@ cli
   .addOption(
     new Option('-o, --output <format>', 'how to print it').choices(['table', 'json']).default('table'),
   )
-  .action((options: { output: string }) => {
-    process.exitCode = status(config(), options.output);
+  .action(async (options: { output: string }) => {
+    process.exitCode = await status(config(), options.output);
   });
 
 cli

@@ -11,9 +11,11 @@ export interface Component {
   afterReady?(): Promise<void>;
   /** longest time from a start to an answer */
   readonly readyWithinMs: number;
+  /** where a service tells whether it is ready; servers have none */
+  readonly opsPort?: number;
 }
 
-export type ComponentState = 'starting' | 'running' | 'waiting' | 'stopping' | 'stopped';
+export type ComponentState = 'starting' | 'running' | 'not ready' | 'waiting' | 'stopping' | 'stopped';
 
 export interface ComponentStatus {
   readonly name: string;
@@ -24,4 +26,5 @@ export interface ComponentStatus {
   readonly since: string;
   /** why it is not running, one line */
   readonly detail?: string;
+  readonly opsPort?: number;
 }

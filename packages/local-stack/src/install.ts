@@ -111,14 +111,28 @@ async function disableUnit(unit: string): Promise<void> {
 }
 
 async function installWithApt(missing: readonly Server[], phase: Phase): Promise<void> {
-  const packages = missing.map((server) => server.aptPackage);
+  if (missing.length === 0) return;
   await phase('apt-get update', () => aptGet(['update', '-q']));
-  const failure = await phase(`apt-get install ${packages.join(' ')}`, () =>
+  const required = missing.filter((server) => !server.optional);
+  const failure = await installPackages(required, phase);
+  if (failure) throw new StackError(failure, howToInstall(required));
+  // What is optional and cannot be had is told at the end: the stack runs without it.
+  await installPackages(
+    missing.filter((server) => server.optional),
+    phase,
+  );
+  for (const { unit } of required) if (unit) await disableUnit(unit);
+}
+
+/** Resolves with what failed, in one line; undefined when everything is installed. */
+async function installPackages(wanted: readonly Server[], phase: Phase): Promise<string | undefined> {
+  if (wanted.length === 0) return undefined;
+  const packages = wanted.map((server) => server.aptPackage);
+  const title = `apt-get install ${packages.join(' ')}`;
+  const failure = await phase(title, () =>
     withoutServices(() => aptGet(['install', '-y', '-q', '--no-install-recommends', ...packages])),
   );
-  if (failure)
-    throw new StackError(`apt-get install ${packages.join(' ')} failed: ${failure}`, aptLine(packages));
-  for (const { unit } of missing) if (unit) await disableUnit(unit);
+  return failure && `${title} failed: ${failure}`;
 }
 
 function aptLine(packages: readonly string[]): string {
@@ -155,8 +169,7 @@ export async function ensureServers(
 ): Promise<string | undefined> {
   const lacking = () => servers.filter((s) => !s.installed() && (wanted.optional || !s.optional));
   const missing = lacking();
-  if (missing.length > 0 && process.getuid?.() === 0 && findProgram('apt-get'))
-    await installWithApt(missing, phase);
+  if (process.getuid?.() === 0 && findProgram('apt-get')) await installWithApt(missing, phase);
   const still = lacking();
   const required = still.filter((server) => !server.optional);
   const names = (list: readonly Server[]) => list.map((server) => server.title).join(', ');

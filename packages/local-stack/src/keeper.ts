@@ -50,6 +50,7 @@ export class Keeper {
       restarts: this.restarts,
       since: this.since.toISOString(),
       ...(this.detail === undefined ? {} : { detail: this.detail }),
+      ...(this.component.opsPort === undefined ? {} : { opsPort: this.component.opsPort }),
     };
   }
 

@@ -18,16 +18,33 @@ export interface ServiceOptions {
 // V8 lets its young generation grow to tens of megabytes that an idle service never gives back.
 const nodeFlags = ['--max-semi-space-size=4'];
 
-/** Status code of GET http://127.0.0.1:port/path; undefined when nobody answers within a second. */
-export function httpStatus(port: number, path: string): Promise<number | undefined> {
+/** What a service answers on its ops port's /ready: whether it is, and else what is missing. Nobody there: not ready. */
+export function readiness(port: number): Promise<{ ready: boolean; missing?: string }> {
   return new Promise((done) => {
-    const request = get({ host: '127.0.0.1', port, path, timeout: 1000, agent: false }, (response) => {
-      response.resume();
-      done(response.statusCode);
-    });
+    const absent = { ready: false, missing: 'does not answer' };
+    const request = get(
+      { host: '127.0.0.1', port, path: '/ready', timeout: 2000, agent: false },
+      (response) => {
+        let body = '';
+        response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+        response.once('end', () =>
+          done(response.statusCode === 200 ? { ready: true } : { ready: false, missing: missingIn(body) }),
+        );
+        response.once('error', () => done(absent));
+      },
+    );
     request.once('timeout', () => request.destroy());
-    request.once('error', () => done(undefined));
+    request.once('error', () => done(absent));
   });
+}
+
+function missingIn(body: string): string {
+  try {
+    const { missing } = JSON.parse(body) as { missing?: unknown };
+    return Array.isArray(missing) ? `waits for ${missing.join(', ')}` : body.slice(0, 200);
+  } catch {
+    return body.slice(0, 200); // not our JSON: shown as it is
+  }
 }
 
 const mainFile = (options: ServiceOptions) =>
@@ -47,7 +64,7 @@ export function serviceProgram(options: ServiceOptions): Program {
     stopSignal: 'SIGTERM',
     // a service's own drain is bounded at 15 s
     stopGraceMs: 17_000,
-    ready: async () => (await httpStatus(options.opsPort, '/ready')) === 200,
+    ready: async () => (await readiness(options.opsPort)).ready,
   };
 }
 
@@ -57,5 +74,6 @@ export function serviceComponent(options: ServiceOptions): Component {
     const main = mainFile(options);
     if (!existsSync(main)) throw new StackError(`${main} is missing`, 'Build first: npm start does');
   };
-  return { name: options.name, prepare, program: () => serviceProgram(options), readyWithinMs: 90_000 };
+  const { name, opsPort } = options;
+  return { name, opsPort, prepare, program: () => serviceProgram(options), readyWithinMs: 90_000 };
 }

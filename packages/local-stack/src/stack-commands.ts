@@ -10,6 +10,7 @@ import { phase } from './phase.js';
 import { commandLine, endProcess } from './processes.js';
 import { removePostgres } from './postgres-server.js';
 import { loadSecrets } from './secrets.js';
+import { readiness } from './services.js';
 import { programsInStopOrder } from './stack.js';
 import { StackError } from './stack-error.js';
 import { currentPorts } from './stack-ports.js';
@@ -40,11 +41,22 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
+/** A service may run and still wait for something: only it can tell. */
+async function withReadiness(component: ComponentStatus): Promise<ComponentStatus> {
+  if (component.state !== 'running' || component.opsPort === undefined) return component;
+  const { ready, missing } = await readiness(component.opsPort);
+  return ready ? component : { ...component, state: 'not ready', ...(missing ? { detail: missing } : {}) };
+}
+
 /** Prints what runs; answers the exit code: 0 all running, 3 not running, 1 something is down. */
-export function status(config: StackConfig, output: string): number {
+export async function status(config: StackConfig, output: string): Promise<number> {
   const paths = layout(config.home);
   const pid = runningStack(paths);
-  const last = pid === undefined ? undefined : readStatus(paths);
+  const written = pid === undefined ? undefined : readStatus(paths);
+  const last = written && {
+    ...written,
+    components: await Promise.all(written.components.map(withReadiness)),
+  };
   if (output === 'json') {
     process.stdout.write(
       `${JSON.stringify({ running: pid !== undefined, ...(pid ? { pid } : {}), ...last }, null, 2)}\n`,
