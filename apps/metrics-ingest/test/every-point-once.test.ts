@@ -139,20 +139,15 @@ describe('every point is stored once', () => {
     for (const i of upTo(5)) await stage.publish(vm, 'cpu_usage', [point(i)]);
     await stage.settled();
     await stage.stopIngesters();
-    // As if Postgres had seen more than JetStream kept.
+    // As if JetStream had lost a hundred messages that Postgres has.
     await stage.sys.primary.batch({}, [
-      { statement: { text: 'UPDATE metrics.intake SET seq = seq + 100, message_at = 1 WHERE seq > 0' } },
+      { statement: { text: 'UPDATE metrics.intake SET seq = seq + 100 WHERE seq > 0' } },
     ]);
-    await stage.ingest();
-    await eventually(async () => {
-      const { rows: stale } = await stage.sys.primary.query({
-        text: 'SELECT 1 FROM metrics.intake WHERE seq > 90',
-      });
-      expect(stale).toEqual([]);
-    });
     await stage.publish(vm, 'cpu_usage', [point(5)]);
-    await stage.settled();
-    expect(await rows(vm)).toEqual(upTo(6));
+    await stage.ingest();
+    await stage.publish(vm, 'cpu_usage', [point(6)]);
+    await eventually(async () => expect((await rows(vm)).length).toBeGreaterThanOrEqual(7));
+    expect(await rows(vm)).toEqual(upTo(7));
   });
 });
 

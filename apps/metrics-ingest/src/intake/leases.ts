@@ -8,7 +8,7 @@ export interface StoredPosition {
   readonly stream: string;
   readonly generation: number;
   readonly seq: number;
-  /** When the message at `seq` was stored, in milliseconds since 1970. */
+  /** When the message at `seq` was stored, in milliseconds since 1970; at seq 0 the time before which nothing is wanted. */
   readonly messageAt: number;
   /** Grows with every claim; a decimal text. */
   readonly fence: string;
@@ -48,7 +48,7 @@ const RELEASE: Statement = {
 };
 const ADOPT: Statement = {
   name: 'metrics_adopt',
-  text: `UPDATE metrics.intake SET stream = $3, generation = generation + 1, seq = $4, message_at = 0
+  text: `UPDATE metrics.intake SET stream = $3, generation = generation + 1, seq = 0, message_at = $4
          WHERE partition = $1 AND fence = $2 RETURNING ${POSITION}`,
 };
 
@@ -102,11 +102,12 @@ export class Leases {
 
   /**
    * Begins a new history of a partition: its stream is another one, or lost what was read from it.
-   * @param seq the last sequence of it that is not to be read
+   * @param after messages stored up to this time (milliseconds since 1970) were of the history before; kept with
+   *   the position until the first write
    */
-  async adopt(position: StoredPosition, stream: string, seq: number): Promise<StoredPosition> {
+  async adopt(position: StoredPosition, stream: string, after: number): Promise<StoredPosition> {
     const { results } = await this.db.primary.batch({}, [
-      { statement: ADOPT, params: [position.partition, position.fence, stream, seq] },
+      { statement: ADOPT, params: [position.partition, position.fence, stream, after] },
     ]);
     const adopted = results[0]?.rows[0] as unknown as StoredPosition | undefined;
     if (!adopted) throw new Error(`partition ${position.partition} is not ours any more`);

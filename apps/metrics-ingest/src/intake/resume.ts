@@ -39,14 +39,16 @@ export class Resumption {
   async of(stored: StoredPosition): Promise<Resume> {
     const { created, lastSeq } = this.stream;
     if (stored.stream !== created) return this.#anew(stored, 0);
-    if (stored.seq > lastSeq) return this.#anew(stored, lastSeq);
-    const there = stored.messageAt > 0 ? await this.#timeOf(stored.seq) : undefined;
-    if (there !== undefined && there !== stored.messageAt) return this.#anew(stored, 0, stored.messageAt);
-    return { position: stored, after: 0 };
+    if (stored.seq === 0) return { position: stored, after: stored.messageAt };
+    // What was stored before is known by its time: new messages may have taken the lost ones' sequences already.
+    if (stored.seq > lastSeq) return this.#anew(stored, stored.messageAt);
+    const there = await this.#timeOf(stored.seq);
+    const same = there === undefined || there === stored.messageAt;
+    return same ? { position: stored, after: 0 } : this.#anew(stored, stored.messageAt);
   }
 
-  async #anew(stored: StoredPosition, seq: number, after = 0): Promise<Resume> {
-    return { position: await this.leases.adopt(stored, this.stream.created, seq), after };
+  async #anew(stored: StoredPosition, after: number): Promise<Resume> {
+    return { position: await this.leases.adopt(stored, this.stream.created, after), after };
   }
 
   /** When the message at a sequence was stored; undefined when it is there no more. */
