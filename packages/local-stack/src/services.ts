@@ -40,8 +40,12 @@ export function readiness(port: number): Promise<{ ready: boolean; missing?: str
 
 function missingIn(body: string): string {
   try {
-    const { missing } = JSON.parse(body) as { missing?: unknown };
-    return Array.isArray(missing) ? `waits for ${missing.join(', ')}` : body.slice(0, 200);
+    const { checks = {} } = JSON.parse(body) as { checks?: Record<string, { ok: boolean; detail?: string }> };
+    const missing = Object.entries(checks).filter(([, check]) => !check.ok);
+    return missing
+      .map(([name, { detail }]) => (detail ? `${name}: ${detail}` : name))
+      .join('; ')
+      .slice(0, 200);
   } catch {
     return body.slice(0, 200); // not our JSON: shown as it is
   }

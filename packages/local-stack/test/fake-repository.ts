@@ -8,7 +8,13 @@ import { createServer } from 'node:http';
 import { mkdirSync } from 'node:fs';
 const { env } = process;
 console.log(JSON.stringify({ msg: 'up', home: env.NOVACRON_HOME, user: env.NOVACRON_NATS_USER }));
-createServer((_, response) => response.end('ready')).listen(Number(env.NOVACRON_OPS_PORT), '127.0.0.1');
+let waits = false;
+process.on('SIGUSR2', () => (waits = true));
+const checks = { postgres: { ok: false, detail: 'nobody answers' }, nats: { ok: true } };
+createServer((_, response) => {
+  response.statusCode = waits ? 503 : 200;
+  response.end(JSON.stringify({ ready: !waits, checks }));
+}).listen(Number(env.NOVACRON_OPS_PORT), '127.0.0.1');
 process.on('SIGTERM', () => process.exit(0));
 if (env.NOVACRON_AGENT_DRIVER === 'qemu') {
   const cwd = env.NOVACRON_AGENT_STATE_DIR;

@@ -135,6 +135,18 @@ describe('a started stack', () => {
     expect(await waitUntil(back, 20_000)).toBe(true);
   }, 30_000);
 
+  it('tells what a service waits for that runs and is not ready', async () => {
+    process.kill(pidOf('metrics-ingest') ?? 0, 'SIGUSR2');
+    expect(await waitUntil(async () => (await stateOf('metrics-ingest'))?.state === 'not ready', 5000)).toBe(
+      true,
+    );
+    const { code, stdout } = await stack.run('status');
+    expect({ code, stdout }).toEqual({
+      code: 1,
+      stdout: expect.stringContaining('postgres: nobody answers'),
+    });
+  });
+
   it('takes in another host with one command', async () => {
     const joined = await stack.run('host', 'join', 'rack-7', '--driver', 'simulated');
     expect(joined).toMatchObject({
