@@ -1,5 +1,4 @@
 import { natsEnv, opsEnv, postgresEnv, telemetryEnv } from '@novacron/config/fragments';
-import type { Config } from '@novacron/config/load';
 import { integer } from '@novacron/config/settings';
 
 export const settings = {
@@ -14,5 +13,3 @@ export const settings = {
     futureMinutes: integer('NOVACRON_METRICS_FUTURE_MINUTES', { min: 0, max: 10_080 }, 1_440),
   },
 };
-
-export type MetricsConfig = Config<typeof settings>;
