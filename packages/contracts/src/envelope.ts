@@ -51,6 +51,17 @@ export interface RpcReply<Body> {
   readonly holds?: string | undefined;
 }
 
+/** The JSON text of a body, as it came from the database: it travels as it is, and nobody parses it on the way. */
+export class RawBody {
+  constructor(readonly json: string) {}
+}
+
+/** A reply whose body is text already; over the wire it looks like any other. */
+export type RawReply = Omit<RpcReply<unknown>, 'body'> & { readonly body: RawBody };
+
+/** A reply with its body as it came over the wire. */
+export type BytesReply = Omit<RpcReply<unknown>, 'body'> & { readonly body: Buffer };
+
 /** One request/reply subject: the only thing that two services know of each other. */
 export interface RpcContract<Body extends z.ZodType = z.ZodType, Reply extends z.ZodType = z.ZodType> {
   /** `rpc.<service>.<noun>.<verb>` */

@@ -3,7 +3,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import { rpc } from '@novacron/telemetry/facts';
 import { injectTrace, SpanKind, withSpan } from '@novacron/telemetry/trace';
 import { isConnected } from './connect.js';
-import { REMAINING_HEADER, replyOrThrow, RETRY_AFTER_MS } from './wire.js';
+import { isRefusal, REMAINING_HEADER, replyOrThrow, RETRY_AFTER_MS } from './wire.js';
 
 /**
  * One request and its reply, in bounded time: at most `timeoutMs`, at once when NATS is not connected or
@@ -21,6 +21,17 @@ export async function ask(
   timeoutMs: number,
   label: string,
 ): Promise<Record<string, unknown>> {
+  return replyOrThrow(await askBytes(nc, subject, payload, timeoutMs, label));
+}
+
+/** {@link ask}, but a successful reply stays as it came. */
+export async function askBytes(
+  nc: NatsConnection,
+  subject: string,
+  payload: Uint8Array,
+  timeoutMs: number,
+  label: string,
+): Promise<Uint8Array> {
   const startedAt = performance.now();
   let code = 'ok';
   try {
@@ -43,7 +54,7 @@ async function send(
   subject: string,
   payload: Uint8Array,
   timeoutMs: number,
-): Promise<Record<string, unknown>> {
+): Promise<Uint8Array> {
   if (!isConnected(nc)) throw down('There is no connection to NATS');
   const timeout = Math.floor(timeoutMs);
   if (!(timeout >= 1)) throw new ServiceError('deadline_exceeded', 'No time was left to ask');
@@ -56,7 +67,9 @@ async function send(
   const reply = await nc.request(subject, payload, { timeout, headers: hops }).catch((error: unknown) => {
     throw asServiceError(error);
   });
-  return replyOrThrow(reply.data);
+  // A refusal is thrown here, so that spans and metrics have its code.
+  if (isRefusal(reply.data)) replyOrThrow(reply.data);
+  return reply.data;
 }
 
 function asServiceError(error: unknown): ServiceError {

@@ -4,7 +4,7 @@ import { rpc } from '@novacron/telemetry/facts';
 import type { Logger } from '@novacron/telemetry/logger';
 import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
 import { waitedForLoopMs } from './loop-delay.js';
-import { encodeJson, errorReply, RETRY_AFTER_MS } from './wire.js';
+import { encodeReply, errorReply, RETRY_AFTER_MS } from './wire.js';
 
 /** A message that was understood: what to do, and how long the asker waits for it from now on. */
 export interface Work {
@@ -109,7 +109,7 @@ export class Intake {
 
   #respond(route: Route, message: Msg, reply: object): void {
     try {
-      message.respond(encodeJson(reply));
+      message.respond(encodeReply(reply));
     } catch (error) {
       this.options.logger.error({ err: error, subject: route.label }, 'an answer could not be sent');
       // Too large, most likely: the asker must hear of it now rather than wait for its deadline.

@@ -2,14 +2,15 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import {
   ENVELOPE_VERSION,
   type BodyOf,
+  type BytesReply,
   type ReplyOf,
   type RequestMeta,
   type RpcContract,
   type RpcReply,
 } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
-import { ask } from './ask.js';
-import { encodeJson, RETRY_AFTER_MS } from './wire.js';
+import { askBytes } from './ask.js';
+import { encodeJson, replyOrThrow, RETRY_AFTER_MS, splitReply } from './wire.js';
 
 export interface RpcClientOptions {
   /** Requests waiting for an answer at one time; one more is refused with `overloaded`, none is queued. */
@@ -38,6 +39,22 @@ export class RpcClient {
     meta: RequestMeta,
     body: BodyOf<C>,
   ): Promise<RpcReply<ReplyOf<C>>> {
+    const reply = await this.#send(contract, meta, body);
+    // The service validates what it sends in its tests; parsing it here again would double the cost.
+    return replyOrThrow(reply) as unknown as RpcReply<ReplyOf<C>>;
+  }
+
+  /** As {@link request}, with the body as the bytes that came: for who passes it on, or keeps it. */
+  async requestBytes<C extends RpcContract>(
+    contract: C,
+    meta: RequestMeta,
+    body: BodyOf<C>,
+  ): Promise<BytesReply> {
+    const { head, body: bytes } = splitReply(await this.#send(contract, meta, body));
+    return { ...(head as unknown as Omit<BytesReply, 'body'>), body: bytes };
+  }
+
+  async #send(contract: RpcContract, meta: RequestMeta, body: unknown): Promise<Uint8Array> {
     if (this.#inFlight >= this.#maxInFlight) {
       throw new ServiceError('overloaded', 'Too many requests wait for an answer', {
         retryAfterMs: RETRY_AFTER_MS,
@@ -46,9 +63,7 @@ export class RpcClient {
     this.#inFlight += 1;
     try {
       const payload = encodeJson({ v: ENVELOPE_VERSION, ...meta, body });
-      const reply = await ask(this.nc, contract.subject, payload, meta.remainingMs, contract.subject);
-      // The service validates what it sends in its tests; parsing it here again would double the cost.
-      return reply as unknown as RpcReply<ReplyOf<C>>;
+      return await askBytes(this.nc, contract.subject, payload, meta.remainingMs, contract.subject);
     } finally {
       this.#inFlight -= 1;
     }

@@ -4,6 +4,7 @@ import { MessagePattern, Server, type MessageHandler } from '@nestjs/microservic
 import {
   WireRequest,
   type BodyOf,
+  type RawReply,
   type ReplyOf,
   type RpcContract,
   type RpcReply,
@@ -17,7 +18,7 @@ import { decodeJson, validated } from './wire.js';
 /** The type of a method under `@RpcHandler(contract)`. */
 export type RpcMethod<C extends RpcContract> = (
   request: RpcRequest<BodyOf<C>>,
-) => Promise<RpcReply<ReplyOf<C>>>;
+) => Promise<RpcReply<ReplyOf<C>> | RawReply>;
 
 /** Lets every error through to the server below, which alone knows how errors travel. */
 @Catch()

@@ -1,4 +1,5 @@
 /** Both sides of the envelope: JSON in UTF-8, in the shapes of contracts/envelope. */
+import { RawBody } from '@novacron/contracts/envelope';
 import { ServiceError, isErrorCode, type FieldError } from '@novacron/contracts/errors';
 import { fieldErrors } from '@novacron/contracts/validation';
 import type { z } from 'zod';
@@ -27,6 +28,25 @@ export function encodeJson(value: unknown): Uint8Array {
   return encoder.encode(JSON.stringify(value));
 }
 
+const BODY_KEY = ',"body":';
+
+/** A reply in JSON, its body last: one that is text already is not parsed for it. */
+export function encodeReply(reply: object): Uint8Array {
+  if (!('body' in reply)) return encodeJson(reply);
+  const { body, ...head } = reply;
+  const json = body instanceof RawBody ? body.json : JSON.stringify(body);
+  return encoder.encode(`${JSON.stringify(head).slice(0, -1)}${BODY_KEY}${json ?? 'null'}}`);
+}
+
+/** Takes a reply apart at its body, which stays bytes. The head holds no text that a user could have written. */
+export function splitReply(bytes: Uint8Array): { head: Record<string, unknown>; body: Buffer } {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const at = buffer.indexOf(BODY_KEY);
+  if (at < 0) return { head: replyOrThrow(bytes), body: Buffer.alloc(0) };
+  const head = replyOrThrow(Buffer.concat([buffer.subarray(0, at), Buffer.from('}')]));
+  return { head, body: buffer.subarray(at + BODY_KEY.length, -1) };
+}
+
 /** Parses or throws `invalid_request` with a JSON Pointer for each wrong field, below `prefix`. */
 export function validated<S extends z.ZodType>(schema: S, value: unknown, prefix = ''): z.infer<S> {
   const parsed = schema.safeParse(value);
@@ -43,6 +63,13 @@ export function errorReply(error: unknown): object {
   }
   const { code, detail, errors, retryAfterMs } = error;
   return { ok: false, code, detail, errors, retryAfterMs };
+}
+
+const REFUSAL = Buffer.from('{"ok":false');
+
+/** Whether a reply of ours is an error, without parsing it. */
+export function isRefusal(bytes: Uint8Array): boolean {
+  return REFUSAL.equals(bytes.subarray(0, REFUSAL.length));
 }
 
 /** The successful reply, or the error that the other side sent, thrown. */

@@ -2,9 +2,8 @@ import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Host, Image, Zone } from '@novacron/contracts/infrastructure';
-import { formatPosition } from '@novacron/contracts/position';
 import type { Answer, Database, Statement } from '@novacron/postgres/database';
-import { sessionFor } from '../read-session.js';
+import { servedBy, sessionFor } from '../read-session.js';
 import { READ_IMAGES, READ_ZONES, toImage, toZone, type ImageRow, type ZoneRow } from './catalog.js';
 import { HOST_COLUMNS, toHost, type HostRow } from './row.js';
 
@@ -43,7 +42,7 @@ export class HostDirectory {
     const answer = await sessionFor(this.db, meta).query<HostRow>(READ_HOST, [id]);
     const row = answer.rows[0];
     if (!row) throw new ServiceError('not_found', 'There is no such host');
-    return { body: toHost(row), version: row.version, ...from(answer) };
+    return { body: toHost(row), version: row.version, ...servedBy(answer) };
   }
 
   async zones(meta: RequestMeta): Promise<RpcReply<Page<Zone>>> {
@@ -56,10 +55,5 @@ export class HostDirectory {
 }
 
 function page<Row, Item>(answer: Answer<Row>, toItem: (row: Row) => Item): RpcReply<Page<Item>> {
-  return { body: { items: answer.rows.map(toItem), nextCursor: null }, ...from(answer) };
-}
-
-/** The position that a later read must have reached to show no less than this one did. */
-function from({ seen, servedFrom }: Answer<unknown>) {
-  return { position: formatPosition(seen), servedFrom };
+  return { body: { items: answer.rows.map(toItem), nextCursor: null }, ...servedBy(answer) };
 }

@@ -1,9 +1,8 @@
 import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
 import type { Job, JobListQuery } from '@novacron/contracts/jobs';
-import { formatPosition } from '@novacron/contracts/position';
 import type { Database } from '@novacron/postgres/database';
 import { decodeCursor, encodeCursor } from '../keyset.js';
-import { sessionFor } from '../read-session.js';
+import { servedBy, sessionFor } from '../read-session.js';
 import { toJob, type JobRow } from './row.js';
 
 const SORT = '-createdAt';
@@ -36,7 +35,6 @@ export async function listJobs(
       : null;
   return {
     body: { items: rows.map(toJob), nextCursor },
-    position: formatPosition(found.seen),
-    servedFrom: found.servedFrom,
+    ...servedBy(found),
   };
 }

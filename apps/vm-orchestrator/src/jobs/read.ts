@@ -2,9 +2,8 @@ import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { JobId } from '@novacron/contracts/ids';
 import type { Job } from '@novacron/contracts/jobs';
-import { formatPosition } from '@novacron/contracts/position';
 import type { Database, Statement } from '@novacron/postgres/database';
-import { sessionFor } from '../read-session.js';
+import { servedBy, sessionFor } from '../read-session.js';
 import { toJob, type JobRow } from './row.js';
 
 export const READ_JOB: Statement = {
@@ -21,7 +20,6 @@ export async function getJob(db: Database, meta: RequestMeta, id: JobId): Promis
   return {
     body: toJob(job),
     version: job.version,
-    position: formatPosition(found.seen),
-    servedFrom: found.servedFrom,
+    ...servedBy(found),
   };
 }

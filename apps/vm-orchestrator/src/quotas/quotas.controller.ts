@@ -1,10 +1,9 @@
 import { infrastructureRpc } from '@novacron/contracts/infrastructure';
 import type { BodyOf, ReplyOf, RpcReply, RpcRequest } from '@novacron/contracts/envelope';
-import { formatPosition } from '@novacron/contracts/position';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { Controller } from '@nestjs/common';
 import { Core } from '../core.js';
-import { sessionFor } from '../read-session.js';
+import { servedBy, sessionFor } from '../read-session.js';
 import { READ_QUOTA, toQuota, type QuotaRow } from './quotas.js';
 
 type Contract = typeof infrastructureRpc.quota;
@@ -18,6 +17,6 @@ export class QuotasController {
     const { tenantId } = meta;
     const found = await sessionFor(this.core.api, meta).query<QuotaRow>(READ_QUOTA, [tenantId], { tenantId });
     const body = toQuota(found.rows[0], this.core.config.quota);
-    return { body, position: formatPosition(found.seen), servedFrom: found.servedFrom };
+    return { body, ...servedBy(found) };
   }
 }

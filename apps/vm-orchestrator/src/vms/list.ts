@@ -1,44 +1,37 @@
-import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
-import { formatPosition } from '@novacron/contracts/position';
-import type { Vm, VmListQuery } from '@novacron/contracts/vms';
+import { RawBody, type RawReply, type RequestMeta } from '@novacron/contracts/envelope';
+import type { VmListQuery } from '@novacron/contracts/vms';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { decodeCursor, encodeCursor } from '../keyset.js';
-import { sessionFor } from '../read-session.js';
-import { toVm, type VmRow } from './row.js';
-
-interface VmPage {
-  items: Vm[];
-  nextCursor: string | null;
-}
+import { servedBy, sessionFor } from '../read-session.js';
 
 const SORTS = {
-  createdAt: { column: 'created_at', type: 'timestamptz', of: (row: VmRow) => row.created_at.toISOString() },
-  updatedAt: { column: 'updated_at', type: 'timestamptz', of: (row: VmRow) => row.updated_at.toISOString() },
-  name: { column: 'name', type: 'text', of: (row: VmRow) => row.name },
+  createdAt: { column: 'created_at', type: 'timestamptz', text: 'utc_text(created_at)' },
+  updatedAt: { column: 'updated_at', type: 'timestamptz', text: 'utc_text(updated_at)' },
+  name: { column: 'name', type: 'text', text: 'name' },
 } as const;
+
+interface Page {
+  /** The VMs as JSON, with commas between; null: there are none. */
+  readonly items: string | null;
+  readonly more: boolean;
+  /** Of the page's last VM: what it is sorted by, and its id. */
+  readonly value: string | null;
+  readonly id: string | null;
+}
 
 /**
  * One page of a tenant's VMs, by keyset: a page costs the same however deep it is, and rows that come or go
- * meanwhile shift nothing.
+ * meanwhile shift nothing. The JSON is Postgres' and passes through as it is.
  */
-export async function listVms(
-  db: Database,
-  meta: RequestMeta,
-  query: VmListQuery,
-): Promise<RpcReply<VmPage>> {
+export async function listVms(db: Database, meta: RequestMeta, query: VmListQuery): Promise<RawReply> {
   const { statement, params } = select(meta.tenantId, query);
-  const found = await sessionFor(db, meta).query<VmRow>(statement, params, { tenantId: meta.tenantId });
-  const rows = found.rows.slice(0, query.limit);
-  const last = rows.at(-1);
-  const more = found.rows.length > query.limit && last !== undefined;
-  const nextCursor = more
-    ? encodeCursor({ sort: query.sort, value: sortOf(query).of(last), id: last.id })
-    : null;
-  return {
-    body: { items: rows.map(toVm), nextCursor },
-    position: formatPosition(found.seen),
-    servedFrom: found.servedFrom,
-  };
+  const found = await sessionFor(db, meta).query<Page>(statement, params, { tenantId: meta.tenantId });
+  const { items, more, value, id } = found.rows[0] as Page;
+  const nextCursor =
+    more && value !== null && id !== null
+      ? JSON.stringify(encodeCursor({ sort: query.sort, value, id }))
+      : 'null';
+  return { body: new RawBody(`{"items":[${items ?? ''}],"nextCursor":${nextCursor}}`), ...servedBy(found) };
 }
 
 function sortOf(query: VmListQuery) {
@@ -46,10 +39,10 @@ function sortOf(query: VmListQuery) {
 }
 
 /** Only what is asked for stands in the text, so that the planner meets each shape with its index. */
-function select(tenantId: string, query: VmListQuery): { statement: Statement; params: unknown[] } {
+export function select(tenantId: string, query: VmListQuery): { statement: Statement; params: unknown[] } {
   const params: unknown[] = [tenantId];
   const bind = (value: unknown) => `$${params.push(value)}`;
-  const { column, type } = sortOf(query);
+  const { column, type, text: sorted } = sortOf(query);
   const [direction, beyond] = query.sort.startsWith('-') ? ['DESC', '<'] : ['ASC', '>'];
   const where = [`tenant_id = $1`, `state <> 'deleted'`, ...filters(query, bind)];
   if (query.cursor !== undefined) {
@@ -57,7 +50,14 @@ function select(tenantId: string, query: VmListQuery): { statement: Statement; p
     where.push(`(${column}, id) ${beyond} (${bind(from.value)}::${type}, ${bind(from.id)}::uuid)`);
   }
   const order = `${column} ${direction}, id ${direction}`;
-  const text = `SELECT * FROM vms WHERE ${where.join(' AND ')} ORDER BY ${order} LIMIT ${bind(query.limit + 1)}`;
+  const limit = bind(query.limit);
+  const text = `SELECT string_agg(vm_json(v)::text, ',' ORDER BY n) FILTER (WHERE n <= ${limit}) AS items,
+      count(*) > ${limit} AS more,
+      max(${sorted}) FILTER (WHERE n = ${limit}) AS value,
+      max(id::text) FILTER (WHERE n = ${limit}) AS id
+    FROM (SELECT page.*, row_number() OVER (ORDER BY ${order}) AS n
+      FROM (SELECT vms AS v, id, name, created_at, updated_at FROM vms WHERE ${where.join(' AND ')}
+        ORDER BY ${order} LIMIT ${limit}::int + 1) AS page) AS numbered`;
   return { statement: { text, table: 'vms' }, params };
 }
 

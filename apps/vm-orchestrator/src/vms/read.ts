@@ -1,10 +1,9 @@
 import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { VmId } from '@novacron/contracts/ids';
-import { formatPosition } from '@novacron/contracts/position';
 import type { Placement, Vm } from '@novacron/contracts/vms';
 import type { Database, Statement } from '@novacron/postgres/database';
-import { sessionFor } from '../read-session.js';
+import { servedBy, sessionFor } from '../read-session.js';
 import { toVm, type VmRow } from './row.js';
 import { READ_TOMBSTONE, READ_VM } from './statements.js';
 
@@ -27,7 +26,7 @@ export async function readVmRow(db: Database, meta: RequestMeta, id: VmId, tombs
   );
   const row = found.rows[0];
   if (!row) throw new ServiceError('not_found', `There is no VM ${id}`);
-  return { row, position: formatPosition(found.seen), servedFrom: found.servedFrom };
+  return { row, ...servedBy(found) };
 }
 
 export async function getVm(
@@ -35,21 +34,21 @@ export async function getVm(
   meta: RequestMeta,
   { id, tombstone }: { readonly id: VmId; readonly tombstone?: boolean | undefined },
 ): Promise<RpcReply<Vm>> {
-  const { row, position, servedFrom } = await readVmRow(db, meta, id, tombstone);
-  return { body: toVm(row), version: row.version, position, servedFrom };
+  const { row, ...served } = await readVmRow(db, meta, id, tombstone);
+  return { body: toVm(row), version: row.version, ...served };
 }
 
 /** Why the VM is where it is, or nowhere. @throws ServiceError not_found, also before the first decision */
 export async function getPlacement(db: Database, meta: RequestMeta, id: VmId): Promise<RpcReply<Placement>> {
   const { tenantId } = meta;
-  const { results, seen, servedFrom } = await sessionFor(db, meta).read({ tenantId }, [
+  const { results, ...from } = await sessionFor(db, meta).read({ tenantId }, [
     { statement: READ_VM, params: [tenantId, id] },
     { statement: READ_PLACEMENT, params: [tenantId, id] },
   ]);
   if (!results[0]?.rows[0]) throw new ServiceError('not_found', `There is no VM ${id}`);
   const found = results[1]?.rows[0] as { explanation: Placement } | undefined;
   if (!found) throw new ServiceError('not_found', `VM ${id} has not been placed yet`);
-  return { body: found.explanation, position: formatPosition(seen), servedFrom };
+  return { body: found.explanation, ...servedBy(from) };
 }
 
 /** Whose and where VMs are, of any tenant: for services, by the `_sys` role. Unknown ids are left out. */
@@ -66,5 +65,5 @@ export async function locateVms(db: Database, ids: readonly VmId[]) {
     hostId: row.host_id,
     deleted: row.deleted,
   }));
-  return { body, position: formatPosition(found.seen), servedFrom: found.servedFrom };
+  return { body, ...servedBy(found) };
 }

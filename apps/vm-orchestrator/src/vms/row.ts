@@ -1,9 +1,9 @@
 import type { Condition, Tags } from '@novacron/contracts/common';
 import type { HostId, JobId, TenantId, VmId } from '@novacron/contracts/ids';
 import type { Vm } from '@novacron/contracts/vms';
-import { allowedActions, type GateView, type VmAction } from '@novacron/vm-lifecycle/actions';
+import type { GateView, VmAction } from '@novacron/vm-lifecycle/actions';
 import type { VmState } from '@novacron/vm-lifecycle/states';
-import { operationFor } from '../operations/registry.js';
+import { offeredActions } from './allowed-actions.js';
 
 export type DesiredState = Vm['desiredState'];
 export type JobKind = 'create' | VmAction;
@@ -57,7 +57,7 @@ export function gateView(row: VmRow): GateView {
   return { state: row.state, task: row.task?.kind ?? null, placed: row.host_id !== null };
 }
 
-/** The row as the API shows it: the one place that knows both. */
+/** The row as the API shows it. The database builds the same for reads: `vm_json` in migrations/0002-vm-json.ts. */
 export function toVm(row: VmRow): Vm {
   return {
     id: row.id,
@@ -77,7 +77,7 @@ export function toVm(row: VmRow): Vm {
     observedGeneration: row.observed_generation,
     incarnation: row.incarnation,
     version: row.version,
-    allowedActions: allowedActions(gateView(row)).filter((action) => operationFor(action) !== undefined),
+    allowedActions: offeredActions(row.state, row.task?.kind ?? null, row.host_id !== null),
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
   };

@@ -1,5 +1,5 @@
 import { vmsRpc } from '@novacron/contracts/vms';
-import type { BodyOf, ReplyOf, RpcReply, RpcRequest } from '@novacron/contracts/envelope';
+import type { BodyOf, RawReply, ReplyOf, RpcReply, RpcRequest } from '@novacron/contracts/envelope';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { Controller } from '@nestjs/common';
 import { Core } from '../core.js';
@@ -22,7 +22,7 @@ export class VmsController {
   }
 
   @RpcHandler(vmsRpc.list)
-  list({ meta, body }: Request<'list'>): Reply<'list'> {
+  list({ meta, body }: Request<'list'>): Promise<RawReply> {
     return listVms(this.core.api, meta, body);
   }
 
