@@ -2,7 +2,7 @@ import { ensureServers } from '@novacron/local-stack/install';
 import { phase } from '@novacron/local-stack/phase';
 import { StackError } from '@novacron/local-stack/stack-error';
 import { TestCluster } from './test-cluster.js';
-import { sweepPrivateDirectories } from './test-home.js';
+import { sweepPrivateDirectories, testsAreRunning } from './test-home.js';
 
 /** `start`: servers installed and the shared test cluster running. `stop`: nothing left running. */
 async function main(command: string | undefined): Promise<void> {
@@ -12,6 +12,7 @@ async function main(command: string | undefined): Promise<void> {
     await phase('test servers', () => TestCluster.shared({ replica: true }));
   } else if (command === 'stop') {
     await sweepPrivateDirectories();
+    if (testsAreRunning()) return; // another run of tests still needs the cluster, and ends it
     await (await TestCluster.sharedIfRunning())?.stop();
   } else {
     process.stderr.write('usage: cli.js start|stop   the servers that all test files share\n');

@@ -29,6 +29,11 @@ export function makerIsGone(pid: number): boolean {
   return commandLine(pid) === undefined;
 }
 
+/** True when a live test process has servers of its own, and so may use the shared cluster. */
+export function testsAreRunning(): boolean {
+  return readdirSync(join(testHome(), 'private')).some((entry) => !makerIsGone(Number.parseInt(entry, 10)));
+}
+
 /** Ends and removes what test processes left behind that were killed. */
 export async function sweepPrivateDirectories(): Promise<void> {
   const all = join(testHome(), 'private');
