@@ -73,6 +73,8 @@ export function gate(action: VmAction, vm: GateView): Gate {
   if (action === 'force-stop' && !guestMayExist(vm)) {
     return { outcome: vm.state === 'error' ? 'already' : 'without_autostart' };
   }
+  // A host that was fenced stops its VMs under whatever job is live: there is nothing left to force.
+  if (rule.preempts && rule.already.includes(vm.state)) return { outcome: 'already' };
   if (vm.task !== null) return rule.preempts ? accept(rule) : { outcome: inFlightOrBusy(action, vm) };
   if (rule.already.includes(vm.state)) return { outcome: 'already' };
   if (action === 'start' && vm.state === 'error' && !vm.placed) return { outcome: 'invalid_state' };

@@ -74,6 +74,10 @@ describe('the gates', () => {
     );
   });
 
+  it('have a force-stop already on what is stopped, whatever job is live', () => {
+    expect(gate('force-stop', { state: 'stopped', task: 'pause', placed: true }).outcome).toBe('already');
+  });
+
   it('refuse everything but delete and force-stop while other work is in flight', () => {
     fc.assert(
       fc.property(anyVm, fc.constantFrom(...VM_ACTIONS), (vm, action) => {
