@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
 } from 'node:fs';
@@ -50,7 +51,11 @@ export function postgresDirectory(wanted: string, user: ServerUser): string {
   const key = createHash('sha256').update(dirname(wanted)).digest('hex').slice(0, 16);
   const real = join('/var/lib/novacron', key, basename(wanted));
   mkdirSync(dirname(real), { recursive: true, mode: 0o711 });
-  if (!lstatSync(wanted, { throwIfNoEntry: false })) symlinkSync(real, wanted);
+  if (!lstatSync(wanted, { throwIfNoEntry: false })) {
+    // The home was removed by hand: what it pointed to belongs to nobody, and its password is gone.
+    rmSync(real, { recursive: true, force: true });
+    symlinkSync(real, wanted);
+  }
   return lstatSync(wanted).isSymbolicLink() ? readlinkSync(wanted) : wanted;
 }
 

@@ -1,6 +1,15 @@
 import { execFile } from 'node:child_process';
-import { chownSync, existsSync, lstatSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { inheritedEnvironment } from './config.js';
@@ -236,7 +245,9 @@ export function postgresProgram(options: PostgresOptions): Program {
 /** Removes a data directory, also where `dir` is a link out of the home. */
 export function removePostgres(dir: string): void {
   if (lstatSync(dir, { throwIfNoEntry: false })?.isSymbolicLink()) {
-    rmSync(postgresDirectory(dir, postgresUser()), { recursive: true, force: true });
+    const real = postgresDirectory(dir, postgresUser());
+    rmSync(real, { recursive: true, force: true });
+    if (readdirSync(dirname(real)).length === 0) rmdirSync(dirname(real));
   }
   rmSync(dir, { recursive: true, force: true });
 }

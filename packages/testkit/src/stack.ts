@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freeOffset, StackProcess, type StackProcessOptions } from '@novacron/local-stack/stack-process';
@@ -21,6 +21,7 @@ export class TestStack extends StackProcess {
     const directory = privateDirectory();
     // Below the system's temporary directory: a unix socket's path has 107 bytes at most.
     const home = mkdtempSync(join(tmpdir(), 'novacron-test-'));
+    chmodSync(home, 0o711); // else its Postgres data would have to lie elsewhere
     writeFileSync(join(directory, 'stack-home'), home);
     return new TestStack({ ...options, home, offset: await freeOffset() }, directory);
   }

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { testHomeSetting } from './config.js';
-import { allProcesses } from '@novacron/local-stack/leftovers';
 import { commandLine, endProcess, readPid } from '@novacron/local-stack/processes';
+import { StackProcess } from '@novacron/local-stack/stack-process';
 
 /** The repository's root directory. */
 export const repositoryRoot = resolve(fileURLToPath(new URL('../../..', import.meta.url)));
@@ -54,8 +54,7 @@ export async function sweepPrivateDirectories(): Promise<void> {
 async function sweepStack(marker: string): Promise<void> {
   if (!existsSync(marker)) return;
   const home = readFileSync(marker, 'utf8');
-  const own = allProcesses().filter(({ args }) => args.join(' ').includes(home));
-  for (const { pid } of own) await endProcess(pid, { graceMs: 5000 });
+  await new StackProcess({ home, offset: 0 }).remove();
   rmSync(home, { recursive: true, force: true });
 }
 
