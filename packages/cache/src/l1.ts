@@ -16,7 +16,7 @@ interface Held {
   readonly entry: Entry;
   /** The tenant whose list it is; null for a single resource. */
   readonly group: string | null;
-  /** Everything that could make it old is known here: then the watermark speaks for it. */
+  /** At its fill everything that could make it old was known here: then the watermark speaks for it. */
   readonly admitted: boolean;
 }
 
@@ -70,7 +70,7 @@ export class L1 {
       return undefined;
     if (token === null || held.entry.position >= token) return held.entry;
     const { watermark } = this.#horizon;
-    return held.admitted && watermark !== null && watermark > token ? held.entry : undefined;
+    return watermark !== null && watermark > token && this.#admitted(held) ? held.entry : undefined;
   }
 
   /** Whatever is there, for who said that old is good enough while the source is down. */
@@ -107,6 +107,14 @@ export class L1 {
     if (this.#tombstones.size > this.#maxTombstones) this.drop();
   }
 
+  /** Position of the latest invalidation that is remembered for the key or its group; null: there is none. */
+  invalidatedAt(key: string, group: string | null): bigint | null {
+    const own = this.#tombstones.get(key)?.position;
+    const shared = group === null ? undefined : this.#generations.get(group);
+    if (own === undefined) return shared ?? null;
+    return later(shared, own);
+  }
+
   /** The group (a tenant) had an event at `position`: lists read before it are old. */
   invalidateLists(group: string, position: bigint): void {
     this.#generations.set(group, later(this.#generations.get(group), position));
@@ -130,6 +138,11 @@ export class L1 {
     return this.#horizon.watermark;
   }
 
+  /** What was read before it may have been invalidated by something that is forgotten. */
+  get floor(): bigint | null {
+    return this.#horizon.floor;
+  }
+
   get bytes(): number {
     return this.#entries.calculatedSize;
   }
@@ -148,6 +161,14 @@ export class L1 {
       return held.version < entry.version;
     }
     return held.position <= entry.position;
+  }
+
+  /**
+   * What makes a resource old removes it, so it stays as it was at its fill. A list is only compared with its
+   * generation, and the floor forgets that: behind the floor nothing speaks for the list.
+   */
+  #admitted({ entry, group, admitted }: Held): boolean {
+    return admitted && (group === null || entry.position >= (this.#horizon.floor ?? entry.position));
   }
 
   #listIsOld({ entry, group }: Held): boolean {

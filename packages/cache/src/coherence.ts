@@ -1,0 +1,116 @@
+import type { InvalidatedEvent, Invalidation } from '@novacron/contracts/invalidation';
+import type { Position } from '@novacron/contracts/position';
+import type { Change } from './change.js';
+import { Follower } from './follower.js';
+import type { L1 } from './l1.js';
+
+export interface CoherenceOptions {
+  readonly l1: L1;
+  /** Which keys and groups an event makes old. */
+  readonly rules: (event: InvalidatedEvent, position: bigint) => readonly Change[];
+}
+
+/** A hole in the numbers is looked for so often, milliseconds. */
+const TICK_MS = 250;
+
+/** Listens to the invalidators: applies what they tell to the L1 and moves its watermark. */
+export class Coherence {
+  readonly #l1: L1;
+  readonly #follower: Follower;
+  #history: string | null = null;
+  #published: bigint | null = null;
+  #advancedAt: number | null = null;
+  #ticking: NodeJS.Timeout | undefined;
+  invalidations = 0;
+
+  constructor(private readonly options: CoherenceOptions) {
+    this.#l1 = options.l1;
+    this.#follower = new Follower({
+      target: { advance: (position) => this.#advance(position), drop: () => this.#l1.drop() },
+    });
+  }
+
+  /** `<systemId>.<timeline>`; null before anything was heard. */
+  get history(): string | null {
+    return this.#history;
+  }
+
+  /**
+   * What a reader without a token is held to, as if it were its token: everything up to the last watermark, even
+   * if the L1 was dropped since. null before the first one.
+   */
+  get published(): bigint | null {
+    return this.#published;
+  }
+
+  get drops(): number {
+    return this.#follower.drops;
+  }
+
+  /** Milliseconds since the watermark last moved; null before it did. */
+  get lagMs(): number | null {
+    return this.#advancedAt === null ? null : performance.now() - this.#advancedAt;
+  }
+
+  /** Looks for lost messages until stop(). */
+  start(): void {
+    this.#ticking ??= setInterval(() => this.#follower.tick(), TICK_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#ticking);
+    this.#ticking = undefined;
+  }
+
+  /** Positions are of this history from now on: what is here of another one is dropped. */
+  setHistory(history: string): void {
+    if (history === this.#history) return;
+    this.#history = history;
+    this.#published = null;
+    this.#advancedAt = null;
+    this.#follower.restart();
+  }
+
+  onInvalidation(message: Invalidation): void {
+    if (!this.#follow(message.history)) return;
+    for (const event of message.events) {
+      for (const change of this.options.rules(event, BigInt(event.lsn))) this.apply(change);
+      this.#follower.applied(event.seq);
+      this.invalidations += 1;
+    }
+  }
+
+  /** The relay's watermark of the orchestrator. */
+  onWatermark(seq: number, position: Position): void {
+    if (!this.#follow(`${position.systemId}.${position.timeline}`)) return;
+    this.#follower.mark({ seq, position: position.lsn });
+  }
+
+  /** Messages may have been missed. */
+  onReconnect(): void {
+    this.#follower.restart();
+  }
+
+  /** One change, also one that no event told (new points of a VM). */
+  apply(change: Change): void {
+    if (change.what === 'resource') this.#l1.tombstone(change.key, change.version, change.position);
+    else this.#l1.invalidateLists(change.group, change.position);
+  }
+
+  #advance(position: bigint): void {
+    this.#l1.advance(position);
+    const { watermark } = this.#l1;
+    this.#advancedAt = performance.now();
+    if (watermark !== null) this.#published = watermark - 1n;
+  }
+
+  /** @returns whether messages of `history` count; a later timeline takes over by itself */
+  #follow(history: string): boolean {
+    if (history === this.#history) return true;
+    const [system, timeline] = history.split('.');
+    const [ourSystem, ourTimeline] = this.#history?.split('.') ?? [];
+    const newer = ourSystem === undefined || (system === ourSystem && Number(timeline) > Number(ourTimeline));
+    if (newer) this.setHistory(history);
+    return newer;
+  }
+}
