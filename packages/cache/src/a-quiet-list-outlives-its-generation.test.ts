@@ -9,6 +9,7 @@ it('a list that nobody asked for while its invalidation was remembered is old wh
     bytes: Buffer.from('[]'),
     version: null,
     position: 100n,
+    seen: 100n,
     tenantId: 'ten',
     status: 200,
     filledAt: Date.now(),

@@ -15,6 +15,8 @@ export interface Loaded {
   readonly version: number | null;
   /** The answer holds everything up to here (a reply's `holds`, not its `position`). */
   readonly position: bigint;
+  /** The answer may show what was committed up to here (a reply's `position`). */
+  readonly seen: bigint;
   /** `<systemId>.<timeline>` that the position is of. */
   readonly history: string;
   /** 200, or 404 for an absence; other statuses are errors: throw them, they are not kept. */
@@ -178,13 +180,14 @@ export class Cache {
   }
 
   #keep(place: Place, request: ReadRequest, loaded: Loaded, startedAt: number, owner: string): Entry {
-    const { bytes, version, position, status, history } = loaded;
+    const { bytes, version, position, seen, status, history } = loaded;
     const ttlMs = ttlFor(RESOURCES[request.type], status);
     const { tenantId } = request;
     const entry: Entry = {
       bytes,
       version,
       position,
+      seen,
       tenantId,
       status,
       filledAt: startedAt,

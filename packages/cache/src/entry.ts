@@ -9,6 +9,11 @@ export interface Entry {
   readonly version: number | null;
   /** The body holds everything that was committed up to here. */
   readonly position: bigint;
+  /**
+   * The body may show what was committed up to here, never less than `position`: who was answered carries this on
+   * in his token, or another cache could answer him with less.
+   */
+  readonly seen: bigint;
   /** The tenant that it was read for: compared before it is answered. */
   readonly tenantId: string;
   /** HTTP status of the answer: 200, or 404 for a remembered absence. */

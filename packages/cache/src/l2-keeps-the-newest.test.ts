@@ -44,6 +44,7 @@ function entry(version: number | null, position: bigint, extra: Partial<Entry> =
     bytes,
     version,
     position,
+    seen: position + 1n,
     tenantId: 'ten',
     status: 200,
     filledAt: Date.now(),

@@ -4,13 +4,13 @@ import type { Entry } from './entry.js';
  * An entry as Redis holds it: a header of fixed width, the tenant, the body's bytes as they are.
  *
  *     1  format          20  position     20  version, '-' × 20 for none
- *     3  status          15  filledAt     10  ttlMs       3  length of the tenant, then the tenant
+ *     3  status          15  filledAt     10  ttlMs      20  seen       3  length of the tenant, then the tenant
  *
  * Numbers are decimal, padded with zeros: Lua's numbers are doubles, which are exact to 2^53 only, and a position
  * has 64 bits; but texts of one length and of digits alone compare as their numbers do.
  */
-const FORMAT = '1';
-const HEADER = 72;
+const FORMAT = '2';
+const HEADER = 92;
 export const WIDTH = 20;
 const NO_VERSION = '-'.repeat(WIDTH);
 
@@ -28,6 +28,7 @@ export function encodeEntry(entry: Entry): Buffer {
     pad(entry.status, 3) +
     pad(entry.filledAt, 15) +
     pad(entry.ttlMs, 10) +
+    wide(entry.seen) +
     pad(tenant.length, 3);
   return Buffer.concat([Buffer.from(header, 'latin1'), tenant, entry.bytes]);
 }
@@ -35,9 +36,9 @@ export function encodeEntry(entry: Entry): Buffer {
 /** @returns undefined for what is no entry of this format: another release may have left it */
 export function decodeEntry(value: Buffer): Entry | undefined {
   const header = value.toString('latin1', 0, HEADER);
-  const fields = /^1(\d{20})(\d{20}|-{20})(\d{3})(\d{15})(\d{10})(\d{3})$/.exec(header);
+  const fields = /^2(\d{20})(\d{20}|-{20})(\d{3})(\d{15})(\d{10})(\d{20})(\d{3})$/.exec(header);
   if (!fields) return undefined;
-  const [, position, version, status, filledAt, ttlMs, tenantLength] = fields as unknown as string[];
+  const [, position, version, status, filledAt, ttlMs, seen, tenantLength] = fields as unknown as string[];
   const body = HEADER + Number(tenantLength);
   if (value.length < body) return undefined;
   return {
@@ -46,6 +47,7 @@ export function decodeEntry(value: Buffer): Entry | undefined {
     status: Number(status),
     filledAt: Number(filledAt),
     ttlMs: Number(ttlMs),
+    seen: BigInt(seen as string),
     tenantId: value.toString('utf8', HEADER, body),
     bytes: value.subarray(body),
   };

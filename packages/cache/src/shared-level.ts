@@ -5,7 +5,7 @@ import type { L2, L2Lookup, L2Place } from './l2.js';
 import { RedisUnavailable } from './redis-link.js';
 
 /** How long another process's load of the same key is waited for, in looks; then it is loaded here too. */
-const LOOKS_MS = [5, 10, 20, 40];
+const LOOKS_MS = [3, 6, 12, 24];
 /** A fill that comes later than this after its load began stays out: tombstones may have been forgotten. */
 const LATEST_FILL_MS = 30_000;
 

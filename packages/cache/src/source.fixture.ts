@@ -52,6 +52,7 @@ export class Source {
       bytes: Buffer.from(`v${version}`),
       version: this.absent ? null : version,
       position,
+      seen: onReplica ? position : this.flush,
       history: this.history,
       status: this.absent ? 404 : 200,
       servedFrom: onReplica ? ('replica' as const) : ('primary' as const),

@@ -1,0 +1,231 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { useTestServers } from '@novacron/testkit/servers';
+import { createClient } from 'redis';
+import { Cache, type ReadRequest } from './cache.js';
+import { keyOf } from './change.js';
+import { L2, type L2Place } from './l2.js';
+import { HISTORY, rules, Source, TENANT } from './source.fixture.js';
+
+type Servers = Awaited<ReturnType<typeof useTestServers>>;
+
+/** One command's deadline, the half-open probe behind it, and what a loaded machine adds. */
+const BOUND_MS = 400;
+const place: L2Place = { history: HISTORY, key: keyOf(TENANT, 'vm', 'a'), group: null };
+
+let servers: Servers;
+let url: string;
+let source: Source;
+const open: L2[] = [];
+
+beforeAll(async () => {
+  servers = await useTestServers({ redis: true, postgres: false });
+  url = servers.env('gateway')['NOVACRON_REDIS_URL'] as string;
+}, 60_000);
+beforeEach(() => {
+  source = new Source();
+});
+afterEach(async () => {
+  for (const l2 of open.splice(0)) l2.close();
+  await flush();
+});
+afterAll(() => servers.stop());
+
+async function flush(): Promise<void> {
+  const redis = await createClient({ url }).connect();
+  await redis.flushAll();
+  await redis.close();
+}
+
+async function until(what: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 15_000;
+  while (!(await what())) {
+    if (Date.now() > deadline) throw new Error(`not reached: ${what.toString()}`);
+    await new Promise((done) => setTimeout(done, 10));
+  }
+}
+
+/** A process: its own L1 and its own connection. */
+async function process_(options: { timeoutMs?: number; deadAfterMs?: number } = {}) {
+  const l2 = new L2({ url, timeoutMs: 1_000, ...options });
+  open.push(l2);
+  await until(() => l2.available);
+  const cache = new Cache({ maxBytes: 1e6, l2, rules });
+  const mark = () =>
+    cache.coherence.onWatermark(source.seq, { systemId: '7', timeline: 1, lsn: source.flush });
+  mark();
+  mark();
+  return { l2, cache, mark, held: async () => (await l2.get(place, TENANT, { enough: 'stale' })).entry };
+}
+
+async function timed(cache: Cache, request: ReadRequest): Promise<string> {
+  const startedAt = performance.now();
+  const { entry, servedFrom } = await cache.read(request);
+  expect(performance.now() - startedAt).toBeLessThan(BOUND_MS);
+  return `${entry.bytes.toString()} ${servedFrom}`;
+}
+
+describe('processes that share Redis', () => {
+  it('one loads, the other finds it there', async () => {
+    const one = await process_();
+    const two = await process_();
+    expect(await timed(one.cache, source.request())).toBe('v1 replica');
+    await until(async () => (await one.held()) !== undefined);
+    expect(await timed(two.cache, source.request())).toBe('v1 l2');
+    expect(await timed(two.cache, source.request())).toBe('v1 l1');
+    expect(source.loads).toBe(1);
+  });
+
+  it('that miss at once make one load between them', async () => {
+    const one = await process_();
+    const two = await process_();
+    const request = source.request({ token: 100n });
+    await Promise.all([...Array(500)].map((_, i) => (i % 2 ? one : two).cache.read(request)));
+    expect(source.loads).toBe(1);
+  });
+
+  it('do not wait long for a process that took the lease and does not come back', async () => {
+    const one = await process_();
+    await one.l2.get(place, TENANT, { enough: null, owner: 'somebody who died' });
+    expect(await timed(one.cache, source.request())).toBe('v1 replica');
+  });
+
+  it('vouch by the watermark for an entry that is older than the token', async () => {
+    const one = await process_();
+    await one.cache.read(source.request());
+    await until(async () => (await one.held()) !== undefined);
+    const two = await process_();
+    // Other resources were written; their invalidations have all been applied here.
+    source.flush = 150n;
+    two.mark();
+    expect(await timed(two.cache, source.request({ token: 140n }))).toBe('v1 l2');
+    expect(source.loads).toBe(1);
+  });
+});
+
+describe('a Redis that was flushed, and with it its tombstones', () => {
+  it('takes a late fill, and answers it to nobody who has seen more', async () => {
+    const one = await process_();
+    const two = await process_();
+    // Read before the write, sent after the flush.
+    const late = await source.load(null);
+    const filledAt = Date.now();
+    const token = source.write();
+    const told = source.invalidation();
+    const { lsn, version } = told.events[0] as { lsn: string; version: number };
+    const change = { what: 'resource' as const, key: place.key, version, position: BigInt(lsn) };
+    await one.l2.invalidate(HISTORY, [change]);
+    one.cache.coherence.onInvalidation(told);
+    two.cache.coherence.onInvalidation(told);
+    source.flush += 1n;
+    one.mark();
+    two.mark();
+    await flush();
+    const entry = { ...late, tenantId: TENANT, filledAt, ttlMs: 300_000 };
+    expect(await one.l2.fill(place, entry)).toBe(true);
+
+    // Who carries the write's token, and who carries none but reads after the invalidation was published.
+    expect(await timed(two.cache, source.request({ token }))).toBe('v2 replica');
+    await one.l2.fill(place, entry);
+    expect(await timed(one.cache, source.request())).toMatch(/^v2/);
+  });
+
+  it('takes a late fill, and a process that has only just started does not answer it', async () => {
+    const one = await process_();
+    const late = await source.load(null);
+    source.write();
+    source.flush += 5n;
+    const entry = { ...late, tenantId: TENANT, filledAt: Date.now(), ttlMs: 300_000 };
+    await one.l2.fill(place, entry);
+    const l2 = new L2({ url, timeoutMs: 1_000 });
+    open.push(l2);
+    await until(() => l2.available);
+    const started = new Cache({ maxBytes: 1e6, l2, rules });
+    started.coherence.setHistory(HISTORY);
+    expect(await timed(started, source.request())).toBe('v2 replica');
+    // Its first watermarks are beyond the entry: it does not vouch for it either.
+    await one.l2.fill(place, entry);
+    const two = await process_();
+    expect(await timed(two.cache, source.request())).not.toMatch(/^v1/);
+  });
+
+  it('is merely empty', async () => {
+    const one = await process_();
+    await one.cache.read(source.request());
+    await until(async () => (await one.held()) !== undefined);
+    await flush();
+    const two = await process_();
+    expect(await timed(two.cache, source.request())).toBe('v1 replica');
+  });
+});
+
+describe('while Redis is', () => {
+  /** Reads that no L1 can answer, one after the other, each in bounded time. @returns the longest, ms */
+  async function misses(cache: Cache, count: number): Promise<number> {
+    let longest = 0;
+    for (let i = 0; i < count; i += 1) {
+      const startedAt = performance.now();
+      await cache.read(source.request({ id: `x${i}` }));
+      longest = Math.max(longest, performance.now() - startedAt);
+    }
+    expect(longest).toBeLessThan(BOUND_MS);
+    return longest;
+  }
+
+  it('stopped in its tracks, reads go on in bounded time, soon without waiting; and it comes back', async () => {
+    const { l2, cache } = await process_({ timeoutMs: 50 });
+    process.kill(servers.redis.pid as number, 'SIGSTOP');
+    try {
+      const startedAt = performance.now();
+      await misses(cache, 100);
+      // Five time-outs, then a probe now and then: not 100 × 50 ms.
+      expect(performance.now() - startedAt).toBeLessThan(2_000);
+      expect(l2.available).toBe(false);
+    } finally {
+      process.kill(servers.redis.pid as number, 'SIGCONT');
+    }
+    await until(async () => {
+      await cache.read(source.request({ id: `y${Math.random()}` }));
+      return l2.available;
+    });
+  });
+
+  it('silent for long, the connection is made anew', async () => {
+    const { l2, cache } = await process_({ timeoutMs: 50, deadAfterMs: 300 });
+    process.kill(servers.redis.pid as number, 'SIGSTOP');
+    try {
+      for (const end = Date.now() + 1_500; Date.now() < end; ) {
+        await misses(cache, 1);
+        await new Promise((done) => setTimeout(done, 30));
+      }
+    } finally {
+      process.kill(servers.redis.pid as number, 'SIGCONT');
+    }
+    await until(async () => {
+      await cache.read(source.request({ id: `y${Math.random()}` }));
+      return l2.available;
+    });
+  });
+
+  it('killed, reads go on; and a new one, that knows no script, is used by itself', async () => {
+    const { l2, cache, held } = await process_({ timeoutMs: 200 });
+    await servers.redis.kill();
+    await misses(cache, 100);
+    expect(l2.available).toBe(false);
+    await servers.redis.start();
+    await until(async () => {
+      await cache.read(source.request({ id: `y${Math.random()}` }));
+      return l2.available;
+    });
+    await cache.read(source.request());
+    await until(async () => (await held().catch(() => undefined)) !== undefined);
+  }, 30_000);
+
+  it('not there at all, every answer of L2 is a miss', async () => {
+    const l2 = new L2({ url: 'redis://127.0.0.1:1' });
+    open.push(l2);
+    const cache = new Cache({ maxBytes: 1e6, l2, rules });
+    cache.coherence.setHistory(HISTORY);
+    await misses(cache, 50);
+    expect(cache.stats().l2).toMatchObject({ available: false });
+  });
+});
