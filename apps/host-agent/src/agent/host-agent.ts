@@ -1,5 +1,6 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Command, CommandReply, VmFact } from '@novacron/contracts/agents';
+import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Capacity } from '@novacron/contracts/infrastructure';
 import { Intake } from '@novacron/messaging/intake';
@@ -80,7 +81,7 @@ export class HostAgent {
       clock,
       busy: (vmId) => this.#runner.busy(vmId),
       send: (stamp, facts) => this.#report(stamp, facts),
-      onFailure: (error) => logger.warn({ err: error }, 'a report did not reach the orchestrator'),
+      onFailure: (error) => logger.warn(whatFailed(error), 'a report did not reach the orchestrator'),
     });
     this.#publisher = new MetricPublisher({
       nc,
@@ -99,7 +100,7 @@ export class HostAgent {
       heartbeat: async () => (await this.#link.heartbeat(this.#stamps.draw(), this.#guests)).needed,
       onRegistered: ({ epoch }) => this.#registered(epoch),
       onInventoryWanted: () => this.sendInventory(),
-      onFailure: (what, error) => logger.warn({ err: error }, `${what} failed`),
+      onFailure: (what, error) => logger.warn(whatFailed(error), `${what} failed`),
     });
   }
 
@@ -126,7 +127,7 @@ export class HostAgent {
   sendInventory(): void {
     if (!this.#registration.registered || this.#inventory) return;
     this.#inventory = this.#sendInventory()
-      .catch((error: unknown) => this.options.logger.warn({ err: error }, 'the inventory did not arrive'))
+      .catch((error: unknown) => this.options.logger.warn(whatFailed(error), 'the inventory did not arrive'))
       .finally(() => (this.#inventory = undefined));
   }
 
@@ -213,4 +214,9 @@ export class HostAgent {
       if (status.type === 'reconnect') void this.#registration.begin();
     }
   }
+}
+
+/** An orchestrator that is away is no bug of ours: a word is enough where it is tried again and again. */
+function whatFailed(error: unknown): { reason: string } | { err: unknown } {
+  return error instanceof ServiceError ? { reason: error.message } : { err: error };
 }
