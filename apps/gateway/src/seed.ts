@@ -9,7 +9,7 @@ import { migrations } from './tenancy/migrations.js';
 import { seedTenant } from './tenancy/seed-tenant.js';
 
 /*
- * `node dist/seed.js`: makes tenant `demo` with an owner's token and a platform operator's. Safe to run again;
+ * `node dist/seed.js`: makes a tenant (`demo`) with an owner's token and a platform operator's. Safe to run again;
  * migrates first, so that it need not wait for a gateway. The tokens have no rate limit.
  */
 
@@ -18,6 +18,7 @@ const settings = {
   tokenHashKey: hexKey('NOVACRON_TOKEN_HASH_KEY', 32),
   seed: {
     tenantId: text('NOVACRON_SEED_TENANT_ID'),
+    tenantName: text('NOVACRON_SEED_TENANT_NAME', 'demo'),
     token: secret('NOVACRON_SEED_TOKEN'),
     operatorToken: secret('NOVACRON_SEED_OPERATOR_TOKEN'),
   },
@@ -42,7 +43,7 @@ async function main(): Promise<void> {
   }
   const sys = createDatabase(login('sys', postgres.sysPassword));
   try {
-    await seedTenant(sys, tokenHashKey, { id: tenantId, name: 'demo' }, [
+    await seedTenant(sys, tokenHashKey, { id: tenantId, name: seed.tenantName }, [
       { name: 'seed-owner', token: seed.token, roles: ['owner'] },
       { name: 'seed-operator', token: seed.operatorToken, roles: ['platform_operator'] },
     ]);

@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type TestStack, useTestStack } from '../../src/stack.js';
+import { Api } from './support/api.js';
+import { burst, expectEachOnceAndRunning } from './support/burst.js';
+import { replaced, signal, wholeAgain } from './support/health.js';
+import { note } from './support/note.js';
+
+let stack: TestStack;
+let api: Api;
+
+beforeAll(async () => {
+  stack = await useTestStack();
+  api = new Api(stack.url, stack.token);
+}, 120_000);
+
+afterAll(() => stack?.remove(), 60_000);
+
+/** Sends `kind` to the component in the middle of the creates, as often as `afterAnswers` says, and looks that nothing is lost. */
+async function survive(count: number, name: string, kind: NodeJS.Signals, afterAnswers: readonly number[]): Promise<void> {
+  const prefix = `${kind.toLowerCase()}-${name}`;
+  const since = Date.now();
+  const seconds = () => ((Date.now() - since) / 1000).toFixed(1);
+  const disturbances = afterAnswers.map((answers) => ({
+    afterAnswers: answers,
+    trouble: async () => replaced(stack, name, signal(stack, name, kind)),
+  }));
+  const created = await burst(api, { prefix, count, disturbances });
+  const answered = seconds();
+  await wholeAgain(stack);
+  const whole = seconds();
+  await expectEachOnceAndRunning(stack, api, created, prefix);
+  const retries = created.reduce((all, { attempts }) => all + attempts - 1, 0);
+  note(`${prefix}: ${count} creates answered in ${answered} s, ${retries} retries; whole after ${whole} s, all run after ${seconds()} s`);
+}
+
+describe('200 creates', () => {
+  it('run once each, although the orchestrator is killed twice in the middle', () =>
+    survive(200, 'vm-orchestrator', 'SIGKILL', [40, 120]), 120_000);
+});
+
+describe('creates lose, double and leave behind nothing', () => {
+  it.each(['gateway', 'metrics-ingest', 'cache-invalidator', 'host-agent-sim', 'nats', 'redis', 'postgres-replica-1', 'postgres-primary'])(
+    'when %s is killed meanwhile',
+    (name) => survive(60, name, 'SIGKILL', [20]),
+    120_000,
+  );
+
+  it.each(['SIGINT'] as const)(
+    'when postgres-primary is restarted by %s meanwhile',
+    (kind) => survive(60, 'postgres-primary', kind, [20]),
+    120_000,
+  );
+
+  it.each(['gateway', 'vm-orchestrator'])('when %s is asked to end meanwhile', (name) => survive(60, name, 'SIGTERM', [20]), 120_000);
+});
+
+it('has every component running at the end', async () => {
+  await wholeAgain(stack);
+  expect((await stack.run('status')).code).toBe(0);
+}, 60_000);
