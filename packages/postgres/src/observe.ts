@@ -1,6 +1,6 @@
 import { dbQuery } from '@novacron/telemetry/facts';
 import { translate } from './failure.js';
-import { labelsOf, type Statement } from './statement.js';
+import { labelsOf, type Call, type Statement } from './statement.js';
 
 /** Runs `work`, tells the world how long the statement took, and turns failures into what callers handle. */
 export async function observed<T>(
@@ -17,6 +17,17 @@ export async function observed<T>(
     tell(role, statement, started, error);
     throw translate(error);
   }
+}
+
+/**
+ * Runs `work`, the statements of one round trip within a transaction, and tells of each: they share its time.
+ * A failure is told by the transaction as a whole.
+ */
+export async function observedEach<T>(calls: readonly Call[], work: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  const result = await work();
+  for (const { statement } of calls) tell('primary', statement, started, undefined);
+  return result;
 }
 
 function tell(role: 'primary' | 'replica', statement: Statement, started: number, error: unknown): void {

@@ -1,6 +1,7 @@
 import type { Position } from '@novacron/contracts/position';
 import type pg from 'pg';
 import type { Link, Row } from './link.js';
+import { observedEach } from './observe.js';
 import { BEGIN, COMMIT, FLUSHED, setTenant } from './statements.js';
 import type { Call, Result, Statement } from './statement.js';
 
@@ -26,7 +27,11 @@ export class Transaction {
   }
 
   /** Runs several statements in one round trip; after the first that fails none of the rest runs. */
-  async pipeline(calls: readonly Call[]): Promise<Result<Row>[]> {
+  pipeline(calls: readonly Call[]): Promise<Result<Row>[]> {
+    return observedEach(calls, () => this.#run(calls));
+  }
+
+  async #run(calls: readonly Call[]): Promise<Result<Row>[]> {
     const prefix = this.#prefix;
     this.#prefix = [];
     const results = await this.link.run(prefix.length === 0 ? calls : [...prefix, ...calls]);
@@ -41,7 +46,7 @@ export class Transaction {
 
   /** COMMIT, then the position: a later statement, so that COMMIT has returned on the server. */
   async commit(): Promise<Position> {
-    const results = await this.pipeline([{ statement: COMMIT }, { statement: FLUSHED }]);
+    const results = await this.#run([{ statement: COMMIT }, { statement: FLUSHED }]);
     return this.link.positionAt(results.at(-1)?.rows[0]?.lsn);
   }
 }

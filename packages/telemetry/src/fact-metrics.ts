@@ -1,3 +1,4 @@
+import { traceQueries } from './db-spans.js';
 import { consumed, dbPool, dbPoolWait, dbQuery, rpc, type DbPoolFact } from './facts.js';
 import type { Logger } from './logger.js';
 import { counter, DATABASE_BUCKETS, gauge, histogram, HTTP_BUCKETS, observableGauge } from './metrics.js';
@@ -8,11 +9,12 @@ export const SLOW_QUERY_MS = 5_000;
 const pools = new Set<DbPoolFact>();
 let listening = false;
 
-/** Turns facts into metrics and log lines. Only the first call in a process has an effect. */
+/** Turns facts into metrics, log lines and spans. Only the first call in a process has an effect. */
 export function listenToFacts(logger: Logger): void {
   if (listening) return;
   listening = true;
   listenToDatabase(logger);
+  traceQueries();
   listenToPools();
   listenToMessaging();
 }

@@ -1,8 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { dbQuery } from './facts.js';
 import { startTelemetry, type Telemetry } from './start.js';
 import { withSpan } from './trace.js';
+
+interface Exported {
+  readonly resourceSpans: readonly {
+    readonly scopeSpans: readonly {
+      readonly spans: readonly { name: string; spanId: string; parentSpanId?: string; traceId: string }[];
+    }[];
+  }[];
+}
 
 const received: { path: string; body: string }[] = [];
 let answering = true;
@@ -39,6 +48,20 @@ describe('with an OTLP endpoint', () => {
     expect(received[0]?.path).toBe('/v1/traces');
     expect(received[0]?.body).toContain('a piece of work');
     expect(received[0]?.body).toContain('svc');
+  });
+
+  it('shows a query as a span below the work that made it, and one outside of any work not at all', async () => {
+    received.length = 0;
+    const query = { role: 'primary', queryType: 'insert', table: 'vms', durationMs: 12 } as const;
+    dbQuery.publish({ ...query, table: 'nobody_asked' });
+    withSpan('work with a database', {}, () => dbQuery.publish(query));
+    await telemetry.flush();
+    const body = JSON.parse(received[0]?.body ?? '{}') as Exported;
+    const spans = body.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans));
+    const work = spans.find(({ name }) => name === 'work with a database');
+    expect(spans.filter(({ name }) => name !== work?.name)).toMatchObject([
+      { name: 'insert vms', parentSpanId: work?.spanId, traceId: work?.traceId },
+    ]);
   });
 
   it('a collector that hangs holds up neither flush nor stop for long', async () => {
