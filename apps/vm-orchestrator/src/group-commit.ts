@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 /** Commits a batch at once; answers for each item, in order, a result or the error it was refused with. */
 export type CommitBatch<In, Out> = (batch: readonly In[]) => Promise<readonly (Out | Error)[]>;
 
@@ -5,6 +7,8 @@ interface Waiting<In, Out> {
   readonly item: In;
   readonly resolve: (value: Out) => void;
   readonly reject: (error: unknown) => void;
+  /** Runs something as if the submitter did: within its trace. */
+  readonly within: <T>(work: () => T) => T;
 }
 
 /**
@@ -36,7 +40,7 @@ export class GroupCommit<In, Out> {
   submit(item: In): Promise<Out> {
     if (this.#waiting.length >= this.options.maxWaiting) return Promise.reject(this.options.whenFull());
     return new Promise<Out>((resolve, reject) => {
-      this.#waiting.push({ item, resolve, reject });
+      this.#waiting.push({ item, resolve, reject, within: AsyncLocalStorage.snapshot() });
       if (!this.#running) void this.#run();
     });
   }
@@ -48,7 +52,9 @@ export class GroupCommit<In, Out> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.options.maxBatch);
       try {
-        const answers = await this.commit(batch.map((waiting) => waiting.item));
+        // One transaction can be part of one trace only: that of whoever waited longest.
+        const [{ within }] = batch as [Waiting<In, Out>, ...Waiting<In, Out>[]];
+        const answers = await within(() => this.commit(batch.map((waiting) => waiting.item)));
         batch.forEach((waiting, i) => {
           const answer = answers[i];
           if (answer instanceof Error) waiting.reject(answer);

@@ -50,6 +50,8 @@ export const orchestrator: ServiceSpec<Settings> = {
     const maintenance = new Maintenance(context.sys, context.logger);
     context.drain.add('nats', 'relay', () => core.relay.stop());
     context.drain.add('consumers', 'jobs', () => core.drain());
+    // Requests are answered until NATS is drained: what they committed for this process is given to the next.
+    context.drain.add('telemetry', 'late jobs', () => core.worker.drain());
     context.drain.add('consumers', 'maintenance', () => maintenance.stop());
     await core.start();
     maintenance.start();

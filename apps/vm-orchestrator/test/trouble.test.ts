@@ -109,6 +109,23 @@ describe('a create that fails', () => {
   });
 });
 
+describe('a step that ended while the database refused', () => {
+  it('is run again soon after the database is well, long before its lease is over', async () => {
+    fixture.host.interfere = async (command) => {
+      if (command.kind === 'create')
+        await fixture.admin.query('REVOKE UPDATE ON orchestrator.jobs FROM orchestrator_sys');
+      return undefined;
+    };
+    const { id } = await fixture.create('unwritten-1');
+    expect(await waitUntil(() => Promise.resolve(fixture.host.of(id).length > 0), 5_000)).toBe(true);
+    expect((await fixture.row(id)).state).toBe('provisioning');
+    fixture.host.interfere = () => undefined;
+    await fixture.admin.query('GRANT UPDATE ON orchestrator.jobs TO orchestrator_sys');
+    await fixture.until(id, (v) => v.state === 'running', 10_000);
+    expect(fixture.host.of(id)).toEqual(['create', 'create', 'start']);
+  }, 30_000);
+});
+
 describe('delete and force-stop win over work in flight', () => {
   it.each<[VmAction, string]>([
     ['delete', 'deleted'],
@@ -228,6 +245,19 @@ describe('every step', () => {
 });
 
 describe('two orchestrators', () => {
+  it('hand over: what one that ends in order has under way or accepts meanwhile, the other takes at once', async () => {
+    const tenant = { tenantId: newId<TenantId>() };
+    const ending = await Fixture.serve(fixture.servers);
+    const { creator } = coreOf(ending.context);
+    const create = (i: number) => creator.create(fixture.meta(tenant), spec(`handed-${i}`));
+    const before = await Promise.all(Array.from({ length: 20 }, (_, i) => create(i)));
+    const stopped = ending.stop();
+    const after = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => create(20 + i)));
+    await stopped;
+    const accepted = [...before, ...after.flatMap((a) => (a.status === 'fulfilled' ? [a.value] : []))];
+    for (const { body } of accepted) await fixture.until(body.id, (vm) => vm.state === 'running', 10_000);
+  }, 30_000);
+
   it('share the jobs of 100 creates; when one ends at once, the other finishes them all', async () => {
     const tenant = { tenantId: newId<TenantId>() };
     const second = await Fixture.serve(fixture.servers);

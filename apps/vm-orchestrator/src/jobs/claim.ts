@@ -52,3 +52,16 @@ export const WAKE: Statement = {
   name: 'jobs-wake',
   text: `UPDATE jobs SET due_at = now() WHERE id = ANY($1) AND status = 'waiting' AND due_at > now()`,
 };
+
+const LET_GO: Statement = {
+  name: 'jobs-let-go',
+  table: 'jobs',
+  text: `UPDATE jobs SET due_at = now() FROM unnest($2::uuid[], $3::bigint[]) AS held(id, fence)
+    WHERE jobs.id = held.id AND jobs.fence = held.fence AND jobs.lease_owner = $1 AND jobs.status = 'running'`,
+};
+
+/** Gives claims back before their leases end: whoever claims them next runs the step again. */
+export async function letGo(db: Database, owner: string, claims: readonly Claim[]): Promise<void> {
+  const params = [owner, claims.map(({ job }) => job.id), claims.map(({ job }) => job.fence)];
+  await db.primary.batch({}, [{ statement: LET_GO, params }]);
+}

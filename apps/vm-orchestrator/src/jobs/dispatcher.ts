@@ -83,6 +83,7 @@ export class Dispatcher {
 
   async #fill(): Promise<void> {
     const worker = this.worker();
+    await worker.letGo();
     for (;;) {
       const limit = Math.min(worker.free, MAX_CLAIM);
       if (limit === 0 || this.#stopped) return;

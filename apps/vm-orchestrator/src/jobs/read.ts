@@ -16,7 +16,7 @@ export async function getJob(db: Database, meta: RequestMeta, id: JobId): Promis
   const { tenantId } = meta;
   const found = await sessionFor(db, meta).query<JobRow>(READ_JOB, [tenantId, id], { tenantId });
   const job = found.rows[0];
-  if (!job) throw new ServiceError('not_found', `There is no job ${id}`);
+  if (!job) throw new ServiceError('not_found', `There is no job ${id}`, { readAt: servedBy(found) });
   return {
     body: toJob(job),
     version: job.version,
