@@ -51,6 +51,10 @@ export interface CacheOptions {
   /** null: this process has no L2. */
   readonly l2: L2 | null;
   readonly rules: CoherenceOptions['rules'];
+  /** How late a fill of the L1 may come, milliseconds; see L1. */
+  readonly tombstoneMs?: number;
+  /** Milliseconds, monotone. */
+  readonly clock?: () => number;
 }
 
 /** Below every position: an `eventual` reader joins any flight. */
@@ -68,10 +72,11 @@ export class Cache {
   readonly coherence: Coherence;
 
   constructor(options: CacheOptions) {
-    this.#l1 = new L1({ maxBytes: options.maxBytes });
+    const { maxBytes, rules, ...time } = options;
+    this.#l1 = new L1({ maxBytes, ...time });
     this.#l2 = options.l2;
     this.#shared = new SharedLevel(options.l2);
-    this.coherence = new Coherence({ l1: this.#l1, rules: options.rules });
+    this.coherence = new Coherence({ l1: this.#l1, rules, ...time });
   }
 
   /** The L1's answer, at once; undefined: use {@link read}, which looks further. The path of hot routes. */
@@ -180,9 +185,10 @@ export class Cache {
   }
 
   #keep(place: Place, request: ReadRequest, loaded: Loaded, startedAt: number, owner: string): Entry {
-    const { bytes, version, position, seen, status, history } = loaded;
+    const { bytes, version, position, status, history } = loaded;
     const ttlMs = ttlFor(RESOURCES[request.type], status);
     const { tenantId } = request;
+    const seen = history === this.coherence.history ? this.#seen(place.key, tenantId, loaded) : loaded.seen;
     const entry: Entry = {
       bytes,
       version,
@@ -201,6 +207,17 @@ export class Cache {
     if (history === this.coherence.history) this.#l1.fill(place.key, entry, place.group);
     this.#shared.fill(place, entry, owner);
     return entry;
+  }
+
+  /**
+   * What shows the same as the entry before it shows nothing later than that did. So the token of who reads the same
+   * again and again stays where it was, and the watermark gets beyond it, while others write.
+   */
+  #seen(key: string, tenantId: string, { bytes, version, seen }: Loaded): bigint {
+    const before = this.#l1.peek(key, tenantId);
+    if (!before || before.seen >= seen || before.version !== version || !before.bytes.equals(bytes))
+      return seen;
+    return before.seen;
   }
 
   /** Loads anew what is about to end, while the old one still answers. It fails silently: the entry ends. */

@@ -8,6 +8,8 @@ export interface CoherenceOptions {
   readonly l1: L1;
   /** Which keys and groups an event makes old. */
   readonly rules: (event: InvalidatedEvent, position: bigint) => readonly Change[];
+  /** Milliseconds, monotone. */
+  readonly clock?: () => number;
 }
 
 /** A hole in the numbers is looked for so often, milliseconds. */
@@ -17,6 +19,7 @@ const TICK_MS = 250;
 export class Coherence {
   readonly #l1: L1;
   readonly #follower: Follower;
+  readonly #clock: () => number;
   #history: string | null = null;
   #published: bigint | null = null;
   #advancedAt: number | null = null;
@@ -25,7 +28,9 @@ export class Coherence {
 
   constructor(private readonly options: CoherenceOptions) {
     this.#l1 = options.l1;
+    this.#clock = options.clock ?? (() => performance.now());
     this.#follower = new Follower({
+      clock: this.#clock,
       target: { advance: (position) => this.#advance(position), drop: () => this.#l1.drop() },
     });
   }
@@ -49,12 +54,12 @@ export class Coherence {
 
   /** Milliseconds since the watermark last moved; null before it did. */
   get lagMs(): number | null {
-    return this.#advancedAt === null ? null : performance.now() - this.#advancedAt;
+    return this.#advancedAt === null ? null : this.#clock() - this.#advancedAt;
   }
 
   /** Looks for lost messages until stop(). */
   start(): void {
-    this.#ticking ??= setInterval(() => this.#follower.tick(), TICK_MS).unref();
+    this.#ticking ??= setInterval(() => this.tick(), TICK_MS).unref();
   }
 
   stop(): void {
@@ -91,6 +96,11 @@ export class Coherence {
     this.#follower.restart();
   }
 
+  /** Drops the L1 when a message has been missing for too long. */
+  tick(): void {
+    this.#follower.tick();
+  }
+
   /** One change, also one that no event told (new points of a VM). */
   apply(change: Change): void {
     if (change.what === 'resource') this.#l1.tombstone(change.key, change.version, change.position);
@@ -100,7 +110,7 @@ export class Coherence {
   #advance(position: bigint): void {
     this.#l1.advance(position);
     const { watermark } = this.#l1;
-    this.#advancedAt = performance.now();
+    this.#advancedAt = this.#clock();
     if (watermark !== null) this.#published = watermark - 1n;
   }
 

@@ -97,13 +97,14 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) 
 return 0
 `;
 
-function script(text: string): Script {
+/** Sent by its hash; by its text only to a server that does not know it yet. */
+export function scriptOf(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
 export const scripts = {
-  fill: script(FILL),
-  invalidate: script(INVALIDATE),
-  getOrLease: script(GET),
-  release: script(RELEASE),
+  fill: scriptOf(FILL),
+  invalidate: scriptOf(INVALIDATE),
+  getOrLease: scriptOf(GET),
+  release: scriptOf(RELEASE),
 };
