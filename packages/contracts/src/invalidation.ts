@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EventKind } from './events.js';
+import { PositionText } from './position.js';
 
 /**
  * What caches are told of committed events, on core NATS: every event, also of kinds that no cache holds, so
@@ -24,8 +25,22 @@ export const Invalidation = z.object({
 export type Invalidation = z.infer<typeof Invalidation>;
 export type InvalidatedEvent = Invalidation['events'][number];
 
-/** New points of these VMs are in: what is cached of their metrics is old. */
-export const MetricsInvalidation = z.object({ v: z.literal(1), vmIds: z.array(z.string()), at: z.number().int() });
+/**
+ * New points of these VMs are committed: what is cached of their metrics is old if it was read before `position`.
+ * On core NATS, at most once and up to 100 ms late; the TTL bounds what a lost message leaves behind.
+ */
+export const MetricsInvalidation = z
+  .object({
+    v: z.literal(1),
+    vmIds: z.array(z.string()),
+    /** Whose each VM is: as long as `vmIds`. */
+    tenantIds: z.array(z.string()),
+    /** At or after the commit of the points. */
+    position: PositionText,
+    /** When it was told, milliseconds since 1970. */
+    at: z.number().int(),
+  })
+  .refine(({ vmIds, tenantIds }) => vmIds.length === tenantIds.length, 'each VM needs its tenant');
 export type MetricsInvalidation = z.infer<typeof MetricsInvalidation>;
 
 export const invalidationSubjects = {

@@ -3,18 +3,14 @@ import {
   DeliverPolicy,
   jetstream,
   jetstreamManager,
-  JetStreamApiError,
   ReplayPolicy,
   type ConsumerInfo,
-  type ConsumerMessages,
   type JetStreamManager,
   type JsMsg,
 } from '@nats-io/jetstream';
 import { nanos, type NatsConnection } from '@nats-io/transport-node';
-import { consumed } from '@novacron/telemetry/facts';
 import type { Logger } from '@novacron/telemetry/logger';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { onReconnect } from './connect.js';
+import { ended, HEARTBEAT_MS, ignoreMissing, rebuilding } from './consumer-session.js';
 import { OrderedWork, type StreamMessage } from './ordered-work.js';
 
 export type { StreamMessage };
@@ -45,10 +41,6 @@ export interface ConsumerOptions {
 }
 
 const ACK_WAIT_MS = 30_000;
-const FIRST_PAUSE_MS = 100;
-const LAST_PAUSE_MS = 5_000;
-/** A heartbeat of the server while nothing comes; two that are missing end this consumer, and it is rebuilt. */
-const HEARTBEAT_MS = 5_000;
 
 /**
  * Reads a stream through a durable pull consumer: in order, at least once, explicitly acknowledged. Whatever
@@ -77,26 +69,14 @@ export class DurableConsumer {
     await this.#running;
   }
 
-  async #run(): Promise<void> {
-    let pause = FIRST_PAUSE_MS;
-    while (!this.#stop.signal.aborted) {
-      const builtAt = performance.now();
+  #run(): Promise<void> {
+    return rebuilding({ ...this.options, stop: this.#stop.signal }, async () => {
       try {
         await this.#session();
-      } catch (error) {
-        this.options.logger.warn({ err: error, ...this.#names }, 'consumer ended; building it again');
+      } finally {
+        this.#healthy = false;
       }
-      this.#healthy = false;
-      if (this.#stop.signal.aborted || this.options.nc.isClosed()) return;
-      consumed.publish({ ...this.#names, outcome: 'rebuilt' });
-      pause = performance.now() - builtAt > 10_000 ? FIRST_PAUSE_MS : Math.min(pause * 2, LAST_PAUSE_MS);
-      // An early end of the pause is the stop.
-      await sleep(pause, undefined, { signal: this.#stop.signal }).catch(() => undefined);
-    }
-  }
-
-  get #names(): { stream: string; consumer: string } {
-    return { stream: this.options.stream, consumer: this.options.durable };
+    });
   }
 
   /** From one build to its end. Rejects on failure, resolves on stop. */
@@ -167,35 +147,4 @@ export class DurableConsumer {
 
 function isClean(info: ConsumerInfo): boolean {
   return info.num_ack_pending === 0 && info.num_redelivered === 0;
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (error instanceof JetStreamApiError && error.status === 404) return undefined;
-  throw error;
-}
-
-/** Rejects when no more messages can come. `end` ends the watching. */
-async function ended(messages: ConsumerMessages, nc: NatsConnection, end: AbortSignal): Promise<never> {
-  const failure = await Promise.race([
-    messages.closed(),
-    nc.closed(),
-    missedHeartbeats(messages),
-    reconnected(nc, end),
-  ]);
-  throw failure instanceof Error ? failure : new Error('no more messages');
-}
-
-async function missedHeartbeats(messages: ConsumerMessages): Promise<Error> {
-  for await (const status of messages.status()) {
-    if (status.type === 'heartbeats_missed') return new Error('the server sends no heartbeats');
-  }
-  return new Error('the subscription ended');
-}
-
-/** The server may have come back without the consumer, or with another stream of the same name. */
-function reconnected(nc: NatsConnection, end: AbortSignal): Promise<Error> {
-  return new Promise((resolve) => {
-    const off = onReconnect(nc, () => resolve(new Error('the connection was lost')));
-    end.addEventListener('abort', off, { once: true });
-  });
 }

@@ -156,7 +156,7 @@ function pendingAfter(batch: readonly JsMsg[]): number {
   return batch.at(-1)?.info.pending ?? 0;
 }
 
-function streamMessage(message: JsMsg, streamCreated: string): StreamMessage {
+export function streamMessage(message: JsMsg, streamCreated: string): StreamMessage {
   return {
     subject: message.subject,
     data: message.data,

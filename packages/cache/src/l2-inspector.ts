@@ -1,0 +1,66 @@
+import type { Entry } from './entry.js';
+import { scriptOf } from './l2-scripts.js';
+import { decodeEntry } from './l2-value.js';
+import { RedisLink, type RedisLinkOptions } from './redis-link.js';
+
+export interface Inspected {
+  readonly tenantId: string;
+  readonly type: string;
+  readonly id: string;
+  readonly entry: Entry;
+}
+
+/** ARGV cursor, pattern, keys to look at. → {next cursor, {key, value, …}}; keys with ~ are no entries. */
+const SAMPLE = scriptOf(`
+local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
+local found = {}
+for _, key in ipairs(page[2]) do
+  if not string.find(key, '~', 1, true) then
+    local value = redis.call('GET', key)
+    if value then found[#found + 1] = key; found[#found + 1] = value end
+  end
+end
+return { page[1], found }
+`);
+
+/** → {keys, bytes of memory} */
+const SIZE = scriptOf(`
+local memory = string.match(redis.call('INFO', 'memory'), 'used_memory:(%d+)')
+return { redis.call('DBSIZE'), tonumber(memory) }
+`);
+
+/** Looks at what L2 holds, for checks and statistics. On a connection of its own; throws RedisUnavailable. */
+export class L2Inspector {
+  readonly #link: RedisLink;
+  #cursor = '0';
+
+  constructor(options: RedisLinkOptions) {
+    this.#link = new RedisLink(options);
+  }
+
+  /** Some entries of the history, others at each call, around the whole keyspace. May be none. */
+  async sample(history: string, count: number): Promise<Inspected[]> {
+    const args = [this.#cursor, `${history}:*`, String(count)];
+    const [cursor, found] = (await this.#link.run(SAMPLE, [], args)) as [Buffer, Buffer[]];
+    this.#cursor = cursor.toString();
+    const entries: Inspected[] = [];
+    for (let i = 0; i + 1 < found.length; i += 2) {
+      const entry = decodeEntry(found[i + 1] as Buffer);
+      const [tenantId, type, ...id] = (found[i] as Buffer).toString().slice(history.length + 1).split(':');
+      if (entry && tenantId !== undefined && type !== undefined) {
+        entries.push({ tenantId, type, id: id.join(':'), entry });
+      }
+    }
+    return entries;
+  }
+
+  /** Keys of the whole server, tombstones and leases included, and its memory in bytes. */
+  async size(): Promise<{ keys: number; bytes: number }> {
+    const [keys, bytes] = (await this.#link.run(SIZE, [], [])) as [number, number];
+    return { keys, bytes };
+  }
+
+  close(): void {
+    this.#link.close();
+  }
+}
