@@ -36,17 +36,17 @@ const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: strin
   gateway: {
     publish: ['metrics.ingest.*.gateway', ...consume('EVENTS'), '$JS.API.STREAM.INFO.METRICS'],
     // Waits and event streams hear events as they are published; nobody but their owner publishes them.
-    subscribe: ['events.>', 'watermarks.>', 'cache.>'],
+    subscribe: ['events.>', 'watermarks.>', 'invalidations.>'],
   },
   orchestrator: {
     publish: ['events.>', 'agents.>', ...consume('EVENTS'), ...manage('EVENTS'), ...manage('METRICS')],
     subscribe: ['hosts.>', 'watermarks.>'],
   },
   metrics: {
-    publish: ['events.>', ...consume('METRICS'), ...manage('METRICS'), ...consume('EVENTS')],
+    publish: ['events.>', 'invalidations.metrics', ...consume('METRICS'), ...manage('METRICS'), ...consume('EVENTS')],
     subscribe: ['watermarks.>'],
   },
-  cache: { publish: ['cache.>', ...consume('EVENTS')], subscribe: ['cache.>', 'watermarks.>'] },
+  cache: { publish: ['invalidations.>', ...consume('EVENTS')], subscribe: ['watermarks.>'] },
 };
 
 /** A service may call every service and answer on its own subjects; each has its own inbox, watermark and `wake.<service>`. */
