@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { useTestServers } from '@novacron/testkit/servers';
 import { createClient } from 'redis';
@@ -55,6 +56,27 @@ async function process_(options: { timeoutMs?: number; deadAfterMs?: number } = 
   mark();
   mark();
   return { l2, cache, mark, held: async () => (await l2.get(place, TENANT, { enough: 'stale' })).entry };
+}
+
+/** The real Redis behind a wire that takes `ms` each way. */
+async function slowProxy(to: number, ms: number): Promise<{ port: number; end: () => void }> {
+  const sockets: Socket[] = [];
+  const pass = (from: Socket, on: Socket) => {
+    sockets.push(from);
+    from.on('data', (chunk) => void setTimeout(() => on.destroyed || on.write(chunk), ms));
+    from.on('error', () => on.destroy()).on('close', () => on.destroy());
+  };
+  const server = createServer((client) => {
+    const redis = connect(to, '127.0.0.1');
+    pass(client, redis);
+    pass(redis, client);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const end = () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { port: (server.address() as AddressInfo).port, end };
 }
 
 async function timed(cache: Cache, request: ReadRequest): Promise<string> {
@@ -189,11 +211,29 @@ describe('while Redis is', () => {
     });
   });
 
+  it('slow to answer, a read costs two looks at most', async () => {
+    const { port, end } = await slowProxy(Number(new URL(url).port), 18);
+    const slow = new URL(url);
+    slow.port = String(port);
+    const l2 = new L2({ url: slow.toString() });
+    open.push(l2);
+    const cache = new Cache({ maxBytes: 1e6, l2, rules });
+    cache.coherence.setHistory(HISTORY);
+    try {
+      await until(() => l2.available);
+      await l2.get(place, TENANT, { enough: 0n, owner: 'somebody who died' }).catch(() => undefined);
+      await timed(cache, source.request({ token: 100n }));
+      await misses(cache, 10);
+    } finally {
+      end();
+    }
+  });
+
   it('silent for long, the connection is made anew', async () => {
     const { l2, cache } = await process_({ timeoutMs: 50, deadAfterMs: 300 });
     process.kill(servers.redis.pid as number, 'SIGSTOP');
     try {
-      for (const end = Date.now() + 1_500; Date.now() < end; ) {
+      for (const end = Date.now() + 1_500; Date.now() < end;) {
         await misses(cache, 1);
         await new Promise((done) => setTimeout(done, 30));
       }

@@ -6,6 +6,8 @@ import { RedisUnavailable } from './redis-link.js';
 
 /** How long another process's load of the same key is waited for, in looks; then it is loaded here too. */
 const LOOKS_MS = [3, 6, 12, 24];
+/** Nor for longer than this, if Redis is slow to answer each look. */
+const PATIENCE_MS = 60;
 /** A fill that comes later than this after its load began stays out: tombstones may have been forgotten. */
 const LATEST_FILL_MS = 30_000;
 
@@ -22,12 +24,14 @@ export class SharedLevel {
   async find(place: L2Place, tenantId: string, enough: bigint | null): Promise<Found> {
     if (!this.l2) return NOTHING;
     const owner = randomUUID();
+    const giveUpAt = performance.now() + PATIENCE_MS;
     for (const ms of [...LOOKS_MS, 0]) {
       const found = await this.#get(place, tenantId, { enough, owner });
       if (!found) return NOTHING;
       if (found.entry) return { entry: found.entry };
       if (found.lease !== 'theirs') return { entry: undefined, owner };
-      if (ms > 0) await sleep(ms);
+      if (ms === 0 || performance.now() + ms > giveUpAt) break;
+      await sleep(ms);
     }
     return NOTHING;
   }
