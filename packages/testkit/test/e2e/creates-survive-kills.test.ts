@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type TestStack, useTestStack } from '../../src/stack.js';
 import { Api } from './support/api.js';
-import { burst, expectEachOnceAndRunning } from './support/burst.js';
+import { burst, expectEachOnceAndRunning, hostsOf } from './support/burst.js';
+import { imbalances } from './support/database.js';
+import { eventually } from './support/eventually.js';
 import { replaced, signal, wholeAgain } from './support/health.js';
+import { guestsOfHosts } from './support/hosts.js';
 import { note } from './support/note.js';
 
 let stack: TestStack;
@@ -16,7 +19,12 @@ beforeAll(async () => {
 afterAll(() => stack?.remove(), 60_000);
 
 /** Sends `kind` to the component in the middle of the creates, as often as `afterAnswers` says, and looks that nothing is lost. */
-async function survive(count: number, name: string, kind: NodeJS.Signals, afterAnswers: readonly number[]): Promise<void> {
+async function survive(
+  count: number,
+  name: string,
+  kind: NodeJS.Signals,
+  afterAnswers: readonly number[],
+): Promise<void> {
   const prefix = `${kind.toLowerCase()}-${name}`;
   const since = Date.now();
   const seconds = () => ((Date.now() - since) / 1000).toFixed(1);
@@ -30,20 +38,30 @@ async function survive(count: number, name: string, kind: NodeJS.Signals, afterA
   const whole = seconds();
   await expectEachOnceAndRunning(stack, api, created, prefix);
   const retries = created.reduce((all, { attempts }) => all + attempts - 1, 0);
-  note(`${prefix}: ${count} creates answered in ${answered} s, ${retries} retries; whole after ${whole} s, all run after ${seconds()} s`);
+  note(
+    `${prefix}: ${count} creates answered in ${answered} s, ${retries} retries; whole after ${whole} s, all run after ${seconds()} s`,
+  );
 }
 
 describe('200 creates', () => {
-  it('run once each, although the orchestrator is killed twice in the middle', () =>
-    survive(200, 'vm-orchestrator', 'SIGKILL', [40, 120]), 120_000);
+  it(
+    'run once each, although the orchestrator is killed twice in the middle',
+    () => survive(200, 'vm-orchestrator', 'SIGKILL', [40, 120]),
+    120_000,
+  );
 });
 
 describe('creates lose, double and leave behind nothing', () => {
-  it.each(['gateway', 'metrics-ingest', 'cache-invalidator', 'host-agent-sim', 'nats', 'redis', 'postgres-replica-1', 'postgres-primary'])(
-    'when %s is killed meanwhile',
-    (name) => survive(60, name, 'SIGKILL', [20]),
-    120_000,
-  );
+  it.each([
+    'gateway',
+    'metrics-ingest',
+    'cache-invalidator',
+    'host-agent-sim',
+    'nats',
+    'redis',
+    'postgres-replica-1',
+    'postgres-primary',
+  ])('when %s is killed meanwhile', (name) => survive(60, name, 'SIGKILL', [20]), 120_000);
 
   it.each(['SIGINT'] as const)(
     'when postgres-primary is restarted by %s meanwhile',
@@ -51,7 +69,49 @@ describe('creates lose, double and leave behind nothing', () => {
     120_000,
   );
 
-  it.each(['gateway', 'vm-orchestrator'])('when %s is asked to end meanwhile', (name) => survive(60, name, 'SIGTERM', [20]), 120_000);
+  it.each(['gateway', 'vm-orchestrator'])(
+    'when %s is asked to end meanwhile',
+    (name) => survive(60, name, 'SIGTERM', [20]),
+    120_000,
+  );
+});
+
+describe('deletes', () => {
+  it('all end, and free quota and room, although an agent and the primary are killed meanwhile', async () => {
+    const vms = await api.list('');
+    const first = vms.splice(0, 150);
+    let asked = 0;
+    const patiently = async (id: string): Promise<void> => {
+      const answer = () => api.remove(id).then(({ status }) => status);
+      await eventually(answer, (status) => [202, 204, 404].includes(status), 60_000, 100);
+      asked++;
+      if (asked === 50) signal(stack, 'host-agent-sim', 'SIGKILL');
+      if (asked === 100) signal(stack, 'postgres-primary', 'SIGKILL');
+    };
+    const lanes = Array.from({ length: 10 }, async () => {
+      for (let vm = first.pop(); vm; vm = first.pop()) await patiently(vm.id);
+    });
+    await Promise.all(lanes);
+    await wholeAgain(stack);
+    const left = () => api.list('');
+    await eventually(
+      left,
+      (all) => all.length === vms.length && all.every(({ task }) => task === null),
+      60_000,
+    );
+    expect((await left()).map(({ id }) => id).sort()).toEqual(vms.map(({ id }) => id).sort());
+    expect(await imbalances(stack.env()['NOVACRON_PG_ADMIN_URL'] ?? '')).toEqual([]);
+    const guests = await guestsOfHosts(
+      stack.env()['NOVACRON_NATS_ADMIN_URL'] ?? '',
+      (await hostsOf(stack)).map(({ id }) => id),
+    );
+    expect(
+      [...guests]
+        .filter(([, places]) => places.some(({ power }) => power !== 'absent'))
+        .map(([id]) => id)
+        .sort(),
+    ).toEqual(vms.map(({ id }) => id).sort());
+  }, 120_000);
 });
 
 it('has every component running at the end', async () => {

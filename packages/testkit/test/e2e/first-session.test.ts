@@ -1,11 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { type TestStack, useTestStack } from '../../src/stack.js';
 import { type Answer, Api, guideBody, type ProblemBody, type VmBody } from './support/api.js';
 import { hostsOf } from './support/burst.js';
 import { ask } from './support/database.js';
 import { eventually } from './support/eventually.js';
 import { type Guest, guestsOfHosts } from './support/hosts.js';
+import { note } from './support/note.js';
 import { type SecondTenant, secondTenant } from './support/second-tenant.js';
 
 let stack: TestStack;
@@ -20,13 +24,25 @@ beforeAll(async () => {
 
 afterAll(() => stack?.remove(), 60_000);
 
-const token = (answer: Answer<unknown>) => ({ 'NovaCron-Consistency-Token': answer.headers.get('novacron-consistency-token') ?? '' });
+const token = (answer: Answer<unknown>) => ({
+  'NovaCron-Consistency-Token': answer.headers.get('novacron-consistency-token') ?? '',
+});
 
 function expectProblem(answer: Answer<unknown>, status: number, code: string): ProblemBody {
-  expect({ status: answer.status, type: answer.headers.get('content-type'), body: answer.body }).toMatchObject({
+  expect({
+    status: answer.status,
+    type: answer.headers.get('content-type'),
+    body: answer.body,
+  }).toMatchObject({
     status,
     type: 'application/problem+json',
-    body: { status, code, title: expect.any(String), detail: expect.any(String), requestId: answer.headers.get('x-request-id') },
+    body: {
+      status,
+      code,
+      title: expect.any(String),
+      detail: expect.any(String),
+      requestId: answer.headers.get('x-request-id'),
+    },
   });
   return answer.body as ProblemBody;
 }
@@ -45,10 +61,19 @@ describe("the guide's POST", () => {
     expect(created.status).toBe(201);
     expect(created.headers.get('location')).toBe(`/api/v1/vms/${created.body.id}`);
     expect(created.headers.get('etag')).toMatch(/^"\d+"$/);
-    expect(created.body).toMatchObject({ ...guideBody('web-1'), state: 'pending', task: { jobId: expect.any(String) } });
+    expect(created.body).toMatchObject({
+      ...guideBody('web-1'),
+      state: 'pending',
+      task: { jobId: expect.any(String) },
+    });
     const reached = await api.wait(created.body.id, 'running');
-    expect(reached).toMatchObject({ status: 200, body: { state: 'running', zone: 'sim', hostId: expect.any(String), task: null } });
-    const job = await api.get<{ status: string; history: unknown[] }>(`/api/v1/jobs/${created.body.task?.jobId}`);
+    expect(reached).toMatchObject({
+      status: 200,
+      body: { state: 'running', zone: 'sim', hostId: expect.any(String), task: null },
+    });
+    const job = await api.get<{ status: string; history: unknown[] }>(
+      `/api/v1/jobs/${created.body.task?.jobId}`,
+    );
     expect(job.body).toMatchObject({ status: 'succeeded' });
     const placement = await api.get(`/api/v1/vms/${created.body.id}/placement`);
     expect(placement.body).toMatchObject({ hostId: reached.body.hostId, candidates: 4 });
@@ -62,17 +87,27 @@ describe("the guide's POST", () => {
     const patched = await api.send<VmBody>('PATCH', path, { tags: { tier: 'web' } }, { 'If-Match': etag });
     expect(patched).toMatchObject({ status: 200, body: { tags: { tier: 'web' } } });
     expect((await api.vm(vm.body.id, { 'If-None-Match': etag, ...token(patched) })).status).toBe(200);
-    expectProblem(await api.send('PATCH', path, { name: 'etag-2' }, { 'If-Match': etag }), 412, 'precondition_failed');
+    expectProblem(
+      await api.send('PATCH', path, { name: 'etag-2' }, { 'If-Match': etag }),
+      412,
+      'precondition_failed',
+    );
   });
 
   it('gives a VM that is listed, page by page and by filter', async () => {
     for (const name of ['page-1', 'page-2', 'page-3']) await running(name);
-    const first = await api.get<{ items: VmBody[]; nextCursor: string }>('/api/v1/vms?namePrefix=page-&limit=2&sort=name');
+    const first = await api.get<{ items: VmBody[]; nextCursor: string }>(
+      '/api/v1/vms?namePrefix=page-&limit=2&sort=name',
+    );
     expect(first.body.items.map(({ name }) => name)).toEqual(['page-1', 'page-2']);
     const next = encodeURIComponent(first.body.nextCursor);
-    const second = await api.get<{ items: VmBody[]; nextCursor: null }>(`/api/v1/vms?namePrefix=page-&limit=2&sort=name&cursor=${next}`);
+    const second = await api.get<{ items: VmBody[]; nextCursor: null }>(
+      `/api/v1/vms?namePrefix=page-&limit=2&sort=name&cursor=${next}`,
+    );
     expect(second.body).toMatchObject({ items: [{ name: 'page-3' }], nextCursor: null });
-    expect((await api.get<{ items: unknown[] }>('/api/v1/vms?namePrefix=page-&state=stopped')).body.items).toEqual([]);
+    expect(
+      (await api.get<{ items: unknown[] }>('/api/v1/vms?namePrefix=page-&state=stopped')).body.items,
+    ).toEqual([]);
   });
 
   it('gives a VM that is deleted with 202, and is 404 when it is gone, on its host too', async () => {
@@ -80,16 +115,26 @@ describe("the guide's POST", () => {
     const deleted = await api.remove(vm.id);
     expect(deleted).toMatchObject({ status: 202, headers: expect.anything() });
     expect(deleted.headers.get('location')).toMatch(/^\/api\/v1\/jobs\//);
-    await eventually(() => api.vm(vm.id), ({ status }) => status === 404);
+    await eventually(
+      () => api.vm(vm.id),
+      ({ status }) => status === 404,
+    );
     const hosts = (await hostsOf(stack)).map(({ id }) => id);
-    const has = async (): Promise<Guest[]> => (await guestsOfHosts(stack.env()['NOVACRON_NATS_ADMIN_URL'] ?? '', hosts)).get(vm.id) ?? [];
+    const has = async (): Promise<Guest[]> =>
+      (await guestsOfHosts(stack.env()['NOVACRON_NATS_ADMIN_URL'] ?? '', hosts)).get(vm.id) ?? [];
     expect((await has()).filter(({ power }) => power !== 'absent')).toEqual([]);
     expect((await api.create(guideBody('gone-1'))).status).toBe(201);
   });
 
   it('gives a VM that stops, starts, pauses and resumes', async () => {
     const { body: vm } = await running('life-1');
-    for (const [verb, state] of [['pause', 'paused'], ['resume', 'running'], ['stop', 'stopped'], ['start', 'running'], ['force-stop', 'stopped']] as const) {
+    for (const [verb, state] of [
+      ['pause', 'paused'],
+      ['resume', 'running'],
+      ['stop', 'stopped'],
+      ['start', 'running'],
+      ['force-stop', 'stopped'],
+    ] as const) {
       expect({ verb, status: (await api.act(vm.id, verb)).status }).toEqual({ verb, status: 202 });
       expect((await api.wait(vm.id, state)).body).toMatchObject({ state });
       expect({ verb, status: (await api.act(vm.id, verb)).status }).toEqual({ verb, status: 200 });
@@ -121,9 +166,14 @@ describe('documents', () => {
   it('describe the API: OpenAPI 3.1, and a page that shows it', async () => {
     const openapi = await api.get<{ openapi: string; paths: Record<string, unknown> }>('/openapi.json');
     expect(openapi.body.openapi).toMatch(/^3\.1/);
-    expect(Object.keys(openapi.body.paths)).toEqual(expect.arrayContaining(['/api/v1/vms', '/api/v1/vms/{id}/metrics']));
+    expect(Object.keys(openapi.body.paths)).toEqual(
+      expect.arrayContaining(['/api/v1/vms', '/api/v1/vms/{id}/metrics']),
+    );
     const page = await api.get('/docs');
-    expect([page.status, page.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html')]);
+    expect([page.status, page.headers.get('content-type')]).toEqual([
+      200,
+      expect.stringContaining('text/html'),
+    ]);
     expect((await api.get('/health')).status).toBe(200);
     expect((await api.get('/ready')).status).toBe(200);
   });
@@ -143,7 +193,11 @@ describe('bad input is told as a problem', () => {
 
   it('422 for an image or a zone that is not there', async () => {
     const wrong = guideBody('wrong-1');
-    expectProblem(await api.create({ ...wrong, config: { ...wrong.config, image: 'plan-9' } }), 422, 'unknown_image');
+    expectProblem(
+      await api.create({ ...wrong, config: { ...wrong.config, image: 'plan-9' } }),
+      422,
+      'unknown_image',
+    );
     expectProblem(await api.create({ ...wrong, zone: 'mars' }), 422, 'unknown_zone');
     expect(await api.list('wrong-')).toEqual([]);
   });
@@ -184,7 +238,8 @@ describe('bad input is told as a problem', () => {
     await running('taken-1');
     expectProblem(await api.create(guideBody('taken-1')), 409, 'name_taken');
     // There is no route yet that lowers a quota.
-    const limit = 'UPDATE orchestrator.quotas SET limit_vms = used_vms + $2, limit_cpu = used_cpu + 3 WHERE tenant_id = $1';
+    const limit =
+      'UPDATE orchestrator.quotas SET limit_vms = used_vms + $2, limit_cpu = used_cpu + 3 WHERE tenant_id = $1';
     await ask(stack.env()['NOVACRON_PG_ADMIN_URL'] ?? '', limit, [other.tenantId, 5]);
     expect((await other.api.create(guideBody('last-1'))).status).toBe(201);
     const { detail } = expectProblem(await other.api.create(guideBody('last-2')), 409, 'quota_exceeded');
@@ -198,9 +253,15 @@ describe('bad input is told as a problem', () => {
     const created = await api.create(big);
     expect(created.status).toBe(201);
     const settled = await api.wait(created.body.id, 'error', 10);
-    expect(settled.body).toMatchObject({ state: 'error', lastError: { code: 'no_capacity', detail: expect.stringContaining('memory') } });
+    expect(settled.body).toMatchObject({
+      state: 'error',
+      lastError: { code: 'no_capacity', detail: expect.stringContaining('memory') },
+    });
     const placement = await api.get(`/api/v1/vms/${created.body.id}/placement`);
-    expect(placement.body).toMatchObject({ hostId: null, rejections: expect.arrayContaining([expect.objectContaining({ filter: 'memory', hosts: 4 })]) });
+    expect(placement.body).toMatchObject({
+      hostId: null,
+      rejections: expect.arrayContaining([expect.objectContaining({ filter: 'memory', hosts: 4 })]),
+    });
     expect((await api.remove(created.body.id)).status).toBe(202);
   });
 });
@@ -229,4 +290,50 @@ describe('a consistency token', () => {
     const bad = `${good.slice(0, 20)}${good[20] === 'A' ? 'B' : 'A'}${good.slice(21)}`;
     expectProblem(await api.get('/api/v1/vms', { 'NovaCron-Consistency-Token': bad }), 422, 'invalid_token');
   });
+});
+
+describe('the stack as a whole', () => {
+  const lines = (text: string) => text.trim().split('\n');
+
+  it('refuses a second start in its home with one line', async () => {
+    const second = await stack.run('start');
+    expect(second).toMatchObject({ code: 1, stdout: '' });
+    expect(lines(second.stderr)).toEqual([expect.stringMatching(/^novacron: NovaCron runs already in /)]);
+  });
+
+  it('ends on SIGTERM and tells at the next start in one line what is in the way', async () => {
+    expect(await stack.signal('SIGTERM')).toBe(0);
+    expect(stack.processes()).toEqual([]);
+
+    const port = Number(new URL(stack.url).port);
+    const stranger = createServer().listen(port, '127.0.0.1');
+    const busy = await stack.run('start', '--no-qemu');
+    await new Promise((closed) => stranger.close(closed));
+    expect(busy.code).toBe(1);
+    expect(lines(busy.stderr).at(-1)).toMatch(
+      new RegExp(`^novacron: port ${port} is taken by .+ \\(process ${process.pid}\\).*--port \\d+`),
+    );
+
+    const file = join(stack.home, 'secrets', 'secrets.json');
+    const good = readFileSync(file);
+    truncateSync(file, 30);
+    const damaged = await stack.run('start', '--no-qemu');
+    writeFileSync(file, good);
+    expect(damaged.code).toBe(1);
+    expect(lines(damaged.stderr).at(-1)).toMatch(/^novacron: .*secrets\.json is damaged.*reset/);
+  }, 60_000);
+
+  it('comes back from its state: every VM is what it was, on its host too', async () => {
+    const startedAt = Date.now();
+    await stack.start();
+    note(`a warm start took ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+    const web = (await api.list('web-1'))[0];
+    expect(web).toMatchObject({ state: 'running', task: null });
+    expect((await api.create(guideBody('after-1'))).status).toBe(201);
+    const guests = await guestsOfHosts(
+      stack.env()['NOVACRON_NATS_ADMIN_URL'] ?? '',
+      (await hostsOf(stack)).map(({ id }) => id),
+    );
+    expect(guests.get(web?.id ?? '')).toEqual([{ hostId: web?.hostId, power: 'running' }]);
+  }, 90_000);
 });

@@ -16,12 +16,16 @@ let vm: VmBody;
 
 /** QEMU processes that bear the VM's id. */
 const guestPids = (): number[] =>
-  allProcesses().filter(({ args }) => /qemu-system/.test(args[0] ?? '') && args.join(' ').includes(vm.id)).map(({ pid }) => pid);
+  allProcesses()
+    .filter(({ args }) => /qemu-system/.test(args[0] ?? '') && args.join(' ').includes(vm.id))
+    .map(({ pid }) => pid);
 
 const consoleLog = async () => (await api.get<never>(`/api/v1/vms/${vm.id}/console/log`)).text;
 
 const latest = async () => {
-  const { body } = await api.get<{ values: Record<string, { value: number; timestamp: number }> }>(`/api/v1/vms/${vm.id}/metrics/latest`);
+  const { body } = await api.get<{ values: Record<string, { value: number; timestamp: number }> }>(
+    `/api/v1/vms/${vm.id}/metrics/latest`,
+  );
   return body.values['cpu_usage'];
 };
 
@@ -38,25 +42,37 @@ const latest = async () => {
   afterAll(() => stack?.remove(), 60_000);
 
   it('boots: it runs as one process and its console says NOVACRON-GUEST-UP', async () => {
-    expect(await api.wait(vm.id, 'running', 60)).toMatchObject({ status: 200, body: { state: 'running', zone: 'local' } });
+    expect(await api.wait(vm.id, 'running', 60)).toMatchObject({
+      status: 200,
+      body: { state: 'running', zone: 'local' },
+    });
     expect(guestPids()).toHaveLength(1);
     await eventually(consoleLog, (text) => text.includes('NOVACRON-GUEST-UP'), 60_000);
   }, 120_000);
 
   it('can be of no other image: what the zone cannot run is 422', async () => {
-    const refused = await api.create({ name: 'real-2', zone: 'local', config: { cpu: 1, memory: 128, disk: 1, image: 'ubuntu-22.04' } });
+    const refused = await api.create({
+      name: 'real-2',
+      zone: 'local',
+      config: { cpu: 1, memory: 128, disk: 1, image: 'ubuntu-22.04' },
+    });
     expect(refused).toMatchObject({ status: 422, body: { code: 'unknown_image' } });
   });
 
   it('has its CPU metric in the API within 30 s', async () => {
     const since = Date.now();
-    const { value, timestamp } = (await eventually(latest, (found) => found !== undefined, 30_000)) ?? { value: -1, timestamp: 0 };
+    const { value, timestamp } = (await eventually(latest, (found) => found !== undefined, 30_000)) ?? {
+      value: -1,
+      timestamp: 0,
+    };
     note(`cpu_usage came back ${((Date.now() - since) / 1000).toFixed(1)} s after the guest was up`);
     expect(value).toBeGreaterThanOrEqual(0);
     expect(value).toBeLessThanOrEqual(100);
     expect(Math.abs(Date.now() - timestamp)).toBeLessThan(60_000);
     const from = Date.now() - 600_000;
-    const range = await api.get<{ series: { values: (number | null)[] }[] }>(`/api/v1/vms/${vm.id}/metrics?metric=cpu_usage&from=${from}&step=10`);
+    const range = await api.get<{ series: { values: (number | null)[] }[] }>(
+      `/api/v1/vms/${vm.id}/metrics?metric=cpu_usage&from=${from}&step=10`,
+    );
     expect(range.body.series[0]?.values.some((point) => point !== null)).toBe(true);
   }, 60_000);
 
@@ -84,7 +100,10 @@ const latest = async () => {
     expect(await api.wait(vm.id, 'running')).toMatchObject({ status: 200, body: { incarnation: 2 } });
     expect(guestPids()).toHaveLength(1);
     expect((await api.remove(vm.id)).status).toBe(202);
-    await eventually(() => api.vm(vm.id), ({ status }) => status === 404);
+    await eventually(
+      () => api.vm(vm.id),
+      ({ status }) => status === 404,
+    );
     expect(guestPids()).toEqual([]);
   }, 120_000);
 });

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type TestStack, useTestStack } from '../../src/stack.js';
 import { repositoryRoot } from '../../src/test-home.js';
 import { Api, guideBody, type VmBody } from './support/api.js';
 import { hostsOf } from './support/burst.js';
+import { environmentOf } from './support/environment.js';
 import { eventually } from './support/eventually.js';
 import { note } from './support/note.js';
 import { OtlpReceiver, type ReceivedSpan } from './support/otlp-receiver.js';
@@ -19,7 +19,11 @@ let api: Api;
 
 beforeAll(async () => {
   collector = await OtlpReceiver.listen();
-  const env = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, NOVACRON_TRACE_RATIO: '1', OTEL_BSP_SCHEDULE_DELAY: '500' };
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    NOVACRON_TRACE_RATIO: '1',
+    OTEL_BSP_SCHEDULE_DELAY: '500',
+  };
   stack = await useTestStack({ simHosts: 2, replica: false, env });
   api = new Api(stack.url, stack.token);
 }, 120_000);
@@ -45,27 +49,47 @@ describe('one trace', () => {
     const created = await api.create(guideBody('traced-1'), { traceparent });
     await api.wait(created.body.id, 'running');
     const services = ['gateway', 'orchestrator', 'host-agent'];
-    const seen = (spans: ReceivedSpan[]) => services.every((name) => spans.some(({ service }) => service === name));
+    const seen = (spans: ReceivedSpan[]) =>
+      services.every((name) => spans.some(({ service }) => service === name));
     const spans = await eventually(async () => collector.trace(traceId), seen, 15_000);
     // Children are sent before the parents that outlast them.
     const known = () => new Set(collector.trace(traceId).map(({ spanId }) => spanId));
-    const orphans = async () => collector.trace(traceId).filter(({ parentSpanId }) => parentSpanId && !known().has(parentSpanId));
-    expect(await eventually(orphans, (left) => left.length === 1, 10_000)).toMatchObject([{ service: 'gateway' }]);
+    const orphans = async () =>
+      collector.trace(traceId).filter(({ parentSpanId }) => parentSpanId && !known().has(parentSpanId));
+    expect(await eventually(orphans, (left) => left.length === 1, 10_000)).toMatchObject([
+      { service: 'gateway' },
+    ]);
     note(`one trace: ${spans.map(({ service, name }) => `${service} ${name}`).join(', ')}`);
   }, 40_000);
 
   it('reaches into Postgres', async () => {
-    const statements = async () => collector.trace(traceId).filter(({ attributes }) => attributes['db.system.name'] === 'postgresql');
-    const spans = await eventually(statements, (found) => found.some(({ service }) => service === 'orchestrator'), 10_000);
+    const statements = async () =>
+      collector.trace(traceId).filter(({ attributes }) => attributes['db.system.name'] === 'postgresql');
+    const spans = await eventually(
+      statements,
+      (found) => found.some(({ service }) => service === 'orchestrator'),
+      10_000,
+    );
     expect(spans.map(({ name }) => name)).toEqual(expect.arrayContaining([expect.stringMatching(/vms/)]));
   }, 20_000);
 
   it('is found in the logs of the services by its id', async () => {
-    const lines = () => stack.log('vm-orchestrator').split('\n').filter(Boolean).map((line) => JSON.parse(line) as { traceId?: string; msg: string });
+    const lines = () =>
+      stack
+        .log('vm-orchestrator')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as { traceId?: string; msg: string });
     expect(lines().some((line) => /^[0-9a-f]{32}$/.test(line.traceId ?? ''))).toBe(true);
     const refused = randomBytes(16).toString('hex');
     await api.get(`/api/v1/vms/${'0'.repeat(8)}`, { traceparent: `00-${refused}-${'1'.repeat(16)}-01` });
-    expect(await eventually(async () => collector.trace(refused), (spans) => spans.length > 0, 15_000)).toMatchObject([{ service: 'gateway' }]);
+    expect(
+      await eventually(
+        async () => collector.trace(refused),
+        (spans) => spans.length > 0,
+        15_000,
+      ),
+    ).toMatchObject([{ service: 'gateway' }]);
   }, 30_000);
 });
 
@@ -77,11 +101,34 @@ describe('the ops listeners', () => {
   it("serve metrics under the guide's names, with its labels and buckets", async () => {
     const gateway = await metrics(0);
     const request = /^http_request_duration_seconds_bucket\{.*\} \d+$/gm;
-    const create = gateway.match(request)?.filter((line) => line.includes('method="POST"') && line.includes('endpoint="/api/v1/vms"') && line.includes('status_code="201"')) ?? [];
-    expect(create.map((line) => /le="([^"]+)"/.exec(line)?.[1])).toEqual(['0.005', '0.01', '0.025', '0.05', '0.1', '0.25', '0.5', '1', '2.5', '5', '10', '+Inf']);
+    const create =
+      gateway
+        .match(request)
+        ?.filter(
+          (line) =>
+            line.includes('method="POST"') &&
+            line.includes('endpoint="/api/v1/vms"') &&
+            line.includes('status_code="201"'),
+        ) ?? [];
+    expect(create.map((line) => /le="([^"]+)"/.exec(line)?.[1])).toEqual([
+      '0.005',
+      '0.01',
+      '0.025',
+      '0.05',
+      '0.1',
+      '0.25',
+      '0.5',
+      '1',
+      '2.5',
+      '5',
+      '10',
+      '+Inf',
+    ]);
     expect(gateway).toMatch(/^http_active_connections(\{\S*\})? \d+$/m);
     const orchestrator = await metrics(1);
-    expect(orchestrator).toMatch(/^database_query_duration_seconds_bucket\{(?=.*query_type="insert")(?=.*table="vms").*\} \d+$/m);
+    expect(orchestrator).toMatch(
+      /^database_query_duration_seconds_bucket\{(?=.*query_type="insert")(?=.*table="vms").*\} \d+$/m,
+    );
     expect(orchestrator).toMatch(/^database_active_connections\{.*\} \d+$/m);
   });
 
@@ -98,19 +145,30 @@ describe('a recorded day', () => {
     const machines = 20;
     const directory = join(stack.home, 'recorded-day');
     const { real, days } = await recordedDays(directory);
-    const vms = await Promise.all(Array.from({ length: machines }, (_, index) => running(guideBody(`day-${index}`))));
+    const vms = await Promise.all(
+      Array.from({ length: machines }, (_, index) => running(guideBody(`day-${index}`))),
+    );
     const from = Math.floor(Date.now() / 86_400_000 - 1) * 86_400_000;
-    const agent = Object.fromEntries(readFileSync(`/proc/${stack.pid('host-agent-sim')}/environ`, 'utf8').split('\0').filter(Boolean).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+    const agent = environmentOf(stack.pid('host-agent-sim'));
     const replay = join(repositoryRoot, 'apps', 'host-agent', 'dist', 'replay.js');
     const since = Date.now();
-    const { stdout } = await promisify(execFile)(process.execPath, [replay, '--from', new Date(from).toISOString()], { env: { ...agent, NOVACRON_AGENT_SIM_TRACE: directory } });
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      [replay, '--from', new Date(from).toISOString()],
+      { env: { ...agent, NOVACRON_AGENT_SIM_TRACE: directory } },
+    );
     const told = JSON.parse(stdout) as { vms: number; points: number };
     expect(told.points).toBe(told.vms * 288 * 2);
 
-    const path = (id: string) => `/api/v1/vms/${id}/metrics?metric=cpu_usage&metric=memory_usage&from=${from}&to=${from + 86_400_000}&step=${stepSeconds}&agg=last`;
-    interface Range { series: { metric: string; timestamps: number[]; values: (number | null)[] }[] }
+    const path = (id: string) =>
+      `/api/v1/vms/${id}/metrics?metric=cpu_usage&metric=memory_usage&from=${from}&to=${from + 86_400_000}&step=${stepSeconds}&agg=last`;
+    interface Range {
+      series: { metric: string; timestamps: number[]; values: (number | null)[] }[];
+    }
     const series = async (id: string) => (await api.get<Range>(path(id))).body.series;
-    const whole = (all: Range['series']) => all.length === 2 && all.every(({ values }) => values.length === 288 && values.every((value) => value !== null));
+    const whole = (all: Range['series']) =>
+      all.length === 2 &&
+      all.every(({ values }) => values.length === 288 && values.every((value) => value !== null));
     const timestamps = Array.from({ length: 288 }, (_, line) => from + line * stepSeconds * 1000);
     for (const [index, { id }] of vms.entries()) {
       const found = await eventually(() => series(id), whole, 30_000);
@@ -120,7 +178,9 @@ describe('a recorded day', () => {
         { metric: 'memory_usage', timestamps, values: day?.memory.slice(0, 288) },
       ]);
     }
-    note(`${real ? 'recorded' : 'seeded'} day: ${told.points} points of ${told.vms} VMs written and read back in ${((Date.now() - since) / 1000).toFixed(1)} s`);
+    note(
+      `${real ? 'recorded' : 'seeded'} day: ${told.points} points of ${told.vms} VMs written and read back in ${((Date.now() - since) / 1000).toFixed(1)} s`,
+    );
   }, 90_000);
 });
 
@@ -128,9 +188,19 @@ describe('a second host', () => {
   it('joins by one command and gets VMs', async () => {
     const joined = await stack.run('host', 'join', 'rack-7');
     expect(joined).toMatchObject({ code: 0, stderr: expect.stringContaining('rack-7') });
-    const [host] = await eventually(async () => (await hostsOf(stack)).filter(({ name, state }) => name === 'rack-7' && state === 'up'), ({ length }) => length === 1);
+    const [host] = await eventually(
+      async () => (await hostsOf(stack)).filter(({ name, state }) => name === 'rack-7' && state === 'up'),
+      ({ length }) => length === 1,
+    );
     // Least loaded first: what comes now goes to the empty one.
-    const vms = await Promise.all(Array.from({ length: 6 }, (_, index) => running({ name: `joined-${index}`, config: { cpu: 1, memory: 256, disk: 1, image: 'alpine-3.20' } } as { name: string })));
+    const vms = await Promise.all(
+      Array.from({ length: 6 }, (_, index) =>
+        running({
+          name: `joined-${index}`,
+          config: { cpu: 1, memory: 256, disk: 1, image: 'alpine-3.20' },
+        } as { name: string }),
+      ),
+    );
     expect(vms.filter(({ hostId }) => hostId === host?.id).length).toBeGreaterThan(0);
   }, 90_000);
 });

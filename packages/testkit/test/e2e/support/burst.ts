@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import type { TestStack } from '../../../src/stack.js';
 import { Api, createPatiently, type Created, guideBody } from './api.js';
-import { vmsInPostgres } from './database.js';
+import { imbalances, vmsInPostgres } from './database.js';
 import { eventually } from './eventually.js';
 import { guestsOfHosts } from './hosts.js';
 
@@ -39,7 +39,8 @@ export async function burst(api: Api, options: BurstOptions): Promise<Created[]>
 
 /**
  * The promise that the burst tests guard: every VM that was answered exists once and runs, by the API, by
- * Postgres and by the hosts' own word; no job is left over and no VM is there that nobody was told of.
+ * Postgres and by the hosts' own word; no job is left over, no VM is there that nobody was told of, and quota and
+ * capacity add up.
  */
 export async function expectEachOnceAndRunning(
   stack: TestStack,
@@ -67,6 +68,8 @@ export async function expectEachOnceAndRunning(
   expect(
     truth.filter((vm) => vm.state !== 'running' || vm.busy || vm.creates !== 1 || vm.live !== 0),
   ).toEqual([]);
+
+  expect(await imbalances(postgres)).toEqual([]);
 
   const guests = await guestsOfHosts(nats, await hostIdsUp(stack));
   const wrong = truth.filter(({ id, host_id }) => {

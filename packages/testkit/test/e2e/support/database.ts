@@ -38,3 +38,28 @@ export function vmsInPostgres(url: string, prefix: string): Promise<VmTruth[]> {
     [prefix],
   );
 }
+
+/**
+ * What does not add up: tenants whose quota counts other than their VMs hold, and hosts that have booked other
+ * than the VMs placed on them. Empty when all is well and nothing is in flight.
+ */
+export async function imbalances(url: string): Promise<unknown[]> {
+  const quotas = await ask(
+    url,
+    `SELECT q.tenant_id, q.used_vms, count(v.id) AS vms, q.used_cpu, coalesce(sum(v.cpu), 0) AS cpu
+       FROM orchestrator.quotas q LEFT JOIN orchestrator.vms v ON v.tenant_id = q.tenant_id AND v.quota_held
+      GROUP BY q.tenant_id
+     HAVING q.used_vms <> count(v.id) OR q.used_cpu <> coalesce(sum(v.cpu), 0)
+         OR q.used_memory <> coalesce(sum(v.memory), 0) OR q.used_disk <> coalesce(sum(v.disk), 0)`,
+  );
+  const hosts = await ask(
+    url,
+    `SELECT h.name, h.vm_count, count(v.id) AS vms, h.allocated_cpu, coalesce(sum(v.cpu), 0) AS cpu
+       FROM orchestrator.hosts h LEFT JOIN orchestrator.vms v ON v.host_id = h.id AND v.state <> 'deleted'
+      WHERE NOT EXISTS (SELECT FROM orchestrator.cleanups c WHERE c.host_id = h.id)
+      GROUP BY h.id
+     HAVING h.vm_count <> count(v.id) OR h.allocated_cpu <> coalesce(sum(v.cpu), 0)
+         OR h.allocated_memory <> coalesce(sum(v.memory), 0) OR h.allocated_disk <> coalesce(sum(v.disk), 0)`,
+  );
+  return [...quotas, ...hosts];
+}

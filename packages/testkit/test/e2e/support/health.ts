@@ -11,7 +11,9 @@ interface Component {
 
 /** What the stack says of its components. */
 export function components(stack: TestStack): Component[] {
-  return (JSON.parse(readFileSync(join(stack.home, 'run', 'status.json'), 'utf8')) as { components: Component[] }).components;
+  return (
+    JSON.parse(readFileSync(join(stack.home, 'run', 'status.json'), 'utf8')) as { components: Component[] }
+  ).components;
 }
 
 async function status(url: string): Promise<number> {
@@ -24,7 +26,12 @@ async function status(url: string): Promise<number> {
 export async function wholeAgain(stack: TestStack, withinMs = 40_000): Promise<void> {
   const down = async () => components(stack).filter(({ state }) => state !== 'running');
   await eventually(down, (names) => names.length === 0, withinMs, 50);
-  await eventually(() => status(`${stack.url}/ready`), (code) => code === 200, withinMs, 50);
+  await eventually(
+    () => status(`${stack.url}/ready`),
+    (code) => code === 200,
+    withinMs,
+    50,
+  );
 }
 
 /** Sends a signal to a component's process now; the stack starts it again. */
@@ -36,7 +43,12 @@ export function signal(stack: TestStack, name: string, kind: NodeJS.Signals): nu
 }
 
 /** Resolves when another process has taken the place of `pid` and runs. */
-export async function replaced(stack: TestStack, name: string, pid: number, withinMs = 40_000): Promise<void> {
+export async function replaced(
+  stack: TestStack,
+  name: string,
+  pid: number,
+  withinMs = 40_000,
+): Promise<void> {
   const now = async () => components(stack).find((component) => component.name === name);
   await eventually(now, (found) => found?.state === 'running' && found.pid !== pid, withinMs, 50);
 }

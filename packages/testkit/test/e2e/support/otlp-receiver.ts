@@ -20,7 +20,13 @@ interface Export {
   readonly resourceSpans: readonly {
     readonly resource: { readonly attributes: readonly Attribute[] };
     readonly scopeSpans: readonly {
-      readonly spans: readonly { traceId: string; spanId: string; parentSpanId?: string; name: string; attributes?: readonly Attribute[] }[];
+      readonly spans: readonly {
+        traceId: string;
+        spanId: string;
+        parentSpanId?: string;
+        name: string;
+        attributes?: readonly Attribute[];
+      }[];
     }[];
   }[];
 }
@@ -66,8 +72,17 @@ export class OtlpReceiver {
   private keep(message: Export): void {
     for (const { resource, scopeSpans } of message.resourceSpans) {
       const service = String(values(resource.attributes)['service.name']);
-      for (const { traceId, spanId, parentSpanId, name, attributes = [] } of scopeSpans.flatMap(({ spans }) => spans)) {
-        this.spans.push({ service, traceId, spanId, parentSpanId: parentSpanId || undefined, name, attributes: values(attributes) });
+      for (const { traceId, spanId, parentSpanId, name, attributes = [] } of scopeSpans.flatMap(
+        ({ spans }) => spans,
+      )) {
+        this.spans.push({
+          service,
+          traceId,
+          spanId,
+          parentSpanId: parentSpanId || undefined,
+          name,
+          attributes: values(attributes),
+        });
       }
     }
   }

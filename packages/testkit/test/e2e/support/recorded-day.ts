@@ -38,14 +38,26 @@ function seededDay(machine: number): string {
 }
 
 /** Puts the recorded days into `directory`, a file for each machine; answers the days in the order of the files' names. */
-export async function recordedDays(directory: string): Promise<{ readonly real: boolean; readonly days: Day[] }> {
+export async function recordedDays(
+  directory: string,
+): Promise<{ readonly real: boolean; readonly days: Day[] }> {
   mkdirSync(directory, { recursive: true });
   const real = existsSync(recording);
   if (real) await promisify(execFile)('tar', ['-xzf', recording, '-C', directory, '--no-same-owner']);
-  else for (let machine = 0; machine < 20; machine++) writeFileSync(join(directory, `seeded_${String(machine).padStart(2, '0')}`), seededDay(machine));
-  const days = readdirSync(directory).sort().map((name) => {
-    const rows = readFileSync(join(directory, name), 'utf8').trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number));
-    return { cpu: rows.map(([cpu]) => cpu ?? Number.NaN), memory: rows.map(([, memory]) => memory ?? Number.NaN) };
-  });
+  else
+    for (let machine = 0; machine < 20; machine++)
+      writeFileSync(join(directory, `seeded_${String(machine).padStart(2, '0')}`), seededDay(machine));
+  const days = readdirSync(directory)
+    .sort()
+    .map((name) => {
+      const rows = readFileSync(join(directory, name), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/).map(Number));
+      return {
+        cpu: rows.map(([cpu]) => cpu ?? Number.NaN),
+        memory: rows.map(([, memory]) => memory ?? Number.NaN),
+      };
+    });
   return { real, days };
 }

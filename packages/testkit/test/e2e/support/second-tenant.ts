@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { TestStack } from '../../../src/stack.js';
 import { repositoryRoot } from '../../../src/test-home.js';
 import { Api } from './api.js';
+import { environmentOf } from './environment.js';
 
 export interface SecondTenant {
   readonly tenantId: string;
@@ -17,15 +17,15 @@ export interface SecondTenant {
 export async function secondTenant(stack: TestStack): Promise<SecondTenant> {
   const tenantId = randomUUID();
   const token = randomBytes(32).toString('hex');
-  const gateway = readFileSync(`/proc/${stack.pid('gateway')}/environ`, 'utf8').split('\0').filter(Boolean);
-  const settings = Object.fromEntries(gateway.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
   const env = {
-    ...settings,
+    ...environmentOf(stack.pid('gateway')),
     NOVACRON_SEED_TENANT_ID: tenantId,
     NOVACRON_SEED_TENANT_NAME: 'other',
     NOVACRON_SEED_TOKEN: token,
     NOVACRON_SEED_OPERATOR_TOKEN: randomBytes(32).toString('hex'),
   };
-  await promisify(execFile)(process.execPath, [join(repositoryRoot, 'apps', 'gateway', 'dist', 'seed.js')], { env });
+  await promisify(execFile)(process.execPath, [join(repositoryRoot, 'apps', 'gateway', 'dist', 'seed.js')], {
+    env,
+  });
   return { tenantId, api: new Api(stack.url, token) };
 }
