@@ -260,6 +260,15 @@ describe('while Redis is', () => {
     await until(async () => (await held().catch(() => undefined)) !== undefined);
   }, 30_000);
 
+  it('asked for more than it may be at once, the rest is refused, and it is not taken for broken', async () => {
+    const { l2 } = await process_({ timeoutMs: 5_000 });
+    const asking = Array.from({ length: 3_000 }, () => l2.get(place, TENANT, { enough: null }));
+    const results = await Promise.allSettled(asking);
+    expect(results.filter((r) => r.status === 'fulfilled').length).toBe(1_000);
+    expect(l2.available).toBe(true);
+    expect(l2.failures).toBe(0);
+  });
+
   it('not there at all, every answer of L2 is a miss', async () => {
     const l2 = new L2({ url: 'redis://127.0.0.1:1' });
     open.push(l2);
