@@ -2,12 +2,15 @@ import { errors as natsErrors, headers, type NatsConnection } from '@nats-io/tra
 import { ServiceError } from '@novacron/contracts/errors';
 import { rpc } from '@novacron/telemetry/facts';
 import { injectTrace, SpanKind, withSpan } from '@novacron/telemetry/trace';
-import { isConnected } from './connect.js';
+import { isConnected, onLoss } from './connect.js';
 import { isRefusal, REMAINING_HEADER, replyOrThrow, RETRY_AFTER_MS } from './wire.js';
+
+/** A reply that was under way when the connection broke comes this soon after it is back, or not at all. */
+const AFTER_LOSS_MS = 2_000;
 
 /**
  * One request and its reply, in bounded time: at most `timeoutMs`, at once when NATS is not connected or
- * nobody listens. Never tried a second time.
+ * nobody listens, soon when the connection breaks meanwhile. Never tried a second time.
  * @param label the subject without ids, for spans and metrics
  * @returns the reply's fields
  * @throws ServiceError what the other side answered, or `dependency_down`, `deadline_exceeded`,
@@ -64,12 +67,25 @@ async function send(
   const hops = headers();
   hops.set(REMAINING_HEADER, String(timeout));
   injectTrace((name, value) => hops.set(name, value));
-  const reply = await nc.request(subject, payload, { timeout, headers: hops }).catch((error: unknown) => {
-    throw asServiceError(error);
-  });
+  const reply = await unlessLost(nc, nc.request(subject, payload, { timeout, headers: hops }));
   // A refusal is thrown here, so that spans and metrics have its code.
   if (isRefusal(reply.data)) replyOrThrow(reply.data);
   return reply.data;
+}
+
+/** The client library waits for a reply through any loss of the connection; most such replies never come. */
+function unlessLost<T>(nc: NatsConnection, reply: Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined;
+    const forget = onLoss(nc, () => {
+      timer ??= setTimeout(() => reject(down('The connection to NATS was lost')), AFTER_LOSS_MS);
+    });
+    const settled = (): void => {
+      forget();
+      clearTimeout(timer);
+    };
+    reply.then(resolve, (error: unknown) => reject(asServiceError(error))).then(settled, settled);
+  });
 }
 
 function asServiceError(error: unknown): ServiceError {

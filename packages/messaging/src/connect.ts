@@ -22,6 +22,7 @@ const LAST_RETRY_MS = 2_000;
 interface Health {
   connected: boolean;
   readonly onReconnect: Set<() => void>;
+  readonly onLoss: Set<() => void>;
 }
 const healths = new WeakMap<NatsConnection, Health>();
 
@@ -57,6 +58,13 @@ export function onReconnect(nc: NatsConnection, listener: () => void): () => voi
   return () => health.onReconnect.delete(listener);
 }
 
+/** Calls the listener each time the connection is lost. @returns a function that ends that */
+export function onLoss(nc: NatsConnection, listener: () => void): () => void {
+  const listeners = healths.get(nc)?.onLoss;
+  listeners?.add(listener);
+  return () => listeners?.delete(listener);
+}
+
 function connectOnce({ url, user, password, name }: NatsOptions): Promise<NatsConnection> {
   return connect({
     servers: url.split(','),
@@ -77,7 +85,7 @@ function connectOnce({ url, user, password, name }: NatsOptions): Promise<NatsCo
 }
 
 function watched(nc: NatsConnection, logger: Logger | undefined): NatsConnection {
-  const health: Health = { connected: true, onReconnect: new Set() };
+  const health: Health = { connected: true, onReconnect: new Set(), onLoss: new Set() };
   healths.set(nc, health);
   void (async () => {
     for await (const status of nc.status()) {
@@ -85,6 +93,7 @@ function watched(nc: NatsConnection, logger: Logger | undefined): NatsConnection
         case 'disconnect':
           health.connected = false;
           logger?.warn({ server: status.server }, 'NATS connection lost');
+          for (const listener of health.onLoss) listener();
           break;
         case 'reconnect':
           health.connected = true;

@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { ServiceError } from '@novacron/contracts/errors';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TestNats } from '../test/nats-server.js';
-import { echo, meta, startService, type TestService } from '../test/rpc-fixture.js';
+import { echo, meta, slow, startService, type TestService } from '../test/rpc-fixture.js';
 import { connectNats } from './connect.js';
 import { RpcClient } from './rpc-client.js';
 
@@ -63,6 +63,21 @@ describe('NATS killed and started again under traffic', () => {
     }
     for (const { code } of afterwards) expect(code).toBe('ok');
   });
+
+  it('does not hold requests that were under way until their deadlines: their replies are lost', async () => {
+    const startedAt = performance.now();
+    const waiting = client.request(slow, meta(10_000), { ms: 4_000 });
+    const refused = expect(waiting).rejects.toMatchObject({ code: 'dependency_down' });
+    await sleep(100);
+    await nats.kill();
+    await nats.up();
+    await refused;
+    expect(performance.now() - startedAt).toBeLessThan(3_500);
+    const again = () => client.request(echo, meta(), { text: 'again' }).catch(() => sleep(50, undefined));
+    let answer = await again();
+    for (const until = Date.now() + 5_000; !answer && Date.now() < until;) answer = await again();
+    expect(answer?.body.text).toBe('again');
+  }, 15_000);
 
   it('that hangs without closing its connections holds no request beyond its deadline', async () => {
     nats.signal('SIGSTOP');
