@@ -88,6 +88,15 @@ describe('a reader', () => {
     expect((await cache.read(source.request())).entry.version).toBe(2);
   });
 
+  it('without a token, in a process that has heard nothing yet, is not answered from memory', async () => {
+    const started = new Cache({ maxBytes: 1e6, l2: null, rules });
+    started.coherence.setHistory(HISTORY);
+    await started.read(source.request());
+    source.write();
+    expect(text(await started.read(source.request()))).toBe('v2 200 replica');
+    expect(text(await started.read(source.request({ token: 100n })))).toBe('v2 200 l1');
+  });
+
   it('strong: goes past every level, and past loads in flight', async () => {
     await cache.read(source.request());
     source.write();
@@ -157,8 +166,12 @@ describe('what is kept', () => {
       const hits = await Promise.all(Array.from({ length: 100 }, () => cache.read(source.request())));
       expect(hits.every((hit) => hit.servedFrom === 'l1')).toBe(true);
       await tick();
-      expect(source.loads).toBe(2);
       expect(cache.cached(source.request())?.position).toBe(105n);
+      // A refresh that finds nothing newer is not repeated at every hit.
+      await tick();
+      for (let i = 0; i < 10; i += 1) cache.cached(source.request());
+      expect(source.loads).toBe(2);
+      expect(cache.stats().refreshes).toBe(1);
     } finally {
       clock.mockRestore();
     }

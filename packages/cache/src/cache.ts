@@ -59,6 +59,8 @@ export interface CacheOptions {
 
 /** Below every position: an `eventual` reader joins any flight. */
 const ANY = -1n;
+/** Between two refreshes of one entry at least. */
+const REFRESH_PAUSE_MS = 1_000;
 
 /** The reading side of a process: L1, then L2, then one load for all who ask. */
 export class Cache {
@@ -82,9 +84,12 @@ export class Cache {
   /** The L1's answer, at once; undefined: use {@link read}, which looks further. The path of hot routes. */
   cached(request: ReadRequest): Entry | undefined {
     if (request.consistency === 'strong') return undefined;
+    const from = this.#from(request);
+    // Nothing is published yet: what has changed since an entry was read nobody here could know.
+    if (from === null && request.consistency === 'causal') return undefined;
     const key = keyOf(request.tenantId, request.type, request.id);
     const now = Date.now();
-    const entry = this.#l1.get(key, request.tenantId, this.#from(request), now);
+    const entry = this.#l1.get(key, request.tenantId, from, now);
     if (entry === undefined) return undefined;
     this.#counters.l1 += 1;
     if (now - entry.filledAt >= entry.ttlMs * RESOURCES[request.type].refreshAt)
@@ -220,7 +225,10 @@ export class Cache {
     return before.seen;
   }
 
-  /** Loads anew what is about to end, while the old one still answers. It fails silently: the entry ends. */
+  /**
+   * Loads anew what is about to end, while the old one still answers. When it fails the entry ends; and it may find
+   * nothing newer (the primary of an idle database). Either way the next hits leave it alone for a moment.
+   */
   #refresh(key: string, request: ReadRequest, entry: Entry): void {
     if (this.#refreshing.has(key)) return;
     this.#refreshing.add(key);
@@ -229,7 +237,7 @@ export class Cache {
     this.#flights
       .run(key, entry.position, (wanted) => this.#load(place, request, wanted, ''))
       .catch(() => void (this.#counters.failedRefreshes += 1))
-      .finally(() => this.#refreshing.delete(key));
+      .finally(() => setTimeout(() => this.#refreshing.delete(key), REFRESH_PAUSE_MS).unref());
   }
 
   async #stale(place: Place, tenantId: string): Promise<Answer | undefined> {
