@@ -117,14 +117,19 @@ export class Worker {
     } catch (error) {
       this.ports.placer.settle(claim.job.id, false);
       if (error instanceof ClaimLost) return null;
-      if (error instanceof RoomLost) {
-        await this.refreshHosts();
-        return claim;
-      }
+      if (error instanceof RoomLost && (await this.#sawHosts())) return claim;
       // The step is run again, by whoever is well by then: soon, or when the lease has run out.
       this.#letGo.add(claim);
       this.ports.logger.error({ err: error, jobId: claim.job.id }, 'a step could not be committed');
       return null;
     }
+  }
+
+  /** Looks at the hosts anew; false when the database cannot show them just now. */
+  #sawHosts(): Promise<boolean> {
+    return this.refreshHosts().then(
+      () => true,
+      () => false,
+    );
   }
 }
