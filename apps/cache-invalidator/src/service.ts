@@ -1,36 +1,53 @@
+import type { ServiceContext } from '@novacron/service-kit/context';
 import type { ServiceSpec } from '@novacron/service-kit/run';
-import { randomUUID } from 'node:crypto';
-import { settings } from './config.js';
-import { Follower } from './ledger/follower.js';
-import { HoleFiller } from './ledger/hole-filler.js';
-import { FollowerLease } from './ledger/lease.js';
+import { Caches } from './caches.js';
+import { type CacheConfig, settings } from './config.js';
+import { exportInvalidation } from './invalidate/invalidate-metrics.js';
 import { LedgerController } from './ledger/ledger.controller.js';
 import { exportLedger } from './ledger/ledger-metrics.js';
 import { Ledger } from './ledger/ledger.js';
 import { migrations } from './migrations/all.js';
+import { StatsController } from './stats/stats.controller.js';
 
 class CacheModule {}
+
+const running = new WeakMap<ServiceContext, Caches>();
+
+/** The parts of a running service. */
+export function cachesOf(context: ServiceContext<CacheConfig>): Caches {
+  let caches = running.get(context);
+  if (!caches) running.set(context, (caches = new Caches(context)));
+  return caches;
+}
 
 /** cache-invalidator: what it is made of and in which order it starts. */
 export const service: ServiceSpec<typeof settings> = {
   name: 'cache',
   settings,
   postgres: { schema: 'cache', migrations },
-  module: ({ sys }) => ({
+  module: (context) => ({
     module: CacheModule,
-    controllers: [LedgerController],
-    providers: [{ provide: Ledger, useValue: new Ledger(sys) }],
+    controllers: [LedgerController, StatsController],
+    providers: [
+      { provide: Caches, useFactory: () => cachesOf(context) },
+      { provide: Ledger, useFactory: () => cachesOf(context).ledger },
+    ],
   }),
-  onStart: ({ nc, sys, rpc, logger, config, drain, readiness }) => {
-    const ledger = new Ledger(sys);
-    const filler = new HoleFiller(ledger, rpc, logger);
-    const lease = new FollowerLease(sys, randomUUID());
-    const follower = new Follower({ nc, ledger, filler, lease, logger, ...config.ledger });
-    drain.add('consumers', 'ledger', () => follower.stop());
+  onStart: (context) => {
+    const { drain, readiness, config } = context;
+    const caches = cachesOf(context);
+    drain.add('consumers', 'invalidation', () => caches.stop());
     readiness.add('ledger', () => {
-      if (follower.failure !== undefined) throw follower.failure as Error;
+      if (caches.failure !== undefined) throw caches.failure as Error;
     });
-    exportLedger(follower);
-    follower.start();
+    exportLedger(caches.follower);
+    exportInvalidation({
+      teller: caches.teller,
+      shared: caches.shared,
+      l2: caches.l2,
+      oldestPendingMs: () => caches.oldestPendingMs,
+    });
+    caches.start();
+    if (config.warm.atStart) void caches.warmer.run();
   },
 };

@@ -24,7 +24,7 @@ const running: RunningService<CacheConfig>[] = [];
 const logger = createLogger('test', 'silent');
 
 beforeAll(async () => {
-  servers = await useTestServers({ nats: true });
+  servers = await useTestServers({ nats: true, redis: true });
   orchestrator = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'orchestrator' });
   gateway = await connectNats({ ...servers.natsLogin('gateway'), name: 'gateway' });
   owner = new Owner(orchestrator);
@@ -41,7 +41,7 @@ beforeEach(() => start());
 afterEach(() => Promise.all(running.splice(0).map((one) => one.stop())));
 
 async function start(): Promise<RunningService<CacheConfig>> {
-  const env = { ...servers.env('cache'), NOVACRON_OPS_PORT: '0' };
+  const env = { ...servers.env('cache'), NOVACRON_OPS_PORT: '0', NOVACRON_CACHE_WARM: 'false' };
   const one = await startService(service, { env, logger });
   running.push(one);
   return one;

@@ -1,8 +1,6 @@
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
-import { DomainEvent, Watermark, watermarkSubject } from '@novacron/contracts/events';
+import { Watermark, watermarkSubject } from '@novacron/contracts/events';
 import type { LedgerStatus } from '@novacron/contracts/ledger';
-import { DurableConsumer } from '@novacron/messaging/consumer';
-import { EVENTS } from '@novacron/messaging/streams';
 import type { Logger } from '@novacron/telemetry/logger';
 import { counter } from '@novacron/telemetry/metrics';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,27 +18,23 @@ export interface FollowerOptions {
   readonly retentionDays: number;
 }
 
-const recorded = counter(
-  'novacron_cache_events_total',
-  'Events that the stream brought, by kind; repeated ones count again',
-);
 const malformed = counter(
-  'novacron_cache_malformed_events_total',
-  'Messages of the event stream that are no events',
+  'novacron_cache_malformed_watermarks_total',
+  'Messages on the orchestrator\'s watermark subject that are none',
 );
 
 const TICK_MS = 250;
 const PURGE_EVERY_TICKS = 240;
 
 /**
- * Keeps the ledger: what the stream brings, what it owes, and how far the owner is. One process at a time
- * follows; the others wait for its lease to end.
+ * Watches the ledger that all processes write: how far the owner is, and what the stream owes. One process at a time
+ * fetches what is missing; the others wait for its lease to end.
  */
 export class Follower {
   readonly #stop = new AbortController();
   readonly #gaps = new Gaps();
   #running: Promise<void> | undefined;
-  #consumer: DurableConsumer | undefined;
+  #leads = false;
   #marks: Subscription | undefined;
   #mark: Watermark | undefined;
   #status: LedgerStatus | undefined;
@@ -59,7 +53,7 @@ export class Follower {
   }
 
   get leads(): boolean {
-    return this.#consumer !== undefined;
+    return this.#leads;
   }
 
   /** Why the last round failed; undefined when it did not. */
@@ -77,13 +71,11 @@ export class Follower {
     this.#running ??= this.#run();
   }
 
-  /** Stops following; what was not recorded comes again. */
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#marks?.unsubscribe();
     await this.#running;
-    await this.#consumer?.stop();
-    this.#consumer = undefined;
+    this.#leads = false;
     await this.options.lease.release().catch((error: unknown) => {
       this.options.logger.warn({ err: error }, 'another process may follow only when the lease ends');
     });
@@ -111,7 +103,7 @@ export class Follower {
 
   async #tick(tick: number): Promise<void> {
     const { ledger, filler, lease, logger, retentionDays } = this.options;
-    await this.#follow(await lease.renew());
+    this.#leads = await lease.renew();
     if (this.#mark && this.leads) await ledger.mark(this.#mark);
     const status = await ledger.status();
     this.#status = status;
@@ -123,53 +115,13 @@ export class Follower {
     }
     if (tick % PURGE_EVERY_TICKS === 0) await ledger.purge(retentionDays);
   }
-
-  async #follow(leads: boolean): Promise<void> {
-    const { nc, logger } = this.options;
-    if (!leads) {
-      await this.#consumer?.stop();
-      this.#consumer = undefined;
-    } else if (!this.#consumer) {
-      this.#consumer = new DurableConsumer({
-        nc,
-        stream: EVENTS,
-        durable: 'cache-ledger',
-        handle: (batch) => this.#record(batch),
-        maxBatch: 256,
-        maxAckPending: 1_024,
-        logger,
-      });
-      this.#consumer.start();
-    }
-  }
-
-  async #record(batch: readonly { readonly data: Uint8Array }[]): Promise<void> {
-    const events: DomainEvent[] = [];
-    for (const { data } of batch) {
-      const parsed = DomainEvent.safeParse(parseJson(data));
-      if (parsed.success) events.push(parsed.data);
-      else {
-        malformed.add();
-        this.options.logger.error(
-          { issues: parsed.error.issues },
-          'a message of the event stream is no event',
-        );
-      }
-    }
-    const disputed = await this.options.ledger.record(events, 'stream');
-    for (const { kind } of events) recorded.add(1, { kind });
-    for (const seq of disputed) {
-      this.options.logger.error({ seq }, 'two events have one number: the owner decides');
-      await this.options.filler.fetch({ fromSeq: seq, toSeq: seq });
-    }
-  }
 }
 
 function parseJson(data: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(data));
   } catch {
-    // Not JSON is not an event: the schema refuses it.
+    // Not JSON is no watermark: the schema refuses it.
     return undefined;
   }
 }

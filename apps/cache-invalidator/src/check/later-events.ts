@@ -1,0 +1,37 @@
+import type { EventKind } from '@novacron/contracts/events';
+import { parsePosition } from '@novacron/contracts/position';
+import type { Database, Statement } from '@novacron/postgres/database';
+
+export interface Versioned {
+  readonly id: string;
+  readonly version: number;
+}
+
+export interface LaterEvent extends Versioned {
+  readonly position: bigint;
+}
+
+const LATER: Statement = {
+  name: 'check_later',
+  text: `SELECT DISTINCT ON (e.id) e.id, l.version::float8 AS version, l.position
+         FROM unnest($2::text[], $3::bigint[]) AS e (id, version)
+         JOIN cache.ledger l ON l.resource_id = e.id AND l.kind = $1 AND l.version > e.version AND starts_with(l.position, $4)
+         ORDER BY e.id, l.seq`,
+  table: 'ledger',
+};
+
+/** What the orchestrator's events say about resources, from the ledger. */
+export class LaterEvents {
+  constructor(private readonly db: Database) {}
+
+  /**
+   * For each resource the first event known with a higher version, committed at or before its position; none for
+   * those without one.
+   * @param history the one that positions are of
+   */
+  async of(kind: EventKind, known: readonly Versioned[], history: string): Promise<LaterEvent[]> {
+    const params = [kind, known.map(({ id }) => id), known.map(({ version }) => version), `${history}.`];
+    const { rows } = await this.db.primary.query<Versioned & { position: string }>(LATER, params);
+    return rows.map((row) => ({ ...row, position: parsePosition(row.position).lsn }));
+  }
+}

@@ -1,0 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Lets through so many a second, evenly: each waits for its turn. */
+export class Pace {
+  #next = 0;
+
+  constructor(
+    private readonly perSecond: number,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** @throws the signal's reason when it fires first */
+  async turn(): Promise<void> {
+    const now = performance.now();
+    const at = Math.max(this.#next, now);
+    this.#next = at + 1_000 / this.perSecond;
+    this.signal.throwIfAborted();
+    if (at > now) await sleep(at - now, undefined, { signal: this.signal });
+  }
+}
