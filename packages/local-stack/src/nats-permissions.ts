@@ -4,6 +4,8 @@ export interface NatsUser {
   readonly password: string;
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
+  /** may answer a request that it was sent, once, wherever the answer is to go */
+  readonly answers?: true;
 }
 
 export const natsServices = ['gateway', 'orchestrator', 'metrics', 'cache'] as const;
@@ -49,7 +51,14 @@ const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: strin
   cache: { publish: ['invalidations.>', ...consume('EVENTS')], subscribe: ['watermarks.>'] },
 };
 
-/** A service may call every service and answer on its own subjects; each has its own inbox, watermark and `wake.<service>`. */
+/**
+ * Where answers go: to inboxes, whose names only the asker knows. Leave to answer what was asked
+ * (`allow_responses`) is for hosts, which are not trusted so far: the server notes each message that came with
+ * a reply subject, events of JetStream too, and beyond 4,096 notes walks through all of them at every message.
+ */
+const INBOXES = '_INBOX.>';
+
+/** A service may call every service and answer whoever called it; each has its own inbox, watermark and `wake.<service>`. */
 export function serviceUser(service: NatsService, password: string): NatsUser {
   const own = serviceSubjects[service];
   return {
@@ -58,6 +67,7 @@ export function serviceUser(service: NatsService, password: string): NatsUser {
     publish: [
       ...own.publish,
       'rpc.>',
+      INBOXES,
       `watermarks.${service}`,
       `wake.${service}.>`,
       `wake.${service}`,
@@ -80,6 +90,7 @@ export function hostUser(hostId: string, password: string): NatsUser {
     password,
     publish: [`hosts.${hostId}.>`, `metrics.ingest.*.${hostId}`],
     subscribe: [`agents.${hostId}.>`, `_INBOX.host-${hostId}.>`],
+    answers: true,
   };
 }
 

@@ -16,11 +16,12 @@ function list(subjects: readonly string[]): string {
   return `[${subjects.map((subject) => JSON.stringify(subject)).join(', ')}]`;
 }
 
+/** A second answer to one request has no use, and what was answered once is forgotten by the server. */
+const MAY_ANSWER = ', allow_responses: { max: 1, expires: "1m" }';
+
 function userEntry(user: NatsUser): string {
   return `    { user: ${JSON.stringify(user.user)}, password: ${JSON.stringify(user.password)}, permissions: {
-      publish: ${list(user.publish)}, subscribe: ${list(user.subscribe)},
-      # a reply to a request that was received, and to no other subject
-      allow_responses: { max: 16, expires: "2m" } } }`;
+      publish: ${list(user.publish)}, subscribe: ${list(user.subscribe)}${user.answers ? MAY_ANSWER : ''} } }`;
 }
 
 /** The server's whole configuration file; understood by nats-server 2.9 and newer. */
