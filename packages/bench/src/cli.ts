@@ -4,13 +4,14 @@ import { Command, Option } from 'commander';
 import type { BenchContext, Benchmark } from './benchmark.js';
 import { burst } from './burst.js';
 import { creates } from './creates.js';
+import { ingest } from './ingest.js';
 import { latency } from './latency.js';
 import { describeMachine, now } from './machine.js';
 import { memory } from './memory.js';
 import { type Outcome, type Report, table, writeReport } from './report.js';
 import { start } from './start.js';
 
-const BENCHMARKS: readonly Benchmark[] = [creates, burst, latency, start, memory];
+const BENCHMARKS: readonly Benchmark[] = [creates, burst, latency, ingest, start, memory];
 
 interface Options {
   readonly output: 'table' | 'json';

@@ -3,6 +3,7 @@ import { makeBaseline, settle, strayStatements } from './baseline-database.js';
 import { liveJobs, withStack, type BenchStack } from './bench-stack.js';
 import type { BenchContext, Benchmark, Measurement } from './benchmark.js';
 import { closedLoop, type Loop } from './closed-loop.js';
+import { cpuPerItem, cpuUse, type CpuUse } from './cpu.js';
 import { createScript, pipelinedScript } from './create-statements.js';
 import { createTemplates } from './create-templates.js';
 import { pgbench } from './pgbench.js';
@@ -16,6 +17,10 @@ interface Round {
   readonly creates: Loop;
   readonly plain: number;
   readonly pipelined: number;
+  /** of a create, by component; with the jobs that it led to where workers are at work */
+  readonly cpu: CpuUse;
+  /** of a transaction of pgbench, on the primary */
+  readonly plainCpu: number;
 }
 
 interface Mode {
@@ -72,16 +77,20 @@ async function measure(context: BenchContext, mode: Mode, stack: BenchStack): Pr
   const rounds: Round[] = [];
   for (let round = 1; round <= (context.quick ? 1 : 5); round++) {
     await settle(stack);
+    const idle = cpuUse(stack.process);
     const creates = await closedLoop({ inFlight: IN_FLIGHT, seconds }, create);
     await mode.quieten(stack);
+    const cpu = cpuPerItem(idle, cpuUse(stack.process), creates.count);
     await settle(stack);
+    const before = cpuUse(stack.process);
     const plain = await base(createScript(), 2 * round);
+    const plainCpu = cpuPerItem(before, cpuUse(stack.process), plain * seconds)['postgres-primary'] ?? 0;
     await settle(stack);
     const pipelined = await base(pipelinedScript(), 2 * round + 1);
     const rate = creates.count / creates.seconds;
     const figures = `${rate.toFixed(0)} creates/s, pgbench ${plain.toFixed(0)}, pipelined ${pipelined.toFixed(0)}`;
     context.progress(`${mode.name}: round ${round}: ${figures}`);
-    rounds.push({ creates, plain, pipelined });
+    rounds.push({ creates, plain, pipelined, cpu, plainCpu });
   }
   return rounds;
 }
@@ -118,6 +127,32 @@ function answered(mode: Mode, rounds: readonly Round[], share: number): Measurem
   };
 }
 
+/** By component, and together; Postgres' share against what a transaction of pgbench costs it. */
+function cpuFigures(mode: Mode, rounds: readonly Round[]): Measurement[] {
+  const figure = (component: string, samples: readonly number[]): Measurement => ({
+    name: `${mode.name}.cpu-${component}`,
+    value: median(samples),
+    unit: 'ms/create',
+    samples,
+  });
+  const components = Object.keys(rounds[0]?.cpu ?? {});
+  const total = rounds.map(({ cpu }) => Object.values(cpu).reduce((sum, ms) => sum + ms, 0));
+  const figures = components.map((name) =>
+    figure(
+      name,
+      rounds.map(({ cpu }) => cpu[name] ?? 0),
+    ),
+  );
+  return [
+    ...figures,
+    figure('total', total),
+    figure(
+      'pgbench-primary',
+      rounds.map((round) => round.plainCpu),
+    ),
+  ];
+}
+
 export const creates: Benchmark = {
   name: 'creates',
   about: `durable creates at ${IN_FLIGHT} in flight, one tenant, against bare pgbench running the same statements`,
@@ -129,6 +164,7 @@ export const creates: Benchmark = {
       );
       measurements.push(against(mode, rounds, 'plain'), against(mode, rounds, 'pipelined'));
       measurements.push(...[0.5, 0.95, 0.99].map((share) => answered(mode, rounds, share)));
+      measurements.push(...cpuFigures(mode, rounds));
     }
     return measurements;
   },
