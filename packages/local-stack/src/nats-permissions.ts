@@ -45,7 +45,13 @@ const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: strin
     subscribe: ['hosts.>', 'watermarks.>'],
   },
   metrics: {
-    publish: ['events.>', 'invalidations.metrics', ...consume('METRICS'), ...manage('METRICS'), ...consume('EVENTS')],
+    publish: [
+      'events.>',
+      'invalidations.metrics',
+      ...consume('METRICS'),
+      ...manage('METRICS'),
+      ...consume('EVENTS'),
+    ],
     subscribe: ['watermarks.>'],
   },
   cache: { publish: ['invalidations.>', ...consume('EVENTS')], subscribe: ['watermarks.>'] },
