@@ -1,6 +1,11 @@
 import { jetstream } from '@nats-io/jetstream';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
-import { fetchOrchestratorEvents, watermarkSubject, type DomainEvent } from '@novacron/contracts/events';
+import {
+  eventSubject,
+  fetchOrchestratorEvents,
+  watermarkSubject,
+  type DomainEvent,
+} from '@novacron/contracts/events';
 import { newId } from '@novacron/contracts/ids';
 
 /** Stands where the orchestrator stands: has all events, publishes those it is told to, answers for the others. */
@@ -19,20 +24,21 @@ export class Owner {
   }
 
   /** Commits this many events; `lost` ones are never published. @returns their numbers */
-  async commit(count: number, lost: (seq: number) => boolean = () => false): Promise<number[]> {
+  async commit(
+    count: number,
+    lost: (seq: number) => boolean = () => false,
+    about: Partial<DomainEvent> = {},
+  ): Promise<number[]> {
     const seqs = Array.from({ length: count }, () => this.#next++);
     for (const seq of seqs) {
-      this.events.set(seq, eventOf(seq));
+      this.events.set(seq, { ...eventOf(seq), ...about });
       if (!lost(seq)) await this.publish(seq);
     }
     return seqs;
   }
 
   async publish(seq: number, event = this.events.get(seq) as DomainEvent): Promise<void> {
-    await jetstream(this.nc).publish(
-      `events.${event.tenantId}.vm.${event.resourceId}`,
-      JSON.stringify(event),
-    );
+    await jetstream(this.nc).publish(eventSubject(event), JSON.stringify(event));
   }
 
   watermark(seq = this.lastSeq): void {

@@ -1,0 +1,116 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { L2 } from '@novacron/cache/l2';
+import type { Entry } from '@novacron/cache/entry';
+import { cacheRpc, type CacheServiceStats } from '@novacron/contracts/cache-stats';
+import type { RequestMeta } from '@novacron/contracts/envelope';
+import { newId } from '@novacron/contracts/ids';
+import { connectNats } from '@novacron/messaging/connect';
+import { RpcClient } from '@novacron/messaging/rpc-client';
+import { startService, type RunningService } from '@novacron/service-kit/run';
+import { createLogger } from '@novacron/telemetry/logger';
+import { useTestServers } from '@novacron/testkit/servers';
+import type { CacheConfig } from '../src/config.js';
+import { service } from '../src/service.js';
+import { eventually } from './eventually.js';
+import { Listener } from './listener.js';
+import { Owner } from './owner.js';
+
+export const HISTORY = '7.1';
+
+/** Real servers, the orchestrator's stand-in, a gateway's stand-in, and as many invalidators as a test wants. */
+export class Stage {
+  readonly #services: RunningService<CacheConfig>[] = [];
+  readonly rpc: RpcClient;
+
+  private constructor(
+    readonly servers: Awaited<ReturnType<typeof useTestServers>>,
+    readonly orchestrator: NatsConnection,
+    readonly gateway: NatsConnection,
+    readonly metrics: NatsConnection,
+    readonly owner: Owner,
+    readonly listener: Listener,
+    readonly l2: L2,
+  ) {
+    this.rpc = new RpcClient(gateway);
+  }
+
+  static async open(): Promise<Stage> {
+    const servers = await useTestServers({ nats: true, redis: true });
+    const [orchestrator, gateway, metrics] = await Promise.all(
+      (['orchestrator', 'gateway', 'metrics'] as const).map((name) =>
+        connectNats({ ...servers.natsLogin(name), name }),
+      ),
+    );
+    if (!orchestrator || !gateway || !metrics) throw new Error('no connection');
+    const owner = new Owner(orchestrator);
+    const listener = new Listener(gateway);
+    await Promise.all([orchestrator.flush(), gateway.flush()]);
+    const url = servers.env('gateway')['NOVACRON_REDIS_URL'] as string;
+    // Slow machines: what these tests look at must come, however late.
+    const l2 = new L2({ url, timeoutMs: 5_000 });
+    return new Stage(servers, orchestrator, gateway, metrics, owner, listener, l2);
+  }
+
+  env(extra: Record<string, string> = {}): Record<string, string> {
+    return { ...this.servers.env('cache'), NOVACRON_CACHE_WARM: 'false', NOVACRON_CACHE_CHECK_RATE: '0', ...extra };
+  }
+
+  /** Starts one within this process. */
+  async start(extra: Record<string, string> = {}): Promise<RunningService<CacheConfig>> {
+    const env = this.env({ NOVACRON_OPS_PORT: '0', ...extra });
+    const one = await startService(service, { env, logger: createLogger('test', 'silent') });
+    this.#services.push(one);
+    return one;
+  }
+
+  async stopServices(): Promise<void> {
+    await Promise.all(this.#services.splice(0).map((one) => one.stop()));
+  }
+
+  /** Waits until every event of the owner was heard, and the L1 knows that. */
+  async told(timeoutMs?: number): Promise<void> {
+    const all = [...this.owner.events.keys()];
+    await eventually(() => {
+      this.owner.watermark();
+      const missing = this.listener.missing(all);
+      if (missing.length > 0) throw new Error(`${missing.length} not heard, as ${missing[0]}`);
+      const { watermark } = this.listener.l1;
+      if (watermark === null || watermark < BigInt(this.owner.lastSeq)) throw new Error('W stays behind');
+    }, timeoutMs);
+  }
+
+  async stats(): Promise<CacheServiceStats> {
+    const meta: RequestMeta = {
+      tenantId: newId(),
+      principal: 'test',
+      roles: ['platform_operator'],
+      remainingMs: 5_000,
+      consistency: 'causal',
+      minPosition: null,
+    };
+    const { body } = await this.rpc.request(cacheRpc.stats, meta, {});
+    return cacheRpc.stats.reply.parse(body);
+  }
+
+  async close(): Promise<void> {
+    await this.stopServices();
+    this.listener.stop();
+    this.l2.close();
+    await Promise.all([this.orchestrator.close(), this.gateway.close(), this.metrics.close()]);
+    await this.servers.stop();
+  }
+}
+
+/** A cached answer, read at `position`. */
+export function entryOf(tenantId: string, version: number | null, position: bigint, body: unknown = {}): Entry {
+  return {
+    bytes: Buffer.from(JSON.stringify(body)),
+    version,
+    position,
+    seen: position,
+    tenantId,
+    status: 200,
+    filledAt: Date.now(),
+    ttlMs: 300_000,
+  };
+}
