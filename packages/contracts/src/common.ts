@@ -10,8 +10,16 @@ export const Name = z
   .max(63)
   .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'lower-case letters, digits and hyphens, as a DNS label');
 
+/** Postgres stores neither NUL nor half of a surrogate pair: whatever a person sends is refused with them. */
+export const storable = z
+  .string()
+  .refine((value) => !value.includes('\0') && value.isWellFormed(), 'no NUL and no half surrogate pairs');
+
+/** Text that a person sends, of at most so many UTF-16 units. */
+export const text = (max: number) => storable.max(max);
+
 export const Tags = z
-  .record(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$/), z.string().max(255))
+  .record(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$/), text(255))
   .refine((tags) => Object.keys(tags).length <= 50, 'at most 50 tags');
 export type Tags = z.infer<typeof Tags>;
 

@@ -5,7 +5,7 @@ import { metricPartition, METRIC_PARTITIONS, MetricBatch } from './metrics.js';
 import { formatPosition, maxPosition, parseLsn, parsePosition } from './position.js';
 import { ServiceError } from './errors.js';
 import { parseOrThrow } from './validation.js';
-import { CreateVm } from './vms.js';
+import { CreateVm, VmListQuery } from './vms.js';
 
 const guide = { name: 'web-1', config: { cpu: 2, memory: 4096, disk: 50, image: 'ubuntu-22.04' } };
 
@@ -36,6 +36,21 @@ describe('a position', () => {
 });
 
 describe('creating a VM', () => {
+  it.each([
+    ['NUL', 'a\0b'],
+    ['half a surrogate pair', 'a\ud800b'],
+  ])('refuses what the database cannot store: %s', (_, bad) => {
+    const nowhere = { ...guide, tags: { tier: bad }, userData: bad, sshKeys: [bad], zone: bad };
+    const { error } = CreateVm.safeParse({ ...nowhere, config: { ...guide.config, image: bad } });
+    const paths = error?.issues.map(({ path }) => path.join('/')).sort();
+    expect(paths).toEqual(['config/image', 'sshKeys/0', 'tags/tier', 'userData', 'zone']);
+    expect(VmListQuery.safeParse({ namePrefix: bad }).success).toBe(false);
+    expect(VmListQuery.safeParse({ tag: [bad] }).success).toBe(false);
+    expect(
+      CreateVm.safeParse({ ...guide, tags: { tier: 'wéb 🚀' }, userData: '#cloud-config\n' }).success,
+    ).toBe(true);
+  });
+
   it("takes the guide's body and fills the defaults", () => {
     expect(parseOrThrow(CreateVm, guide, 'vm')).toMatchObject({
       ...guide,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Condition, Name, pageOf, Timestamp } from './common.js';
+import { Condition, Name, pageOf, storable, Timestamp } from './common.js';
 import { defineRpc } from './envelope.js';
 import { HostId } from './ids.js';
 
@@ -53,7 +53,7 @@ export type Host = z.infer<typeof Host>;
 export const HostAction = z.enum(['cordon', 'uncordon', 'drain', 'fence']);
 export type HostAction = z.infer<typeof HostAction>;
 export const HostPage = pageOf(Host);
-export const HostListQuery = z.strictObject({ zone: z.string().optional(), state: HostState.optional() });
+export const HostListQuery = z.strictObject({ zone: storable.optional(), state: HostState.optional() });
 
 export const Zone = z.object({
   name: z.string(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageOf, pageQuery, Timestamp } from './common.js';
+import { pageOf, pageQuery, text, Timestamp } from './common.js';
 import { defineRpc } from './envelope.js';
 import { JobId, TenantId, VmId } from './ids.js';
 
@@ -42,7 +42,7 @@ export const JobListQuery = z.strictObject({
   ...pageQuery,
   vmId: VmId.optional(),
   status: z.array(JobStatus).max(6).optional(),
-  kind: z.string().max(40).optional(),
+  kind: text(40).optional(),
 });
 export type JobListQuery = z.infer<typeof JobListQuery>;
 

@@ -1,7 +1,7 @@
 import { VM_ACTIONS, type VmAction } from '@novacron/vm-lifecycle/actions';
 import { VM_STATES, type VmState } from '@novacron/vm-lifecycle/states';
 import { z } from 'zod';
-import { Condition, Name, pageOf, pageQuery, Tags, Timestamp } from './common.js';
+import { Condition, Name, pageOf, pageQuery, Tags, text, Timestamp } from './common.js';
 import { defineRpc } from './envelope.js';
 import { HostId, JobId, TenantId, VmId } from './ids.js';
 import { Job } from './jobs.js';
@@ -14,18 +14,18 @@ export const VmConfig = z.strictObject({
   cpu: z.number().int().min(1).max(256),
   memory: z.number().int().min(64).max(4_194_304),
   disk: z.number().int().min(1).max(65_536),
-  image: z.string().min(1).max(63),
+  image: text(63).min(1),
 });
 export type VmConfig = z.infer<typeof VmConfig>;
 
 export const CreateVm = z.strictObject({
   name: Name,
   config: VmConfig,
-  zone: z.string().min(1).max(63).optional(),
+  zone: text(63).min(1).optional(),
   tags: Tags.default({}),
   /** cloud-init user data, as it is. */
-  userData: z.string().max(65_536).optional(),
-  sshKeys: z.array(z.string().max(2_000)).max(50).default([]),
+  userData: text(65_536).optional(),
+  sshKeys: z.array(text(2_000)).max(50).default([]),
   autostart: z.boolean().default(true),
 });
 export type CreateVm = z.infer<typeof CreateVm>;
@@ -79,11 +79,11 @@ export const VmListQuery = z.strictObject({
   ...pageQuery,
   state: z.array(VmStateName).max(18).optional(),
   /** `key` or `key=value`; all must hold. */
-  tag: z.array(z.string().max(320)).max(10).optional(),
-  zone: z.string().max(63).optional(),
+  tag: z.array(text(320)).max(10).optional(),
+  zone: text(63).optional(),
   hostId: HostId.optional(),
-  image: z.string().max(63).optional(),
-  namePrefix: z.string().max(63).optional(),
+  image: text(63).optional(),
+  namePrefix: text(63).optional(),
   updatedSince: Timestamp.optional(),
   sort: z.enum(['createdAt', '-createdAt', 'name', '-name', 'updatedAt', '-updatedAt']).default('-createdAt'),
 });
