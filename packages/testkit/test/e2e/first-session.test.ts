@@ -191,6 +191,17 @@ describe('bad input is told as a problem', () => {
     expect(paths).toEqual(['/color', '/config/cpu', '/config/image', '/config/memory', '/name']);
   });
 
+  it('422 for text that no database stores, and nobody who creates at that moment is hurt by it', async () => {
+    const bad = { ...guideBody('poison-1'), tags: { tier: 'a\0b' } };
+    const answers = await Promise.all([
+      ...Array.from({ length: 10 }, (_, index) => api.create(guideBody(`beside-${index}`))),
+      api.create(bad),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([...Array.from({ length: 10 }, () => 201), 422]);
+    for (const query of ['/vms?namePrefix=%00', '/vms?tag=a%3D%00', '/vms?image=%00', '/jobs?kind=%00'])
+      expectProblem(await api.get(`/api/v1${query}`), 422, 'invalid_request');
+  });
+
   it('422 for an image or a zone that is not there', async () => {
     const wrong = guideBody('wrong-1');
     expectProblem(
