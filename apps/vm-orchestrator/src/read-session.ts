@@ -5,7 +5,7 @@ import type { ReadFrom } from '@novacron/postgres/session';
 
 /** Where a read of this consistency goes: strong ones to the primary, others to a replica that is new enough. */
 export function sessionFor(db: Database, meta: RequestMeta): Session {
-  if (meta.consistency === 'strong') return db.primary;
+  if (meta.consistency === 'strong') return db.strong;
   const bound =
     meta.consistency === 'causal' && meta.minPosition ? parsePosition(meta.minPosition) : undefined;
   return db.replica(bound);
@@ -13,10 +13,8 @@ export function sessionFor(db: Database, meta: RequestMeta): Session {
 
 /**
  * Where an answer is from, for a reply. `position` is what it may have seen, which a token carries on; `holds` is
- * what it has for certain. The primary's flush position may be that of a commit which is not visible yet, so of
- * the primary it holds for certain only what is before.
+ * what it has for certain.
  */
 export function servedBy({ position, seen, servedFrom }: ReadFrom) {
-  const holds = servedFrom === 'replica' ? position : { ...position, lsn: position.lsn - 1n };
-  return { position: formatPosition(seen), holds: formatPosition(holds), servedFrom };
+  return { position: formatPosition(seen), holds: formatPosition(position), servedFrom };
 }

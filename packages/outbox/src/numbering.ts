@@ -1,6 +1,5 @@
-import { formatPosition, parseLsn } from '@novacron/contracts/position';
+import { formatPosition } from '@novacron/contracts/position';
 import type { Held, Result, Statement } from '@novacron/postgres/database';
-import { FLUSHED } from '@novacron/postgres/statements';
 import { COLUMNS, type StoredEvent } from './stored-event.js';
 
 /** Events numbered in one transaction. */
@@ -56,8 +55,8 @@ const PURGE: Statement = {
 export interface Claim {
   readonly events: StoredEvent[];
   /**
-   * Where the log was flushed to before the claim, as position text. When the claim left nothing behind, the
-   * event of every commit that a token below it can have seen has a number.
+   * A position up to which every commit was visible to the claim, as text. When the claim left nothing behind,
+   * the event of every commit that a token up to it can have seen has a number.
    */
   readonly before: string;
   readonly leftNothing: boolean;
@@ -89,10 +88,9 @@ export class Numbering {
   /** Numbers what is waiting, in one round trip and one transaction, and notes that `published` was reached. */
   async claim(published: number): Promise<Claim> {
     const claim = { statement: CLAIM, params: [this.#history, published] };
-    const [flushed, taken] = await this.held.run([{ statement: FLUSHED }, claim], CLAIM_TIMEOUT_MS);
-    const events = rowsOf(taken).sort((a, b) => a.seq - b.seq);
-    const before = this.#history + parseLsn(flushed?.rows[0]?.lsn as string).toString();
-    return { events, before, leftNothing: events.length < CLAIM_SIZE };
+    const { results, settled } = await this.held.runAfterLook([claim], CLAIM_TIMEOUT_MS);
+    const events = rowsOf(results[0]).sort((a, b) => a.seq - b.seq);
+    return { events, before: formatPosition(settled), leftNothing: events.length < CLAIM_SIZE };
   }
 
   /** Numbered events after `seq`, at most {@link CLAIM_SIZE}. */

@@ -1,5 +1,5 @@
 import type { Position } from '@novacron/contracts/position';
-import { requireHistory } from './history.js';
+import { PrimaryProgress } from './lag.js';
 import { Pool, type PoolStats } from './pool.js';
 import { Primary, type Held, type PrimarySession } from './primary.js';
 import { Replica, type ReplicaStats } from './replica.js';
@@ -19,6 +19,9 @@ const PING_TIMEOUT_MS = 2_000;
 const NEWEST_EVERY_MS = 1_000;
 
 export interface DatabaseStats {
+  /** `host:port`, and reads that could have gone to a replica but were answered by the primary. */
+  readonly primary: { readonly server: string; readonly reads: number };
+  /** The primary's first, then the replicas' in their order. */
   readonly pools: readonly PoolStats[];
   readonly replicas: readonly ReplicaStats[];
 }
@@ -27,6 +30,11 @@ export interface DatabaseStats {
 export interface Database {
   /** Reads the newest state, and writes. */
   readonly primary: PrimarySession;
+  /**
+   * Reads from the primary what is no older than anything that any server has shown so far: a replica may show a
+   * commit a moment before the primary does, and such a read waits for it.
+   */
+  readonly strong: Session;
   /**
    * Reads from a replica that has replayed `position` (any healthy one without it), else from the primary.
    * Nothing may be written on the strength of it without a version predicate.
@@ -59,26 +67,26 @@ export function createDatabase(settings: DatabaseSettings): Database {
   const name = `${settings.schema}-${settings.role}`;
   const pool = new Pool(settings, settings.primary, max, `${name}-primary`);
   const primary = new Primary(pool);
-  let newest = 0n;
+  const progress = new PrimaryProgress();
+  let primaryReads = 0;
   const replicas = (settings.replicas ?? []).map((address, index) => {
     const own = new Pool(settings, address, Math.ceil(max / 2), `${name}-replica-${index + 1}`);
-    return new Replica(address, own, settings, () => newest);
+    return new Replica(address, own, settings, progress);
   });
   const router = new Router(replicas);
-  const stopWatching =
-    replicas.length === 0 ? () => undefined : watchNewest(primary, (lsn) => (newest = lsn));
+  const stopWatching = replicas.length === 0 ? () => undefined : watchNewest(primary, progress);
   for (const replica of replicas) void replica.probe();
 
   return {
     primary: primary.session,
+    strong: sessionOf((options, calls) => primary.readSettled(options, calls, 'now')),
     replica: (position) =>
       sessionOf(async (options, calls) => {
         const replica = await router.pick(position);
-        const answers =
-          (await replica?.read(options, calls, position)) ?? (await primary.session.read(options, calls));
-        if (position && answers.servedFrom === 'primary')
-          requireHistory(position, answers.seen, primary.forks);
-        return answers;
+        const answers = await replica?.read(options, calls, position);
+        if (answers) return answers;
+        primaryReads += 1;
+        return primary.readSettled(options, calls, position);
       }),
     transaction: (options, work) => primary.transaction(options, work),
     hold: () => primary.hold(),
@@ -86,6 +94,7 @@ export function createDatabase(settings: DatabaseSettings): Database {
       await primary.probe([{ statement: FLUSHED }], timeoutMs);
     },
     stats: () => ({
+      primary: { server: `${settings.primary.host}:${settings.primary.port}`, reads: primaryReads },
       pools: [pool.stats(), ...replicas.map((replica) => replica.pool.stats())],
       replicas: replicas.map((replica) => replica.stats()),
     }),
@@ -97,14 +106,14 @@ export function createDatabase(settings: DatabaseSettings): Database {
 }
 
 /** Knows every second how far the primary is, so that a replica's lag is measured against something. */
-function watchNewest(primary: Primary, learn: (lsn: bigint) => void): () => void {
+function watchNewest(primary: Primary, progress: PrimaryProgress): () => void {
   let asking = false;
   const timer = setInterval(() => {
     if (asking) return;
     asking = true;
-    primary.session
-      .read({ timeoutMs: PING_TIMEOUT_MS }, [])
-      .then((answers) => learn(answers.seen.lsn))
+    primary
+      .readSettled({ timeoutMs: PING_TIMEOUT_MS }, [], undefined)
+      .then((answers) => progress.add(answers.seen.lsn, performance.now()))
       // While the primary is down the replicas are measured against what was known before.
       .catch(() => undefined)
       .finally(() => (asking = false));

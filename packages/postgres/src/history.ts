@@ -4,21 +4,6 @@ import { parseLsn, type Position } from '@novacron/contracts/position';
 /** For each earlier timeline of a primary, where it was left: what lies beyond on that timeline is lost here. */
 export type Forks = ReadonlyMap<number, bigint>;
 
-/**
- * Lets every role read where the timelines of a promoted server forked; only a superuser may read that file.
- * Run once in each database by a superuser (safe to repeat). Without it every token from before a promotion
- * is answered `history_lost`, the ones that are not lost included.
- */
-export const TIMELINE_HISTORY_SQL = `
-  CREATE SCHEMA IF NOT EXISTS novacron;
-  GRANT USAGE ON SCHEMA novacron TO PUBLIC;
-  CREATE OR REPLACE FUNCTION novacron.timeline_history() RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
-      SELECT CASE WHEN left(pg_walfile_name(pg_current_wal_lsn()), 8) = '00000001' THEN ''
-                  ELSE pg_read_file('pg_wal/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) || '.history') END
-    $$;
-  GRANT EXECUTE ON FUNCTION novacron.timeline_history() TO PUBLIC`;
-
 /** Reads a history file: lines of timeline, LSN at which it was left, and reason. */
 export function parseHistory(text: string): Forks {
   const forks = new Map<number, bigint>();

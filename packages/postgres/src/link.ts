@@ -23,6 +23,8 @@ export interface Identity {
   readonly standby: boolean;
   /** Where its earlier timelines ended. */
   readonly forks: Forks;
+  /** Whether `novacron.committing()` is there. */
+  readonly tellsCommits: boolean;
 }
 
 /** No such schema, no such function, no right to it. */
@@ -42,7 +44,7 @@ export type Row = Record<string, unknown>;
 export class Link {
   readonly openedAt = performance.now();
   idleSince = 0;
-  identity: Identity = { systemId: '0', timeline: 0, standby: false, forks: new Map() };
+  identity: Identity = { systemId: '0', timeline: 0, standby: false, forks: new Map(), tellsCommits: false };
   /** When the batch in flight is taken for lost; 0: none in flight. */
   lostAt = 0;
   #callersTime = false;
@@ -99,10 +101,16 @@ export class Link {
   /** Reads system identifier and timeline again: a standby changes its timeline when it follows a promotion. */
   async identify(timeoutMs?: number): Promise<Identity> {
     const [answer] = await this.run([{ statement: WHO_ARE_YOU }], timeoutMs);
-    const row = answer?.rows[0] as { system_id: string; timeline: number; standby: boolean };
+    const row = answer?.rows[0] as {
+      system_id: string;
+      timeline: number;
+      standby: boolean;
+      tells_commits: boolean;
+    };
     const promoted = !row.standby && row.timeline > 1;
     const forks = promoted ? await this.#forks(timeoutMs) : new Map<number, bigint>();
-    this.identity = { systemId: row.system_id, timeline: row.timeline, standby: row.standby, forks };
+    const { system_id: systemId, timeline, standby, tells_commits: tellsCommits } = row;
+    this.identity = { systemId, timeline, standby, forks, tellsCommits };
     return this.identity;
   }
 

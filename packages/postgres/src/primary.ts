@@ -1,16 +1,20 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
 import { codeOf, down, translate } from './failure.js';
-import type { Forks } from './history.js';
+import { requireHistory, type Forks } from './history.js';
 import type { Link, Row } from './link.js';
 import { observed } from './observe.js';
 import type { Pool } from './pool.js';
 import { sessionOf, type Answers, type QueryOptions, type Session } from './session.js';
-import { BEGIN, BEGIN_READ, COMMIT, FLUSHED, setTenant } from './statements.js';
+import { Settled, type Ticket } from './settled.js';
+import { BEGIN, BEGIN_READ, COMMIT, COMMITTING, FLUSHED, setTenant } from './statements.js';
 import type { Call, Result, Statement } from './statement.js';
 import { Transaction } from './transaction.js';
 
 const STALE_PLAN = '0A000';
+/** A commit is on disk and not visible for microseconds; for longer only while it waits for a synchronous standby. */
+const SETTLE_MS = 2_000;
+const LOOK_AGAIN_MS = 1;
 const TRANSACTION: Statement = { name: 'transaction', text: 'TRANSACTION', table: 'none' };
 
 /** What a committed write answers; a read that presents `position` sees it. */
@@ -34,12 +38,18 @@ export interface Held {
   alive(): boolean;
   /** Runs calls in one round trip; without a BEGIN among them they are one implicit transaction. */
   run(calls: readonly Call[], timeoutMs?: number): Promise<Result<Row>[]>;
+  /** The same, and a position up to which every commit is visible to the calls. */
+  runAfterLook(
+    calls: readonly Call[],
+    timeoutMs?: number,
+  ): Promise<{ results: Result<Row>[]; settled: Position }>;
   end(): void;
 }
 
 /** Work on the primary: the only server that is written to. */
 export class Primary {
   readonly session: PrimarySession;
+  readonly #settled = new Settled();
   #forks: Forks = new Map();
 
   constructor(private readonly pool: Pool) {
@@ -80,23 +90,53 @@ export class Primary {
       this.pool.release(link);
       throw error;
     }
+    const run: Held['run'] = (calls, timeoutMs) =>
+      observed('primary', first(calls), async () => {
+        try {
+          return await link.run(calls, timeoutMs);
+        } catch (error) {
+          await link.rollback();
+          throw error;
+        }
+      });
     return {
       history: link.identity,
       alive: () => link.usable,
-      run: (calls, timeoutMs) =>
-        observed('primary', first(calls), async () => {
-          try {
-            return await link.run(calls, timeoutMs);
-          } catch (error) {
-            await link.rollback();
-            throw error;
-          }
-        }),
+      run,
+      runAfterLook: async (calls, timeoutMs) => {
+        const { head, end } = this.#look(link);
+        const results = await run([...head, ...calls], timeoutMs);
+        return { results: results.slice(head.length), settled: end(results).position };
+      },
       end: () => {
         link.destroy(new Error('Connection terminated: its holder let go of it'));
         this.pool.release(link);
       },
     };
+  }
+
+  /**
+   * Reads a state that has every commit up to `bound`, or, for `now`, every one that any server has shown so
+   * far. Its `position` holds for commits that were seen on a replica first, too.
+   * @throws ServiceError `history_lost`; `dependency_down` when a commit stays between disk and view
+   */
+  async readSettled(
+    options: QueryOptions,
+    calls: readonly Call[],
+    bound: Position | 'now' | undefined,
+  ): Promise<Answers> {
+    const until = performance.now() + Math.min(options.timeoutMs ?? SETTLE_MS, SETTLE_MS);
+    const once = await this.#lookAndRead(options, calls);
+    if (typeof bound === 'object') requireHistory(bound, once.answers.seen, this.#forks);
+    const needed = bound === 'now' ? once.flushed : onTimeline(bound, once.answers.seen);
+    if (!once.exact || once.answers.position.lsn >= needed) return once.answers;
+    for (;;) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      const { answers, exact } = await this.#lookAndRead(options, []);
+      if (!exact || answers.position.lsn >= needed) break;
+      if (performance.now() > until) throw down(new Error('a commit is on disk and does not become visible'));
+    }
+    return (await this.#lookAndRead(options, calls)).answers;
   }
 
   /** Runs calls as they are, outside of any transaction of ours: for probes. */
@@ -110,19 +150,64 @@ export class Primary {
     }
   }
 
-  #read(options: QueryOptions, calls: readonly Call[]): Promise<Answers> {
+  async #read(options: QueryOptions, calls: readonly Call[]): Promise<Answers> {
     const batch = wrap([{ statement: FLUSHED }, { statement: BEGIN_READ }], options, calls);
     return observed('primary', first(calls), () =>
       this.#withFreshPlan(options, async (link) => {
         const results = await link.run(batch, options.timeoutMs);
+        const flushed = link.positionAt(results[0]?.rows[0]?.lsn);
         return {
           results: inner(results, calls),
-          position: link.positionAt(results[0]?.rows[0]?.lsn),
+          position: strictlyBefore(flushed),
           seen: link.positionAt(results.at(-1)?.rows[0]?.lsn),
           servedFrom: 'primary',
         };
       }),
     );
+  }
+
+  #lookAndRead(
+    options: QueryOptions,
+    calls: readonly Call[],
+  ): Promise<{ answers: Answers; flushed: bigint; exact: boolean }> {
+    return observed('primary', first(calls), () =>
+      this.#withFreshPlan(options, async (link) => {
+        const { head, end } = this.#look(link);
+        const batch = wrap([...head, { statement: BEGIN_READ }], options, calls);
+        const results = await link.run(batch, options.timeoutMs);
+        const { position, flushed, exact } = end(results);
+        const seen = link.positionAt(results.at(-1)?.rows[0]?.lsn);
+        return {
+          answers: { results: inner(results, calls), position, seen, servedFrom: 'primary' as const },
+          flushed,
+          exact,
+        };
+      }),
+    );
+  }
+
+  /** The statements of a look, which go before others of the same batch, and what their results say of those. */
+  #look(link: Link): {
+    head: Call[];
+    end: (results: Result<Row>[]) => { position: Position; flushed: bigint; exact: boolean };
+  } {
+    const { tellsCommits, systemId, timeline } = link.identity;
+    const flushedIn = (results: Result<Row>[]) => link.positionAt(results[0]?.rows[0]?.lsn);
+    if (!tellsCommits) {
+      const end = (results: Result<Row>[]) => {
+        const flushed = flushedIn(results);
+        return { position: strictlyBefore(flushed), flushed: flushed.lsn, exact: false };
+      };
+      return { head: [{ statement: FLUSHED }], end };
+    }
+    const ticket: Ticket = this.#settled.begin(`${systemId}.${timeline}`);
+    const end = (results: Result<Row>[]) => {
+      const flushed = flushedIn(results);
+      const xids = String(results[1]?.rows[0]?.xids ?? '');
+      const lsn = this.#settled.end(ticket, flushed.lsn, xids === '' ? [] : xids.split(','));
+      return { position: { ...flushed, lsn }, flushed: flushed.lsn, exact: true };
+    };
+    return { head: [{ statement: FLUSHED }, { statement: COMMITTING }], end };
   }
 
   #batch(options: QueryOptions, calls: readonly Call[]): Promise<Committed> {
@@ -159,6 +244,19 @@ export class Primary {
       this.pool.release(link);
     }
   }
+}
+
+/**
+ * Without a look the flush position may be that of a commit which is not visible yet. What holds for certain
+ * is what a token has that was read on the primary and is lower: it was read before.
+ */
+function strictlyBefore(flushed: Position): Position {
+  return { ...flushed, lsn: flushed.lsn - 1n };
+}
+
+/** What `bound` asks of a primary that writes the timeline of `at`: of an earlier one it has all, up to the fork. */
+function onTimeline(bound: Position | undefined, at: Position): bigint {
+  return bound !== undefined && bound.timeline === at.timeline ? bound.lsn : 0n;
 }
 
 function refuseStandby(link: Link): void {

@@ -1,12 +1,15 @@
+import { ServiceError } from '@novacron/contracts/errors';
 import { parseLsn, type Position } from '@novacron/contracts/position';
+import { Breaker } from './breaker.js';
 import { isConnectionLoss } from './failure.js';
+import type { PrimaryProgress } from './lag.js';
 import type { Link } from './link.js';
 import type { Pool } from './pool.js';
 import { first, inner, wrap } from './primary.js';
 import { observed } from './observe.js';
 import type { Answers, QueryOptions } from './session.js';
 import { MAX_LAG_MS, type DatabaseSettings, type ServerAddress } from './settings.js';
-import { BEGIN_READ, RECEIVED, REPLAYED } from './statements.js';
+import { BEGIN_READ, LAST_REPLAYED, RECEIVED, REPLAYED } from './statements.js';
 import type { Call } from './statement.js';
 
 const PROBE_MS = 1_000;
@@ -15,15 +18,21 @@ const PROBE_TIMEOUT_MS = 2_000;
 /** How a replica is doing, for /replication and the router. */
 export interface ReplicaStats {
   readonly server: string;
+  /** Takes reads now. */
   readonly healthy: boolean;
+  /** Its configured share of the reads. */
+  readonly weight: number;
   readonly timeline: number;
   readonly replayed: bigint;
+  /** For how long the primary has had something that it has not; as seen from this process, to about a second. */
   readonly lagMs: number;
+  /** Answered since the start. */
+  readonly reads: number;
 }
 
 /**
- * One streaming replica. It is probed every second; while it does not answer, was promoted, or is behind for
- * too long it takes no reads, and it comes back by itself.
+ * One streaming replica. It is probed every second; while it does not answer, was promoted, is behind for too
+ * long or failed reads of late, it takes none, and it comes back by itself.
  */
 export class Replica {
   #timeline = 0;
@@ -31,23 +40,40 @@ export class Replica {
   /** As last seen; a standby only moves forward. */
   #replayed = 0n;
   #healthy = false;
-  #caughtUpAt = 0;
+  #lagMs = 0;
+  readonly #breaker = new Breaker();
+  readonly #openedAt = performance.now();
   #probing = false;
+  #reads = 0;
   readonly #timer: NodeJS.Timeout;
 
   constructor(
     readonly address: ServerAddress,
     readonly pool: Pool,
     private readonly settings: DatabaseSettings,
-    /** The newest position of the primary that this process knows of. */
-    private readonly newest: () => bigint,
+    private readonly progress: PrimaryProgress,
   ) {
     this.#timer = setInterval(() => void this.probe(), PROBE_MS);
     this.#timer.unref();
   }
 
+  /** Its share of reads; 0 while it takes none. */
   get weight(): number {
-    return this.#healthy ? (this.address.weight ?? 1) : 0;
+    return this.#healthy && !this.#breaker.isOpen() ? this.#configured : 0;
+  }
+
+  get #configured(): number {
+    return this.address.weight ?? 1;
+  }
+
+  /** Reads that it has in hand for us, those that wait for a connection included. */
+  get load(): number {
+    const { inUse, waiting } = this.pool.stats();
+    return inUse + waiting;
+  }
+
+  get replayed(): bigint {
+    return this.#replayed;
   }
 
   /** True when this server shows that history and has, as far as is known, replayed that far. */
@@ -77,15 +103,25 @@ export class Replica {
       const replayed = this.#at(at?.lsn);
       if (position && replayed.lsn < position.lsn) return null;
       const seen = this.#at(results.at(-1)?.rows[0]?.lsn);
+      this.#reads += 1;
+      this.#breaker.succeeded();
       return { results: inner(results, calls), position: replayed, seen, servedFrom: 'replica' };
     } catch (error) {
       // Whatever a replica cannot do (it is down, recovery cancelled the query) the primary still can.
       await link?.rollback();
-      if (isConnectionLoss((error as Error).cause ?? error)) this.#healthy = false;
+      this.#failed(error);
       return null;
     } finally {
       if (link) this.pool.release(link);
     }
+  }
+
+  #failed(error: unknown): void {
+    const gone = isConnectionLoss((error as Error).cause ?? error);
+    // An error of SQL is the caller's, and a full pool is ours.
+    if (!gone && !(error instanceof ServiceError && error.code === 'deadline_exceeded')) return;
+    this.#breaker.failed(gone);
+    if (gone) this.#healthy = false;
   }
 
   /** Asks how far it has replayed. False when it does not answer as a standby; never rejects. */
@@ -109,7 +145,6 @@ export class Replica {
     if (this.#probing) return;
     this.#probing = true;
     try {
-      const newest = this.newest();
       const link = await this.pool.acquire(PROBE_TIMEOUT_MS);
       try {
         const identity = await link.identify(PROBE_TIMEOUT_MS);
@@ -120,8 +155,8 @@ export class Replica {
       }
       this.#replayed = 0n;
       const standby = await this.look();
-      if (this.#replayed >= newest) this.#caughtUpAt = performance.now();
-      this.#healthy = standby && this.#lagMs() <= (this.settings.maxLagMs ?? MAX_LAG_MS);
+      this.#lagMs = await this.#measureLag(performance.now());
+      this.#healthy = standby && this.#lagMs <= (this.settings.maxLagMs ?? MAX_LAG_MS);
     } catch {
       // A probe that fails is the finding: the replica is out until one succeeds.
       this.#healthy = false;
@@ -133,10 +168,12 @@ export class Replica {
   stats(): ReplicaStats {
     return {
       server: `${this.address.host}:${this.address.port}`,
-      healthy: this.#healthy,
+      healthy: this.weight > 0,
+      weight: this.#configured,
       timeline: this.#timeline,
       replayed: this.#replayed,
-      lagMs: Math.round(this.#lagMs()),
+      lagMs: Math.round(this.#lagMs),
+      reads: this.#reads,
     };
   }
 
@@ -161,7 +198,17 @@ export class Replica {
     return { systemId: this.#systemId, timeline: this.#timeline, lsn: parseLsn(lsn as string) };
   }
 
-  #lagMs(): number {
-    return performance.now() - this.#caughtUpAt;
+  /** A process that is younger than the bound has not watched the primary for long enough: the replica is asked. */
+  async #measureLag(now: number): Promise<number> {
+    const watched = this.progress.lagMs(this.#replayed, now);
+    const maxLagMs = this.settings.maxLagMs ?? MAX_LAG_MS;
+    if (watched === 0 || now - this.#openedAt > maxLagMs + 2 * PROBE_MS) return watched;
+    const link = await this.pool.acquire(PROBE_TIMEOUT_MS);
+    try {
+      const [answer] = await link.run([{ statement: LAST_REPLAYED }], PROBE_TIMEOUT_MS);
+      return Math.max(watched, Number(answer?.rows[0]?.ms ?? 0));
+    } finally {
+      this.pool.release(link);
+    }
   }
 }

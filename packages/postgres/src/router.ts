@@ -5,7 +5,10 @@ import type { Replica } from './replica.js';
 const WAIT_MS = 8;
 const LOOK_EVERY_MS = 1;
 
-/** Chooses the replica for a read: by weight among those that are healthy and have replayed far enough. */
+/**
+ * Chooses the replica for a read among those that are healthy and have replayed far enough: the one with the
+ * least in hand for its weight, and of equals one by weight.
+ */
 export class Router {
   /** One look at a replica at a time serves everyone who waits for it. */
   readonly #looks = new Map<Replica, Promise<unknown>>();
@@ -17,28 +20,45 @@ export class Router {
 
   /** A replica that has `position`, after a short wait when none has; null: ask the primary. */
   async pick(position: Position | undefined): Promise<Replica | null> {
-    const ready = this.#draw((replica) => replica.has(position));
+    const ready = this.#leastBusy((replica) => replica.has(position));
     if (ready || position === undefined) return ready;
     const until = performance.now() + WAIT_MS;
-    let candidate = this.#draw((replica) => replica.shares(position));
+    let candidate = this.#nearest(position);
     while (candidate) {
       await this.#look(candidate);
       if (candidate.has(position)) return candidate;
       if (performance.now() + LOOK_EVERY_MS >= until) return null;
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-      candidate = this.#draw((replica) => replica.shares(position));
+      candidate = this.#nearest(position);
     }
     return null;
   }
 
-  #draw(fits: (replica: Replica) => boolean): Replica | null {
+  #leastBusy(fits: (replica: Replica) => boolean): Replica | null {
     const fitting = this.replicas.filter((replica) => replica.weight > 0 && fits(replica));
-    let mark = this.random() * fitting.reduce((sum, replica) => sum + replica.weight, 0);
-    for (const replica of fitting) {
+    if (fitting.length <= 1) return fitting[0] ?? null;
+    const busy = (replica: Replica): number => replica.load / replica.weight;
+    const least = Math.min(...fitting.map(busy));
+    return this.#draw(fitting.filter((replica) => busy(replica) === least));
+  }
+
+  #draw(replicas: readonly Replica[]): Replica | null {
+    let mark = this.random() * replicas.reduce((sum, replica) => sum + replica.weight, 0);
+    for (const replica of replicas) {
       mark -= replica.weight;
       if (mark < 0) return replica;
     }
-    return null;
+    return replicas.at(-1) ?? null;
+  }
+
+  /** Of those that show that history the one that has replayed most: it has the position first. */
+  #nearest(position: Position): Replica | null {
+    let nearest: Replica | null = null;
+    for (const replica of this.replicas) {
+      if (replica.weight === 0 || !replica.shares(position)) continue;
+      if (nearest === null || replica.replayed > nearest.replayed) nearest = replica;
+    }
+    return nearest;
   }
 
   #look(replica: Replica): Promise<unknown> {

@@ -11,13 +11,13 @@ export interface QueryOptions {
 
 /** Where an answer comes from and which state it shows. */
 export interface ReadFrom {
-  /** The answer holds at least everything up to here: what a cache stores with it. */
-  readonly position: Position;
   /**
-   * The answer holds nothing later than this: what a token that has seen it must ask for. (Postgres lets a
-   * standby show a commit some microseconds before the primary itself does; a token from there that is
-   * presented to the primary within that time can still meet the older row.)
+   * The answer holds at least everything up to here: what a cache stores with it. (A read that says
+   * `db.primary` answers what holds for tokens from the primary alone; `db.strong` and `db.replica` answer what
+   * holds for all.)
    */
+  readonly position: Position;
+  /** The answer holds nothing later than this: what a token that has seen it must ask for. */
   readonly seen: Position;
   readonly servedFrom: 'primary' | 'replica';
 }

@@ -18,6 +18,13 @@ export const FLUSHED: Statement = {
   table: 'none',
 };
 
+/** Whose commit may be on disk, and so on replicas, and not visible here yet: see `superuser-sql.ts`. */
+export const COMMITTING: Statement = {
+  name: 'nc_committing',
+  text: 'SELECT novacron.committing() AS xids',
+  table: 'none',
+};
+
 /** What a standby has replayed. NULL lsn or standby false: promoted since, no longer a replica. */
 export const REPLAYED: Statement = {
   name: 'nc_replayed',
@@ -32,6 +39,13 @@ export const RECEIVED: Statement = {
   table: 'none',
 };
 
+/** How old the last transaction is that a standby replayed; of an idle primary it says nothing. */
+export const LAST_REPLAYED: Statement = {
+  name: 'nc_last_replayed',
+  text: 'SELECT extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8 * 1000 AS ms',
+  table: 'none',
+};
+
 /**
  * System identifier and timeline. A primary's timeline is that of the file it writes; the control file would
  * show the one before until the first checkpoint after a promotion.
@@ -40,6 +54,7 @@ export const WHO_ARE_YOU: Statement = {
   name: 'nc_identity',
   text: `SELECT system_identifier::text AS system_id,
                 pg_is_in_recovery() AS standby,
+                to_regprocedure('novacron.committing()') IS NOT NULL AS tells_commits,
                 CASE WHEN pg_is_in_recovery()
                      THEN (SELECT greatest(c.timeline_id, r.min_recovery_end_timeline)
                              FROM pg_control_checkpoint() c, pg_control_recovery() r)
@@ -49,7 +64,7 @@ export const WHO_ARE_YOU: Statement = {
   table: 'none',
 };
 
-/** See `history.ts`; asked of promoted servers only. */
+/** See `superuser-sql.ts`; asked of promoted servers only. */
 export const TIMELINE_HISTORY: Statement = {
   name: 'nc_timeline_history',
   text: 'SELECT novacron.timeline_history() AS history',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { TIMELINE_HISTORY_SQL, parseHistory } from '../src/history.js';
+import { parseHistory } from '../src/history.js';
+import { TIMELINE_HISTORY_SQL } from '../src/superuser-sql.js';
 import type { Database } from '../src/database.js';
 import { eventually, GET, INSERT, SET_VERSION, startFixture, TENANT_A, type Fixture } from './fixture.js';
 

@@ -1,0 +1,83 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { COMMITTING_SQL } from '../src/superuser-sql.js';
+import type { Database } from '../src/database.js';
+import { eventually, GET, INSERT, SET_VERSION, startFixture, TENANT_A, type Fixture } from './fixture.js';
+
+let fixture: Fixture;
+let api: Database;
+const own = { tenantId: TENANT_A };
+
+async function asAdmin(...statements: string[]): Promise<void> {
+  const admin = fixture.cluster.admin();
+  await admin.connect();
+  for (const sql of statements) await admin.query(sql);
+  await admin.end();
+}
+
+/** Holds every commit of the primary between its disk and its view: it waits for a standby that never comes. */
+const hold = () =>
+  asAdmin("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", 'SELECT pg_reload_conf()');
+const letGo = () => asAdmin('ALTER SYSTEM RESET synchronous_standby_names', 'SELECT pg_reload_conf()');
+
+async function versionAt(session = api.replica()): Promise<number | undefined> {
+  return (await session.query<{ version: number }>(GET, ['v'], own)).rows[0]?.version;
+}
+
+beforeAll(async () => {
+  fixture = await startFixture({ replica: true });
+  await asAdmin(COMMITTING_SQL);
+  api = fixture.open('api');
+  await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'v', 1] }]);
+  await eventually(() => api.stats().replicas[0]?.healthy === true);
+}, 60_000);
+afterAll(async () => {
+  await letGo();
+  await fixture?.stop();
+}, 30_000);
+
+describe('a commit that a replica shows before the primary does', () => {
+  it('is in every answer to who has seen it, and nobody else waits for it', async () => {
+    const before = await api.strong.query(GET, ['v'], own);
+    await hold();
+    const write = api.primary.batch(own, [{ statement: SET_VERSION, params: ['v', 2] }]);
+    await eventually(async () => (await versionAt()) === 2);
+    const { seen, servedFrom } = await api.replica().query(GET, ['v'], own);
+    expect(servedFrom).toBe('replica');
+    // What this test is about: the primary is past that position on its disk, and shows the state before.
+    const plain = await api.primary.query<{ version: number }>(GET, ['v'], own);
+    expect(plain.seen.lsn >= seen.lsn).toBe(true);
+    expect(plain.rows[0]?.version).toBe(1);
+
+    fixture.cluster.replica.stop('immediate');
+    const older = await api.replica(before.position).query<{ version: number }>(GET, ['v'], own);
+    expect(older).toMatchObject({ servedFrom: 'primary', rows: [{ version: 1 }] });
+    expect(older.position.lsn < seen.lsn).toBe(true);
+    await expect(api.replica(seen).query(GET, ['v'], { ...own, timeoutMs: 300 })).rejects.toMatchObject({
+      code: 'dependency_down',
+    });
+
+    const causal = versionAt(api.replica(seen));
+    const strong = versionAt(api.strong);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await letGo();
+    expect(await causal).toBe(2);
+    expect(await strong).toBe(2);
+    const { position } = await write;
+    expect(await versionAt(api.replica(position))).toBe(2);
+  }, 30_000);
+
+  it('delays no read while other transactions are open or write', async () => {
+    const admin = fixture.cluster.admin();
+    await admin.connect();
+    await admin.query('BEGIN');
+    await admin.query("UPDATE orchestrator.things SET version = 9 WHERE id = 'v'");
+    const { position } = await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'w', 1] }]);
+    const started = performance.now();
+    const answer = await api.replica(position).query<{ version: number }>(GET, ['w'], own);
+    expect(answer).toMatchObject({ servedFrom: 'primary', rows: [{ version: 1 }] });
+    expect(answer.position.lsn >= position.lsn).toBe(true);
+    expect(performance.now() - started).toBeLessThan(1_000);
+    await admin.query('ROLLBACK');
+    await admin.end();
+  });
+});
