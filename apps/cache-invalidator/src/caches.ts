@@ -18,6 +18,8 @@ import { FollowerLease } from './ledger/lease.js';
 import { Ledger } from './ledger/ledger.js';
 import { Warmer } from './warm/warmer.js';
 
+const PATIENCE_MS = 1_000;
+
 /** What cache-invalidator is made of. */
 export class Caches {
   readonly l2: L2;
@@ -28,6 +30,8 @@ export class Caches {
   readonly invalidator: Invalidator;
   readonly warmer: Warmer;
   readonly checker: Checker;
+  /** For work that nobody waits for. */
+  readonly #patient: L2;
   readonly #inspector: L2Inspector;
 
   constructor({ nc, sys, rpc, logger, config }: ServiceContext<CacheConfig>) {
@@ -36,7 +40,8 @@ export class Caches {
       onError: (err: Error) => logger.debug({ err }, 'Redis is not reached'),
     };
     this.l2 = new L2(redis);
-    this.#inspector = new L2Inspector(redis);
+    this.#patient = new L2({ ...redis, timeoutMs: PATIENCE_MS });
+    this.#inspector = new L2Inspector({ ...redis, timeoutMs: PATIENCE_MS });
     this.ledger = new Ledger(sys);
     this.shared = new SharedLevel({ l2: this.l2 });
     this.teller = new Teller(nc, this.shared);
@@ -50,7 +55,7 @@ export class Caches {
     const lease = new FollowerLease(sys, randomUUID());
     this.follower = new Follower({ nc, ledger, filler, lease, logger, ...config.ledger });
     this.invalidator = new Invalidator({ nc, teller, ledger, filler, logger });
-    this.warmer = new Warmer({ db: sys, rpc, l2: this.l2, logger, ...config.warm });
+    this.warmer = new Warmer({ db: sys, rpc, l2: this.#patient, logger, ...config.warm });
     this.checker = new Checker({
       inspector: this.#inspector,
       sources: { later: new LaterEvents(sys), truth: ownersBy(rpc) },
@@ -89,6 +94,7 @@ export class Caches {
     await this.follower.stop();
     this.shared.close();
     this.l2.close();
+    this.#patient.close();
     this.#inspector.close();
   }
 

@@ -3,6 +3,7 @@ import type { WarmStatus } from '@novacron/contracts/cache-stats';
 import type { RpcClient } from '@novacron/messaging/rpc-client';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Filling, type HotPage, latestMetrics, runningVms } from './hot.js';
 import { Pace } from './pace.js';
 import { activeTenants } from './tenants.js';
@@ -10,7 +11,8 @@ import { activeTenants } from './tenants.js';
 export interface WarmerOptions {
   readonly db: Database;
   readonly rpc: RpcClient;
-  readonly l2: Pick<L2, 'fill'>;
+  /** One that is patient: nobody waits for it. */
+  readonly l2: Pick<L2, 'fill' | 'available'>;
   readonly logger: Logger;
   readonly maxVms: number;
   readonly maxVmsOfTenant: number;
@@ -21,6 +23,8 @@ export interface WarmerOptions {
 const MAX_TENANTS = 1_000;
 /** Questions for metrics under way at one time. */
 const AT_ONCE = 4;
+/** How long a run waits for Redis before it fails. */
+const REDIS_WAIT_MS = 30_000;
 /** Fills on their way to Redis at one time. */
 const FILLS = 100;
 
@@ -64,6 +68,7 @@ export class Warmer {
   async #run(): Promise<void> {
     this.#status = { ...NEVER, state: 'running', startedAt: new Date().toISOString() };
     try {
+      await this.#redis();
       const pace = new Pace(this.options.requestsPerSecond, this.#stop.signal);
       await this.#metrics(await this.#vms(pace), pace);
       this.#end('done', null);
@@ -71,6 +76,15 @@ export class Warmer {
       this.#end('failed', error instanceof Error ? error.message : String(error));
       this.options.logger.warn({ err: error }, 'the shared cache is not warmed');
     }
+  }
+
+  /** After a start the connection may still be on its way. */
+  async #redis(): Promise<void> {
+    for (const until = performance.now() + REDIS_WAIT_MS; performance.now() < until; ) {
+      if (this.options.l2.available) return;
+      await sleep(100, undefined, { signal: this.#stop.signal });
+    }
+    throw new Error('Redis is not available');
   }
 
   #end(state: WarmStatus['state'], reason: string | null): void {

@@ -1,0 +1,146 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { keyOf } from '@novacron/cache/change';
+import type { Entry } from '@novacron/cache/entry';
+import { newId } from '@novacron/contracts/ids';
+import { vmsRpc } from '@novacron/contracts/vms';
+import { metricsText } from '@novacron/telemetry/metrics';
+import { createClient } from 'redis';
+import { eventually } from './eventually.js';
+import { entryOf, HISTORY, Stage } from './stage.js';
+
+interface Truth {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly version: number;
+  readonly name?: string;
+}
+
+let stage: Stage;
+/** What the owner has. */
+const vms = new Map<string, Truth>();
+const tenantId = newId<string>();
+
+beforeAll(async () => {
+  stage = await Stage.open();
+  stage.orchestrator.subscribe(vmsRpc.get.subject, {
+    callback: (_, message) => {
+      const { body } = message.json<{ body: { id: string } }>();
+      const vm = vms.get(body.id);
+      const missing = { ok: false, code: 'not_found', detail: 'There is no such VM' };
+      message.respond(JSON.stringify(vm ? { ok: true, body: vm, position: null } : missing));
+    },
+  });
+  await stage.orchestrator.flush();
+}, 60_000);
+beforeEach(async () => {
+  await stage.start({ NOVACRON_CACHE_CHECK_RATE: '1000' });
+  await stage.owner.commit(1);
+  await stage.told();
+});
+afterEach(async () => {
+  await stage.stopServices();
+  await inRedis('FLUSHALL');
+});
+afterAll(() => stage.close());
+
+async function inRedis(...command: string[]): Promise<void> {
+  const redis = createClient({ url: stage.servers.env('gateway')['NOVACRON_REDIS_URL'] as string });
+  await redis.connect();
+  await redis.sendCommand(command);
+  await redis.close();
+}
+
+/** As if the invalidation had been a DEL: nothing is left to refuse a late fill. */
+function forgetTombstone(id: string): Promise<void> {
+  return inRedis('DEL', `${HISTORY}:${keyOf(tenantId, 'vm', id)}~t`);
+}
+
+async function fill(type: string, id: string, entry: Entry, group: string | null = null): Promise<void> {
+  const place = { history: HISTORY, key: keyOf(tenantId, type, id), group };
+  expect(await stage.l2.fill(place, entry)).toBe(true);
+}
+
+/** A VM in the state that the owner has, and the event that told of it. */
+async function vmAt(version: number): Promise<Truth> {
+  const vm: Truth = { id: newId(), tenantId, version };
+  vms.set(vm.id, vm);
+  await stage.owner.commit(1, undefined, { tenantId, resourceId: vm.id, version });
+  await stage.told();
+  return vm;
+}
+
+const now = () => BigInt(stage.owner.lastSeq);
+
+/** Waits until so many samples more were judged. */
+async function checks(more: number) {
+  const { samples } = (await stage.stats()).check;
+  return eventually(async () => {
+    const { check } = await stage.stats();
+    expect(check.samples).toBeGreaterThanOrEqual(samples + more);
+    return check;
+  });
+}
+
+async function found(): Promise<string> {
+  return eventually(async () => {
+    const { check } = await stage.stats();
+    expect(check.stale).toBeGreaterThan(0);
+    return check.lastStale?.reason as string;
+  });
+}
+
+describe('the checker', () => {
+  it('finds nothing wrong with right answers, nor with old ones that say how old they are', async () => {
+    const right = await vmAt(3);
+    await fill('vm', right.id, entryOf(tenantId, 3, now(), right));
+    const changing = await vmAt(1);
+    const old = entryOf(tenantId, 1, now(), changing);
+    vms.set(changing.id, { ...changing, version: 2 });
+    await stage.owner.commit(1, undefined, { tenantId, resourceId: changing.id, version: 2 });
+    await stage.told();
+    await forgetTombstone(changing.id);
+    await fill('vm', changing.id, old);
+    await fill('vm-list', 'all', entryOf(tenantId, null, now(), { items: [right, vms.get(changing.id)] }));
+    await fill('metrics-latest', right.id, entryOf(tenantId, null, now()));
+    const { stale, unjudged } = await checks(20);
+    expect({ stale, unjudged }).toEqual({ stale: 0, unjudged: 0 });
+    expect(await metricsText()).toMatch(/novacron_cache_stale_reads_total\{level="l2"\} 0/);
+  });
+
+  it('counts an answer that lacks an event which it claims to hold', async () => {
+    const vm = await vmAt(1);
+    vms.set(vm.id, { ...vm, version: 2 });
+    await stage.owner.commit(1, undefined, { tenantId, resourceId: vm.id, version: 2 });
+    await stage.told();
+    await forgetTombstone(vm.id);
+    await fill('vm', vm.id, entryOf(tenantId, 1, now(), vm));
+    expect(await found()).toMatch(/had reached version 2/);
+    expect(await metricsText()).toMatch(/novacron_cache_stale_reads_total\{level="l2"\} [1-9]/);
+  });
+
+  it('counts a corrupted body under a right version', async () => {
+    const vm = await vmAt(4);
+    await fill('vm', vm.id, entryOf(tenantId, 4, now(), { ...vm, name: 'corrupted' }));
+    expect(await found()).toMatch(/another body under version 4/);
+  });
+
+  it('counts a list whose item is older than the list', async () => {
+    const vm = await vmAt(1);
+    await stage.owner.commit(1, undefined, { tenantId, resourceId: vm.id, version: 2 });
+    await stage.told();
+    await fill('vm-list', 'all', entryOf(tenantId, null, now(), { items: [vm] }));
+    expect(await found()).toMatch(/had reached version 2/);
+  });
+
+  it('counts an absence that was no longer true', async () => {
+    const vm = await vmAt(1);
+    await fill('vm', vm.id, { ...entryOf(tenantId, null, now()), status: 404 });
+    expect(await found()).toMatch(/had reached version 1/);
+  });
+
+  it("counts another tenant's answer", async () => {
+    const vm = await vmAt(1);
+    await fill('vm', vm.id, entryOf(newId(), 1, now(), vm));
+    expect(await found()).toMatch(/another tenant's/);
+  });
+});

@@ -1,0 +1,98 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { groupOf, keyOf } from '@novacron/cache/change';
+import { metricsGroup } from '@novacron/cache/rules';
+import { cacheRpc } from '@novacron/contracts/cache-stats';
+import { newId } from '@novacron/contracts/ids';
+import { metricsRpc } from '@novacron/contracts/metrics';
+import { vmsRpc } from '@novacron/contracts/vms';
+import { SERVICE } from '../src/service-meta.js';
+import { eventually } from './eventually.js';
+import { entryOf, HISTORY, Stage } from './stage.js';
+
+const COUNT = 620;
+const tenantId = newId<string>();
+const vms = Array.from({ length: COUNT }, () => ({ id: newId<string>(), tenantId, version: 2 }));
+const asked: { tenantId: string; state?: string[]; limit: number; sort: string }[] = [];
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await Stage.open();
+  const read = { ok: true, position: `${HISTORY}.51`, holds: `${HISTORY}.50`, servedFrom: 'replica' };
+  stage.orchestrator.subscribe(vmsRpc.list.subject, {
+    callback: (_, message) => {
+      const { body, ...meta } = message.json<{
+        tenantId: string;
+        body: { limit: number; cursor?: string; sort: string };
+      }>();
+      asked.push({ tenantId: meta.tenantId, ...body });
+      const from = Number(body.cursor ?? 0);
+      const items = meta.tenantId === tenantId ? vms.slice(from, from + body.limit) : [];
+      const nextCursor = from + body.limit < COUNT && items.length > 0 ? String(from + body.limit) : null;
+      message.respond(JSON.stringify({ ...read, body: { items, nextCursor } }));
+    },
+  });
+  stage.metrics.subscribe(metricsRpc.latest.subject, {
+    callback: (_, message) => {
+      const { body } = message.json<{ body: { vmId: string } }>();
+      message.respond(JSON.stringify({ ...read, body: { vmId: body.vmId, values: {} } }));
+    },
+  });
+  await Promise.all([stage.orchestrator.flush(), stage.metrics.flush()]);
+  await stage.start();
+  await stage.owner.commit(1, undefined, { tenantId });
+  await stage.told();
+  await eventually(async () => expect((await stage.stats()).ledger.contiguousSeq).toBe(1));
+  await stage.stopServices();
+}, 60_000);
+afterEach(() => stage.stopServices());
+afterAll(() => stage.close());
+
+const vmPlace = (id: string) => ({ history: HISTORY, key: keyOf(tenantId, 'vm', id), group: null });
+const metricsPlace = (id: string) => ({
+  history: HISTORY,
+  key: keyOf(tenantId, 'metrics-latest', id),
+  group: groupOf(tenantId, metricsGroup(id)),
+});
+
+async function warmed() {
+  return eventually(async () => {
+    const { warm } = await stage.stats();
+    expect([warm.state, warm.reason]).toEqual(['done', null]);
+    return warm;
+  }, 15_000);
+}
+
+describe('warming', () => {
+  it('loads running VMs in bulk and their latest metrics, within its bounds, and replaces nothing newer', async () => {
+    const [first, second] = vms as [(typeof vms)[0], (typeof vms)[0]];
+    const newer = entryOf(tenantId, 3, 60n, { ...first, version: 3 });
+    expect(await stage.l2.fill(vmPlace(first.id), newer)).toBe(true);
+    await stage.start({
+      NOVACRON_CACHE_WARM: 'true',
+      NOVACRON_CACHE_WARM_VMS_OF_TENANT: '510',
+      NOVACRON_CACHE_WARM_METRICS: '3',
+      NOVACRON_CACHE_WARM_RATE: '100',
+    });
+    expect(await warmed()).toMatchObject({ tenants: 1, vms: 510, metrics: 3, refused: 1 });
+    expect(asked).toEqual([
+      { tenantId, state: ['running'], sort: '-createdAt', limit: 500 },
+      { tenantId, state: ['running'], sort: '-createdAt', limit: 10, cursor: '500' },
+    ]);
+    expect((await stage.l2.get(vmPlace(first.id), tenantId, { enough: 50n })).entry?.version).toBe(3);
+    const { entry } = await stage.l2.get(vmPlace(second.id), tenantId, { enough: 50n });
+    expect(entry).toMatchObject({ version: 2, position: 50n, seen: 51n, status: 200 });
+    expect(JSON.parse(String(entry?.bytes))).toEqual(second);
+    expect((await stage.l2.get(vmPlace(second.id), tenantId, { enough: 51n })).entry).toBeUndefined();
+    expect((await stage.l2.get(metricsPlace(second.id), tenantId, { enough: 50n })).entry).toBeDefined();
+    expect((await stage.l2.get(vmPlace(vms[510]?.id as string), tenantId, { enough: null })).entry).toBeUndefined();
+  });
+
+  it('runs again on request, one run at a time', async () => {
+    await stage.start({ NOVACRON_CACHE_WARM_METRICS: '0' });
+    const before = asked.length;
+    const [a, b] = await Promise.all([1, 2].map(() => stage.rpc.request(cacheRpc.warm, SERVICE, {})));
+    expect([a?.body.state, b?.body.state]).toEqual(['running', 'running']);
+    expect(await warmed()).toMatchObject({ vms: 500 });
+    expect(asked.length - before).toBe(1);
+  });
+});
