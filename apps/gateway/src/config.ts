@@ -1,14 +1,19 @@
-import { natsEnv, opsEnv, postgresEnv, telemetryEnv } from '@novacron/config/fragments';
+import { natsEnv, opsEnv, postgresEnv, redisEnv, telemetryEnv } from '@novacron/config/fragments';
 import type { Config } from '@novacron/config/load';
-import { hexKey, port, text } from '@novacron/config/settings';
+import { hexKey, integer, port, text } from '@novacron/config/settings';
 
 /** Everything that the gateway reads from its environment. */
 export const settings = {
   ...natsEnv,
   ...postgresEnv,
+  ...redisEnv,
   ...opsEnv,
   ...telemetryEnv,
   http: { host: text('NOVACRON_HTTP_HOST', '127.0.0.1'), port: port('NOVACRON_HTTP_PORT', 8080) },
+  cache: {
+    /** What cached answers may take of this process' memory, MiB. */
+    maxMiB: integer('NOVACRON_CACHE_MAX_MIB', { min: 1, max: 65_536 }, 64),
+  },
   keys: {
     /** Signs consistency tokens; one for all gateways. */
     consistency: hexKey('NOVACRON_CONSISTENCY_KEY', 32),

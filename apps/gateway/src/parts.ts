@@ -1,4 +1,8 @@
+import { Cache } from '@novacron/cache/cache';
+import { L2 } from '@novacron/cache/l2';
+import { changesOf } from '@novacron/cache/rules';
 import type { ServiceContext } from '@novacron/service-kit/context';
+import { replicationOf } from '@novacron/service-kit/replication';
 import type { GatewayConfig } from './config.js';
 import { ConsistencyTokens } from './edge/consistency-token.js';
 import { Positions } from './edge/positions.js';
@@ -7,12 +11,16 @@ import type { HttpParts } from './http.js';
 import { MetricsIntake } from './metrics/intake.js';
 import { readyWithPeers } from './root/ready.js';
 import { findTokenIn } from './tenancy/find-token.js';
+import { exportCache } from './reads/cache-metrics.js';
+import { listenForInvalidations } from './reads/listen.js';
+import { Reads } from './reads/reads.js';
 import { Changes } from './waits/changes.js';
 
 /** The gateway, put together from what the process has. */
 export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<HttpParts> {
   const { config, nc, js, sys, rpc, logger, drain, readiness } = context;
   const positions = new Positions();
+  const cache = cacheOf(context);
   // So that the very first answer, whatever it is, can carry a consistency token.
   positions.saw((await sys.primary.read({ timeoutMs: 5_000 }, [])).position);
   return {
@@ -23,8 +31,30 @@ export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<H
     tokens: new ConsistencyTokens(config.keys.consistency),
     positions,
     rpc,
-    services: { changes: new Changes(nc), intake: new MetricsIntake(js), draining: drain.signal },
+    services: {
+      changes: new Changes(nc),
+      intake: new MetricsIntake(js),
+      reads: new Reads(cache, rpc),
+      replication: () => replicationOf(context),
+      draining: drain.signal,
+    },
     ready: readyWithPeers(() => readiness.report(), nc),
     logger,
   };
+}
+
+/** The caches of this process: in memory, and in Redis, which may come and go. */
+function cacheOf({ config, nc, logger, drain }: ServiceContext<GatewayConfig>): Cache {
+  const l2 = new L2({
+    url: config.redis.url,
+    onError: (error) => logger.debug({ err: error }, 'Redis is away'),
+  });
+  const cache = new Cache({ maxBytes: config.cache.maxMiB * 1_048_576, l2, rules: changesOf });
+  const stop = listenForInvalidations(nc, cache, logger);
+  drain.add('pools', 'caches', () => {
+    stop();
+    l2.close();
+  });
+  exportCache(cache);
+  return cache;
 }

@@ -3,6 +3,7 @@ import { infrastructureRoutes } from './infrastructure/routes.js';
 import { jobRoutes } from './jobs/routes.js';
 import { tenancyRoutes } from './me/routes.js';
 import { metricRoutes } from './metrics/routes.js';
+import { operationRoutes } from './operations/routes.js';
 import { vmRoutes } from './vms/routes.js';
 
 /** The whole API: what is served, documented and tested. */
@@ -12,4 +13,5 @@ export const routes: readonly AnyRoute[] = [
   ...metricRoutes,
   ...infrastructureRoutes,
   ...tenancyRoutes,
+  ...operationRoutes,
 ];

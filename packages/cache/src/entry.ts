@@ -10,8 +10,8 @@ export interface Entry {
   /** The body holds everything that was committed up to here. */
   readonly position: bigint;
   /**
-   * The body may show what was committed up to here, never less than `position`: who was answered carries this on
-   * in his token, or another cache could answer him with less.
+   * The body shows nothing that was committed later than this: who was answered carries it on in his token, or
+   * another cache could answer him with less.
    */
   readonly seen: bigint;
   /** The tenant that it was read for: compared before it is answered. */

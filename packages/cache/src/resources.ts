@@ -6,6 +6,7 @@
  * |---|---|---|---|---|
  * | vm | 5 min | 80 % | 10 s | an event of the VM with a higher version |
  * | vm-list | 60 s | 80 % | – | any event of a VM of the tenant |
+ * | placement | 60 s | 80 % | – | any event of a job of the tenant: a decision is committed with its step |
  * | job | 60 s | 90 % | 5 s | an event of the job with a higher version |
  * | job-list | 30 s | 80 % | – | any event of a job of the tenant |
  * | metrics-latest | 15 s | 70 % | 5 s | new points of the VM |
@@ -16,6 +17,7 @@
 export const RESOURCES = {
   vm: { kind: 'single', ttlMs: 300_000, refreshAt: 0.8, negativeTtlMs: 10_000 },
   'vm-list': { kind: 'list', ttlMs: 60_000, refreshAt: 0.8, negativeTtlMs: null },
+  placement: { kind: 'list', ttlMs: 60_000, refreshAt: 0.8, negativeTtlMs: null },
   job: { kind: 'single', ttlMs: 60_000, refreshAt: 0.9, negativeTtlMs: 5_000 },
   'job-list': { kind: 'list', ttlMs: 30_000, refreshAt: 0.8, negativeTtlMs: null },
   'metrics-latest': { kind: 'metrics', ttlMs: 15_000, refreshAt: 0.7, negativeTtlMs: 5_000 },

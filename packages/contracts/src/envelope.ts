@@ -101,6 +101,7 @@ export const WireReply = z.union([
     detail: z.string(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
     retryAfterMs: z.number().int().nonnegative().optional(),
+    readAt: z.object({ position: PositionText, holds: PositionText }).optional(),
   }),
 ]);
 export type WireReply = z.infer<typeof WireReply>;

@@ -50,9 +50,17 @@ export interface FieldError {
   readonly message: string;
 }
 
+/** Positions of an answer: `position` is what a token carries on, `holds` what a cache keeps. */
+export interface ReadAt {
+  readonly position: string;
+  readonly holds: string;
+}
+
 export interface ServiceErrorOptions {
   readonly errors?: readonly FieldError[];
   readonly retryAfterMs?: number;
+  /** Of a read that found nothing: the state in which it looked; see RpcReply. */
+  readonly readAt?: ReadAt;
   /** For the log only; no serializer reads it. */
   readonly cause?: unknown;
 }
@@ -61,6 +69,7 @@ export interface ServiceErrorOptions {
 export class ServiceError extends Error {
   readonly errors: readonly FieldError[] | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly readAt: ReadAt | undefined;
 
   constructor(
     readonly code: ErrorCode,
@@ -71,6 +80,7 @@ export class ServiceError extends Error {
     this.name = 'ServiceError';
     this.errors = options.errors;
     this.retryAfterMs = options.retryAfterMs;
+    this.readAt = options.readAt;
   }
 }
 

@@ -1,6 +1,6 @@
 /** Both sides of the envelope: JSON in UTF-8, in the shapes of contracts/envelope. */
 import { RawBody } from '@novacron/contracts/envelope';
-import { ServiceError, isErrorCode, type FieldError } from '@novacron/contracts/errors';
+import { ServiceError, isErrorCode, type FieldError, type ReadAt } from '@novacron/contracts/errors';
 import { fieldErrors } from '@novacron/contracts/validation';
 import type { z } from 'zod';
 
@@ -61,8 +61,8 @@ export function errorReply(error: unknown): object {
   if (!(error instanceof ServiceError)) {
     return { ok: false, code: 'internal', detail: 'Something went wrong; the log of the service has it' };
   }
-  const { code, detail, errors, retryAfterMs } = error;
-  return { ok: false, code, detail, errors, retryAfterMs };
+  const { code, detail, errors, retryAfterMs, readAt } = error;
+  return { ok: false, code, detail, errors, retryAfterMs, readAt };
 }
 
 const REFUSAL = Buffer.from('{"ok":false');
@@ -79,12 +79,13 @@ export function replyOrThrow(bytes: Uint8Array): Record<string, unknown> {
     throw new ServiceError('internal', 'The answer has an unknown shape');
   }
   if (reply['ok']) return reply;
-  const { code, detail, errors, retryAfterMs } = reply;
+  const { code, detail, errors, retryAfterMs, readAt } = reply;
   if (typeof code !== 'string' || !isErrorCode(code)) {
     throw new ServiceError('internal', 'The answer has an unknown error code', { cause: code });
   }
   throw new ServiceError(code, typeof detail === 'string' ? detail : '', {
     ...(Array.isArray(errors) ? { errors: errors as FieldError[] } : {}),
     ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}),
+    ...(readAt === undefined ? {} : { readAt: readAt as ReadAt }),
   });
 }

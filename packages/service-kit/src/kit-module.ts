@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type Provider, type Type } from '@nestjs/common';
 import type { ServiceContext } from './context.js';
+import { replicationController } from './replication.js';
 import {
   CONFIG,
   CONTEXT,
@@ -25,6 +26,7 @@ export function rootModule(context: ServiceContext, service: DynamicModule | Typ
   const kit: DynamicModule = {
     module: KitModule,
     global: true,
+    controllers: context.hasNats && context.hasPostgres ? [replicationController(context)] : [],
     providers,
     exports: providers.map((provider) => (provider as { provide: symbol }).provide),
   };

@@ -1,12 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type {
   BodyOf,
+  BytesReply,
   Consistency,
   ReplyOf,
   RequestMeta,
   RpcContract,
   RpcReply,
 } from '@novacron/contracts/envelope';
+import { ServiceError } from '@novacron/contracts/errors';
 import { formatPosition, parsePosition, type Position } from '@novacron/contracts/position';
 import type { Caller } from './caller.js';
 import { later } from './positions.js';
@@ -21,6 +23,7 @@ export interface Rpc {
     meta: RequestMeta,
     body: BodyOf<C>,
   ): Promise<RpcReply<ReplyOf<C>>>;
+  requestBytes(contract: RpcContract, meta: RequestMeta, body: unknown): Promise<BytesReply>;
 }
 
 /**
@@ -28,7 +31,7 @@ export interface Rpc {
  * the caller has seen so far, and every answer moves it forward.
  */
 export class Call<Params = unknown, Query = unknown, Body = unknown> {
-  servedFrom: 'primary' | 'replica' | undefined;
+  servedFrom: 'l1' | 'l2' | 'primary' | 'replica' | undefined;
   /** An effect of this call was answered before, to the same Idempotency-Key. */
   replayed = false;
   /** The highest of what was presented, written and seen. */
@@ -60,12 +63,27 @@ export class Call<Params = unknown, Query = unknown, Body = unknown> {
     body: BodyOf<C>,
     deadlineMs = DEADLINE_MS,
   ): Promise<RpcReply<ReplyOf<C>>> {
-    const reply = await this.rpc.request(contract, this.meta(deadlineMs), body);
-    if (reply.position !== null) this.saw(parsePosition(reply.position));
-    // Services say it of reads; a change is made on the primary.
-    if (reply.position !== null) this.servedFrom = reply.servedFrom ?? 'primary';
-    if (reply.replayed === true) this.replayed = true;
-    return reply;
+    return this.noting(this.rpc.request(contract, this.meta(deadlineMs), body));
+  }
+
+  /** As {@link ask}, with the answer's body as the JSON that came. */
+  askBytes(contract: RpcContract, body: unknown): Promise<BytesReply> {
+    return this.noting(this.rpc.requestBytes(contract, this.meta(DEADLINE_MS), body));
+  }
+
+  private async noting<R extends RpcReply<unknown>>(asked: Promise<R>): Promise<R> {
+    try {
+      const reply = await asked;
+      if (reply.position !== null) this.saw(parsePosition(reply.position));
+      // Services say it of reads; a change is made on the primary.
+      if (reply.position !== null) this.servedFrom = reply.servedFrom ?? 'primary';
+      if (reply.replayed === true) this.replayed = true;
+      return reply;
+    } catch (error) {
+      // That there is nothing is something seen, too.
+      if (error instanceof ServiceError && error.readAt) this.saw(parsePosition(error.readAt.position));
+      throw error;
+    }
   }
 
   /** The answer shows state as of this position. */

@@ -1,18 +1,42 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
+import { BoundedMap } from './bounded-map.js';
 
 const VERSION = 1;
 /** version byte, system identifier (8), timeline (4), LSN (8) */
 const PAYLOAD = 21;
 /** The left half of a SHA-256 HMAC, the shortest that RFC 2104 advises. */
 const MAC = 16;
+const KEPT = 20_000;
 
 /** Positions as clients carry them: opaque, and signed, so that nobody makes us wait for one that never was. */
 export class ConsistencyTokens {
+  /** Texts that were verified lately: the same client presents the same one again and again. */
+  readonly #verified = new BoundedMap<string, Position>(KEPT);
+  readonly #texts = new WeakMap<Position, string>();
+
   constructor(private readonly key: Buffer) {}
 
   sign(position: Position): string {
+    const known = this.#texts.get(position);
+    if (known !== undefined) return known;
+    const text = this.encode(position);
+    this.#texts.set(position, text);
+    return text;
+  }
+
+  /** @throws ServiceError `invalid_token` when it is not one that a gateway with our key signed. */
+  verify(text: string): Position {
+    const known = this.#verified.get(text);
+    if (known !== undefined) return known;
+    const position = this.decode(text);
+    this.#verified.set(text, position);
+    this.#texts.set(position, text);
+    return position;
+  }
+
+  private encode(position: Position): string {
     const token = Buffer.allocUnsafe(PAYLOAD + MAC);
     token.writeUInt8(VERSION, 0);
     token.writeBigUInt64BE(BigInt(position.systemId), 1);
@@ -22,8 +46,7 @@ export class ConsistencyTokens {
     return token.toString('base64url');
   }
 
-  /** @throws ServiceError `invalid_token` when it is not one that a gateway with our key signed. */
-  verify(text: string): Position {
+  private decode(text: string): Position {
     const token = Buffer.from(text, 'base64url');
     // Re-encoding refuses the other spellings that base64 decoders let through.
     const wellFormed =

@@ -12,6 +12,7 @@ import type { Positions } from './positions.js';
 import { asServiceError } from './problem.js';
 import type { AnyRoute } from './route.js';
 import { sendAnswer, sendProblem } from './send.js';
+import { HotPath } from '../reads/hot-path.js';
 import type { Services } from './services.js';
 import type { TokenVerifier } from './token-verifier.js';
 
@@ -35,7 +36,12 @@ export interface EdgeParts {
 
 /** Stands between Fastify and the routes: who is it, may they, parse, handle, answer. */
 export class Edge {
-  constructor(private readonly parts: EdgeParts) {}
+  private readonly hot: HotPath;
+
+  constructor(private readonly parts: EdgeParts) {
+    const { tokens, positions, services } = parts;
+    this.hot = new HotPath({ tokens, positions, reads: services.reads, draining: services.draining });
+  }
 
   /** Adds what holds for every request of this Fastify instance. Before any route. */
   prepare(fastify: FastifyInstance): void {
@@ -57,7 +63,7 @@ export class Edge {
         url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
         bodyLimit: route.bodyLimit ?? 1_048_576,
         config: { longLived: route.longLived === true },
-        onRequest: (request, _reply, done) => this.admit(request, route, done),
+        onRequest: (request, reply, done) => this.admit(route, request, reply, done),
         handler: (request, reply) => this.handle(route, request, reply),
       });
     }
@@ -75,12 +81,18 @@ export class Edge {
     this.enter(request, await this.verify(request));
   }
 
-  /** As `authenticate`, and authorizes; without a turn of the event loop where the token is known. */
-  private admit(request: FastifyRequest, route: AnyRoute, done: (error?: Error) => void): void {
-    const enter = (caller: Caller | null): void => {
-      this.enter(request, caller);
-      authorize(request.caller as Caller, route.access);
-      done();
+  /** As `authenticate`, and authorizes, and answers what the L1 has; without a turn of the event loop where the token is known. */
+  private admit(
+    route: AnyRoute,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: (error?: Error) => void,
+  ): void {
+    const enter = (found: Caller | null): void => {
+      this.enter(request, found);
+      const caller = found as Caller;
+      authorize(caller, route.access);
+      if (route.question === undefined || !this.hot.answer(request, reply, caller)) done();
     };
     try {
       const caller = this.verify(request);
@@ -92,8 +104,7 @@ export class Edge {
   }
 
   private verify(request: FastifyRequest): Caller | null | Promise<Caller | null> {
-    const bearer = /^Bearer +([^\s]+) *$/i.exec(request.headers.authorization ?? '');
-    return bearer === null ? null : this.parts.verifier.verify(bearer[1] as string);
+    return this.parts.verifier.verifyHeader(request.headers.authorization);
   }
 
   private enter(request: FastifyRequest, caller: Caller | null): void {
@@ -118,7 +129,9 @@ export class Edge {
     const call = openCall(route, request, reply, caller, this.parts.rpc);
     const { positions } = this.parts;
     try {
-      const answer = await route.handle(call as never, this.parts.services);
+      const { services } = this.parts;
+      if (route.question) services.reads.learn(request.raw.url as string, route.question(call as never));
+      const answer = await route.handle(call as never, services);
       return sendAnswer(reply, answer, call, this.sign(call.position ?? positions.base));
     } finally {
       // Only what a service said moves the present; what was presented may be of a history that was lost.

@@ -6,11 +6,11 @@ export function etagOf(version: number): string {
   return `"${version}"`;
 }
 
-/** Whether If-None-Match names this version (RFC 9110 §13.1.2: weak comparison, lists and `*`). */
-export function noneMatch(header: string | undefined, version: number): boolean {
+/** Whether If-None-Match names none of this (RFC 9110 §13.1.2: weak comparison, lists and `*`). */
+export function noneMatch(header: string | undefined, etag: string): boolean {
   if (header === undefined) return true;
-  if (header.trim() === '*') return false;
-  return !header.split(',').some((tag) => ENTITY_TAG.exec(tag.trim())?.[2] === String(version));
+  if (header === etag || header.trim() === '*') return false;
+  return !header.split(',').some((tag) => `"${ENTITY_TAG.exec(tag.trim())?.[2]}"` === etag);
 }
 
 /**

@@ -29,7 +29,8 @@ export function answerTheUnknown(fastify: FastifyInstance, edge: Edge, offers: r
     }
   };
   // Before the body is read: nobody's megabyte is parsed for a 404.
-  fastify.addHook('onRequest', async (request, reply) => {
-    if (request.is404) return answer(request, reply);
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) void answer(request, reply);
+    else done();
   });
 }

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@novacron/contracts/errors';
 import type { z } from 'zod';
 import type { Access } from './access.js';
+import type { Question } from '../reads/question.js';
 import type { Call } from './call.js';
 import type { ListStyle } from './query.js';
 import type { Services } from './services.js';
@@ -11,8 +12,12 @@ export interface Answer {
   readonly body?: unknown;
   /** A body that is not JSON. */
   readonly text?: string;
+  /** A body that is JSON already. */
+  readonly bytes?: Buffer;
   /** The resource's version: becomes the ETag. */
   readonly version?: number | undefined;
+  /** The ETag of what has no version. */
+  readonly etag?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Leave NovaCron-Consistency-Token out: the answer promises nothing about later reads. */
   readonly withoutToken?: boolean;
@@ -63,11 +68,20 @@ export interface Route<
   readonly answers: Readonly<Record<number, AnswerDoc>>;
   /** Beyond those that every route has. */
   readonly errors: readonly ErrorCode[];
+  /** What a GET asks that caches may answer. */
+  readonly question?: (asked: RouteParts<Params, Query>) => Question;
   handle(call: Call<Shape<Params>, Shape<Query>, Shape<Body>>, services: Services): Promise<Answer>;
 }
 
+/** The parsed path and query of a request. */
+export interface RouteParts<Params extends z.ZodObject | undefined, Query extends z.ZodType | undefined> {
+  readonly params: Shape<Params>;
+  readonly query: Shape<Query>;
+}
+
 /** Any route, once its types have done their work. */
-export type AnyRoute = Omit<Route, 'handle'> & {
+export type AnyRoute = Omit<Route, 'handle' | 'question'> & {
+  readonly question?: (asked: { readonly params: never; readonly query: never }) => Question;
   handle(call: Call<never, never, never>, services: Services): Promise<Answer>;
 };
 

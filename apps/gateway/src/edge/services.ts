@@ -1,10 +1,15 @@
+import type { ServiceReplication } from '@novacron/contracts/replication';
 import type { Changes } from '../waits/changes.js';
 import type { MetricsIntake } from '../metrics/intake.js';
+import type { Reads } from '../reads/reads.js';
 
 /** What handlers use beside the services that they ask. */
 export interface Services {
   readonly changes: Changes;
   readonly intake: MetricsIntake;
+  readonly reads: Reads;
+  /** The database servers of this process. */
+  readonly replication: () => Promise<ServiceReplication>;
   /** Aborted when this process starts to drain. */
   readonly draining: AbortSignal;
 }

@@ -2,6 +2,10 @@ import type { Caller } from './caller.js';
 import { hashApiToken, isApiToken } from './api-token.js';
 import { BoundedMap } from './bounded-map.js';
 
+const BEARER = /^Bearer +([^\s]+) *$/i;
+/** Headers known as they are: one more is hashed each time. */
+const MAX_RECENT = 10_000;
+
 /** A token as it is stored. */
 export interface StoredToken {
   readonly caller: Caller;
@@ -32,6 +36,10 @@ interface Verified {
 export class TokenVerifier {
   private readonly verified: BoundedMap<string, Verified>;
   private readonly inFlight = new Map<string, Promise<StoredToken | null>>();
+  private readonly recent = new Map<string, { readonly caller: Caller; readonly until: number }>();
+  private recentSince = 0;
+  /** Of the token that `verify` found last. */
+  private goodUntil = 0;
   private readonly knownMs: number;
   private readonly unknownMs: number;
   private readonly graceMs: number;
@@ -49,6 +57,28 @@ export class TokenVerifier {
     this.now = options.now ?? Date.now;
   }
 
+  /**
+   * {@link verify} of an Authorization header. Headers that were good lately are known as they are, without
+   * hashing; none of them is kept here for longer than a verification counts.
+   */
+  verifyHeader(header: string | undefined): Caller | null | Promise<Caller | null> {
+    if (header === undefined) return null;
+    const now = this.now();
+    if (now - this.recentSince >= this.knownMs) {
+      this.recent.clear();
+      this.recentSince = now;
+    }
+    const recent = this.recent.get(header);
+    if (recent !== undefined && now < recent.until) return recent.caller;
+    const token = BEARER.exec(header)?.[1];
+    if (token === undefined) return null;
+    const caller = this.verify(token);
+    if (caller !== null && !(caller instanceof Promise) && this.recent.size < MAX_RECENT) {
+      this.recent.set(header, { caller, until: this.goodUntil });
+    }
+    return caller;
+  }
+
   /** The caller, null for a token that is not valid; a promise only when the database has to be asked. */
   verify(token: string): Caller | null | Promise<Caller | null> {
     if (!isApiToken(token)) return null;
@@ -59,6 +89,7 @@ export class TokenVerifier {
       known !== undefined &&
       this.now() - known.at < (known.token === null ? this.unknownMs : this.knownMs)
     ) {
+      this.goodUntil = Math.min(known.at + this.knownMs, known.token?.expiresAt ?? Infinity);
       return this.unexpired(known.token);
     }
     return this.ask(id, hash, known);

@@ -1,3 +1,4 @@
+import { GROUPS } from '@novacron/cache/rules';
 import { HostId } from '@novacron/contracts/ids';
 import {
   Host,
@@ -11,39 +12,37 @@ import {
 import { pageOf } from '@novacron/contracts/common';
 import { z } from 'zod';
 import { defineRoute } from '../edge/route.js';
+import { defineRead } from '../reads/define-read.js';
+import { question } from '../reads/question.js';
 
 const hostParams = z.object({ id: HostId });
 const tag = 'Infrastructure';
+/** Every tenant is told the same. */
+const ALL = { id: 'all', forAll: true } as const;
 
-export const listHosts = defineRoute({
+export const listHosts = defineRead({
   id: 'listHosts',
-  method: 'GET',
   path: '/api/v1/hosts',
   tag,
   summary: 'List hosts',
   access: 'platform',
   query: HostListQuery,
-  answers: { 200: { description: 'All hosts that fit the filters.', schema: HostPage } },
+  answer: { description: 'All hosts that fit the filters.', schema: HostPage },
   errors: [],
-  async handle(call) {
-    return { status: 200, body: (await call.ask(infrastructureRpc.hosts, call.query)).body };
-  },
+  // For operators alone, who are told the present.
+  ask: ({ query }) => question(infrastructureRpc.hosts, query, null),
 });
 
-export const getHost = defineRoute({
+export const getHost = defineRead({
   id: 'getHost',
-  method: 'GET',
   path: '/api/v1/hosts/{id}',
   tag,
   summary: 'Get a host',
   access: 'platform',
   params: hostParams,
-  answers: { 200: { description: 'The host.', schema: Host, headers: ['ETag'] } },
+  answer: { description: 'The host.', schema: Host },
   errors: ['not_found'],
-  async handle(call) {
-    const host = (await call.ask(infrastructureRpc.host, call.params)).body;
-    return { status: 200, body: host, version: host.version };
-  },
+  ask: ({ params: { id } }) => question(infrastructureRpc.host, { id }, null),
 });
 
 export const actOnHost = defineRoute({
@@ -64,32 +63,26 @@ export const actOnHost = defineRoute({
   },
 });
 
-export const listZones = defineRoute({
+export const listZones = defineRead({
   id: 'listZones',
-  method: 'GET',
   path: '/api/v1/zones',
   tag,
   summary: 'List zones',
   access: 'read',
-  answers: { 200: { description: 'All zones.', schema: pageOf(Zone) } },
+  answer: { description: 'All zones.', schema: pageOf(Zone) },
   errors: [],
-  async handle(call) {
-    return { status: 200, body: (await call.ask(infrastructureRpc.zones, {})).body };
-  },
+  ask: () => question(infrastructureRpc.zones, {}, { ...ALL, type: 'zone-list', group: GROUPS.zones }),
 });
 
-export const listImages = defineRoute({
+export const listImages = defineRead({
   id: 'listImages',
-  method: 'GET',
   path: '/api/v1/images',
   tag,
   summary: 'List images, with the zones that run them',
   access: 'read',
-  answers: { 200: { description: 'All images.', schema: pageOf(Image) } },
+  answer: { description: 'All images.', schema: pageOf(Image) },
   errors: [],
-  async handle(call) {
-    return { status: 200, body: (await call.ask(infrastructureRpc.images, {})).body };
-  },
+  ask: () => question(infrastructureRpc.images, {}, { ...ALL, type: 'image-list', group: GROUPS.images }),
 });
 
 export const infrastructureRoutes = [listHosts, getHost, actOnHost, listZones, listImages];

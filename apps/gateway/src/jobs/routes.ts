@@ -1,44 +1,41 @@
+import { GROUPS } from '@novacron/cache/rules';
 import { ServiceError } from '@novacron/contracts/errors';
 import { JobId } from '@novacron/contracts/ids';
 import { Job, JobListQuery, JobPage, jobsRpc } from '@novacron/contracts/jobs';
 import { z } from 'zod';
 import { defineRoute } from '../edge/route.js';
+import { defineRead } from '../reads/define-read.js';
+import { queryId, question } from '../reads/question.js';
 import { timeoutParameter } from '../waits/parameters.js';
 import { waitForJob } from './job-wait.js';
 
 const jobParams = z.object({ id: JobId });
 const tag = 'Jobs';
 
-export const listJobs = defineRoute({
+export const listJobs = defineRead({
   id: 'listJobs',
-  method: 'GET',
   path: '/api/v1/jobs',
   tag,
   summary: 'List jobs',
   access: 'read',
   query: JobListQuery,
   lists: { status: 'comma' },
-  answers: { 200: { description: 'A page, newest first.', schema: JobPage } },
+  answer: { description: 'A page, newest first.', schema: JobPage },
   errors: [],
-  async handle(call) {
-    return { status: 200, body: (await call.ask(jobsRpc.list, call.query)).body };
-  },
+  ask: ({ query }) =>
+    question(jobsRpc.list, query, { type: 'job-list', id: queryId(query), group: GROUPS.jobs }),
 });
 
-export const getJob = defineRoute({
+export const getJob = defineRead({
   id: 'getJob',
-  method: 'GET',
   path: '/api/v1/jobs/{id}',
   tag,
   summary: 'Get a job with the history of its steps',
   access: 'read',
   params: jobParams,
-  answers: { 200: { description: 'The job.', schema: Job, headers: ['ETag'] } },
+  answer: { description: 'The job.', schema: Job },
   errors: ['not_found'],
-  async handle(call) {
-    const job = (await call.ask(jobsRpc.get, call.params)).body;
-    return { status: 200, body: job, version: job.version };
-  },
+  ask: ({ params: { id } }) => question(jobsRpc.get, { id }, { type: 'job', id }),
 });
 
 export const waitForJobRoute = defineRoute({

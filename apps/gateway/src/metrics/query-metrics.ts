@@ -1,6 +1,8 @@
+import { metricsGroup } from '@novacron/cache/rules';
 import { Aggregation, LatestResult, MetricName, metricsRpc, RangeResult } from '@novacron/contracts/metrics';
 import { z } from 'zod';
-import { defineRoute } from '../edge/route.js';
+import { defineRead } from '../reads/define-read.js';
+import { queryId, question } from '../reads/question.js';
 import { vmParams } from '../vms/parameters.js';
 import { rangeOf, timeParameter } from './range.js';
 
@@ -17,9 +19,8 @@ const rangeQuery = z.strictObject({
   agg: Aggregation.default('avg'),
 });
 
-export const queryMetrics = defineRoute({
+export const queryMetrics = defineRead({
   id: 'queryMetrics',
-  method: 'GET',
   path: '/api/v1/vms/{id}/metrics',
   tag: 'Metrics',
   summary: "A VM's metrics over a range of time",
@@ -29,28 +30,29 @@ export const queryMetrics = defineRoute({
   params: vmParams,
   query: rangeQuery,
   lists: { metric: 'comma' },
-  answers: {
-    200: { description: 'A series for each metric; null where nothing is known.', schema: RangeResult },
-  },
+  answer: { description: 'A series for each metric; null where nothing is known.', schema: RangeResult },
   errors: ['not_found'],
-  async handle(call) {
-    const { metric, agg, ...range } = call.query;
-    const body = { vmId: call.params.id, metric, agg, ...rangeOf(range) };
-    return { status: 200, body: (await call.ask(metricsRpc.range, body)).body };
+  ask: ({ params, query: { metric, agg, ...range } }) => {
+    const vmId = params.id;
+    const isLastHour = range.from === undefined && range.to === undefined;
+    const id = `${vmId}.${queryId([metric, agg, range.step])}`;
+    return question(
+      metricsRpc.range,
+      () => ({ vmId, metric, agg, ...rangeOf(range) }),
+      isLastHour ? { type: 'metrics-hour', id, group: metricsGroup(vmId) } : null,
+    );
   },
 });
 
-export const latestMetrics = defineRoute({
+export const latestMetrics = defineRead({
   id: 'latestMetrics',
-  method: 'GET',
   path: '/api/v1/vms/{id}/metrics/latest',
   tag: 'Metrics',
   summary: "The latest value of each of a VM's metrics",
   access: 'read',
   params: vmParams,
-  answers: { 200: { description: 'The values with their times.', schema: LatestResult } },
+  answer: { description: 'The values with their times.', schema: LatestResult },
   errors: ['not_found'],
-  async handle(call) {
-    return { status: 200, body: (await call.ask(metricsRpc.latest, { vmId: call.params.id })).body };
-  },
+  ask: ({ params: { id } }) =>
+    question(metricsRpc.latest, { vmId: id }, { type: 'metrics-latest', id, group: metricsGroup(id) }),
 });

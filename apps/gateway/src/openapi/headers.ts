@@ -8,7 +8,10 @@ export const HEADERS = {
       'The highest position that was presented, written or seen. Send it with the next request. Opaque.',
     schema: text,
   },
-  'NovaCron-Served-From': { description: 'What answered.', schema: { enum: ['primary', 'replica'] } },
+  'NovaCron-Served-From': {
+    description: 'What answered.',
+    schema: { enum: ['l1', 'l2', 'replica', 'primary'] },
+  },
   'Idempotency-Replayed': {
     description: 'This is the first answer to this Idempotency-Key, again.',
     schema: { const: 'true' },

@@ -1,21 +1,19 @@
+import { GROUPS } from '@novacron/cache/rules';
 import { VmPage, vmsRpc } from '@novacron/contracts/vms';
-import { defineRoute } from '../edge/route.js';
+import { defineRead } from '../reads/define-read.js';
+import { queryId, question } from '../reads/question.js';
 import { listParameters } from './parameters.js';
 
-export const listVms = defineRoute({
+export const listVms = defineRead({
   id: 'listVms',
-  method: 'GET',
   path: '/api/v1/vms',
   tag: 'VMs',
   summary: 'List VMs',
   access: 'read',
   query: listParameters,
   lists: { state: 'comma', tag: 'repeat' },
-  answers: {
-    200: { description: 'A page; pass `nextCursor` back as `cursor` for the next.', schema: VmPage },
-  },
+  answer: { description: 'A page; pass `nextCursor` back as `cursor` for the next.', schema: VmPage },
   errors: [],
-  async handle(call) {
-    return { status: 200, body: (await call.ask(vmsRpc.list, call.query)).body };
-  },
+  ask: ({ query }) =>
+    question(vmsRpc.list, query, { type: 'vm-list', id: queryId(query), group: GROUPS.vms }),
 });

@@ -34,6 +34,8 @@ const MAY: Record<string, Role[]> = {
   listImages: EVERYBODY,
   getMe: EVERYBODY,
   getQuota: EVERYBODY,
+  getCacheStats: PLATFORM,
+  getReplication: PLATFORM,
 };
 
 let gateway: TestGateway;

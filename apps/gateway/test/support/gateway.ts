@@ -3,6 +3,8 @@ import { jetstream } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { fastify, type FastifyInstance } from 'fastify';
 import type { Role } from '@novacron/contracts/envelope';
+import { Cache } from '@novacron/cache/cache';
+import { changesOf } from '@novacron/cache/rules';
 import { newId, type TenantId } from '@novacron/contracts/ids';
 import { connectNats } from '@novacron/messaging/connect';
 import { RpcClient } from '@novacron/messaging/rpc-client';
@@ -16,6 +18,8 @@ import { TokenVerifier, type StoredToken } from '../../src/edge/token-verifier.j
 import { serveHttp } from '../../src/http.js';
 import { MetricsIntake } from '../../src/metrics/intake.js';
 import { httpTelemetry } from '@novacron/telemetry/http';
+import { listenForInvalidations } from '../../src/reads/listen.js';
+import { Reads } from '../../src/reads/reads.js';
 import { Changes } from '../../src/waits/changes.js';
 import { StandInOrchestrator } from './stand-in-orchestrator.js';
 import { standInMetrics } from './stand-in-metrics.js';
@@ -47,11 +51,13 @@ export class TestGateway {
   private readonly key = randomBytes(32);
   private readonly stored = new Map<string, StoredToken>();
   private readonly byRole = new Map<string, string>();
+  readonly cache = new Cache({ maxBytes: 16_000_000, l2: null, rules: changesOf });
   orchestrator!: StandInOrchestrator;
   nc!: NatsConnection;
   servers!: TestServers;
   fastify!: FastifyInstance;
   url = '';
+  private stopListening = (): void => undefined;
   private connections: NatsConnection[] = [];
 
   static async start(): Promise<TestGateway> {
@@ -63,6 +69,7 @@ export class TestGateway {
     await Promise.all(gateway.connections.map((nc) => nc.flush()));
     gateway.fastify = fastify(serverOptions);
     const logger = createLogger('gateway', 'silent');
+    gateway.stopListening = listenForInvalidations(gateway.nc, gateway.cache, logger);
     httpTelemetry(gateway.fastify, logger);
     serveHttp(gateway.fastify, {
       verifier: new TokenVerifier(
@@ -75,6 +82,8 @@ export class TestGateway {
       services: {
         changes: new Changes(gateway.nc),
         intake: new MetricsIntake(jetstream(gateway.nc)),
+        reads: new Reads(gateway.cache, new RpcClient(gateway.nc)),
+        replication: async () => ({ service: 'gateway', servers: [] }),
         draining: gateway.stopDraining.signal,
       },
       ready: async () => ({ ready: true, checks: {} }),
@@ -130,6 +139,7 @@ export class TestGateway {
   async stop(): Promise<void> {
     this.stopDraining.abort();
     await this.fastify.close();
+    this.stopListening();
     await Promise.all(this.connections.map((nc) => nc.close()));
     await this.servers.stop();
   }

@@ -4,7 +4,7 @@ import { metricsRpc, type LatestResult, type RangeQuery } from '@novacron/contra
 
 /** Answers the contracts of metrics-ingest with one point. */
 export function standInMetrics(nc: NatsConnection, requests: WireRequest[]): void {
-  const reply = (body: object) => JSON.stringify({ ok: true, position: null, body });
+  const reply = (body: object) => JSON.stringify({ ok: true, position: '7000000000000000001.1.900', body });
   nc.subscribe(metricsRpc.range.subject, {
     callback: (_error, message) => {
       const request = WireRequest.parse(message.json());

@@ -1,7 +1,8 @@
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { WireRequest, type RpcContract } from '@novacron/contracts/envelope';
 import { ServiceError, type ErrorCode } from '@novacron/contracts/errors';
-import { eventSubject } from '@novacron/contracts/events';
+import { eventSubject, watermarkSubject, type Watermark } from '@novacron/contracts/events';
+import { invalidationSubjects, type Invalidation } from '@novacron/contracts/invalidation';
 import { newId, type JobId, type TenantId, type VmId } from '@novacron/contracts/ids';
 import { infrastructureRpc } from '@novacron/contracts/infrastructure';
 import { jobsRpc, type Job } from '@novacron/contracts/jobs';
@@ -22,6 +23,11 @@ export class StandInOrchestrator {
   lsn = 1_000n;
   timeline = 1;
   servedFrom: 'primary' | 'replica' = 'primary';
+  /** Answers say what they hold, so that caches keep them. */
+  cacheable = false;
+  /** Answers of reads come this much later. */
+  delayMs = 0;
+  private seq = 0;
   private failures: ServiceError[] = [];
   private readonly answers = new Map<string, { bodyHash: string; reply: object }>();
 
@@ -176,6 +182,10 @@ export class StandInOrchestrator {
     };
   }
 
+  private readAt(): { position: string; holds?: string } {
+    return { position: this.position, ...(this.cacheable ? { holds: this.position } : {}) };
+  }
+
   private expect(body: { id: string; ifMatch?: number }, request: WireRequest, tombstone = false): Vm {
     const vm = this.vm(body.id, request, tombstone);
     if (body.ifMatch === undefined || body.ifMatch === vm.version) return vm;
@@ -209,6 +219,23 @@ export class StandInOrchestrator {
       data,
     };
     this.nc.publish(eventSubject(event), JSON.stringify(event));
+    this.seq += 1;
+    if (this.cacheable) this.invalidate(kind, tenantId, data);
+  }
+
+  /** What the invalidators tell of an event. */
+  private invalidate(kind: 'vm' | 'job', tenantId: string, { id, version }: Vm | Job): void {
+    const [systemId, timeline, lsn] = this.position.split('.') as [string, string, string];
+    const events = [{ seq: this.seq, tenantId, kind, id, version, lsn }];
+    const message: Invalidation = { v: 1, history: `${systemId}.${timeline}`, events };
+    this.nc.publish(invalidationSubjects.orchestrator, JSON.stringify(message));
+  }
+
+  /** The relay's watermark: all that happened so far is told, and time goes on. */
+  beat(): void {
+    this.lsn += 8n;
+    const mark: Watermark = { service: 'orchestrator', seq: this.seq, position: this.position };
+    this.nc.publish(watermarkSubject('orchestrator'), JSON.stringify(mark));
   }
 
   private answer(
@@ -225,12 +252,16 @@ export class StandInOrchestrator {
       const body = parseOrThrow(contract.body, request.body, 'body') as never;
       const answer = handle(body, request);
       contract.reply.parse((answer as { body: unknown }).body);
-      reply = { ok: true, position: this.position, servedFrom: this.servedFrom, ...answer };
+      const { version } = (answer as { body: { version?: number } }).body;
+      reply = { ok: true, ...this.readAt(), version, servedFrom: this.servedFrom, ...answer };
     } catch (error) {
       const { code, detail, errors, retryAfterMs } =
         error instanceof ServiceError ? error : new ServiceError('internal', String(error));
-      reply = { ok: false, code, detail, errors, retryAfterMs };
+      const readAt = code === 'not_found' && this.cacheable ? { readAt: this.readAt() } : {};
+      reply = { ok: false, code, detail, errors, retryAfterMs, ...readAt };
     }
-    message.respond(JSON.stringify(reply));
+    const text = JSON.stringify(reply);
+    if (this.delayMs === 0) message.respond(text);
+    else setTimeout(() => message.respond(text), this.delayMs);
   }
 }

@@ -25,7 +25,7 @@ export async function readVmRow(db: Database, meta: RequestMeta, id: VmId, tombs
     { tenantId },
   );
   const row = found.rows[0];
-  if (!row) throw new ServiceError('not_found', `There is no VM ${id}`);
+  if (!row) throw new ServiceError('not_found', `There is no VM ${id}`, { readAt: servedBy(found) });
   return { row, ...servedBy(found) };
 }
 
@@ -45,10 +45,11 @@ export async function getPlacement(db: Database, meta: RequestMeta, id: VmId): P
     { statement: READ_VM, params: [tenantId, id] },
     { statement: READ_PLACEMENT, params: [tenantId, id] },
   ]);
-  if (!results[0]?.rows[0]) throw new ServiceError('not_found', `There is no VM ${id}`);
+  const readAt = servedBy(from);
+  if (!results[0]?.rows[0]) throw new ServiceError('not_found', `There is no VM ${id}`, { readAt });
   const found = results[1]?.rows[0] as { explanation: Placement } | undefined;
-  if (!found) throw new ServiceError('not_found', `VM ${id} has not been placed yet`);
-  return { body: found.explanation, ...servedBy(from) };
+  if (!found) throw new ServiceError('not_found', `VM ${id} has not been placed yet`, { readAt });
+  return { body: found.explanation, ...readAt };
 }
 
 /** Whose and where VMs are, of any tenant: for services, by the `_sys` role. Unknown ids are left out. */

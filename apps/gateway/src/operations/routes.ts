@@ -1,0 +1,4 @@
+import { getCacheStats } from './cache-stats.js';
+import { getReplication } from './replication.js';
+
+export const operationRoutes = [getCacheStats, getReplication];
