@@ -25,19 +25,23 @@ export async function replicationOf({ name, api, sys }: ServiceContext): Promise
   });
   const primary = {
     server: a.primary.server,
-    role: 'primary' as const, weight: null,
+    role: 'primary' as const,
+    weight: null,
     ...(await primaryNow(sys)),
     ...counted(0),
   };
-  const replicas = a.replicas.map(({ server, healthy, weight, replayed, timeline, lagMs }, i): ReplicationServer => ({
-    server,
-    role: 'replica',
-    healthy,
-    position: timeline === 0 ? null : String(replayed),
-    timeline: timeline === 0 ? null : timeline,
-    lagMs,
-    ...counted(i + 1),
-  }));
+  const replicas = a.replicas.map(
+    ({ server, healthy, weight, replayed, timeline, lagMs }, i): ReplicationServer => ({
+      server,
+      role: 'replica',
+      healthy,
+      weight,
+      position: timeline === 0 ? null : String(replayed),
+      timeline: timeline === 0 ? null : timeline,
+      lagMs,
+      ...counted(i + 1),
+    }),
+  );
   return { service: name, servers: [primary, ...replicas] };
 }
 
