@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { groupOf, keyOf } from '@novacron/cache/change';
+import { HOT_HOUR, lastHourId } from '@novacron/cache/last-hour';
 import { metricsGroup } from '@novacron/cache/rules';
 import { cacheRpc } from '@novacron/contracts/cache-stats';
 import { newId } from '@novacron/contracts/ids';
@@ -31,12 +32,14 @@ beforeAll(async () => {
       message.respond(JSON.stringify({ ...read, body: { items, nextCursor } }));
     },
   });
-  stage.metrics.subscribe(metricsRpc.latest.subject, {
-    callback: (_, message) => {
-      const { body } = message.json<{ body: { vmId: string } }>();
-      message.respond(JSON.stringify({ ...read, body: { vmId: body.vmId, values: {} } }));
-    },
-  });
+  for (const { subject } of [metricsRpc.latest, metricsRpc.range]) {
+    stage.metrics.subscribe(subject, {
+      callback: (_, message) => {
+        const { body } = message.json<{ body: object }>();
+        message.respond(JSON.stringify({ ...read, body }));
+      },
+    });
+  }
   await Promise.all([stage.orchestrator.flush(), stage.metrics.flush()]);
   await stage.start();
   await stage.owner.commit(1, undefined, { tenantId });
@@ -48,9 +51,9 @@ afterEach(() => stage.stopServices());
 afterAll(() => stage.close());
 
 const vmPlace = (id: string) => ({ history: HISTORY, key: keyOf(tenantId, 'vm', id), group: null });
-const metricsPlace = (id: string) => ({
+const metricsPlace = (id: string, type = 'metrics-latest', key = id) => ({
   history: HISTORY,
-  key: keyOf(tenantId, 'metrics-latest', id),
+  key: keyOf(tenantId, type, key),
   group: groupOf(tenantId, metricsGroup(id)),
 });
 
@@ -84,6 +87,11 @@ describe('warming', () => {
     expect(JSON.parse(String(entry?.bytes))).toEqual(second);
     expect((await stage.l2.get(vmPlace(second.id), tenantId, { enough: 51n })).entry).toBeUndefined();
     expect((await stage.l2.get(metricsPlace(second.id), tenantId, { enough: 50n })).entry).toBeDefined();
+    const place = metricsPlace(second.id, 'metrics-hour', lastHourId(second.id, HOT_HOUR));
+    const hour = (await stage.l2.get(place, tenantId, { enough: 50n })).entry;
+    const { from, to, ...question } = JSON.parse(String(hour?.bytes)) as { from: number; to: number };
+    expect(question).toEqual({ vmId: second.id, metric: HOT_HOUR.metric, agg: 'avg', step: 30 });
+    expect(to - from).toBe(3_600_000);
     expect((await stage.l2.get(vmPlace(vms[510]?.id as string), tenantId, { enough: null })).entry).toBeUndefined();
   });
 

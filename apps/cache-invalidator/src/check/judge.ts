@@ -36,12 +36,14 @@ export async function judge(
   if (entry.tenantId !== tenantId) return `it is another tenant's: ${entry.tenantId}`;
   const kind = KINDS[type];
   if (kind === undefined) return undefined;
+  // Of an absence the body is only words.
+  if (entry.status !== 200) return missed(kind, [{ id: sample.id, version: 0 }], sample, history, sources);
   const body = parseJson(entry.bytes);
   if (body === undefined) return 'its body is no JSON';
   if (type.endsWith(LIST)) return missed(kind, itemsOf(body), sample, history, sources);
   const wrong = contradiction(sample, body) ?? (await differs(sample, body, history, sources));
   if (wrong !== undefined) return wrong;
-  return missed(kind, [{ id: sample.id, version: entry.version ?? 0 }], sample, history, sources);
+  return missed(kind, [{ id: sample.id, version: entry.version as number }], sample, history, sources);
 }
 
 /** An event that the answer should show and does not. Asked last, when the ledger knows most. */
@@ -60,11 +62,10 @@ async function missed(
 
 /** The header against the body: who answers conditional requests looks at the header only. */
 function contradiction({ tenantId, id, entry }: Inspected, body: unknown): string | undefined {
-  if (entry.status !== 200) return undefined;
   const { id: itsId, tenantId: itsTenant, version } = body as Record<string, unknown>;
   if (itsId !== id) return `its body is of ${String(itsId)}`;
   if (itsTenant !== tenantId) return `its body is of tenant ${String(itsTenant)}`;
-  if (version !== entry.version) return `its body has version ${String(version)}, not ${entry.version}`;
+  if (typeof version !== 'number' || version !== entry.version) return `its body has version ${String(version)}, not ${entry.version}`;
   return undefined;
 }
 
@@ -74,8 +75,8 @@ async function differs(
   history: string,
   { truth }: Sources,
 ): Promise<string | undefined> {
-  const { version, status, position } = sample.entry;
-  if (status !== 200 || version === null) return undefined;
+  const { position } = sample.entry;
+  const version = sample.entry.version as number;
   let now = await truth(sample, `${history}.${position}`);
   // Read on the primary it may show what was committed after its position.
   if (now !== null && now.version < version) now = await truth(sample, null);

@@ -1,6 +1,7 @@
 import { keyOf, groupOf } from '@novacron/cache/change';
 import type { Entry } from '@novacron/cache/entry';
 import type { L2Place } from '@novacron/cache/l2';
+import { HOT_HOUR, lastHourId, lastHourQuery } from '@novacron/cache/last-hour';
 import { RESOURCES, type ResourceType } from '@novacron/cache/resources';
 import { metricsGroup } from '@novacron/cache/rules';
 import type { BytesReply } from '@novacron/contracts/envelope';
@@ -45,13 +46,19 @@ export async function runningVms(
   return { vms: body.items, fillings, nextCursor: body.nextCursor };
 }
 
-/** A VM's latest metrics, as the answer to a question for them. */
-export async function latestMetrics(rpc: RpcClient, vm: HotPage['vms'][number]): Promise<Filling> {
-  const startedAt = Date.now();
+/** A VM's latest metrics and their last hour, as the answers to the questions for them. */
+export async function hotMetrics(rpc: RpcClient, vm: HotPage['vms'][number]): Promise<Filling[]> {
   const meta = asTenant(vm.tenantId, null);
-  const reply: BytesReply = await rpc.requestBytes(metricsRpc.latest, meta, { vmId: vm.id });
-  const { body: bytes, ...read } = reply;
-  return filling('metrics-latest', vm, { bytes, version: null, startedAt, ...rangeOf(read) });
+  const startedAt = Date.now();
+  const [latest, hour] = await Promise.all([
+    rpc.requestBytes(metricsRpc.latest, meta, { vmId: vm.id }),
+    rpc.requestBytes(metricsRpc.range, meta, lastHourQuery(vm.id, HOT_HOUR, startedAt)),
+  ]);
+  const kept = ({ body: bytes, ...read }: BytesReply) => ({ bytes, version: null, startedAt, ...rangeOf(read) });
+  return [
+    filling('metrics-latest', vm, kept(latest)),
+    filling('metrics-hour', vm, kept(hour), lastHourId(vm.id, HOT_HOUR)),
+  ];
 }
 
 interface Range {
@@ -63,11 +70,12 @@ function filling(
   type: ResourceType,
   { id, tenantId }: HotPage['vms'][number],
   answer: Pick<Entry, 'bytes' | 'version'> & Range & { readonly startedAt: number },
+  key: string = id,
 ): Filling {
   const { holds, seen, bytes, version, startedAt: filledAt } = answer;
   const group = type === 'vm' ? null : groupOf(tenantId, metricsGroup(id));
   return {
-    place: { history: `${holds.systemId}.${holds.timeline}`, key: keyOf(tenantId, type, id), group },
+    place: { history: `${holds.systemId}.${holds.timeline}`, key: keyOf(tenantId, type, key), group },
     entry: {
       bytes,
       version,

@@ -4,7 +4,7 @@ import type { RpcClient } from '@novacron/messaging/rpc-client';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Filling, type HotPage, latestMetrics, runningVms } from './hot.js';
+import { type Filling, type HotPage, hotMetrics, runningVms } from './hot.js';
 import { Pace } from './pace.js';
 import { activeTenants } from './tenants.js';
 
@@ -41,7 +41,7 @@ const NEVER: WarmStatus = {
 
 /**
  * Loads what is hot into the shared cache: the running VMs of tenants that were active lately, the newest first, and
- * their latest metrics. Bounded in number and in rate. A fill never replaces anything newer, so it may run at any time.
+ * their metrics, latest and of the last hour. Bounded in number and in rate. A fill never replaces anything newer, so it may run at any time.
  */
 export class Warmer {
   readonly #stop = new AbortController();
@@ -126,7 +126,7 @@ export class Warmer {
       for (let vm = waiting.shift(); vm; vm = waiting.shift()) {
         await pace.turn();
         try {
-          await this.#fill([await latestMetrics(this.options.rpc, vm)]);
+          await this.#fill(await hotMetrics(this.options.rpc, vm));
           this.#status = { ...this.#status, metrics: this.#status.metrics + 1 };
         } catch (error) {
           this.options.logger.debug({ err: error, vmId: vm.id }, 'metrics stay cold');

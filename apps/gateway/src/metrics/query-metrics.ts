@@ -1,8 +1,9 @@
+import { lastHourId } from '@novacron/cache/last-hour';
 import { metricsGroup } from '@novacron/cache/rules';
 import { Aggregation, LatestResult, MetricName, metricsRpc, RangeResult } from '@novacron/contracts/metrics';
 import { z } from 'zod';
 import { defineRead } from '../reads/define-read.js';
-import { queryId, question } from '../reads/question.js';
+import { question } from '../reads/question.js';
 import { vmParams } from '../vms/parameters.js';
 import { rangeOf, timeParameter } from './range.js';
 
@@ -35,7 +36,7 @@ export const queryMetrics = defineRead({
   ask: ({ params, query: { metric, agg, ...range } }) => {
     const vmId = params.id;
     const isLastHour = range.from === undefined && range.to === undefined;
-    const id = `${vmId}.${queryId([metric, agg, range.step])}`;
+    const id = lastHourId(vmId, { metric, agg, step: range.step });
     return question(
       metricsRpc.range,
       () => ({ vmId, metric, agg, ...rangeOf(range) }),

@@ -1,0 +1,31 @@
+import type { Aggregation, RangeQuery } from '@novacron/contracts/metrics';
+import { hash } from 'node:crypto';
+
+/** A question for a VM's last hour, whenever it is asked. */
+export interface LastHour {
+  readonly metric: readonly string[];
+  readonly agg: Aggregation;
+  /** Seconds; left out: as the default. */
+  readonly step?: number | undefined;
+}
+
+/** The question that is loaded before anybody asks it: what a VM's page shows first. */
+export const HOT_HOUR: LastHour = { metric: ['cpu_usage', 'memory_usage'], agg: 'avg' };
+
+const HOUR_MS = 3_600_000;
+/** About 120 points. */
+const DEFAULT_STEP = 30;
+
+/** The id of the answer, of type `metrics-hour`. The order of metrics counts: it is that of the answer. */
+export function lastHourId(vmId: string, { metric, agg, step }: LastHour): string {
+  return `${vmId}.${hash('sha1', JSON.stringify([metric, agg, step ?? null]), 'base64url')}`;
+}
+
+/** The hour that ends now. */
+export function lastHourQuery(
+  vmId: RangeQuery['vmId'],
+  { metric, agg, step }: LastHour,
+  now = Date.now(),
+): RangeQuery {
+  return { vmId, metric: [...metric], agg, step: step ?? DEFAULT_STEP, from: now - HOUR_MS, to: now };
+}
