@@ -7,6 +7,7 @@ import { httpTelemetry } from './http.js';
 import { createLogger } from './logger.js';
 import { metricsText } from './metrics.js';
 import { startTelemetry } from './start.js';
+import { drawWith } from './unsampled.js';
 import { activeTrace, injectTrace, runWithExtractedTrace, withRemoteSpan, withSpan } from './trace.js';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -96,6 +97,18 @@ describe('httpTelemetry', () => {
   it('records nothing for a trace that is not sampled, yet knows its id', async () => {
     expect(await (await get('/vms/1', NOT_SAMPLED)).json()).toEqual({ trace: TRACE });
     expect(spans.getFinishedSpans()).toHaveLength(0);
+  });
+
+  it('records a new trace that is drawn, and gives one that is not ids all the same', async () => {
+    drawWith(1);
+    const drawn = (await (await get('/vms/1')).json()) as { trace: string };
+    drawWith(0);
+    const [inner, server] = spans.getFinishedSpans();
+    expect([server?.name, server?.spanContext().traceId]).toEqual(['GET /vms/:id', drawn.trace]);
+    expect(inner?.parentSpanContext?.spanId).toBe(server?.spanContext().spanId);
+    const other = (await (await get('/vms/1')).json()) as { trace: string };
+    expect(other.trace).toMatch(/^[0-9a-f]{32}$/);
+    expect(spans.getFinishedSpans()).toHaveLength(2);
   });
 
   it('keeps the trace after a body was read', async () => {

@@ -1,7 +1,9 @@
-import { context, propagation, SpanKind, trace, type Context, type Span } from '@opentelemetry/api';
+import { context, propagation, ROOT_CONTEXT, SpanKind, trace, type Context } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from './logger.js';
-import { histogram, HTTP_BUCKETS, level } from './metrics.js';
+import { HTTP_BUCKETS, observableGauge } from './metrics.js';
+import { SeriesHistogram, type Series } from './series.js';
+import { draw, UnsampledSpan, won } from './unsampled.js';
 
 /** A request that took longer is logged. */
 export const SLOW_REQUEST_MS = 1_000;
@@ -14,18 +16,23 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     longLived?: boolean;
   }
+  interface FastifyRequest {
+    /** Where the request's span is; null before it was measured. */
+    traceContext: Context | null;
+  }
 }
 
 /** The status of a request whose client went away before the answer, as nginx counts it. */
 const CLIENT_CLOSED = 499;
 
-const durations = histogram(
+const durations = new SeriesHistogram(
   'http_request_duration_seconds',
   'HTTP request duration in seconds',
   HTTP_BUCKETS,
 );
-const active = level('http_active_connections', 'Number of active HTTP connections');
-const contexts = new WeakMap<FastifyRequest, Context>();
+const byAnswer = new Map<string, Series>();
+let active = 0;
+observableGauge('http_active_connections', 'Number of active HTTP connections', (observe) => observe(active));
 const headerOf = {
   get: (headers: FastifyRequest['headers'], name: string) => headers[name],
   keys: () => ['traceparent', 'tracestate'],
@@ -36,51 +43,68 @@ const headerOf = {
  * `http`. To be called before routes are added. `endpoint` is the route's pattern, never the URL.
  */
 export function httpTelemetry(fastify: FastifyInstance, logger: Logger): void {
+  fastify.decorateRequest('traceContext', null);
   fastify.addHook('onRequest', (request, reply, done) => {
     const startedAt = performance.now();
     const endpoint = request.routeOptions.url ?? 'unmatched';
-    const parent = propagation.extract(context.active(), request.headers, headerOf);
-    const span = trace
-      .getTracer('novacron')
-      .startSpan(`${request.method} ${endpoint}`, { kind: SpanKind.SERVER }, parent);
-    const own = trace.setSpan(parent, span);
-    contexts.set(request, own);
-    active.add(1);
+    const own = begin(request, endpoint);
+    request.traceContext = own;
+    active += 1;
     // `close` comes once for every answer, also for one that the client did not wait for and for a
     // hijacked one, where Fastify's onResponse never comes.
-    reply.raw.once('close', () => finish(request, reply, endpoint, span, own, startedAt, logger));
+    reply.raw.on('close', () => finish(request, reply, endpoint, own, startedAt, logger));
     context.with(own, done);
   });
   // What ran since onRequest may have been the socket's callbacks (the body), which know no context.
   fastify.addHook('preValidation', (request, _reply, done) => {
-    const own = contexts.get(request);
-    if (own === undefined) done();
-    else context.with(own, done);
+    if (request.traceContext === null) done();
+    else context.with(request.traceContext, done);
   });
+}
+
+/** The context with the request's span: below the caller's, or a new trace, which is recorded if it is drawn. */
+function begin(request: FastifyRequest, endpoint: string): Context {
+  const called = request.headers['traceparent'] !== undefined;
+  if (!called && !draw()) return trace.setSpan(ROOT_CONTEXT, new UnsampledSpan());
+  const parent = called ? propagation.extract(ROOT_CONTEXT, request.headers, headerOf) : won(ROOT_CONTEXT);
+  const span = trace
+    .getTracer('novacron')
+    .startSpan(`${request.method} ${endpoint}`, { kind: SpanKind.SERVER }, parent);
+  return trace.setSpan(parent, span);
+}
+
+function seriesOf(method: string, endpoint: string, status: number): Series {
+  const key = `${status} ${method} ${endpoint}`;
+  let series = byAnswer.get(key);
+  if (series === undefined) {
+    series = durations.series({ method, endpoint, status_code: String(status) });
+    byAnswer.set(key, series);
+  }
+  return series;
 }
 
 function finish(
   request: FastifyRequest,
   reply: FastifyReply,
   endpoint: string,
-  span: Span,
   own: Context,
   startedAt: number,
   logger: Logger,
 ): void {
   const durationMs = performance.now() - startedAt;
   const status = reply.raw.writableFinished ? reply.raw.statusCode : CLIENT_CLOSED;
-  active.add(-1);
-  durations.record(durationMs / 1000, { method: request.method, endpoint, status_code: String(status) });
-  if (span.isRecording()) {
+  active -= 1;
+  seriesOf(request.method, endpoint, status).record(durationMs / 1000);
+  const span = trace.getSpan(own);
+  if (span?.isRecording()) {
     span.setAttributes({
       'http.request.method': request.method,
       'http.route': endpoint,
       'http.response.status_code': status,
     });
     if (status >= 500) span.setStatus({ code: 2 });
+    span.end();
   }
-  span.end();
   if (durationMs > SLOW_REQUEST_MS && request.routeOptions.config.longLived !== true) {
     context.with(own, () =>
       logger.warn(

@@ -8,6 +8,7 @@
 import type { Attributes } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { seriesData } from './series.js';
 
 export type Labels = Attributes;
 
@@ -88,7 +89,8 @@ export function observableCounter(
 export async function metricsText(): Promise<string> {
   const { resourceMetrics, errors } = await reader.collect();
   if (errors.length > 0) throw new AggregateError(errors, 'a metric could not be read');
-  return serializer.serialize(resourceMetrics);
+  const own = { scope: { name: 'novacron' }, metrics: seriesData() };
+  return serializer.serialize({ ...resourceMetrics, scopeMetrics: [...resourceMetrics.scopeMetrics, own] });
 }
 
 function checked(name: string): string {

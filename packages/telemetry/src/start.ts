@@ -13,6 +13,7 @@ import { listenToFacts } from './fact-metrics.js';
 import { createLogger, type Logger } from './logger.js';
 import { meterProvider, metricsText } from './metrics.js';
 import { watchRuntime } from './runtime-metrics.js';
+import { drawnFirst, drawWith } from './unsampled.js';
 
 /** A collector that does not answer must not hold up a shutdown for longer. */
 const FLUSH_MS = 3_000;
@@ -43,9 +44,11 @@ export interface Telemetry {
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const logger = options.logger ?? createLogger(options.service);
+  const ratio = options.traceRatio ?? 0.01;
+  drawWith(ratio);
   const tracing = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': options.service }),
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(options.traceRatio ?? 0.01) }),
+    sampler: new ParentBasedSampler({ root: drawnFirst(new TraceIdRatioBasedSampler(ratio)) }),
     spanProcessors: [...(options.spanProcessors ?? []), ...(await exporters(options.otlpEndpoint))],
   });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
