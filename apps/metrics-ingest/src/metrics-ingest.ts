@@ -1,17 +1,19 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import { isConnected } from '@novacron/messaging/connect';
 import { DurableConsumer } from '@novacron/messaging/consumer';
 import type { RpcClient } from '@novacron/messaging/rpc-client';
 import { EVENTS } from '@novacron/messaging/streams';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import { randomUUID } from 'node:crypto';
+import { Announcer } from './intake/announcer.js';
 import type { BufferLimits } from './intake/buffer.js';
 import { Directory } from './intake/directory.js';
 import { Intake } from './intake/intake.js';
 import { Leases } from './intake/leases.js';
 import { locateBy } from './intake/locate.js';
 import { followVms } from './intake/vm-events.js';
-import { Writer } from './intake/writer.js';
+import { Writer, type WriterParts } from './intake/writer.js';
 import { Housekeeping } from './store/housekeeping.js';
 import { MetricNames } from './store/metric-names.js';
 import { Partitions } from './store/partitions.js';
@@ -34,6 +36,7 @@ const EVENTS_WITH = 0;
 export class MetricsIngest {
   readonly intake: Intake;
   readonly #housekeeping: Housekeeping;
+  readonly #announcer: Announcer;
   #events: DurableConsumer | undefined;
   #eventsStopping: Promise<void> = Promise.resolve();
 
@@ -42,7 +45,12 @@ export class MetricsIngest {
     const partitions = new Partitions(db, { retentionMs, futureMs });
     this.#housekeeping = new Housekeeping({ db, partitions, logger, retentionMs });
     const directory = new Directory({ db, locate: locateBy(rpc) });
-    const writer = new Writer({ db, directory, partitions, names: new MetricNames(db) });
+    this.#announcer = new Announcer({
+      publish: (subject, message) => nc.publish(subject, message),
+      connected: () => isConnected(nc),
+    });
+    const onStored: WriterParts['onStored'] = (series, position) => this.#announcer.add(series, position);
+    const writer = new Writer({ db, directory, partitions, names: new MetricNames(db), onStored });
     const leases = new Leases(db, randomUUID());
     const onOwned = (owned: ReadonlySet<number>) => this.#follow(owned.has(EVENTS_WITH));
     this.intake = new Intake({ nc, leases, writer, logger, onOwned, ...(limits ? { limits } : {}) });
@@ -56,6 +64,7 @@ export class MetricsIngest {
   /** Stops reading; what was read and not written comes again to the next owner. */
   async stop(): Promise<void> {
     await this.intake.stop();
+    this.#announcer.close();
     this.#follow(false);
     await this.#eventsStopping;
     await this.#housekeeping.stop();

@@ -1,8 +1,9 @@
+import type { Position } from '@novacron/contracts/position';
 import { counter, histogram } from '@novacron/telemetry/metrics';
 import type { Database } from '@novacron/postgres/database';
 import type { MetricNames } from '../store/metric-names.js';
 import type { Partitions } from '../store/partitions.js';
-import { SeriesBuffer } from '../store/series-buffer.js';
+import { SeriesBuffer, type Series } from '../store/series-buffer.js';
 import { writePoints, type Advance } from '../store/write.js';
 import { admit, GATEWAY } from './admit.js';
 import type { Directory, VmEntry } from './directory.js';
@@ -22,6 +23,8 @@ export interface WriterParts {
   readonly directory: Directory;
   readonly names: MetricNames;
   readonly partitions: Partitions;
+  /** Told after each commit. */
+  readonly onStored: (series: readonly Series[], position: Position) => void;
 }
 
 /**
@@ -72,7 +75,8 @@ export class Writer {
     const series = buffer.sorted();
     await this.parts.partitions.ensureFor(series);
     const advances = this.#advances(last);
-    await writePoints(this.parts.db, advances, series);
+    const position = await writePoints(this.parts.db, advances, series);
+    this.parts.onStored(series, position);
     for (const advance of advances) this.#moveTo(advance);
     last.ack();
     stored.add(buffer.points);

@@ -14,6 +14,7 @@ export type OwnsVm = (meta: RequestMeta, vmId: string) => Promise<boolean>;
 export interface Read<T> {
   readonly body: T;
   readonly position: string;
+  readonly holds: string;
   readonly servedFrom: 'primary' | 'replica';
 }
 
@@ -70,14 +71,14 @@ export class SeriesReader {
   }
 
   #session({ consistency, minPosition }: RequestMeta): Session {
-    if (consistency === 'strong') return this.db.primary;
+    if (consistency === 'strong') return this.db.strong;
     const causal = consistency === 'causal' && minPosition !== null;
     return this.db.replica(causal ? parsePosition(minPosition) : undefined);
   }
 
   async #requireVm(meta: RequestMeta, vmId: string, answers: Answers): Promise<void> {
     if (answers.results[0]?.rows.length === 1) return;
-    if (!(await this.ownsVm(meta, vmId))) throw new ServiceError('not_found', `There is no VM ${vmId}`);
+    if (!(await this.ownsVm(meta, vmId))) throw new ServiceError('not_found', `There is no VM ${vmId}`, { readAt: shown(answers) });
   }
 
   /** Names → numbers; a name without points has none and is left out. */
@@ -108,9 +109,9 @@ function readOptions({ tenantId, remainingMs }: RequestMeta): { tenantId: string
   return { tenantId, timeoutMs: remainingMs };
 }
 
-/** What a token for this answer must ask for: nothing in it is later. */
-function shown({ seen, servedFrom }: Answers): { position: string; servedFrom: 'primary' | 'replica' } {
-  return { position: formatPosition(seen), servedFrom };
+/** `position`: what a token for this answer must ask for, as nothing in it is later. `holds`: what it has for certain. */
+function shown({ position, seen, servedFrom }: Answers): Omit<Read<unknown>, 'body'> {
+  return { position: formatPosition(seen), holds: formatPosition(position), servedFrom };
 }
 
 function rangeResult(

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { Position } from '@novacron/contracts/position';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import { from as copyFrom } from 'pg-copy-streams';
 import { COPY_POINTS, encodeCopy, positionOf } from './copy-binary.js';
@@ -41,19 +42,21 @@ const LATEST: Statement = {
 /**
  * Stores points together with the positions that they bring the intake to: both or neither. The positions go
  * first, so that a process that lost its partition fails before it copies anything.
+ * @returns the position at or after the commit
  * @throws PositionMoved when a position is not at its `from` under this fence
  */
 export async function writePoints(
   db: Database,
   advances: readonly Advance[],
   series: readonly Series[],
-): Promise<void> {
-  await db.transaction({}, async (tx) => {
+): Promise<Position> {
+  const { position } = await db.transaction({}, async (tx) => {
     await advance(tx, advances, series);
     if (series.length === 0) return;
     await copy(tx, series);
     await tx.query(LATEST, latestColumns(series));
   });
+  return position;
 }
 
 async function advance(

@@ -1,0 +1,84 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { invalidationSubjects, MetricsInvalidation } from '@novacron/contracts/invalidation';
+import type { LatestResult } from '@novacron/contracts/metrics';
+import { parsePosition, type Position } from '@novacron/contracts/position';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Announcer } from '../src/intake/announcer.js';
+import { eventually } from './eventually.js';
+import { metaOf, newVm, Stage } from './stage.js';
+
+const at = (lsn: bigint): Position => ({ systemId: '7', timeline: 1, lsn });
+
+/** An announcer, what it told, and its connection in hand. */
+function announcer(maxVms = 2) {
+  const told: MetricsInvalidation[] = [];
+  const hands = { connected: true };
+  const under = new Announcer({
+    publish: (_, message) => told.push(MetricsInvalidation.parse(JSON.parse(message))),
+    connected: () => hands.connected,
+    everyMs: 50,
+    maxVms,
+  });
+  return { under, told, hands };
+}
+const vm = (vmId: string) => ({ vmId, tenantId: `of-${vmId}` });
+
+describe('new points are announced', () => {
+  it('at once after a pause, then once for all writes of a while, each VM once, at the latest position', async () => {
+    const { under, told } = announcer(10);
+    under.add([vm('a')], at(1n));
+    expect(told.map(({ vmIds }) => vmIds)).toEqual([['a']]);
+    under.add([vm('a'), vm('b')], at(5n));
+    under.add([vm('b')], at(3n));
+    expect(told).toHaveLength(1);
+    await eventually(() => expect(told).toHaveLength(2));
+    expect(told[1]).toMatchObject({ vmIds: ['a', 'b'], tenantIds: ['of-a', 'of-b'], position: '7.1.5' });
+    await sleep(120);
+    expect(told).toHaveLength(2);
+  });
+
+  it('in messages of bounded size', () => {
+    const { under, told } = announcer(2);
+    under.add(['a', 'b', 'c', 'd', 'e'].map(vm), at(1n));
+    expect(told.map(({ vmIds }) => vmIds.length)).toEqual([2, 2, 1]);
+  });
+
+  it('later, when NATS is away at the moment', async () => {
+    const { under, told, hands } = announcer();
+    hands.connected = false;
+    under.add([vm('a')], at(1n));
+    await sleep(120);
+    expect(told).toEqual([]);
+    hands.connected = true;
+    await eventually(() => expect(told).toHaveLength(1));
+  });
+});
+
+describe('the intake', () => {
+  let stage: Stage;
+  beforeAll(async () => void (stage = await Stage.open()), 60_000);
+  afterEach(() => stage.stopIngesters());
+  afterAll(() => stage.close());
+
+  it('tells after the commit: who reads at the position told sees the points', async () => {
+    const heard: MetricsInvalidation[] = [];
+    const subscription = stage.admin.subscribe(invalidationSubjects.metrics, {
+      callback: (_, message) => void heard.push(MetricsInvalidation.parse(message.json())),
+    });
+    await stage.ingest();
+    const placed = await stage.place(newVm());
+    const now = Date.now();
+    await stage.publish(placed, 'cpu_usage', [[now, 42]]);
+    const told = await eventually(() => {
+      const found = heard.find(({ vmIds }) => vmIds.includes(placed.vmId));
+      expect(found).toBeDefined();
+      return found as MetricsInvalidation;
+    });
+    expect(told.tenantIds).toEqual([placed.tenantId]);
+    const meta = { ...metaOf(placed), consistency: 'causal' as const, minPosition: told.position };
+    const { body, holds } = await stage.reader().latest(meta, placed.vmId as LatestResult['vmId']);
+    expect(body.values['cpu_usage']).toEqual({ value: 42, timestamp: now });
+    expect(parsePosition(holds).lsn).toBeGreaterThanOrEqual(parsePosition(told.position).lsn - 1n);
+    subscription.unsubscribe();
+  });
+});
