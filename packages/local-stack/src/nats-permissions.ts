@@ -54,7 +54,10 @@ const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: strin
     ],
     subscribe: ['watermarks.>'],
   },
-  cache: { publish: ['invalidations.>', ...consume('EVENTS')], subscribe: ['watermarks.>'] },
+  cache: {
+    publish: ['invalidations.>', ...consume('EVENTS')],
+    subscribe: ['watermarks.>', 'invalidations.metrics'],
+  },
 };
 
 /**
