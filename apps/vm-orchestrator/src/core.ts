@@ -11,6 +11,7 @@ import { Hosts } from './hosts/hosts.module.js';
 import { WAKE } from './jobs/claim.js';
 import { Dispatcher } from './jobs/dispatcher.js';
 import { HostCommands } from './jobs/host-commands.js';
+import { Liveness } from './jobs/liveness.js';
 import type { Claim } from './jobs/operation.js';
 import { Worker } from './jobs/worker.js';
 import { Placer } from './placement/placer.js';
@@ -43,6 +44,7 @@ export class Core {
   readonly relay: Relay;
   readonly worker: Worker;
   readonly dispatcher: Dispatcher;
+  readonly liveness: Liveness;
   readonly admission: Admission;
   readonly creator: Creator;
   readonly actor: Actor;
@@ -77,6 +79,7 @@ export class Core {
         onFree: (ms) => this.dispatcher.freed(ms),
       },
     );
+    this.liveness = new Liveness(sys, this.worker.options.owner, () => this.dispatcher.wake(0), logger);
     this.admission = new Admission(
       sys,
       () => this.worker,
@@ -98,6 +101,7 @@ export class Core {
   async start(): Promise<void> {
     await saveAllowedActions(this.sys);
     await this.hosts.refresh();
+    await this.liveness.start();
     await this.admission.count();
     this.hosts.start();
     this.admission.start();
@@ -112,6 +116,7 @@ export class Core {
     this.dispatcher.stop();
     this.admission.stop();
     await this.worker.drain();
+    await this.liveness.stop();
     this.hosts.stop();
   }
 

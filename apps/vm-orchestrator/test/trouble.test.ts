@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { waitUntil } from '@novacron/local-stack/processes';
+import { randomUUID } from 'node:crypto';
 import { newId, type TenantId } from '@novacron/contracts/ids';
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
 import { OPERATIONS } from '../src/operations/registry.js';
@@ -275,5 +276,27 @@ describe('two orchestrators', () => {
       .flatMap((h) => h.commands)
       .filter((c) => c.kind === 'start' && made.includes(c.vmId));
     expect(new Set(starts.map((c) => c.vmId)).size).toBe(100);
+  });
+
+  it('one that falls silent loses its claims to the other within seconds, not at the end of their leases', async () => {
+    const { id } = await fixture.running('orphan-1');
+    await fixture.act(id, 'pause');
+    await fixture.until(id, (v) => v.task === null);
+    // As a process leaves it that is killed in the middle of a step: claimed, and nobody at work.
+    const dead = randomUUID();
+    await fixture.admin.query(
+      `INSERT INTO orchestrator.workers (owner, seen_at) VALUES ($1, now() - interval '4 s')`,
+      [dead],
+    );
+    for (const each of fixture.hosts) each.interfere = () => 'silence';
+    await fixture.act(id, 'resume');
+    await untilWaiting(id);
+    await fixture.admin.query(
+      `UPDATE orchestrator.jobs SET status = 'running', lease_owner = $2, due_at = now() + interval '30 s'
+       WHERE vm_id = $1 AND status = 'waiting'`,
+      [id, dead],
+    );
+    for (const each of fixture.hosts) each.interfere = () => undefined;
+    await fixture.until(id, (v) => v.state === 'running', 10_000);
   });
 });
