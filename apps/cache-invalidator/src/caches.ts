@@ -10,6 +10,7 @@ import { ownersBy } from './check/owners.js';
 import type { CacheConfig } from './config.js';
 import { headOf } from './invalidate/heads.js';
 import { Invalidator } from './invalidate/invalidator.js';
+import { MetricsListener } from './invalidate/metrics-listener.js';
 import { SharedLevel } from './invalidate/shared-level.js';
 import { Teller } from './invalidate/teller.js';
 import { Follower } from './ledger/follower.js';
@@ -33,6 +34,7 @@ export class Caches {
   /** For work that nobody waits for. */
   readonly #patient: L2;
   readonly #inspector: L2Inspector;
+  readonly #metrics: MetricsListener;
 
   constructor({ nc, sys, rpc, logger, config }: ServiceContext<CacheConfig>) {
     const redis = {
@@ -45,6 +47,7 @@ export class Caches {
     this.ledger = new Ledger(sys);
     this.shared = new SharedLevel({ l2: this.l2 });
     this.teller = new Teller(nc, this.shared);
+    this.#metrics = new MetricsListener(nc, this.shared, logger);
     const { ledger, teller } = this;
     const filler = new HoleFiller({
       ledger,
@@ -86,10 +89,12 @@ export class Caches {
   start(): void {
     this.follower.start();
     this.invalidator.start();
+    this.#metrics.start();
     this.checker.start();
   }
 
   async stop(): Promise<void> {
+    this.#metrics.stop();
     await Promise.all([this.warmer.stop(), this.checker.stop(), this.invalidator.stop()]);
     await this.follower.stop();
     this.shared.close();

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { keyOf } from '@novacron/cache/change';
+import { groupOf, keyOf } from '@novacron/cache/change';
+import { metricsGroup } from '@novacron/cache/rules';
 import { newId } from '@novacron/contracts/ids';
+import { invalidationSubjects, type MetricsInvalidation } from '@novacron/contracts/invalidation';
 import { isConnected } from '@novacron/messaging/connect';
 import { metricsText } from '@novacron/telemetry/metrics';
 import { ServiceProcess } from '@novacron/testkit/proc';
@@ -82,6 +84,29 @@ describe('an event', () => {
     await stage.told();
     expect((await stage.stats()).ledger).toMatchObject({ missing: 0, contiguousSeq: stage.owner.lastSeq });
     expect(instances).toHaveLength(2);
+  });
+});
+
+describe('new points', () => {
+  it('make what Redis holds of the metrics of their VM old', async () => {
+    await stage.start();
+    const [tenantId, vmId] = [newId<string>(), newId<string>()];
+    const key = keyOf(tenantId, 'metrics-latest', vmId);
+    const place = { history: HISTORY, key, group: groupOf(tenantId, metricsGroup(vmId)) };
+    await stage.l2.fill(place, entryOf(tenantId, null, 5n));
+    const told: MetricsInvalidation = {
+      v: 1,
+      vmIds: [vmId],
+      tenantIds: [tenantId],
+      position: `${HISTORY}.9`,
+      at: Date.now(),
+    };
+    stage.metrics.publish(invalidationSubjects.metrics, JSON.stringify(told));
+    await eventually(async () =>
+      expect((await stage.l2.get(place, tenantId, { enough: null })).entry).toBeUndefined(),
+    );
+    expect(await stage.l2.fill(place, entryOf(tenantId, null, 8n))).toBe(false);
+    expect(await stage.l2.fill(place, entryOf(tenantId, null, 9n))).toBe(true);
   });
 });
 

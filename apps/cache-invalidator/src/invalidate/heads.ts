@@ -23,11 +23,11 @@ export function headOf({ seq, tenantId, kind, resourceId, version, position }: D
   };
 }
 
-function parseJson(data: Uint8Array): unknown {
+/** @returns undefined for what is no JSON: the schema refuses it */
+export function parseJson(data: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(data));
   } catch {
-    // Not JSON is not an event: the schema refuses it.
     return undefined;
   }
 }

@@ -4,6 +4,7 @@ import type { LedgerStatus } from '@novacron/contracts/ledger';
 import type { Logger } from '@novacron/telemetry/logger';
 import { counter } from '@novacron/telemetry/metrics';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseJson } from '../invalidate/heads.js';
 import { Gaps } from './gaps.js';
 import type { HoleFiller } from './hole-filler.js';
 import type { FollowerLease } from './lease.js';
@@ -114,14 +115,5 @@ export class Follower {
       await filler.fill();
     }
     if (tick % PURGE_EVERY_TICKS === 0) await ledger.purge(retentionDays);
-  }
-}
-
-function parseJson(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(data));
-  } catch {
-    // Not JSON is no watermark: the schema refuses it.
-    return undefined;
   }
 }
