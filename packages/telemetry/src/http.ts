@@ -17,7 +17,7 @@ declare module 'fastify' {
     longLived?: boolean;
   }
   interface FastifyRequest {
-    /** Where the request's span is; null before it was measured. */
+    /** Where the request's span is; null before it has one. */
     traceContext: Context | null;
   }
 }
@@ -52,20 +52,24 @@ export function httpTelemetry(fastify: FastifyInstance, logger: Logger): void {
     active += 1;
     // `close` comes once for every answer, also for one that the client did not wait for and for a
     // hijacked one, where Fastify's onResponse never comes.
-    reply.raw.on('close', () => finish(request, reply, endpoint, own, startedAt, logger));
-    context.with(own, done);
+    reply.raw.on('close', () => finish(request, reply, endpoint, startedAt, logger));
+    if (own === null) done();
+    else context.with(own, done);
   });
   // What ran since onRequest may have been the socket's callbacks (the body), which know no context.
   fastify.addHook('preValidation', (request, _reply, done) => {
-    if (request.traceContext === null) done();
-    else context.with(request.traceContext, done);
+    request.traceContext ??= trace.setSpan(ROOT_CONTEXT, new UnsampledSpan());
+    context.with(request.traceContext, done);
   });
 }
 
-/** The context with the request's span: below the caller's, or a new trace, which is recorded if it is drawn. */
-function begin(request: FastifyRequest, endpoint: string): Context {
+/**
+ * The context with the request's span: below the caller's, or a new trace if it is drawn. null: nothing of it is
+ * recorded, and its context is made once its handler is near; what a hook answers needs none.
+ */
+function begin(request: FastifyRequest, endpoint: string): Context | null {
   const called = request.headers['traceparent'] !== undefined;
-  if (!called && !draw()) return trace.setSpan(ROOT_CONTEXT, new UnsampledSpan());
+  if (!called && !draw()) return null;
   const parent = called ? propagation.extract(ROOT_CONTEXT, request.headers, headerOf) : won(ROOT_CONTEXT);
   const span = trace
     .getTracer('novacron')
@@ -87,7 +91,6 @@ function finish(
   request: FastifyRequest,
   reply: FastifyReply,
   endpoint: string,
-  own: Context,
   startedAt: number,
   logger: Logger,
 ): void {
@@ -95,7 +98,7 @@ function finish(
   const status = reply.raw.writableFinished ? reply.raw.statusCode : CLIENT_CLOSED;
   active -= 1;
   seriesOf(request.method, endpoint, status).record(durationMs / 1000);
-  const span = trace.getSpan(own);
+  const span = request.traceContext && trace.getSpan(request.traceContext);
   if (span?.isRecording()) {
     span.setAttributes({
       'http.request.method': request.method,
@@ -106,7 +109,7 @@ function finish(
     span.end();
   }
   if (durationMs > SLOW_REQUEST_MS && request.routeOptions.config.longLived !== true) {
-    context.with(own, () =>
+    context.with(request.traceContext ?? ROOT_CONTEXT, () =>
       logger.warn(
         { method: request.method, endpoint, status, durationMs: Math.round(durationMs) },
         'slow request',
