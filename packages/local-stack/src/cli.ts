@@ -3,7 +3,9 @@ import { drivers } from './agents.js';
 import { loadStackConfig, type StackConfig } from './config.js';
 import { joinHost, type JoinOptions } from './join-host.js';
 import { logs, printEnv, reset, status, stop } from './stack-commands.js';
+import { delayReplica, pauseReplica, promote, resumeReplica } from './replica-commands.js';
 import { StackError } from './stack-error.js';
+import { mostReplicas } from './stack-topology.js';
 import { start, type StartOptions } from './start.js';
 
 function number(text: string): number {
@@ -11,6 +13,14 @@ function number(text: string): number {
   if (!Number.isInteger(value) || value < 0 || value > 65_535)
     throw new InvalidArgumentError('must be a whole number');
   return value;
+}
+
+function delay(text: string): number | null {
+  if (text === 'off') return null;
+  const ms = Number(text);
+  if (!Number.isInteger(ms) || ms < 0 || ms > 86_400_000)
+    throw new InvalidArgumentError('must be milliseconds, up to a day, or off');
+  return ms;
 }
 
 const config = (): StackConfig => loadStackConfig();
@@ -29,7 +39,8 @@ cli
   .option('--host <address>', 'address that the gateway listens on', '127.0.0.1')
   .option('--port-offset <n>', 'added to every port, to run two stacks side by side', number)
   .option('--sim-hosts <n>', 'simulated hosts of a new home', number, 20)
-  .option('--no-replica', 'without the streaming replica')
+  .option('--replicas <n>', `streaming replicas of Postgres, at most ${mostReplicas}`, number, 1)
+  .option('--no-replica', 'without a streaming replica')
   .option('--no-qemu', 'without this machine as a QEMU host')
   .addOption(new Option('--repository <dir>', 'where apps/ is; for tests').hideHelp())
   .action((options: StartOptions) => start(config(), options));
@@ -66,6 +77,33 @@ cli
   .command('reset')
   .description('end everything and remove ALL of its state')
   .action(() => reset(config()));
+
+const replica = cli.command('replica').description('make a replica late on purpose, to see what happens');
+
+replica
+  .command('delay')
+  .description('let it show every commit that much later')
+  .argument('<name>', 'for instance postgres-replica-1')
+  .argument('<ms>', 'milliseconds, or off', delay)
+  .action((name: string, ms: number | null) => delayReplica(config(), name, ms));
+
+replica
+  .command('pause')
+  .description('let it show nothing new')
+  .argument('<name>', 'for instance postgres-replica-1')
+  .action((name: string) => pauseReplica(config(), name));
+
+replica
+  .command('resume')
+  .description('let it catch up')
+  .argument('<name>', 'for instance postgres-replica-1')
+  .action((name: string) => resumeReplica(config(), name));
+
+cli
+  .command('promote')
+  .description('make a replica the primary; the old one is ended and stays so')
+  .argument('<name>', 'for instance postgres-replica-1')
+  .action((name: string) => promote(config(), name));
 
 function joinCommand(name: string): Command {
   return new Command(name)

@@ -6,6 +6,7 @@ import { waitForComponent } from './stack-commands.js';
 import { agentOwnEnv } from './stack-env.js';
 import { StackError } from './stack-error.js';
 import { currentPorts } from './stack-ports.js';
+import { wholeTopology } from './stack-topology.js';
 import { runningStack } from './stack-status.js';
 
 export interface JoinOptions {
@@ -52,7 +53,7 @@ function printForOtherMachine(config: StackConfig, agentName: string): void {
     config: { ...config, httpHost: '127.0.0.1' },
     secrets: loadSecrets(paths),
     ports: currentPorts(paths),
-    replica: true,
+    topology: wholeTopology(paths),
   };
   const agent = listAgents(paths).find((one) => one.name === agentName);
   if (!agent) throw new StackError(`${agentName} is not there`);

@@ -35,7 +35,7 @@ export class Keeper {
   private loop: Promise<void> | undefined;
 
   constructor(
-    readonly component: Component,
+    private component: Component,
     private readonly paths: Layout,
     private readonly onChange: () => void,
   ) {}
@@ -52,6 +52,11 @@ export class Keeper {
       ...(this.detail === undefined ? {} : { detail: this.detail }),
       ...(this.component.opsPort === undefined ? {} : { opsPort: this.component.opsPort }),
     };
+  }
+
+  /** From its next start on it is kept as `component` says; what runs now goes on. */
+  become(component: Component): void {
+    this.component = component;
   }
 
   /** Starts it and resolves when it first answers; throws a StackError when it does not come up. */

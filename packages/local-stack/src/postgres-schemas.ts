@@ -1,3 +1,4 @@
+import { SUPERUSER_SQL } from '@novacron/postgres/superuser-sql';
 import pg from 'pg';
 import { adminConnection, replicationUser } from './postgres-server.js';
 
@@ -52,6 +53,8 @@ export async function ensureRoles(
         // COPY does not work under row-level security, and workers serve every tenant.
         await ensureRole(client, role, kind === 'sys' ? 'BYPASSRLS' : 'NOBYPASSRLS', passwords[schema][kind]);
         await client.query(`ALTER ROLE ${role} SET search_path = ${schema}`);
+        // The query monitor reads statistics of the other roles of its service.
+        if (kind === 'sys') await client.query(`GRANT pg_read_all_stats TO ${role}`);
       }
     }
   });
@@ -60,6 +63,7 @@ export async function ensureRoles(
 async function ensureSchemas(client: pg.Client, database: string): Promise<void> {
   await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
   await client.query('REVOKE ALL ON SCHEMA public FROM PUBLIC');
+  for (const sql of SUPERUSER_SQL) await client.query(sql);
   await client.query(`REVOKE ALL ON DATABASE ${database} FROM PUBLIC`);
   for (const schema of schemas) {
     const roles = roleKinds.map((kind) => `${schema}_${kind}`).join(', ');

@@ -14,6 +14,7 @@ import { readiness } from './services.js';
 import { programsInStopOrder } from './stack.js';
 import { StackError } from './stack-error.js';
 import { currentPorts } from './stack-ports.js';
+import { postgresNames, wholeTopology } from './stack-topology.js';
 import { readStatus, runningStack, stackPidFile } from './stack-status.js';
 
 function age(since: string): string {
@@ -78,7 +79,7 @@ async function endEverything(config: StackConfig, paths: Layout): Promise<void> 
     config: { ...config, httpHost: '127.0.0.1' },
     secrets: loadSecrets(paths),
     ports: currentPorts(paths),
-    replica: true,
+    topology: wholeTopology(paths),
   };
   await endLeftovers(paths, programsInStopOrder(facts, { repository: repositoryRoot }));
   await endGuests(paths);
@@ -102,7 +103,17 @@ export async function stop(config: StackConfig): Promise<void> {
   });
 }
 
-const ownEntries = ['run', 'log', 'secrets', 'data', 'agents', 'images', 'env', 'ports.json'];
+const ownEntries = [
+  'run',
+  'log',
+  'secrets',
+  'data',
+  'agents',
+  'images',
+  'env',
+  'ports.json',
+  'topology.json',
+];
 
 /** Ends the stack and removes all of its state. What NovaCron did not make stays. */
 export async function reset(config: StackConfig): Promise<void> {
@@ -113,7 +124,7 @@ export async function reset(config: StackConfig): Promise<void> {
     if (!(error instanceof StackError)) throw error;
     await endByDirectory(paths); // the state is damaged: that is what reset is for
   });
-  for (const name of ['postgres-primary', 'postgres-replica-1']) removePostgres(join(paths.data, name));
+  for (const name of postgresNames) removePostgres(join(paths.data, name));
   for (const entry of ownEntries) rmSync(join(paths.home, entry), { recursive: true, force: true });
   if (readdirSync(paths.home).length === 0 && !lstatSync(paths.home).isSymbolicLink()) rmdirSync(paths.home);
   process.stderr.write(`removed all state in ${paths.home}\n`);

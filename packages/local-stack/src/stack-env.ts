@@ -9,6 +9,7 @@ import { adminUser } from './postgres-server.js';
 import { redisUrl } from './redis-server.js';
 import type { Secrets } from './secrets.js';
 import type { StackPorts } from './stack-ports.js';
+import type { PostgresName, Topology } from './stack-topology.js';
 
 export const database = 'novacron';
 
@@ -18,7 +19,7 @@ export interface StackFacts {
   readonly config: StackConfig & { readonly httpHost: string };
   readonly secrets: Secrets;
   readonly ports: StackPorts;
-  readonly replica: boolean;
+  readonly topology: Topology;
 }
 
 type Environment = Record<string, string>;
@@ -34,10 +35,10 @@ function common({ paths, config }: StackFacts, opsPort: number): Environment {
   };
 }
 
-function postgresAddresses({ ports, replica }: StackFacts): Environment {
+function postgresAddresses({ ports, topology }: StackFacts): Environment {
   return {
-    NOVACRON_PG_PRIMARY: `127.0.0.1:${ports['postgres-primary']}`,
-    NOVACRON_PG_REPLICAS: replica ? `127.0.0.1:${ports['postgres-replica-1']}` : '',
+    NOVACRON_PG_PRIMARY: `127.0.0.1:${ports[topology.primary]}`,
+    NOVACRON_PG_REPLICAS: topology.replicas.map((name) => `127.0.0.1:${ports[name]}`).join(','),
     NOVACRON_PG_DATABASE: database,
   };
 }
@@ -115,7 +116,9 @@ export function agentEnv(facts: StackFacts, agent: Agent): Environment {
 
 /** The text of the file that scripts `source`. */
 export function envFile(facts: StackFacts): string {
-  const { secrets, ports } = facts;
+  const { secrets, ports, topology } = facts;
+  const adminUrl = (name: PostgresName) =>
+    `postgres://${adminUser}:${secrets.postgresAdmin}@127.0.0.1:${ports[name]}/${database}`;
   const values: Environment = {
     NOVACRON_HOME: facts.paths.home,
     NOVACRON_URL: gatewayUrl(facts),
@@ -123,10 +126,8 @@ export function envFile(facts: StackFacts): string {
     NOVACRON_OPERATOR_TOKEN: secrets.operatorToken,
     NOVACRON_TENANT_ID: secrets.tenantId,
     ...postgresAddresses(facts),
-    NOVACRON_PG_ADMIN_URL: `postgres://${adminUser}:${secrets.postgresAdmin}@127.0.0.1:${ports['postgres-primary']}/${database}`,
-    NOVACRON_PG_REPLICA_ADMIN_URL: facts.replica
-      ? `postgres://${adminUser}:${secrets.postgresAdmin}@127.0.0.1:${ports['postgres-replica-1']}/${database}`
-      : '',
+    NOVACRON_PG_ADMIN_URL: adminUrl(topology.primary),
+    NOVACRON_PG_REPLICA_ADMIN_URL: topology.replicas[0] ? adminUrl(topology.replicas[0]) : '',
     NOVACRON_NATS_URL: natsUrl({ port: ports.nats }),
     NOVACRON_NATS_ADMIN_URL: `nats://admin:${secrets.nats.admin}@127.0.0.1:${ports.nats}`,
     NOVACRON_REDIS_URL: redisUrl({ port: ports.redis, password: secrets.redis }),

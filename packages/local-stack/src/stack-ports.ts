@@ -8,6 +8,8 @@ import { readStateFile, writeStateFile } from './state-file.js';
 const privateServers = {
   'postgres-primary': 15_432,
   'postgres-replica-1': 15_433,
+  'postgres-replica-2': 15_434,
+  'postgres-replica-3': 15_435,
   redis: 16_379,
   nats: 14_222,
 } as const;

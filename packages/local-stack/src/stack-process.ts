@@ -17,6 +17,8 @@ export interface StackProcessOptions {
   readonly qemu?: boolean;
   /** a streaming replica (default true) */
   readonly replica?: boolean;
+  /** how many (default 1) */
+  readonly replicas?: number;
   /** more variables for every process of the stack, for instance NOVACRON_AGENT_SIM_LATENCY */
   readonly env?: Readonly<Record<string, string>>;
   /** another root of apps/, for tests of the stack itself */
@@ -63,12 +65,13 @@ export class StackProcess {
   }
 
   private startArguments(): string[] {
-    const { simHosts, qemu = false, replica = true, repository } = this.options;
+    const { simHosts, qemu = false, replica = true, replicas, repository } = this.options;
     return [
       'start',
       ...(simHosts === undefined ? [] : ['--sim-hosts', String(simHosts)]),
       ...(qemu ? [] : ['--no-qemu']),
       ...(replica ? [] : ['--no-replica']),
+      ...(replicas === undefined ? [] : ['--replicas', String(replicas)]),
       ...(repository === undefined ? [] : ['--repository', repository]),
     ];
   }

@@ -4,26 +4,38 @@ import type { Component } from './component.js';
 import { adminNatsUser, type NatsUser, natsServices, serviceUser } from './nats-permissions.js';
 import { natsProgram, prepareNats } from './nats-server.js';
 import { ensureDatabase, ensureRoles } from './postgres-schemas.js';
-import { postgresProgram, preparePrimary, prepareReplica, type ReplicaOptions } from './postgres-server.js';
+import {
+  type PostgresOptions,
+  postgresProgram,
+  preparePrimary,
+  prepareReplica,
+  type ReplicaOptions,
+} from './postgres-server.js';
+import { dropSlots, promoteStandby } from './postgres-standby.js';
 import { prepareRedis, redisProgram } from './redis-server.js';
 import { database, type StackFacts } from './stack-env.js';
+import { type PostgresName, postgresNames } from './stack-topology.js';
 
-export function primaryOptions({ paths, ports, secrets }: StackFacts) {
-  const name = 'postgres-primary';
+export function postgresOptions({ paths, ports, secrets }: StackFacts, name: PostgresName): PostgresOptions {
   return { name, dir: join(paths.data, name), port: ports[name], adminPassword: secrets.postgresAdmin };
 }
 
-export function replicaOptions(facts: StackFacts): ReplicaOptions {
-  const name = 'postgres-replica-1';
+function replicaOptions(facts: StackFacts, name: PostgresName): ReplicaOptions {
   return {
-    name,
-    dir: join(facts.paths.data, name),
-    port: facts.ports[name],
-    adminPassword: facts.secrets.postgresAdmin,
-    primaryPort: facts.ports['postgres-primary'],
+    ...postgresOptions(facts, name),
+    primaryPort: facts.ports[facts.topology.primary],
     replicationPassword: facts.secrets.postgresReplication,
-    slot: 'replica_1',
+    slot: slotOf(name),
   };
+}
+
+/** Name of a replica's slot on its primary: `replica_1`. */
+function slotOf(name: PostgresName): string {
+  return name.replace('postgres-', '').replace('-', '_');
+}
+
+function unusedReplicas({ topology }: StackFacts): PostgresName[] {
+  return postgresNames.filter((name) => name !== topology.primary && !topology.replicas.includes(name));
 }
 
 export function redisOptions({ paths, ports, secrets }: StackFacts) {
@@ -46,21 +58,24 @@ export function writeNatsUsers(facts: StackFacts): void {
 
 /** The primary, with roles and schemas of all services. */
 export function primaryComponent(facts: StackFacts): Component {
-  const options = primaryOptions(facts);
+  const options = postgresOptions(facts, facts.topology.primary);
   return {
     name: options.name,
     readyWithinMs: 120_000, // recovery after a crash may replay a gigabyte
     prepare: () => preparePrimary(options),
     program: () => postgresProgram(options),
     afterReady: async () => {
+      await promoteStandby(options); // when the stack died between fencing the old primary and this
       await ensureRoles(options, facts.secrets.roles, facts.secrets.postgresReplication);
       await ensureDatabase(options, database);
+      await dropSlots(options, unusedReplicas(facts).map(slotOf)); // they would keep the log for nobody
     },
   };
 }
 
-export function replicaComponent(facts: StackFacts): Component {
-  const options = replicaOptions(facts);
+/** A replica that streams from the primary. */
+export function replicaComponent(facts: StackFacts, name: PostgresName): Component {
+  const options = replicaOptions(facts, name);
   return {
     name: options.name,
     readyWithinMs: 120_000,

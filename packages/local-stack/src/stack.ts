@@ -9,6 +9,8 @@ import { Keeper } from './keeper.js';
 import { layout, type Layout, logFile } from './layout.js';
 import { endGuests, endLeftovers } from './leftovers.js';
 import { rotate } from './log-tail.js';
+import { postgresProgram } from './postgres-server.js';
+import { promoteStandby } from './postgres-standby.js';
 import type { Program } from './processes.js';
 import type { Progress } from './progress.js';
 import { loadSecrets } from './secrets.js';
@@ -19,18 +21,21 @@ import { checkFixedPorts, makeDirectories, takeHome } from './stack-home.js';
 import { choosePorts, currentPorts } from './stack-ports.js';
 import {
   natsComponent,
+  postgresOptions,
   primaryComponent,
   redisComponent,
   replicaComponent,
   writeNatsUsers,
 } from './stack-servers.js';
+import { postgresNames, promoted, rememberPrimary, topologyOf } from './stack-topology.js';
 import { stackPidFile, type StackStatus, writeStatus } from './stack-status.js';
 
 export interface StackOptions {
   readonly config: StackFacts['config'];
   /** root of this repository: where apps/ is */
   readonly repository: string;
-  readonly replica: boolean;
+  /** streaming replicas of Postgres */
+  readonly replicas: number;
   readonly qemu: boolean;
   readonly simulatedHosts: number;
 }
@@ -45,7 +50,7 @@ export class Stack {
   private readonly logKeeper = setInterval(() => this.rotateLogs(), 60_000).unref();
 
   private constructor(
-    readonly facts: StackFacts,
+    private current: StackFacts,
     private readonly options: StackOptions,
     private readonly progress: Progress,
   ) {}
@@ -68,11 +73,12 @@ export class Stack {
       optional: options.qemu,
     });
     if (warning) progress.line(`  ${warning}`);
-    const { config, replica } = options;
+    const { config, replicas } = options;
     const secrets = loadSecrets(paths);
     const qemu = options.qemu && missingServers().optional.length === 0;
     ensureDefaultAgents(paths, { qemu, simulatedHosts: options.simulatedHosts });
-    const before = { paths, config, secrets, ports: currentPorts(paths), replica };
+    const topology = topologyOf(paths, replicas);
+    const before = { paths, config, secrets, ports: currentPorts(paths), topology };
     const ended = await endLeftovers(paths, programsInStopOrder(before, options));
     if (ended.length > 0) progress.line(`  ended what the last run left: ${ended.join(', ')}`);
     await checkFixedPorts(
@@ -80,7 +86,11 @@ export class Stack {
       listAgents(paths).map((agent) => agent.opsPort),
     );
     const ports = await choosePorts(paths, config.portOffset);
-    return new Stack({ paths, config, secrets, ports, replica }, { ...options, qemu }, progress);
+    return new Stack({ paths, config, secrets, ports, topology }, { ...options, qemu }, progress);
+  }
+
+  get facts(): StackFacts {
+    return this.current;
   }
 
   get url(): string {
@@ -92,18 +102,18 @@ export class Stack {
     const image = this.options.qemu ? this.image() : Promise.resolve();
     image.catch(() => undefined); // awaited below, after the servers
     const primary = this.launch(primaryComponent(this.facts));
-    const replica = this.facts.replica
-      ? primary.then(() => this.launch(replicaComponent(this.facts)))
-      : primary;
+    const replicas = this.facts.topology.replicas.map((name) =>
+      primary.then(() => this.launch(replicaComponent(this.facts, name))),
+    );
     await all(
       [primary, this.launch(redisComponent(this.facts)), this.launch(natsComponent(this.facts))],
-      [replica, image],
+      [...replicas, image],
     );
     const services = serviceComponents(this.facts, this.options.repository).map((component) =>
       this.launch(component),
     );
     const agents = image.then(() => all(this.agentComponents().map((component) => this.launch(component))));
-    await all([...services, agents, replica]);
+    await all([...services, agents, ...replicas]);
     await this.progress.track('tokens', () => seedTokens(this.facts, this.options.repository));
     writeFileSync(this.facts.paths.env, envFile(this.facts), { mode: 0o600 });
     this.phase = 'running';
@@ -143,11 +153,40 @@ export class Stack {
     await Promise.all(added.map((component) => this.launch(component)));
   }
 
+  /**
+   * Makes a replica the primary. The old primary is ended first and never started again, so that nobody writes
+   * to it; then the other replicas are copied anew from the new one, and the services restarted with its address.
+   * @throws StackError when there is no such replica
+   */
+  async promote(name: string): Promise<void> {
+    const before = this.facts.topology;
+    const topology = promoted(before, name);
+    await this.keepers.get(before.primary)?.stop();
+    this.keepers.delete(before.primary);
+    rememberPrimary(this.facts.paths, topology.primary);
+    this.current = { ...this.facts, topology };
+    const component = primaryComponent(this.facts);
+    this.keepers.get(topology.primary)?.become(component);
+    await promoteStandby(postgresOptions(this.facts, topology.primary));
+    await component.afterReady?.();
+    writeFileSync(this.facts.paths.env, envFile(this.facts), { mode: 0o600 });
+    await Promise.all([
+      ...topology.replicas.map((replica) => this.relaunch(replicaComponent(this.facts, replica))),
+      ...serviceComponents(this.facts, this.options.repository).map((service) => this.relaunch(service)),
+    ]);
+    this.changed();
+  }
+
+  private async relaunch(component: Component): Promise<void> {
+    await this.keepers.get(component.name)?.stop();
+    await this.launch(component);
+  }
+
   /** Ends everything, whoever depends on others first; guests too. Bounded by each program's grace. */
   async stop(): Promise<void> {
     this.phase = 'stopping';
     clearInterval(this.logKeeper);
-    for (const group of stopOrder([...this.keepers.keys()])) {
+    for (const group of stopOrder([...this.keepers.keys()], this.facts.topology.primary)) {
       const keepers = group.flatMap((name) => this.keepers.get(name) ?? []);
       await Promise.all(keepers.map((keeper) => keeper.stop()));
       if (group.some((name) => name.startsWith('host-agent'))) await endGuests(this.facts.paths);
@@ -185,10 +224,11 @@ async function all(
 }
 
 /** Groups of components, each ended together, in the order of ending. */
-export function stopOrder(names: readonly string[]): string[][] {
-  const servers = ['nats', 'redis', 'postgres-replica-1', 'postgres-primary'];
+export function stopOrder(names: readonly string[], primary = 'postgres-primary'): string[][] {
+  const replicas = postgresNames.filter((name) => name !== primary);
+  const servers: string[] = ['nats', 'redis', ...postgresNames];
   const workers = names.filter((name) => name !== 'gateway' && !servers.includes(name));
-  const groups = [['gateway'], workers, ['nats', 'redis'], ['postgres-replica-1'], ['postgres-primary']];
+  const groups: string[][] = [['gateway'], workers, ['nats', 'redis'], replicas, [primary]];
   return groups.map((group) => group.filter((name) => names.includes(name)));
 }
 
@@ -198,21 +238,20 @@ export function programsInStopOrder(facts: StackFacts, options: Pick<StackOption
     ...serviceComponents(facts, options.repository),
     ...agentComponents(facts, options.repository),
   ];
-  const servers = [
-    natsComponent(facts),
-    redisComponent(facts),
-    replicaComponent(facts),
-    primaryComponent(facts),
-  ];
-  const components = new Map([...apps, ...servers].map((component) => [component.name, component]));
-  return stopOrder([...components.keys()])
+  const servers = [natsComponent(facts), redisComponent(facts)];
+  const programs = new Map(
+    [...apps, ...servers].map((component) => [component.name, () => component.program()]),
+  );
+  // Whichever part it had when it was started: the data directory is what tells it.
+  for (const name of postgresNames) programs.set(name, () => postgresProgram(postgresOptions(facts, name)));
+  return stopOrder([...programs.keys()], facts.topology.primary)
     .flat()
-    .flatMap((name) => programIfInstalled(components.get(name)));
+    .flatMap((name) => programIfInstalled(programs.get(name)));
 }
 
-function programIfInstalled(component: Component | undefined): Program[] {
+function programIfInstalled(program: (() => Program) | undefined): Program[] {
   try {
-    return component ? [component.program()] : [];
+    return program ? [program()] : [];
   } catch (error) {
     if (error instanceof StackError) return []; // what is not installed cannot be running
     throw error;

@@ -1,13 +1,16 @@
 import { repositoryRoot, type StackConfig } from './config.js';
 import { Progress } from './progress.js';
 import { Stack } from './stack.js';
+import { takeRequests } from './stack-requests.js';
 
 export interface StartOptions {
   readonly port?: number;
   readonly host: string;
   readonly portOffset?: number;
   readonly simHosts: number;
+  /** false with --no-replica */
   readonly replica: boolean;
+  readonly replicas: number;
   readonly qemu: boolean;
   readonly repository?: string;
 }
@@ -62,10 +65,11 @@ export async function start(config: StackConfig, options: StartOptions): Promise
   };
   // An explicit --port is the port itself, wherever the offset puts the rest.
   if (options.port !== undefined) merged.httpPort = options.port - merged.portOffset;
-  const { replica, qemu, simHosts: simulatedHosts } = options;
+  const { qemu, simHosts: simulatedHosts } = options;
+  const replicas = options.replica ? options.replicas : 0;
   const up = async () => {
     stack = await Stack.open(
-      { config: merged, repository: options.repository ?? repositoryRoot, replica, qemu, simulatedHosts },
+      { config: merged, repository: options.repository ?? repositoryRoot, replicas, qemu, simulatedHosts },
       progress,
     );
     await stack.start();
@@ -85,9 +89,9 @@ export async function start(config: StackConfig, options: StartOptions): Promise
       process.stdout.write(banner(stack, ((performance.now() - startedAt) / 1000).toFixed(1)));
       const running: Stack = stack;
       process.on('SIGUSR2', () => {
-        running
-          .reloadAgents()
-          .catch((error: unknown) => progress.line(`novacron: ${(error as Error).message}`));
+        takeRequests(running).catch((error: unknown) =>
+          progress.line(`novacron: ${(error as Error).message}`),
+        );
       });
       await signalled;
     } else if (typeof outcome === 'object') throw outcome.error;

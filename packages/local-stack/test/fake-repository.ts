@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import { mkdirSync } from 'node:fs';
 const { env } = process;
-console.log(JSON.stringify({ msg: 'up', home: env.NOVACRON_HOME, user: env.NOVACRON_NATS_USER }));
+console.log(JSON.stringify({ msg: 'up', home: env.NOVACRON_HOME, user: env.NOVACRON_NATS_USER, primary: env.NOVACRON_PG_PRIMARY, replicas: env.NOVACRON_PG_REPLICAS }));
 let waits = false;
 process.on('SIGUSR2', () => (waits = true));
 const checks = { postgres: { ok: false, detail: 'nobody answers' }, nats: { ok: true } };

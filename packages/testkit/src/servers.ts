@@ -17,12 +17,14 @@ import { connect } from '@nats-io/transport-node';
 import { waitUntil } from '@novacron/local-stack/processes';
 import { PrivateServer } from './private-server.js';
 import { makeStreams } from './streams.js';
-import { TestCluster } from './test-cluster.js';
+import { replicaNames, type ServerName, TestCluster } from './test-cluster.js';
 import { privateDirectory, sweepPrivateDirectories } from './test-home.js';
 
 export interface TestServerOptions {
   /** a streaming replica of the test cluster (default false) */
   readonly replica?: boolean;
+  /** how many; 2 implies a cluster of its own */
+  readonly replicas?: 0 | 1 | 2;
   /** default true; false: no database */
   readonly postgres?: boolean;
   /** own durable cluster instead of the shared one: for tests that kill Postgres (costs about 4 s) */
@@ -63,7 +65,7 @@ export class TestServers {
     await sweepPrivateDirectories();
     const dir = privateDirectory();
     const cluster = options.postgres === false ? undefined : await openCluster(dir, options);
-    const database = (await cluster?.newDatabase({ replica: options.replica ?? false })) ?? '';
+    const database = (await cluster?.newDatabase({ replicas: replicaCount(options) })) ?? '';
     const natsOptions = { name: 'nats', dir: join(dir, 'nats'), port: await anyFreePort() };
     const redisDir = join(dir, 'redis');
     const redisOptions = { name: 'redis', dir: redisDir, port: await anyFreePort(), password: secret() };
@@ -130,15 +132,21 @@ export class TestServers {
   }
 
   /** Connection of one service's role to the test's database, for looking at what it did. */
-  roleUrl(schema: Schema, kind: 'owner' | 'api' | 'sys', server: 'primary' | 'replica' = 'primary'): string {
-    const { file } = this.requireCluster();
-    const port = server === 'primary' ? file.port : file.replicaPort;
+  roleUrl(schema: Schema, kind: 'owner' | 'api' | 'sys', server: ServerName = 'primary'): string {
+    const cluster = this.requireCluster();
+    const { file } = cluster;
+    const port = server === 'primary' ? file.port : cluster.replicaPort(server);
     return `postgres://${schema}_${kind}:${file.roles[schema][kind]}@127.0.0.1:${port}/${this.database}`;
   }
 
   private requireCluster(): TestCluster {
     if (!this.cluster) throw new Error('these test servers were started without Postgres');
     return this.cluster;
+  }
+
+  /** Where clients connect to the Redis of this test. */
+  get redisUrl(): string {
+    return redisUrl(this.redisOptions);
   }
 
   /** All variables that the local stack would give this service. */
@@ -155,10 +163,12 @@ export class TestServers {
     };
   }
 
-  private postgresEnv({ file }: TestCluster, schema: Schema): Environment {
+  private postgresEnv(cluster: TestCluster, schema: Schema): Environment {
+    const { file } = cluster;
+    const replicas = replicaNames(replicaCount(this.options)).map((name) => cluster.replicaPort(name));
     return {
       NOVACRON_PG_PRIMARY: `127.0.0.1:${file.port}`,
-      NOVACRON_PG_REPLICAS: this.options.replica ? `127.0.0.1:${file.replicaPort}` : '',
+      NOVACRON_PG_REPLICAS: replicas.map((port) => `127.0.0.1:${port}`).join(','),
       NOVACRON_PG_DATABASE: this.database,
       NOVACRON_PG_OWNER_PASSWORD: file.roles[schema].owner,
       NOVACRON_PG_API_PASSWORD: file.roles[schema].api,
@@ -198,7 +208,7 @@ export class TestServers {
   /** Ends what is private, drops the database, removes the files. The shared cluster stays for the next test file. */
   async stop(): Promise<void> {
     await Promise.all([this.nats.stop(), this.redis.stop()]);
-    if (this.options.ownCluster) await this.cluster?.remove();
+    if (hasOwnCluster(this.options)) await this.cluster?.remove();
     else await this.cluster?.dropDatabase(this.database);
     rmSync(this.dir, { recursive: true, force: true });
   }
@@ -208,11 +218,20 @@ function secret(): string {
   return randomBytes(16).toString('hex');
 }
 
+function replicaCount({ replica, replicas }: TestServerOptions): number {
+  return replicas ?? (replica ? 1 : 0);
+}
+
+/** The shared cluster has one replica. */
+function hasOwnCluster(options: TestServerOptions): boolean {
+  return options.ownCluster === true || replicaCount(options) > 1;
+}
+
 function openCluster(dir: string, options: TestServerOptions): Promise<TestCluster> {
-  const replica = options.replica ?? false;
-  return options.ownCluster
-    ? TestCluster.open(join(dir, 'postgres'), { durable: true, replica })
-    : TestCluster.shared({ replica });
+  const replicas = replicaCount(options);
+  return hasOwnCluster(options)
+    ? TestCluster.open(join(dir, 'postgres'), { durable: true, replicas })
+    : TestCluster.shared({ replica: replicas === 1 });
 }
 
 async function canLogIn(login: { url: string; user: string; password: string }): Promise<boolean> {

@@ -19,6 +19,12 @@ import {
   removePostgres,
   type ReplicaOptions,
 } from '@novacron/local-stack/postgres-server';
+import {
+  delayReplay,
+  pauseReplay,
+  promoteStandby,
+  resumeReplay,
+} from '@novacron/local-stack/postgres-standby';
 import { endProcess, livePid, type Program, startProgram, waitUntil } from '@novacron/local-stack/processes';
 import { newRolePasswords } from '@novacron/local-stack/secrets';
 import { makerIsGone, testHome } from './test-home.js';
@@ -26,9 +32,20 @@ import { makerIsGone, testHome } from './test-home.js';
 interface ClusterFile {
   readonly port: number;
   readonly replicaPort: number;
+  /** of a second replica, which only a cluster of one's own can have */
+  readonly replica2Port?: number;
   readonly adminPassword: string;
   readonly replicationPassword: string;
   readonly roles: RolePasswords;
+}
+
+/** The servers of a test cluster, as tests name them. */
+export type ReplicaName = 'replica' | 'replica-2';
+export type ServerName = 'primary' | ReplicaName;
+
+export interface ClusterOptions {
+  readonly durable: boolean;
+  readonly replicas: number;
 }
 
 const template = 'novacron_template';
@@ -43,19 +60,20 @@ export class TestCluster {
   ) {}
 
   /** The cluster in `dir`, running: started, or joined when another test process started it. */
-  static async open(dir: string, options: { durable: boolean; replica: boolean }): Promise<TestCluster> {
+  static async open(dir: string, options: ClusterOptions): Promise<TestCluster> {
     mkdirSync(dir, { recursive: true, mode: 0o711 });
     return withFileLock(join(dir, 'lock'), 120_000, async () => {
       const cluster = new TestCluster(dir, options.durable, await clusterFile(dir));
       await cluster.ensurePrimary();
-      if (options.replica) await cluster.ensureReplica();
+      await Promise.all(replicaNames(options.replicas).map((name) => cluster.ensureReplica(name)));
       return cluster;
     });
   }
 
   /** The cluster that all test files share, in the test home. Its data may be lost with the machine. */
   static shared(options: { replica: boolean }): Promise<TestCluster> {
-    return TestCluster.open(join(testHome(), 'postgres'), { ...options, durable: false });
+    const replicas = options.replica ? 1 : 0;
+    return TestCluster.open(join(testHome(), 'postgres'), { replicas, durable: false });
   }
 
   /** The shared cluster when its primary runs already; starts nothing. */
@@ -81,9 +99,48 @@ export class TestCluster {
   }
 
   get replica(): ReplicaOptions {
-    const { replicaPort, port, replicationPassword } = this.file;
-    const own = { name: 'postgres-replica-1', dir: join(this.dir, 'replica'), port: replicaPort };
-    return { ...this.primary, ...own, primaryPort: port, replicationPassword, slot: 'replica_1' };
+    return this.replicaOptions('replica');
+  }
+
+  replicaOptions(which: ReplicaName): ReplicaOptions {
+    const { port, replicationPassword } = this.file;
+    const number = which === 'replica' ? 1 : 2;
+    const own = {
+      name: `postgres-replica-${number}`,
+      dir: join(this.dir, which),
+      port: this.replicaPort(which),
+      slot: `replica_${number}`,
+    };
+    return { ...this.primary, ...own, primaryPort: port, replicationPassword };
+  }
+
+  replicaPort(which: ReplicaName): number {
+    const port = which === 'replica' ? this.file.replicaPort : this.file.replica2Port;
+    if (port === undefined) throw new Error('this cluster was made before there was a second replica');
+    return port;
+  }
+
+  private options(which: ServerName): PostgresOptions {
+    return which === 'primary' ? this.primary : this.replicaOptions(which);
+  }
+
+  /** Lets a replica show every commit that much later; `null`: at once again. */
+  delay(which: ReplicaName, ms: number | null): Promise<void> {
+    return delayReplay(this.replicaOptions(which), ms);
+  }
+
+  /** Lets a replica show nothing new until resume(). */
+  pause(which: ReplicaName): Promise<void> {
+    return pauseReplay(this.replicaOptions(which));
+  }
+
+  resume(which: ReplicaName): Promise<void> {
+    return resumeReplay(this.replicaOptions(which));
+  }
+
+  /** Makes a replica a primary. End the old one before; the cluster's other replica still follows that one. */
+  promote(which: ReplicaName): Promise<void> {
+    return promoteStandby(this.replicaOptions(which));
   }
 
   private async ensurePrimary(): Promise<void> {
@@ -95,10 +152,11 @@ export class TestCluster {
     await this.dropAbandonedDatabases();
   }
 
-  private async ensureReplica(): Promise<void> {
-    if (livePid(this.pidFile(this.replica), postgresProgram(this.replica).marker)) return;
-    await prepareReplica(this.replica);
-    await this.startServer(postgresProgram(this.replica));
+  private async ensureReplica(which: ReplicaName): Promise<void> {
+    const options = this.replicaOptions(which);
+    if (livePid(this.pidFile(options), postgresProgram(options).marker)) return;
+    await prepareReplica(options);
+    await this.startServer(postgresProgram(options));
   }
 
   private pidFile(options: PostgresOptions): string {
@@ -130,13 +188,13 @@ export class TestCluster {
   }
 
   /** Starts again what stop() or killServer() ended; the ports stay. */
-  async restart(which: 'primary' | 'replica'): Promise<void> {
-    await (which === 'primary' ? this.ensurePrimary() : this.ensureReplica());
+  async restart(which: ServerName): Promise<void> {
+    await (which === 'primary' ? this.ensurePrimary() : this.ensureReplica(which));
   }
 
   /** Ends one server: in order, or with SIGKILL as a crash would. */
-  async end(which: 'primary' | 'replica', how: 'stop' | 'kill' = 'stop'): Promise<void> {
-    const options = this[which];
+  async end(which: ServerName, how: 'stop' | 'kill' = 'stop'): Promise<void> {
+    const options = this.options(which);
     const pid = livePid(this.pidFile(options), postgresProgram(options).marker);
     if (pid === undefined) return;
     if (how === 'kill') process.kill(pid, 'SIGKILL');
@@ -144,16 +202,15 @@ export class TestCluster {
   }
 
   /** A fresh database with the schemas and grants of all services; its name. */
-  async newDatabase(options: { replica: boolean }): Promise<string> {
+  async newDatabase(options: { replicas: number }): Promise<string> {
     const name = `t_${process.pid}_${randomBytes(5).toString('hex')}`;
     await copyDatabase(this.file, template, name);
-    if (options.replica) await this.onReplica(name);
+    await Promise.all(replicaNames(options.replicas).map((replica) => this.onReplica(replica, name)));
     return name;
   }
 
-  private async onReplica(database: string): Promise<void> {
-    const { adminPassword } = this.file;
-    const replica = { port: this.file.replicaPort, adminPassword };
+  private async onReplica(which: ReplicaName, database: string): Promise<void> {
+    const replica = this.replicaOptions(which);
     const there = () => asAdmin(replica, database, () => Promise.resolve(true)).catch(() => false); // not replayed yet
     if (!(await waitUntil(there, 20_000))) throw new Error(`the replica has not received ${database}`);
   }
@@ -162,19 +219,28 @@ export class TestCluster {
     await dropDatabase(this.file, name);
   }
 
-  /** Ends both servers. */
+  /** Ends all of its servers. */
   async stop(): Promise<void> {
-    await this.end('replica');
+    await Promise.all(this.possibleReplicas().map((name) => this.end(name)));
     await this.end('primary');
   }
 
-  /** Ends both servers and removes their data. */
+  private possibleReplicas(): ReplicaName[] {
+    return replicaNames(this.file.replica2Port === undefined ? 1 : 2);
+  }
+
+  /** Ends all of its servers and removes their data. */
   async remove(): Promise<void> {
     await this.stop();
-    removePostgres(this.replica.dir);
+    for (const name of this.possibleReplicas()) removePostgres(this.replicaOptions(name).dir);
     removePostgres(this.primary.dir);
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+/** The first `count` replicas of a cluster. */
+export function replicaNames(count: number): ReplicaName[] {
+  return (['replica', 'replica-2'] as const).slice(0, count);
 }
 
 async function clusterFile(dir: string): Promise<ClusterFile> {
@@ -183,6 +249,7 @@ async function clusterFile(dir: string): Promise<ClusterFile> {
   const fresh: ClusterFile = {
     port: await anyFreePort(),
     replicaPort: await anyFreePort(),
+    replica2Port: await anyFreePort(),
     adminPassword: randomBytes(16).toString('hex'),
     replicationPassword: randomBytes(16).toString('hex'),
     roles: newRolePasswords(),
