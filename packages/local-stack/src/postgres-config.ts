@@ -57,6 +57,8 @@ export function postgresConf(settings: PostgresSettings): string {
     shared_preload_libraries: 'pg_stat_statements',
     'pg_stat_statements.track': 'all',
     jit: 'off',
+    // Tables grow from nothing to thousands of rows within a minute: statistics have to keep up.
+    autovacuum_naptime: '5s',
     timezone: 'UTC',
     log_timezone: 'UTC',
     log_line_prefix: '%m [%p] %u@%d ',

@@ -18,8 +18,9 @@ export interface OperationLimit {
 export async function withinLimit<T>(operation: () => Promise<T>, limit: OperationLimit): Promise<T> {
   const { what, clock, abort, operationLimitMs, unwindMs, onLeft } = limit;
   const { promise: left, reject: leave } = Promise.withResolvers<never>();
-  const overdue = new DriverError('driver_error', `${what} took longer than ${operationLimitMs} ms`, true);
-  const timers = [clock.after(operationLimitMs, () => abort.abort(overdue))];
+  const overdue = () =>
+    new DriverError('driver_error', `${what} took longer than ${operationLimitMs} ms`, true);
+  const timers = [clock.after(operationLimitMs, () => abort.abort(overdue()))];
   const giveUp = () => {
     onLeft();
     leave(abort.signal.reason);

@@ -13,7 +13,9 @@ const BATCH = 500;
 
 const AFFECTED: Statement = {
   name: 'vms-unreachable',
-  text: `SELECT v.id FROM hosts h JOIN vms v ON v.host_id = h.id AND v.state <> 'deleted'
+  // Host by host, by the index: as a join it was planned as a scan of all VMs, once a second, for no host at all.
+  text: `SELECT v.id FROM hosts h CROSS JOIN LATERAL (
+      SELECT id, task, state, conditions FROM vms WHERE host_id = h.id AND state <> 'deleted' OFFSET 0) v
     WHERE h.state <> 'up' AND (
       (v.task IS NULL AND v.state = ANY($1))
       OR (v.task IS NOT NULL AND NOT v.conditions @> '[{"type": "${HOST_UNREACHABLE}"}]')

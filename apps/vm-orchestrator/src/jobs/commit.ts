@@ -29,7 +29,7 @@ const UPDATE_JOBS: Statement = {
         x.history, x.version, x.updated_at),
       due_at = now() + make_interval(secs => d.ms / 1000.0)
     FROM json_populate_recordset(null::jobs, $1) x JOIN unnest($2::uuid[], $3::float8[]) AS d(id, ms) ON d.id = x.id
-    WHERE j.tenant_id = x.tenant_id AND j.id = x.id`,
+    WHERE j.id = x.id`,
 };
 
 const KEEP_PLACEMENTS: Statement = {

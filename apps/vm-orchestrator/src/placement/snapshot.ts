@@ -43,6 +43,7 @@ interface SnapshotRow extends Capacity {
 
 export const REFRESH_EVERY_MS = 1_000;
 const FORGOTTEN_AFTER_MS = 15_000;
+const NO_IMAGES: ReadonlySet<string> = new Set();
 const NOTHING: Capacity = { cpu: 0, memory: 0, disk: 0 };
 
 const LOAD = {
@@ -67,6 +68,7 @@ const GENERATION = { name: 'control-plane-generation', text: 'SELECT generation 
 export class HostSnapshot {
   #hosts = new Map<HostId, KnownHost>();
   #zones: readonly KnownZone[] = [];
+  #images = new Map<string, Set<string>>();
   #generation = 1;
   #refreshedAt = -Infinity;
   #refreshing: Promise<void> | null = null;
@@ -108,6 +110,11 @@ export class HostSnapshot {
 
   zones(): readonly KnownZone[] {
     return this.#zones;
+  }
+
+  /** The images that some host of the zone runs. */
+  imagesOf(zone: string): ReadonlySet<string> {
+    return this.#images.get(zone) ?? NO_IMAGES;
   }
 
   /** The hosts with what is promised of them. Do not keep it: it is today's view. */
@@ -170,6 +177,7 @@ export class HostSnapshot {
     this.#hosts = new Map(rows.map((row) => [row.id, toKnownHost(row)]));
     this.#generation = (results[1]?.rows[0] as { generation: number }).generation;
     this.#zones = results[2]?.rows as unknown as KnownZone[];
+    this.#images = imagesByZone(this.#hosts.values());
     this.#refreshedAt = startedAt;
     this.#forgetSettled(startedAt);
   }
@@ -191,6 +199,16 @@ export class HostSnapshot {
     for (const pending of ofHost) for (const resource of RESOURCES) promised[resource] += pending[resource];
     return { ...host, allocated: sum(host.allocated, promised) };
   }
+}
+
+function imagesByZone(hosts: Iterable<KnownHost>): Map<string, Set<string>> {
+  const zones = new Map<string, Set<string>>();
+  for (const { zone, images } of hosts) {
+    let known = zones.get(zone);
+    if (!known) zones.set(zone, (known = new Set()));
+    for (const image of images) known.add(image);
+  }
+  return zones;
 }
 
 function sum(a: Capacity, b: Capacity): Capacity {

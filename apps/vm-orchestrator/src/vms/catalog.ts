@@ -4,7 +4,7 @@ import type { HostSnapshot } from '../placement/snapshot.js';
 
 /** Zones and images as the hosts of the moment offer them. */
 export class Catalog {
-  constructor(private readonly snapshot: Pick<HostSnapshot, 'hosts' | 'zones'>) {}
+  constructor(private readonly snapshot: Pick<HostSnapshot, 'imagesOf' | 'zones'>) {}
 
   /**
    * The zone that the VM goes to.
@@ -18,7 +18,7 @@ export class Catalog {
       const errors = [{ path: '/zone', message: `one of: ${known}` }];
       throw new ServiceError('unknown_zone', `There is no zone ${wanted}; there are: ${known}`, { errors });
     }
-    const images = this.#imagesOf(zone.name);
+    const images = this.snapshot.imagesOf(zone.name);
     if (images.size === 0) {
       throw new ServiceError('overloaded', `No host of zone ${zone.name} has registered yet`, {
         retryAfterMs: 2_000,
@@ -34,13 +34,5 @@ export class Catalog {
       );
     }
     return zone.name;
-  }
-
-  #imagesOf(zone: string): Set<string> {
-    const images = new Set<string>();
-    for (const host of this.snapshot.hosts()) {
-      if (host.zone === zone) for (const image of host.images) images.add(image);
-    }
-    return images;
   }
 }

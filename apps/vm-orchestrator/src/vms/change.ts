@@ -40,7 +40,7 @@ const UPDATE: Statement = {
        x.last_error, x.generation, x.observed_generation, x.incarnation, x.fence, x.quota_held, x.fact_epoch,
        x.fact_seq, x.version, x.updated_at, x.deleted_at)
     FROM json_populate_recordset(null::vms, $1) x
-    WHERE v.tenant_id = x.tenant_id AND v.id = x.id AND v.version = x.version - 1`,
+    WHERE v.id = ANY($2) AND v.tenant_id = x.tenant_id AND v.id = x.id AND v.version = x.version - 1`,
 };
 
 /** Locks VMs in the order of their ids, so that two transactions cannot wait for each other. */
@@ -72,7 +72,13 @@ export async function changeVms(tx: Transaction, changes: readonly VmChange[], n
 export function changeVmsCalls(changes: readonly VmChange[], now: Date): { rows: VmRow[]; calls: Call[] } {
   const rows = changes.map((change) => changed(change, now));
   const events = rows.map((row) => vmEvent(row, row.state === 'deleted' ? 'vm.deleted' : 'vm.updated'));
-  return { rows, calls: [{ statement: UPDATE, params: [JSON.stringify(rows)] }, appendCall(events)] };
+  return {
+    rows,
+    calls: [
+      { statement: UPDATE, params: [JSON.stringify(rows), rows.map((row) => row.id)] },
+      appendCall(events),
+    ],
+  };
 }
 
 export function requireAll(changedRows: number | undefined, expected: number): void {
