@@ -101,7 +101,11 @@ describe('the checker', () => {
     await forgetTombstone(changing.id);
     await fill('vm', changing.id, old);
     await fill('vm-list', 'all', entryOf(tenantId, null, now(), { items: [right, vms.get(changing.id)] }));
-    const absent = { ...entryOf(tenantId, null, now()), status: 404, bytes: Buffer.from('There is no such VM') };
+    const absent = {
+      ...entryOf(tenantId, null, now()),
+      status: 404,
+      bytes: Buffer.from('There is no such VM'),
+    };
     await fill('vm', newId(), absent);
     await fill('metrics-latest', right.id, entryOf(tenantId, null, now()));
     const { stale, unjudged } = await checks(20);

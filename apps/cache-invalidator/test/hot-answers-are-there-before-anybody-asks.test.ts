@@ -92,7 +92,9 @@ describe('warming', () => {
     const { from, to, ...question } = JSON.parse(String(hour?.bytes)) as { from: number; to: number };
     expect(question).toEqual({ vmId: second.id, metric: HOT_HOUR.metric, agg: 'avg', step: 30 });
     expect(to - from).toBe(3_600_000);
-    expect((await stage.l2.get(vmPlace(vms[510]?.id as string), tenantId, { enough: null })).entry).toBeUndefined();
+    expect(
+      (await stage.l2.get(vmPlace(vms[510]?.id as string), tenantId, { enough: null })).entry,
+    ).toBeUndefined();
   });
 
   it('runs again on request, one run at a time', async () => {

@@ -52,7 +52,12 @@ export class Stage {
   }
 
   env(extra: Record<string, string> = {}): Record<string, string> {
-    return { ...this.servers.env('cache'), NOVACRON_CACHE_WARM: 'false', NOVACRON_CACHE_CHECK_RATE: '0', ...extra };
+    return {
+      ...this.servers.env('cache'),
+      NOVACRON_CACHE_WARM: 'false',
+      NOVACRON_CACHE_CHECK_RATE: '0',
+      ...extra,
+    };
   }
 
   /** Starts one within this process. */
@@ -102,7 +107,12 @@ export class Stage {
 }
 
 /** A cached answer, read at `position`. */
-export function entryOf(tenantId: string, version: number | null, position: bigint, body: unknown = {}): Entry {
+export function entryOf(
+  tenantId: string,
+  version: number | null,
+  position: bigint,
+  body: unknown = {},
+): Entry {
   return {
     bytes: Buffer.from(JSON.stringify(body)),
     version,

@@ -46,7 +46,10 @@ export class L2Inspector {
     const entries: Inspected[] = [];
     for (let i = 0; i + 1 < found.length; i += 2) {
       const entry = decodeEntry(found[i + 1] as Buffer);
-      const [tenantId, type, ...id] = (found[i] as Buffer).toString().slice(history.length + 1).split(':');
+      const [tenantId, type, ...id] = (found[i] as Buffer)
+        .toString()
+        .slice(history.length + 1)
+        .split(':');
       if (entry && tenantId !== undefined && type !== undefined) {
         entries.push({ tenantId, type, id: id.join(':'), entry });
       }

@@ -26,11 +26,7 @@ export type Rule =
  * tell the zones whose hosts have them: both are answers about hosts. No cache holds a quota.
  */
 export const RULES: Readonly<Record<EventKind, readonly Rule[]>> = {
-  vm: [
-    { resource: 'vm' },
-    { group: GROUPS.vms, of: 'tenant' },
-    { group: GROUPS.zones, of: PLATFORM },
-  ],
+  vm: [{ resource: 'vm' }, { group: GROUPS.vms, of: 'tenant' }, { group: GROUPS.zones, of: PLATFORM }],
   job: [{ resource: 'job' }, { group: GROUPS.jobs, of: 'tenant' }],
   host: [
     { group: GROUPS.zones, of: PLATFORM },

@@ -46,7 +46,11 @@ export function ignoreMissing(error: unknown): undefined {
 }
 
 /** Rejects when no more messages can come. `end` ends the watching. */
-export async function ended(messages: ConsumerMessages, nc: NatsConnection, end: AbortSignal): Promise<never> {
+export async function ended(
+  messages: ConsumerMessages,
+  nc: NatsConnection,
+  end: AbortSignal,
+): Promise<never> {
   const failure = await Promise.race([
     messages.closed(),
     nc.closed(),

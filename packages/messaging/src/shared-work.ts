@@ -101,7 +101,12 @@ export class SharedWork {
       );
     } catch (error) {
       logger.error({ err: error, stream, durable, messages: batch.length }, 'messages were given back');
-      consumed.publish({ stream, consumer: durable, outcome: 'failed', pending: batch.at(-1)?.info.pending ?? 0 });
+      consumed.publish({
+        stream,
+        consumer: durable,
+        outcome: 'failed',
+        pending: batch.at(-1)?.info.pending ?? 0,
+      });
       for (const message of batch) this.#giveBack(message);
     }
   }

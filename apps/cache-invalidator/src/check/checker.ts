@@ -90,7 +90,14 @@ export class Checker {
 
   #found({ tenantId, type, id, entry }: Inspected, history: string, reason: string): void {
     const at = new Date().toISOString();
-    const finding: StaleFinding = { at, tenantId, type, id, position: `${history}.${entry.position}`, reason };
+    const finding: StaleFinding = {
+      at,
+      tenantId,
+      type,
+      id,
+      position: `${history}.${entry.position}`,
+      reason,
+    };
     stale.add(1, { level: 'l2' });
     this.#status = { ...this.#status, stale: this.#status.stale + 1, lastStale: finding };
     this.options.logger.error({ finding, version: entry.version }, 'a cached answer is wrong');

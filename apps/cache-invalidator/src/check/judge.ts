@@ -65,7 +65,8 @@ function contradiction({ tenantId, id, entry }: Inspected, body: unknown): strin
   const { id: itsId, tenantId: itsTenant, version } = body as Record<string, unknown>;
   if (itsId !== id) return `its body is of ${String(itsId)}`;
   if (itsTenant !== tenantId) return `its body is of tenant ${String(itsTenant)}`;
-  if (typeof version !== 'number' || version !== entry.version) return `its body has version ${String(version)}, not ${entry.version}`;
+  if (typeof version !== 'number' || version !== entry.version)
+    return `its body has version ${String(version)}, not ${entry.version}`;
   return undefined;
 }
 
@@ -82,13 +83,17 @@ async function differs(
   if (now !== null && now.version < version) now = await truth(sample, null);
   if (now === null || now.version > version) return undefined;
   if (now.version < version) return `its owner is only at version ${now.version}, not ${version}`;
-  return isDeepStrictEqual(now.body, body) ? undefined : `its owner has another body under version ${version}`;
+  return isDeepStrictEqual(now.body, body)
+    ? undefined
+    : `its owner has another body under version ${version}`;
 }
 
 function itemsOf(body: unknown): Versioned[] {
   const { items } = body as { items?: unknown };
   if (!Array.isArray(items)) return [];
-  return (items as Versioned[]).filter(({ id, version }) => typeof id === 'string' && Number.isInteger(version));
+  return (items as Versioned[]).filter(
+    ({ id, version }) => typeof id === 'string' && Number.isInteger(version),
+  );
 }
 
 function parseJson(bytes: Buffer): unknown {

@@ -54,7 +54,12 @@ export async function hotMetrics(rpc: RpcClient, vm: HotPage['vms'][number]): Pr
     rpc.requestBytes(metricsRpc.latest, meta, { vmId: vm.id }),
     rpc.requestBytes(metricsRpc.range, meta, lastHourQuery(vm.id, HOT_HOUR, startedAt)),
   ]);
-  const kept = ({ body: bytes, ...read }: BytesReply) => ({ bytes, version: null, startedAt, ...rangeOf(read) });
+  const kept = ({ body: bytes, ...read }: BytesReply) => ({
+    bytes,
+    version: null,
+    startedAt,
+    ...rangeOf(read),
+  });
   return [
     filling('metrics-latest', vm, kept(latest)),
     filling('metrics-hour', vm, kept(hour), lastHourId(vm.id, HOT_HOUR)),

@@ -80,7 +80,7 @@ export class Warmer {
 
   /** After a start the connection may still be on its way. */
   async #redis(): Promise<void> {
-    for (const until = performance.now() + REDIS_WAIT_MS; performance.now() < until; ) {
+    for (const until = performance.now() + REDIS_WAIT_MS; performance.now() < until;) {
       if (this.options.l2.available) return;
       await sleep(100, undefined, { signal: this.#stop.signal });
     }
@@ -110,7 +110,10 @@ export class Warmer {
     do {
       if (hot.length >= wanted) break;
       await pace.turn();
-      const page: HotPage = await runningVms(this.options.rpc, tenantId, { atMost: wanted - hot.length, cursor });
+      const page: HotPage = await runningVms(this.options.rpc, tenantId, {
+        atMost: wanted - hot.length,
+        cursor,
+      });
       await this.#fill(page.fillings);
       hot.push(...page.vms);
       this.#status = { ...this.#status, vms: this.#status.vms + page.vms.length };

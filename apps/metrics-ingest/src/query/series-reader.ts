@@ -78,7 +78,8 @@ export class SeriesReader {
 
   async #requireVm(meta: RequestMeta, vmId: string, answers: Answers): Promise<void> {
     if (answers.results[0]?.rows.length === 1) return;
-    if (!(await this.ownsVm(meta, vmId))) throw new ServiceError('not_found', `There is no VM ${vmId}`, { readAt: shown(answers) });
+    if (!(await this.ownsVm(meta, vmId)))
+      throw new ServiceError('not_found', `There is no VM ${vmId}`, { readAt: shown(answers) });
   }
 
   /** Names → numbers; a name without points has none and is left out. */
