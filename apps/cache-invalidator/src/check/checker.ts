@@ -26,7 +26,7 @@ const unjudged = counter('novacron_cache_checks_unjudged_total', 'Checks whose t
 /** Keys of one look into Redis. */
 const PAGE = 20;
 /** After a look that found nothing, or Redis away. */
-const IDLE_MS = 1_000;
+const IDLE_MS = 250;
 
 /** Samples the shared cache all the time, around its whole keyspace, and counts what is wrong. */
 export class Checker {

@@ -26,10 +26,12 @@ const malformed = counter(
 
 const TICK_MS = 250;
 const PURGE_EVERY_TICKS = 240;
+/** A hole that the process with the lease leaves open for so long: it may be dead, and the others do not wait. */
+const STAND_IN_AFTER_MS = 2_000;
 
 /**
  * Watches the ledger that all processes write: how far the owner is, and what the stream owes. One process at a time
- * fetches what is missing; the others wait for its lease to end.
+ * fetches what is missing, so that its owner is asked once; the others stand in when it does not.
  */
 export class Follower {
   readonly #stop = new AbortController();
@@ -108,12 +110,13 @@ export class Follower {
     if (this.#mark && this.leads) await ledger.mark(this.#mark);
     const status = await ledger.status();
     this.#status = status;
-    if (!this.leads) return;
-    const ageMs = this.#gaps.overdue(status.contiguousSeq, status.highestSeq, performance.now());
-    if (ageMs !== undefined) {
+    const highest = Math.max(status.highestSeq, this.#mark?.seq ?? 0);
+    const ageMs = this.#gaps.overdue(status.contiguousSeq, highest, performance.now());
+    if (ageMs !== undefined && (this.leads || ageMs >= STAND_IN_AFTER_MS)) {
       logger.warn({ holes: status.holes, ageMs }, 'events are missing: asking their owner');
+      if (this.#mark && !this.leads) await ledger.mark(this.#mark);
       await filler.fill();
     }
-    if (tick % PURGE_EVERY_TICKS === 0) await ledger.purge(retentionDays);
+    if (this.leads && tick % PURGE_EVERY_TICKS === 0) await ledger.purge(retentionDays);
   }
 }
