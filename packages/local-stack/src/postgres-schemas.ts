@@ -70,6 +70,8 @@ async function ensureSchemas(client: pg.Client, database: string): Promise<void>
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema} AUTHORIZATION ${schema}_owner`);
     await client.query(`GRANT CONNECT, TEMPORARY ON DATABASE ${database} TO ${roles}`);
     await client.query(`GRANT USAGE ON SCHEMA ${schema} TO ${roles}`);
+    // pg_stat_statements lies there, for the query monitor.
+    await client.query(`GRANT USAGE ON SCHEMA public TO ${schema}_sys`);
   }
 }
 

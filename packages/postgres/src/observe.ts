@@ -1,4 +1,4 @@
-import { dbQuery } from '@novacron/telemetry/facts';
+import { dbEnded, dbQuery, dbStarted, type DbRunFact } from '@novacron/telemetry/facts';
 import { translate } from './failure.js';
 import { labelsOf, type Call, type Statement } from './statement.js';
 
@@ -8,15 +8,23 @@ export async function observed<T>(
   statement: Statement,
   work: () => Promise<T>,
 ): Promise<T> {
-  const started = performance.now();
+  const run = begin(role, statement);
   try {
     const result = await work();
-    tell(role, statement, started, undefined);
+    tell(role, statement, run.startedAt, undefined);
     return result;
   } catch (error) {
-    tell(role, statement, started, error);
+    tell(role, statement, run.startedAt, error);
     throw translate(error);
+  } finally {
+    dbEnded.publish(run);
   }
+}
+
+function begin(role: DbRunFact['role'], statement: Statement): DbRunFact {
+  const run = { role, statement: statement.name ?? statement.text, startedAt: performance.now() };
+  dbStarted.publish(run);
+  return run;
 }
 
 /**
@@ -24,15 +32,21 @@ export async function observed<T>(
  * A failure is told by the transaction as a whole.
  */
 export async function observedEach<T>(calls: readonly Call[], work: () => Promise<T>): Promise<T> {
-  const started = performance.now();
-  const result = await work();
-  for (const { statement } of calls) tell('primary', statement, started, undefined);
-  return result;
+  const [first] = calls;
+  if (first === undefined) return work();
+  const run = begin('primary', first.statement);
+  try {
+    const result = await work();
+    for (const { statement } of calls) tell('primary', statement, run.startedAt, undefined);
+    return result;
+  } finally {
+    dbEnded.publish(run);
+  }
 }
 
 function tell(role: 'primary' | 'replica', statement: Statement, started: number, error: unknown): void {
   const { queryType, table } = labelsOf(statement);
   const fact = { role, queryType, table, durationMs: performance.now() - started };
-  const named = { ...fact, statement: statement.name ?? statement.text };
+  const named = { ...fact, statement: statement.name ?? statement.text, text: statement.text };
   dbQuery.publish(error === undefined ? named : { ...named, error });
 }

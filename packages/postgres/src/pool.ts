@@ -22,6 +22,9 @@ export interface PoolStats {
   readonly inUse: number;
   readonly idle: number;
   readonly waiting: number;
+  /** Callers that had to wait since the start, and for how long in all. */
+  readonly waits: number;
+  readonly waitedMs: number;
 }
 
 interface Waiter {
@@ -42,6 +45,8 @@ export class Pool {
   readonly #waiting: Waiter[] = [];
   readonly #sweeper: NodeJS.Timeout;
   #opening = 0;
+  #waits = 0;
+  #waitedMs = 0;
   #closed = false;
   /** Why the last connection could not be opened; null after one could. */
   #lastFailure: unknown = null;
@@ -95,6 +100,8 @@ export class Pool {
       inUse: this.#busy.size,
       idle: this.#idle.length,
       waiting: this.#waiting.length,
+      waits: this.#waits,
+      waitedMs: Math.round(this.#waitedMs),
     };
   }
 
@@ -118,6 +125,8 @@ export class Pool {
 
   #hand(link: Link, waiter: Waiter, now: number): void {
     this.#busy.add(link);
+    this.#waits++;
+    this.#waitedMs += now - waiter.since;
     dbPoolWait.publish({ pool: this.name, waitMs: now - waiter.since });
     waiter.resolve(link);
   }

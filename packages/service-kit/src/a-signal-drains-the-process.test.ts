@@ -101,7 +101,7 @@ describe('a service in trouble', () => {
     expect(gateway.output).toContain('nobody handles this');
   });
 
-  it('idles under 150 MB', async () => {
+  it('idles under 150 MB, and tells what its queries do', async () => {
     child = Child.start('rpc', orchestratorEnv());
     await child.until(async () => (await ops('orchestrator', '/ready')).status === 200);
     await sleep(1_000);
@@ -109,5 +109,8 @@ describe('a service in trouble', () => {
       (await ops('orchestrator', '/metrics')).body,
     );
     expect(Number(resident?.[1])).toBeLessThan(150e6);
+    const queries = JSON.parse((await ops('orchestrator', '/queries')).body) as { pools: unknown[] };
+    expect(queries).toMatchObject({ slow: expect.any(Array), running: [] });
+    expect(queries.pools.length).toBeGreaterThanOrEqual(2);
   });
 });

@@ -5,6 +5,7 @@ import { connectNats, isConnected, onReconnect } from '@novacron/messaging/conne
 import { ensureStreams, type StreamName } from '@novacron/messaging/streams';
 import { createDatabase, type Database, type DatabaseSettings } from '@novacron/postgres/database';
 import type { Migration } from '@novacron/postgres/migrate';
+import { QueryMonitor } from '@novacron/postgres/query-monitor';
 import type { Logger } from '@novacron/telemetry/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DrainCoordinator } from './drain.js';
@@ -59,7 +60,7 @@ export async function openPostgres(
   surroundings: Surroundings,
   config: Config<typeof postgresEnv>['postgres'],
   { schema, migrations }: PostgresSpec,
-): Promise<{ api: Database; sys: Database }> {
+): Promise<{ databases: { api: Database; sys: Database }; monitor: QueryMonitor }> {
   const { drain, readiness } = surroundings;
   const settings = (role: DatabaseSettings['role'], password: string): DatabaseSettings => ({
     primary: config.primary,
@@ -72,7 +73,9 @@ export async function openPostgres(
   });
   const api = createDatabase(settings('api', config.apiPassword));
   const sys = createDatabase(settings('sys', config.sysPassword));
+  const monitor = new QueryMonitor({ api, sys, log: surroundings.logger });
   drain.add('pools', 'postgres', async () => {
+    await monitor.stop();
     await Promise.all([api.close(), sys.close()]);
   });
   await retried(surroundings, 'postgres', () => sys.ping());
@@ -86,7 +89,8 @@ export async function openPostgres(
     );
   }
   readiness.add('postgres', () => api.ping(900));
-  return { api, sys };
+  monitor.start();
+  return { databases: { api, sys }, monitor };
 }
 
 /** Never rejects. Ends when the connection is lost once more: its return begins another. */

@@ -2,6 +2,8 @@ import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/commo
 import type { natsEnv, opsEnv, postgresEnv, telemetryEnv } from '@novacron/config/fragments';
 import { ConfigError, loadConfig, type Config, type Settings } from '@novacron/config/load';
 import type { StreamName } from '@novacron/messaging/streams';
+import type { QueryMonitor } from '@novacron/postgres/query-monitor';
+import { watchDatabase, type DatabaseWatch } from '@novacron/telemetry/database-watch';
 import { createLogger, type Logger } from '@novacron/telemetry/logger';
 import { startOps } from '@novacron/telemetry/ops';
 import { startTelemetry } from '@novacron/telemetry/start';
@@ -99,8 +101,10 @@ export async function startService<S extends ServiceSettings>(
 
   const telemetry = await startTelemetry({ service: spec.name, logger, ...known.telemetry });
   drain.add('telemetry', 'spans', () => telemetry.stop());
+  let monitor: QueryMonitor | undefined;
   const ops = await startOps({
     ...known.ops,
+    queries: () => monitor && queryReport(watchDatabase(logger), monitor),
     metricsText: telemetry.metricsText,
     ready: () => readiness.report(),
   });
@@ -108,11 +112,12 @@ export async function startService<S extends ServiceSettings>(
 
   try {
     const surroundings: Surroundings = { name: spec.name, logger, drain, readiness };
-    const [nc, databases] = await Promise.all([
+    const [nc, postgres] = await Promise.all([
       known.nats === undefined ? undefined : openNats(surroundings, known.nats, spec.streams ?? []),
-      known.postgres === undefined ? {} : openPostgres(surroundings, known.postgres, postgresOf(spec)),
+      known.postgres === undefined ? undefined : openPostgres(surroundings, known.postgres, postgresOf(spec)),
     ]);
-    const context = new ServiceContext({ ...surroundings, config, nc, databases });
+    monitor = postgres?.monitor;
+    const context = new ServiceContext({ ...surroundings, config, nc, databases: postgres?.databases ?? {} });
     const { app, port } = await listen(spec, context);
     await spec.onStart?.(context, app);
     readiness.serve();
@@ -138,6 +143,11 @@ async function listen<S extends ServiceSettings>(
     ? await rpcApp(context, module, spec.rpc?.maxInFlight)
     : await plainApp(context, module);
   return { app, port: undefined };
+}
+
+/** What /queries answers: what this process saw of its queries, and what Postgres said of the service's. */
+function queryReport(watch: DatabaseWatch, monitor: QueryMonitor): object {
+  return { slow: watch.slow(), running: watch.longRunning(), ...monitor.report() };
 }
 
 function postgresOf({ postgres, name }: { postgres?: PostgresSpec; name: string }): PostgresSpec {

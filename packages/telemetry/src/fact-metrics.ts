@@ -1,10 +1,9 @@
+import { showDatabaseReports } from './database-report.js';
+import { LONG_RUNNING_MS, watchDatabase } from './database-watch.js';
 import { traceQueries } from './db-spans.js';
 import { consumed, dbPool, dbPoolWait, dbQuery, rpc, type DbPoolFact } from './facts.js';
 import type { Logger } from './logger.js';
 import { counter, DATABASE_BUCKETS, gauge, histogram, HTTP_BUCKETS, observableGauge } from './metrics.js';
-
-/** A query that ran longer is logged, with the trace it belongs to. */
-export const SLOW_QUERY_MS = 5_000;
 
 const pools = new Set<DbPoolFact>();
 let listening = false;
@@ -14,6 +13,8 @@ export function listenToFacts(logger: Logger): void {
   if (listening) return;
   listening = true;
   listenToDatabase(logger);
+  watchDatabase(logger);
+  showDatabaseReports();
   traceQueries();
   listenToPools();
   listenToMessaging();
@@ -29,7 +30,7 @@ function listenToDatabase(logger: Logger): void {
   dbQuery.subscribe(({ queryType, table, durationMs, role, statement, error }) => {
     durations.record(durationMs / 1000, { query_type: queryType, table });
     if (error !== undefined) errors.add(1, { query_type: queryType, table });
-    if (durationMs > SLOW_QUERY_MS) {
+    if (durationMs > LONG_RUNNING_MS) {
       logger.warn({ queryType, table, role, statement, durationMs: Math.round(durationMs) }, 'slow query');
     }
   });
@@ -43,7 +44,7 @@ function listenToPools(): void {
     DATABASE_BUCKETS,
   );
   dbPoolWait.subscribe(({ pool, waitMs }) => waits.record(waitMs / 1000, { pool }));
-  const show = (name: string, help: string, key: 'inUse' | 'idle' | 'waiting') =>
+  const show = (name: string, help: string, key: 'max' | 'inUse' | 'idle' | 'waiting') =>
     observableGauge(name, help, (observe) => {
       const sums = new Map<string, number>();
       for (const pool of openPools()) sums.set(pool.pool, (sums.get(pool.pool) ?? 0) + pool.read()[key]);
@@ -51,6 +52,9 @@ function listenToPools(): void {
     });
   show('database_active_connections', 'Database connections in use', 'inUse');
   show('database_idle_connections', 'Database connections open and free', 'idle');
+  show('database_pool_max_connections', 'Database connections that a pool may open', 'max');
+  show('database_pool_in_use', 'Database connections of a pool in use', 'inUse');
+  show('database_pool_idle', 'Database connections of a pool open and free', 'idle');
   show('database_pool_waiting', 'Callers that wait for a database connection', 'waiting');
 }
 

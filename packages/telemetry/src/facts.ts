@@ -13,7 +13,34 @@ export interface DbQueryFact {
   readonly durationMs: number;
   /** The statement's name or text, without parameters; shown when it was slow. */
   readonly statement?: string;
+  /** Its text, where it has a name. */
+  readonly text?: string;
   readonly error?: unknown;
+}
+
+/** A query that runs: the same object when it begins and when it ends. */
+export interface DbRunFact {
+  readonly role: 'primary' | 'replica';
+  /** Name or text, without parameters. */
+  readonly statement: string;
+  /** Of `performance.now()`. */
+  readonly startedAt: number;
+}
+
+/** What the query monitor found in Postgres; ratios from 0 to 1, null where nothing was read yet. */
+export interface DbReportFact {
+  readonly hitRatio: number | null;
+  readonly indexRatio: number | null;
+  /** Of this service, by state: `active`, `idle`, … */
+  readonly connections: Readonly<Record<string, number>>;
+  readonly servers: readonly {
+    readonly server: string;
+    readonly role: 'primary' | 'replica';
+    readonly healthy: boolean;
+    readonly lagMs: number;
+    /** Routed reads that it answered since the start. */
+    readonly reads: number;
+  }[];
 }
 
 /** A connection was handed out by a pool after that long a wait. */
@@ -25,7 +52,12 @@ export interface DbPoolWaitFact {
 /** A pool was opened; its numbers are read whenever metrics are asked for, until `closed` says true. */
 export interface DbPoolFact {
   readonly pool: string;
-  readonly read: () => { readonly inUse: number; readonly idle: number; readonly waiting: number };
+  readonly read: () => {
+    readonly max: number;
+    readonly inUse: number;
+    readonly idle: number;
+    readonly waiting: number;
+  };
   readonly closed: () => boolean;
 }
 
@@ -53,6 +85,9 @@ interface Fact<T> {
 }
 
 export const dbQuery = fact<DbQueryFact>('novacron:db.query');
+export const dbStarted = fact<DbRunFact>('novacron:db.started');
+export const dbEnded = fact<DbRunFact>('novacron:db.ended');
+export const dbReport = fact<DbReportFact>('novacron:db.report');
 export const dbPoolWait = fact<DbPoolWaitFact>('novacron:db.pool.wait');
 export const dbPool = fact<DbPoolFact>('novacron:db.pool');
 export const rpc = fact<RpcFact>('novacron:rpc');

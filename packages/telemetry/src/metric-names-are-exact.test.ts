@@ -50,7 +50,7 @@ describe('metric names', () => {
 
   it('of pools show every open pool, and none that was closed', async () => {
     let closed = false;
-    const read = () => ({ inUse: 3, idle: 2, waiting: 1 });
+    const read = () => ({ max: 10, inUse: 3, idle: 2, waiting: 1 });
     dbPool.publish({ pool: 'api', read, closed: () => closed });
     dbPool.publish({ pool: 'api', read, closed: () => false });
     dbPoolWait.publish({ pool: 'api', waitMs: 2 });

@@ -13,6 +13,8 @@ export interface OpsOptions {
   readonly metricsText: () => Promise<string>;
   /** Answers in bounded time; what it throws counts as not ready. */
   readonly ready: () => Promise<Readiness>;
+  /** What is known of the database's queries, for /queries; undefined while nothing is. */
+  readonly queries?: () => object | undefined;
 }
 
 export interface Ops {
@@ -22,7 +24,8 @@ export interface Ops {
 
 /**
  * The listener for operators, apart from the public one: `/health` says that the process lives, `/ready`
- * whether it can serve (503 when not) and what is missing, `/metrics` is Prometheus text.
+ * whether it can serve (503 when not) and what is missing, `/metrics` is Prometheus text, `/queries` what is known of
+ * the database's queries.
  * @throws when the port is taken
  */
 export async function startOps(options: OpsOptions): Promise<Ops> {
@@ -62,10 +65,15 @@ async function answer(
         `${JSON.stringify(readiness)}\n`,
       );
     }
+    case '/queries': {
+      const report = options.queries?.();
+      if (report === undefined) return send(response, 404, 'text/plain', 'no database is watched here\n');
+      return send(response, 200, 'application/json', `${JSON.stringify(report)}\n`);
+    }
     case '/metrics':
       return send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metricsText());
     default:
-      return send(response, 404, 'text/plain', '/health /ready /metrics\n');
+      return send(response, 404, 'text/plain', '/health /ready /metrics /queries\n');
   }
 }
 

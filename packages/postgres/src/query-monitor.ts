@@ -1,0 +1,174 @@
+import { dbReport, type DbReportFact } from '@novacron/telemetry/facts';
+import type { Database, DatabaseStats } from './database.js';
+import { CONNECTIONS, HIT_RATIO, LONG_RUNNING, STATEMENTS_AT, TABLES, topStatements } from './monitor-sql.js';
+import { codeOf } from './failure.js';
+import type { PoolStats } from './pool.js';
+
+export interface ServerReport {
+  readonly at: string;
+  readonly hitRatio: number | null;
+  readonly indexRatio: number | null;
+  readonly connections: Readonly<Record<string, number>>;
+  /** The service's tables, those with the most rows read by sequential scans first. */
+  readonly tables: readonly object[];
+  /** What runs for over five seconds in this database, other services' and people's queries included. */
+  readonly longRunning: readonly LongRunning[];
+  /** Of pg_stat_statements, the service's own by total execution time; null where the extension is not there. */
+  readonly statements: readonly object[] | null;
+}
+
+export interface MonitorReport {
+  readonly pools: readonly PoolStats[];
+  readonly servers: DbReportFact['servers'];
+  /** As Postgres told it last; null until it has. */
+  readonly server: ServerReport | null;
+  /** Why Postgres could not be asked the last time. */
+  readonly error?: string;
+}
+
+interface LongRunning {
+  readonly pid: number;
+  readonly role: string;
+  readonly ours: boolean;
+  readonly ms: number;
+  readonly query: string;
+}
+
+export interface QueryMonitorOptions {
+  readonly api: Database;
+  readonly sys: Database;
+  readonly log: { warn(about: object, message: string): void };
+  readonly everyMs?: number;
+}
+
+const EVERY_MS = 30_000;
+const TIMEOUT_MS = 5_000;
+/** The extension was made, and its library is not among shared_preload_libraries. */
+const NOT_LOADED = '55000';
+
+/** Asks Postgres every 30 seconds how this service's queries do. */
+export class QueryMonitor {
+  #server: ServerReport | null = null;
+  #error: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #asking: Promise<void> | undefined;
+  #told = new Set<string>();
+
+  constructor(private readonly options: QueryMonitorOptions) {}
+
+  /** Begins with a look at once. */
+  start(): void {
+    this.#timer = setInterval(() => void this.collect(), this.options.everyMs ?? EVERY_MS);
+    this.#timer.unref();
+    void this.collect();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#asking;
+  }
+
+  /** Looks now, or waits for the look in progress. Never rejects. */
+  collect(): Promise<void> {
+    this.#asking ??= this.#collect().finally(() => (this.#asking = undefined));
+    return this.#asking;
+  }
+
+  report(): MonitorReport {
+    const { api, sys } = this.options;
+    const stats = [api.stats(), sys.stats()];
+    return {
+      pools: stats.flatMap(({ pools }) => pools),
+      servers: serversOf(stats),
+      server: this.#server,
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+    };
+  }
+
+  async #collect(): Promise<void> {
+    try {
+      this.#server = await this.#ask();
+      this.#error = undefined;
+      this.#tellLongRunning(this.#server.longRunning);
+    } catch (error) {
+      // The report says so; whatever the database has is told by who needs it.
+      this.#error = (error as Error).message;
+    }
+    const { hitRatio = null, indexRatio = null, connections = {} } = this.#server ?? {};
+    dbReport.publish({ hitRatio, indexRatio, connections, servers: this.report().servers });
+  }
+
+  async #ask(): Promise<ServerReport> {
+    const { primary } = this.options.sys;
+    const calls = [HIT_RATIO, TABLES, CONNECTIONS, LONG_RUNNING, STATEMENTS_AT].map((statement) => ({
+      statement,
+    }));
+    const { results } = await primary.read({ timeoutMs: TIMEOUT_MS }, calls);
+    const [hits, tables, connections, running, at] = results.map(({ rows }) => rows);
+    const statements = await this.#statements(at?.[0]?.schema as string | undefined);
+    return {
+      at: new Date().toISOString(),
+      hitRatio: (hits?.[0]?.ratio ?? null) as number | null,
+      indexRatio: indexRatio((tables ?? []) as unknown as Scans[]),
+      connections: Object.fromEntries(
+        (connections ?? []).map(({ state, count }) => [String(state), Number(count)]),
+      ),
+      tables: tables ?? [],
+      longRunning: (running ?? []) as unknown as LongRunning[],
+      statements,
+    };
+  }
+
+  async #statements(schema: string | undefined): Promise<object[] | null> {
+    if (schema === undefined) return null;
+    try {
+      return (
+        await this.options.sys.primary.query<object>(topStatements(schema), [], { timeoutMs: TIMEOUT_MS })
+      ).rows;
+    } catch (error) {
+      if (codeOf(error) === NOT_LOADED) return null;
+      throw error;
+    }
+  }
+
+  /** Logs each once. (Of one that this process runs there is a line with its trace, too; others have nobody else.) */
+  #tellLongRunning(running: readonly LongRunning[]): void {
+    const ours = running.filter((query) => query.ours);
+    for (const { pid, role, ms, query } of ours) {
+      if (this.#told.has(`${pid} ${query}`)) continue;
+      this.options.log.warn({ pid, role, ms, query }, 'query is running for long in Postgres');
+    }
+    this.#told = new Set(ours.map(({ pid, query }) => `${pid} ${query}`));
+  }
+}
+
+interface Scans {
+  readonly seqScans: number;
+  readonly indexScans: number;
+}
+
+function indexRatio(tables: readonly Scans[]): number | null {
+  const sum = (key: keyof Scans) => tables.reduce((total, table) => total + table[key], 0);
+  const all = sum('seqScans') + sum('indexScans');
+  return all === 0 ? null : sum('indexScans') / all;
+}
+
+/** The servers as both pools of this process see them: reads added, the larger lag. */
+function serversOf(stats: readonly DatabaseStats[]): DbReportFact['servers'] {
+  const servers = new Map<string, DbReportFact['servers'][number]>();
+  const add = (server: DbReportFact['servers'][number]): void => {
+    const known = servers.get(server.server);
+    servers.set(server.server, {
+      ...server,
+      healthy: server.healthy && (known?.healthy ?? true),
+      lagMs: Math.max(server.lagMs, known?.lagMs ?? 0),
+      reads: server.reads + (known?.reads ?? 0),
+    });
+  };
+  for (const { primary, replicas } of stats) {
+    add({ ...primary, role: 'primary', healthy: true, lagMs: 0 });
+    for (const { server, healthy, lagMs, reads } of replicas)
+      add({ server, healthy, lagMs, reads, role: 'replica' });
+  }
+  return [...servers.values()];
+}

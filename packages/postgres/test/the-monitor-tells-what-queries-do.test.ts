@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Database } from '../src/database.js';
+import { QueryMonitor } from '../src/query-monitor.js';
+import { COUNT, INSERT, startFixture, TENANT_A, type Fixture } from './fixture.js';
+
+let fixture: Fixture;
+let api: Database;
+let sys: Database;
+const told: [object, string][] = [];
+const log = { warn: (about: object, message: string) => void told.push([about, message]) };
+
+async function asAdmin(...statements: string[]): Promise<void> {
+  const admin = fixture.cluster.admin();
+  await admin.connect();
+  for (const sql of statements) await admin.query(sql);
+  await admin.end();
+}
+
+beforeAll(async () => {
+  fixture = await startFixture();
+  await asAdmin(
+    'GRANT pg_read_all_stats TO orchestrator_sys',
+    "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'",
+  );
+  fixture.cluster.primary.stop();
+  fixture.cluster.primary.start();
+  await asAdmin('CREATE EXTENSION pg_stat_statements');
+  api = fixture.open('api');
+  sys = fixture.open('sys');
+}, 60_000);
+afterAll(() => fixture?.stop());
+
+describe('the query monitor', () => {
+  it('reports hit ratio, scans, connections and what pg_stat_statements has of the service', async () => {
+    const own = { tenantId: TENANT_A };
+    await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'a', 1] }]);
+    for (let n = 0; n < 5; n++) await api.replica().query(COUNT, [], own);
+    const monitor = new QueryMonitor({ api, sys, log });
+    await monitor.collect();
+    const { server, servers, pools, error } = monitor.report();
+    expect(error).toBeUndefined();
+    expect(server?.hitRatio).toBeGreaterThan(0);
+    expect(server?.hitRatio).toBeLessThanOrEqual(1);
+    expect(server?.connections['active']).toBeGreaterThan(0);
+    expect(server?.tables).toContainEqual(expect.objectContaining({ table: 'things' }));
+    const texts = server?.statements?.map((row) => (row as { query: string }).query);
+    expect(texts).toContain(COUNT.text);
+    expect(server?.statements?.[0]).toHaveProperty('totalMs');
+    expect(servers).toEqual([expect.objectContaining({ role: 'primary', reads: 5 })]);
+    expect(pools.map(({ pool }) => pool)).toEqual(['orchestrator-api-primary', 'orchestrator-sys-primary']);
+  });
+
+  it('tells once of a query of the service that runs for over five seconds', async () => {
+    const monitor = new QueryMonitor({ api, sys, log });
+    const sleep = api.primary.query({ text: 'SELECT pg_sleep(7)' });
+    await new Promise((resolve) => setTimeout(resolve, 5_500));
+    await monitor.collect();
+    await monitor.collect();
+    const about = { role: 'orchestrator_api', query: 'SELECT pg_sleep(7)' };
+    expect(monitor.report().server?.longRunning).toContainEqual(expect.objectContaining(about));
+    expect(told).toEqual([[expect.objectContaining(about), 'query is running for long in Postgres']]);
+    await sleep;
+  }, 20_000);
+
+  it('says why it knows nothing while Postgres is away, and keeps what it had', async () => {
+    const monitor = new QueryMonitor({ api, sys, log });
+    await monitor.collect();
+    fixture.cluster.primary.stop('immediate');
+    await monitor.collect();
+    const { server, error } = monitor.report();
+    expect(error).toContain('not reachable');
+    expect(server).not.toBeNull();
+  }, 20_000);
+});
