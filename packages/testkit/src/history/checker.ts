@@ -1,0 +1,230 @@
+import { Knowledge, type Known } from './knowledge.js';
+import type { History, ListFilter, Operation, Read, Seen, Violation } from './operation.js';
+import { Truth } from './truth.js';
+
+export interface CheckOptions {
+  /** No answer may take longer, errors included; milliseconds. */
+  readonly longestMs?: number;
+  readonly maxViolations?: number;
+}
+
+/** The gateway's own deadline is 10 s; the rest is for a machine that is busy with other things. */
+const LONGEST_MS = 15_000;
+/** What a read may answer. */
+const READ_STATUSES = new Set([200, 304, 404]);
+/** What a write may be told because of the state that it meets. */
+const WRITE_STATUSES = new Set([200, 201, 202, 204, 404, 409, 412]);
+
+/**
+ * Holds a history against what readers are promised:
+ * - no read shows less than its session has written or seen, or than the session whose token it went on from;
+ * - lists too: what the reader knows is there, at its version or newer, unless it was deleted or left the filter;
+ * - what was seen deleted stays away; an ended VM is never shown as if it lived;
+ * - a `strong` read shows everything that was acknowledged to anybody before it began;
+ * - a version has one body, and it is that of the last write up to it;
+ * - errors come in bounded time, and only in an outage.
+ */
+export function check(history: History, options: CheckOptions = {}): Violation[] {
+  return new Checker(history, options).run();
+}
+
+class Checker {
+  readonly #sessions = new Map<number, Knowledge>();
+  /** Of sessions without a token: the gateway process that remembers them. */
+  readonly #remembered = new Map<number, string>();
+  readonly #handedOver = new Map<number, Knowledge>();
+  readonly #truth: Truth;
+  readonly #violations: Violation[] = [];
+
+  constructor(
+    private readonly history: History,
+    private readonly options: CheckOptions,
+  ) {
+    this.#truth = new Truth(history.operations);
+  }
+
+  run(): Violation[] {
+    const { operations } = this.history;
+    const adopted = new Set(operations.map(({ adopts }) => adopts));
+    for (const operation of operations) {
+      const knowledge = this.#knowledgeOf(operation);
+      this.#inBoundedTime(operation);
+      this.#one(operation, knowledge);
+      if (adopted.has(operation.id)) this.#handedOver.set(operation.id, knowledge.copy());
+      if (this.#violations.length >= (this.options.maxViolations ?? 20)) break;
+    }
+    return this.#violations;
+  }
+
+  #knowledgeOf({ session, adopts, carriesToken, gateway, incarnation }: Operation): Knowledge {
+    const server = `${gateway}.${incarnation}`;
+    const forgotten = !carriesToken && this.#remembered.get(session) !== server;
+    this.#remembered.set(session, server);
+    const adopted = adopts === undefined ? undefined : this.#handedOver.get(adopts);
+    if (adopts !== undefined && !adopted)
+      throw new Error(`operation ${adopts} was handed over before it ended`);
+    const knowledge =
+      adopted?.copy() ?? (forgotten ? undefined : this.#sessions.get(session)) ?? new Knowledge();
+    this.#sessions.set(session, knowledge);
+    return knowledge;
+  }
+
+  #one(operation: Operation, knowledge: Knowledge): void {
+    const { kind, status } = operation;
+    const reads = kind === 'get' || kind === 'list';
+    if (!(reads ? READ_STATUSES : WRITE_STATUSES).has(status)) return this.#failed(operation);
+    if (kind === 'get') this.#get(operation, knowledge);
+    else if (kind === 'list') this.#list(operation, knowledge);
+    else this.#write(operation, knowledge);
+  }
+
+  #get(operation: Extract<Operation, { kind: 'get' }>, knowledge: Knowledge): void {
+    const { vm, seen, id } = operation;
+    if (seen) return this.#shown(operation, seen, knowledge);
+    // An old state may be from before the VM was made.
+    if (operation.consistency === 'eventual') return;
+    this.#absent(operation, vm, knowledge);
+    knowledge.ended(vm, 'gone', id);
+  }
+
+  #list(operation: Extract<Operation, { kind: 'list' }>, knowledge: Knowledge): void {
+    const { items = [], filter, consistency, id } = operation;
+    const shown = new Set(items.map(({ vm }) => vm));
+    if (shown.size < items.length)
+      this.#violated('twice-in-one-page', 'a VM is in the page twice', operation);
+    const known = [...knowledge.all()];
+    for (const seen of items) {
+      this.#fits(operation, seen, filter);
+      this.#shown(operation, seen, knowledge);
+    }
+    if (filter.partial === true || filter.state !== undefined || consistency === 'eventual') return;
+    for (const [vm, what] of known) {
+      if (shown.has(vm) || what.end === 'gone' || !what.name.startsWith(filter.namePrefix ?? '')) continue;
+      if (filter.group !== undefined && this.#mayHaveLeft(operation, vm, what, filter.group)) continue;
+      this.#absent(operation, vm, knowledge);
+      if (filter.group === undefined) knowledge.ended(vm, 'gone', id);
+    }
+  }
+
+  #mayHaveLeft({ end }: Operation, vm: string, { group, version }: Known, wanted: string): boolean {
+    return group !== wanted || this.#truth.mayHaveLeft(vm, wanted, version, end);
+  }
+
+  #fits(operation: Read, seen: Seen, { group, state }: ListFilter): void {
+    const wrong =
+      (group !== undefined && seen.group !== group) || (state !== undefined && seen.state !== state);
+    if (wrong)
+      this.#violated(
+        'outside-of-filter',
+        `${seen.vm} has group ${seen.group}, state ${seen.state}`,
+        operation,
+      );
+  }
+
+  /** A VM in an answer. */
+  #shown(operation: Read, seen: Seen, knowledge: Knowledge): void {
+    const { vm, version, state } = seen;
+    const wrong = this.#truth.contradiction(seen, operation.id);
+    if (wrong) this.#violated('body-of-another-version', `${vm}: ${wrong.says}`, operation, wrong.evidence);
+    if (operation.consistency !== 'eventual') {
+      const known = knowledge.of(vm);
+      if (known && version < known.version)
+        this.#violated(
+          'older-than-known',
+          `${vm} is shown at version ${version}; its reader knew ${known.version}`,
+          operation,
+          known.from,
+        );
+      else if (known?.end === 'gone')
+        this.#violated(
+          'back-from-the-dead',
+          `${vm} is shown (${state}) after it was seen to be gone`,
+          operation,
+          known.from,
+        );
+      else if (known?.end === 'deleting' && state !== 'deleting')
+        this.#violated(
+          'deleted-shown-alive',
+          `${vm} is shown as ${state} after its delete was accepted`,
+          operation,
+          known.from,
+        );
+    }
+    if (operation.consistency === 'strong') this.#strong(operation, seen);
+    knowledge.saw(vm, seen, operation.id);
+  }
+
+  #strong(operation: Read, { vm, version }: Seen): void {
+    const { version: reached, from } = this.#truth.reachedBy(vm, operation.start);
+    if (version < reached)
+      this.#violated(
+        'strong-read-is-old',
+        `${vm} is shown at version ${version}; ${reached} had been acknowledged`,
+        operation,
+        from,
+      );
+  }
+
+  /** A VM that an answer does not show, though its reader knows of it. */
+  #absent(operation: Operation, vm: string, knowledge: Knowledge): void {
+    const known = knowledge.of(vm);
+    if (!known || known.version === 0 || known.end !== 'none') return;
+    if (this.#truth.mayBeDeleted(vm, operation.end)) return;
+    this.#violated(
+      'missing',
+      `${vm} is missing; its reader knew version ${known.version}, and nobody deleted it`,
+      operation,
+      known.from,
+    );
+  }
+
+  #write(operation: Exclude<Operation, Read>, knowledge: Knowledge): void {
+    const { id, status } = operation;
+    if (operation.kind === 'delete') {
+      if (status === 202) knowledge.ended(operation.vm, 'deleting', id);
+      if (status === 404) this.#absent(operation, operation.vm, knowledge);
+      if (status === 404 || status === 204) knowledge.ended(operation.vm, 'gone', id);
+      return;
+    }
+    if (operation.kind === 'patch' && status === 404) {
+      this.#absent(operation, operation.vm, knowledge);
+      knowledge.ended(operation.vm, 'gone', id);
+    }
+    const { seen } = operation;
+    if (!seen) return;
+    const known = knowledge.of(seen.vm);
+    if (known && seen.version <= known.version)
+      this.#violated(
+        'write-did-not-move',
+        `${seen.vm} was written at version ${seen.version}; ${known.version} was known`,
+        operation,
+        known.from,
+      );
+    knowledge.saw(seen.vm, seen, id);
+  }
+
+  #inBoundedTime(operation: Operation): void {
+    const took = operation.end - operation.start;
+    if (took > (this.options.longestMs ?? LONGEST_MS))
+      this.#violated('too-slow', `the answer took ${Math.round(took)} ms`, operation);
+  }
+
+  #failed(operation: Operation): void {
+    const { start, end, gateway, status, code } = operation;
+    const excused = this.history.outages.some(
+      (outage) => outage.from <= end && outage.to >= start && (outage.gateway ?? gateway) === gateway,
+    );
+    const inForm = [503, 504, 0, -1].includes(status);
+    if (!inForm) this.#violated('unexpected-answer', `${status} ${code ?? ''}`, operation);
+    else if (!excused)
+      this.#violated(
+        'error-without-outage',
+        `${status} ${code ?? ''} though another server could answer`,
+        operation,
+      );
+  }
+
+  #violated(rule: string, says: string, operation: Operation, evidence?: number): void {
+    this.#violations.push({ rule, says, operation, ...(evidence === undefined ? {} : { evidence }) });
+  }
+}

@@ -1,0 +1,88 @@
+import { Agent, request } from 'node:http';
+
+export interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** What came back; `status` as in Operation. */
+export interface Answered {
+  readonly status: number;
+  readonly code?: string;
+  readonly token?: string;
+  readonly etag?: string;
+  readonly servedFrom?: string;
+  readonly body?: unknown;
+}
+
+/** Longer than anything that the checker lets pass. */
+const PATIENCE_MS = 20_000;
+
+/** One gateway, over kept connections, and without retries: every answer counts. */
+export class Client {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 });
+
+  constructor(readonly port: number) {}
+
+  /** Never rejects: a broken connection is an answer too. */
+  send({ method, path, headers, body }: Asked): Promise<Answered> {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const more =
+      payload === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) };
+    return new Promise((resolve) => {
+      const sent = request(
+        {
+          host: '127.0.0.1',
+          port: this.port,
+          agent: this.#agent,
+          method,
+          path,
+          headers: { ...headers, ...more },
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.once('end', () => resolve(answerOf(response.statusCode ?? 0, response.headers, chunks)));
+          response.once('error', broken);
+        },
+      );
+      const timer = setTimeout(() => {
+        resolve({ status: -1, code: 'no answer' });
+        sent.destroy();
+      }, PATIENCE_MS);
+      const broken = (error: NodeJS.ErrnoException): void =>
+        resolve({ status: 0, code: error.code ?? error.message });
+      sent.once('error', broken);
+      sent.once('close', () => clearTimeout(timer));
+      sent.end(payload);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}
+
+function answerOf(status: number, headers: NodeJS.Dict<string | string[]>, chunks: Buffer[]): Answered {
+  const header = (name: string): string | undefined => headers[name] as string | undefined;
+  const text = Buffer.concat(chunks).toString();
+  const isJson = text !== '' && /json/.test(header('content-type') ?? '');
+  const body: unknown = isJson ? JSON.parse(text) : undefined;
+  const fields = {
+    token: header('novacron-consistency-token'),
+    etag: header('etag'),
+    servedFrom: header('novacron-served-from'),
+    code: status >= 400 ? (body as { code?: string } | undefined)?.code : undefined,
+  };
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return { status, body, ...Object.fromEntries(given) };
+}
+
+/** The position in a consistency token, for people who read a history. Clients must not look into it. */
+export function lsnOf(token: string | undefined): number {
+  return token === undefined ? 0 : Number(Buffer.from(token, 'base64url').readBigUInt64BE(13));
+}

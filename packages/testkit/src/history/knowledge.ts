@@ -1,0 +1,50 @@
+/** What a session knows of one VM, by operation `from`. */
+export interface Known {
+  readonly version: number;
+  readonly group: string;
+  readonly name: string;
+  /** `deleting`: its end has been accepted; `gone`: it was seen to be no more. */
+  readonly end: 'none' | 'deleting' | 'gone';
+  readonly from: number;
+}
+
+/** What a session has written or seen: nothing that it reads later may be older. */
+export class Knowledge {
+  readonly #known: Map<string, Known>;
+
+  constructor(from: Iterable<readonly [string, Known]> = []) {
+    this.#known = new Map(from);
+  }
+
+  of(vm: string): Known | undefined {
+    return this.#known.get(vm);
+  }
+
+  all(): Iterable<readonly [string, Known]> {
+    return this.#known;
+  }
+
+  saw(vm: string, seen: Pick<Known, 'version' | 'group' | 'name'>, from: number): void {
+    const known = this.#known.get(vm);
+    if (known && known.version >= seen.version) return;
+    this.#known.set(vm, {
+      version: seen.version,
+      group: seen.group,
+      name: seen.name,
+      end: known?.end ?? 'none',
+      from,
+    });
+  }
+
+  ended(vm: string, end: 'deleting' | 'gone', from: number): void {
+    const known = this.#known.get(vm);
+    // Of a VM that the session has not seen an absence says nothing: it may not be created yet where it looked.
+    if (!known && end === 'gone') return;
+    const before = known ?? { version: 0, group: '', name: '', end: 'none', from };
+    if (before.end !== 'gone' && before.end !== end) this.#known.set(vm, { ...before, end, from });
+  }
+
+  copy(): Knowledge {
+    return new Knowledge(this.#known);
+  }
+}

@@ -1,0 +1,42 @@
+import type { History, Operation, Outage } from './operation.js';
+
+/** An operation before it has its number; a union stays one. */
+type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
+
+/** Takes down what happens, in the order in which it ends. */
+export class Recorder {
+  readonly operations: Operation[] = [];
+  readonly outages: Outage[] = [];
+  readonly faults: Outage[] = [];
+  readonly #begunAt = performance.now();
+
+  /** Milliseconds since the start of the run. */
+  now(): number {
+    return performance.now() - this.#begunAt;
+  }
+
+  ended(operation: Unnumbered<Operation>): Operation {
+    const numbered = { ...operation, id: this.operations.length } as Operation;
+    this.operations.push(numbered);
+    return numbered;
+  }
+
+  /** @returns how to say that it is over */
+  fault(fault: string, excuses: { gateway?: number } | null): (graceMs: number) => void {
+    const from = this.now();
+    const scope = excuses?.gateway === undefined ? {} : { gateway: excuses.gateway };
+    const began = { fault, from, to: Infinity, ...scope };
+    const lists = excuses === null ? [this.faults] : [this.faults, this.outages];
+    for (const list of lists) list.push(began);
+    return (graceMs) => {
+      const over = this.now();
+      for (const list of lists) {
+        list[list.indexOf(began)] = { ...began, to: over + (list === this.outages ? graceMs : 0) };
+      }
+    };
+  }
+
+  history(): History {
+    return this;
+  }
+}

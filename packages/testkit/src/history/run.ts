@@ -1,0 +1,71 @@
+import { check } from './checker.js';
+import { Faults } from './faults.js';
+import { Fleet } from './fleet.js';
+import type { History, Violation } from './operation.js';
+import { Random } from './random.js';
+import { Recorder } from './recorder.js';
+import type { SabotageName } from './sabotages.js';
+import { work } from './workload.js';
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly operations: number;
+  /** sessions of each of the three tenants (default 8) */
+  readonly sessions?: number;
+  /** default true; without, a replica is still delayed at random */
+  readonly faults?: boolean;
+  /** a replica is held up for so long at most, milliseconds (default 6,000) */
+  readonly longestLagMs?: number;
+  readonly sabotage?: SabotageName;
+  readonly say?: (line: string) => void;
+}
+
+export interface RunResult {
+  readonly history: History;
+  readonly violations: readonly Violation[];
+  readonly faults: ReadonlyMap<string, number>;
+  readonly seconds: number;
+}
+
+/** A whole fleet, its sessions and its faults, and then the check of all that was seen. */
+export async function runHistory(options: RunOptions): Promise<RunResult> {
+  const { sabotage, say = () => undefined } = options;
+  const fleet = await Fleet.start(sabotage === undefined ? {} : { sabotage });
+  try {
+    const apiTokens = [
+      await fleet.newTenant('one'),
+      await fleet.newTenant('two'),
+      await fleet.newTenant('three'),
+    ];
+    say('the fleet is up');
+    const begun = performance.now();
+    const { recorder, counts } = await live(fleet, apiTokens, options);
+    const seconds = (performance.now() - begun) / 1_000;
+    const history = recorder.history();
+    return { history, violations: check(history), faults: counts, seconds };
+  } finally {
+    await fleet.stop();
+  }
+}
+
+/** Sessions and faults together; what ends one ends the other. */
+async function live(fleet: Fleet, apiTokens: readonly string[], options: RunOptions) {
+  const { seed, operations, sessions = 8, faults: broken = true, longestLagMs = 6_000, say } = options;
+  const random = new Random(seed);
+  const recorder = new Recorder();
+  const faults = new Faults({ fleet, recorder, random: random.fork(), longestLagMs, faults: broken });
+  const end = new AbortController();
+  const breaking = faults.run(end.signal);
+  const onProgress = (count: number): void => say?.(`${count} operations`);
+  const parts = { doors: fleet.gateways, recorder, random: random.fork(), apiTokens, operations, sessions };
+  const working = work({ ...parts, signal: end.signal, onProgress });
+  try {
+    await Promise.race([working, breaking]);
+  } finally {
+    end.abort();
+    await Promise.allSettled([working, breaking]);
+  }
+  // Rejects with what went wrong first.
+  await Promise.all([working, breaking]);
+  return { recorder, counts: faults.counts };
+}

@@ -1,0 +1,90 @@
+import type { Operation, Seen } from './operation.js';
+
+type Write = Extract<Operation, { kind: 'patch' | 'delete' }>;
+interface Patched {
+  readonly version: number;
+  readonly write: number;
+}
+
+/** Refused before anything was written. Any other failure may have been written, and be seen later. */
+const REFUSED = new Set([400, 401, 403, 404, 409, 412, 422, 429]);
+
+function mayHaveHappened({ status }: Operation): boolean {
+  return !REFUSED.has(status);
+}
+
+/** What all sessions together did to the VMs: the whole history, looked at before it is checked. */
+export class Truth {
+  readonly #patches = new Map<string, Write[]>();
+  readonly #deletes = new Map<string, Write[]>();
+  readonly #acknowledged = new Map<string, Patched[]>();
+  /** Acknowledged versions in the order of completion. */
+  readonly #reached = new Map<string, { end: number; version: number; from: number }[]>();
+  readonly #bodies = new Map<string, { write: number; from: number }>();
+
+  constructor(operations: readonly Operation[]) {
+    for (const operation of operations) this.#take(operation);
+    for (const patches of this.#acknowledged.values()) patches.sort((a, b) => a.version - b.version);
+  }
+
+  #take(operation: Operation): void {
+    if (operation.kind === 'get' || operation.kind === 'list' || !mayHaveHappened(operation)) return;
+    if (operation.kind === 'delete') return push(this.#deletes, operation.vm, operation);
+    if (operation.kind === 'patch') push(this.#patches, operation.vm, operation);
+    const { seen, end, id, write } = operation;
+    if (!seen) return;
+    push(this.#acknowledged, seen.vm, { version: seen.version, write });
+    push(this.#reached, seen.vm, { end, version: seen.version, from: id });
+  }
+
+  /** Whether a delete of the VM had been sent by `time`. */
+  mayBeDeleted(vm: string, time: number): boolean {
+    return this.#deletes.get(vm)?.some(({ start }) => start < time) ?? false;
+  }
+
+  /** Whether by `time` a patch had been sent that may have taken the VM out of `group` after `version`. */
+  mayHaveLeft(vm: string, group: string, version: number, time: number): boolean {
+    const patches = this.#patches.get(vm) ?? [];
+    return patches.some((patch) => {
+      if (patch.kind !== 'patch' || patch.group === group || patch.start >= time) return false;
+      return patch.seen === undefined || patch.seen.version > version;
+    });
+  }
+
+  /** The highest version that had been acknowledged to anybody by `time`. */
+  reachedBy(vm: string, time: number): { version: number; from: number } {
+    const best = { version: 0, from: -1 };
+    for (const { end, version, from } of this.#reached.get(vm) ?? []) {
+      if (end > time) break;
+      if (version > best.version) Object.assign(best, { version, from });
+    }
+    return best;
+  }
+
+  /** Why a body cannot be that of its version; undefined when it can. */
+  contradiction(seen: Seen, from: number): { says: string; evidence?: number } | undefined {
+    const name = `${seen.vm} ${seen.version}`;
+    const known = this.#bodies.get(name);
+    if (known === undefined) this.#bodies.set(name, { write: seen.write, from });
+    else if (known.write !== seen.write)
+      return {
+        says: `version ${seen.version} was seen with write ${known.write}, now with ${seen.write}`,
+        evidence: known.from,
+      };
+    const written = this.#acknowledged.get(seen.vm) ?? [];
+    const last = written.findLast(({ version }) => version <= seen.version);
+    if (!last || last.write === seen.write) return undefined;
+    const own = written.find(({ write }) => write === seen.write);
+    // Of a write without an answer it is not known where it stands.
+    if (own === undefined) return undefined;
+    return {
+      says: `version ${seen.version} shows write ${seen.write} (version ${own.version}), which write ${last.write} replaced at ${last.version}`,
+    };
+  }
+}
+
+function push<T>(map: Map<string, T[]>, key: string, value: T): void {
+  const all = map.get(key);
+  if (all) all.push(value);
+  else map.set(key, [value]);
+}

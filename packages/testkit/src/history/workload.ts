@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from './random.js';
+import type { Recorder } from './recorder.js';
+import { type Door, Session } from './session.js';
+import { Tenant } from './tenant.js';
+
+export interface WorkloadOptions {
+  readonly doors: readonly Door[];
+  readonly recorder: Recorder;
+  readonly random: Random;
+  /** API tokens of three tenants: two whose sessions carry consistency tokens, one whose sessions carry none */
+  readonly apiTokens: readonly string[];
+  readonly operations: number;
+  /** sessions of each tenant */
+  readonly sessions: number;
+  /** ends it early */
+  readonly signal: AbortSignal;
+  readonly onProgress?: (operations: number) => void;
+}
+
+/** How many VMs the tenants have: few, so that all of it is hot. */
+const VMS = [10, 5, 5] as const;
+const SETUP_MS = 60_000;
+
+/** Writers and readers, until there are enough operations. */
+export async function work(options: WorkloadOptions): Promise<void> {
+  const { doors, recorder, random, apiTokens, sessions } = options;
+  let number = 0;
+  const all: Session[] = [];
+  for (const [index, apiToken] of apiTokens.entries()) {
+    const tenant = new Tenant(index, apiToken, VMS[index] as number);
+    const own: Session[] = [];
+    for (let i = 0; i < sessions; i++) {
+      const parts = { number: number++, tenant, doors, recorder, random: random.fork() };
+      own.push(new Session(index === 2 ? { ...parts, pinnedTo: i % doors.length } : parts));
+    }
+    await settle(own[0] as Session, tenant);
+    all.push(...own);
+  }
+  await Promise.all(all.map((session) => live(session, options)));
+}
+
+/** The tenant's first VMs. */
+async function settle(session: Session, tenant: Tenant): Promise<void> {
+  const until = performance.now() + SETUP_MS;
+  while (tenant.vms.length < tenant.wanted) {
+    const { status, code } = await session.create();
+    if (status === 201) continue;
+    if (performance.now() > until) throw new Error(`no VM can be made: ${status} ${code ?? ''}`);
+    await sleep(100);
+  }
+}
+
+async function live(session: Session, options: WorkloadOptions): Promise<void> {
+  const { recorder, random, operations, onProgress, signal } = options;
+  const pauses = random.fork();
+  while (recorder.operations.length < operations && !signal.aborted) {
+    const { status, id } = await session.step();
+    if (id % 5_000 === 0) onProgress?.(id);
+    // Who is refused waits a moment, as a client does; else an outage would be most of the history.
+    if (status >= 500 || status <= 0) await sleep(pauses.between(50, 300));
+  }
+}

@@ -1,0 +1,45 @@
+import { describe, expect, it } from '@jest/globals';
+import { report } from '../../dist/history/report.js';
+import { runHistory } from '../../dist/history/run.js';
+import type { SabotageName } from '../../dist/history/sabotages.js';
+import { note } from '../e2e/support/note.js';
+
+/** Within so many operations each of them must show; they take a fraction of it. */
+const OPERATIONS = 8_000;
+const SEED = 20;
+const PATIENCE_MS = 300_000;
+/** Rules that say that a read was older than what its reader knew. */
+const STALE = [
+  'older-than-known',
+  'missing',
+  'back-from-the-dead',
+  'deleted-shown-alive',
+  'strong-read-is-old',
+];
+
+async function ruleBrokenBy(sabotage: SabotageName): Promise<string | undefined> {
+  const result = await runHistory({ seed: SEED, operations: OPERATIONS, faults: false, sabotage });
+  const violations = result.violations.slice(0, 1);
+  note(`${sabotage}: ${report(SEED, { ...result, violations }).replaceAll('\n', '\n  ')}`);
+  return violations[0]?.rule;
+}
+
+describe('a deliberate bug makes reads stale, and the checker says so', () => {
+  it(
+    'a DEL instead of a tombstone',
+    async () => expect(STALE).toContain(await ruleBrokenBy('del-instead-of-tombstone')),
+    PATIENCE_MS,
+  );
+
+  it(
+    'the replay position read inside the query',
+    async () => expect(STALE).toContain(await ruleBrokenBy('position-inside-query')),
+    PATIENCE_MS,
+  );
+
+  it(
+    'a counter as list generation',
+    async () => expect(STALE).toContain(await ruleBrokenBy('counter-as-generation')),
+    PATIENCE_MS,
+  );
+});
