@@ -5,21 +5,24 @@ import type { Replica } from './replica.js';
 const WAIT_MS = 8;
 const LOOK_EVERY_MS = 1;
 
+/** What a choice needs to know of a replica. */
+type Candidate = Pick<Replica, 'weight' | 'load' | 'replayed' | 'has' | 'shares' | 'look'>;
+
 /**
  * Chooses the replica for a read among those that are healthy and have replayed far enough: the one with the
  * least in hand for its weight, and of equals one by weight.
  */
-export class Router {
+export class Router<R extends Candidate = Replica> {
   /** One look at a replica at a time serves everyone who waits for it. */
-  readonly #looks = new Map<Replica, Promise<unknown>>();
+  readonly #looks = new Map<R, Promise<unknown>>();
 
   constructor(
-    private readonly replicas: readonly Replica[],
+    private readonly replicas: readonly R[],
     private readonly random: () => number = Math.random,
   ) {}
 
   /** A replica that has `position`, after a short wait when none has; null: ask the primary. */
-  async pick(position: Position | undefined): Promise<Replica | null> {
+  async pick(position: Position | undefined): Promise<R | null> {
     const ready = this.#leastBusy((replica) => replica.has(position));
     if (ready || position === undefined) return ready;
     const until = performance.now() + WAIT_MS;
@@ -34,15 +37,15 @@ export class Router {
     return null;
   }
 
-  #leastBusy(fits: (replica: Replica) => boolean): Replica | null {
+  #leastBusy(fits: (replica: R) => boolean): R | null {
     const fitting = this.replicas.filter((replica) => replica.weight > 0 && fits(replica));
     if (fitting.length <= 1) return fitting[0] ?? null;
-    const busy = (replica: Replica): number => replica.load / replica.weight;
+    const busy = (replica: R): number => replica.load / replica.weight;
     const least = Math.min(...fitting.map(busy));
     return this.#draw(fitting.filter((replica) => busy(replica) === least));
   }
 
-  #draw(replicas: readonly Replica[]): Replica | null {
+  #draw(replicas: readonly R[]): R | null {
     let mark = this.random() * replicas.reduce((sum, replica) => sum + replica.weight, 0);
     for (const replica of replicas) {
       mark -= replica.weight;
@@ -52,8 +55,8 @@ export class Router {
   }
 
   /** Of those that show that history the one that has replayed most: it has the position first. */
-  #nearest(position: Position): Replica | null {
-    let nearest: Replica | null = null;
+  #nearest(position: Position): R | null {
+    let nearest: R | null = null;
     for (const replica of this.replicas) {
       if (replica.weight === 0 || !replica.shares(position)) continue;
       if (nearest === null || replica.replayed > nearest.replayed) nearest = replica;
@@ -61,7 +64,7 @@ export class Router {
     return nearest;
   }
 
-  #look(replica: Replica): Promise<unknown> {
+  #look(replica: R): Promise<unknown> {
     let look = this.#looks.get(replica);
     if (!look) {
       look = replica.look().finally(() => this.#looks.delete(replica));
