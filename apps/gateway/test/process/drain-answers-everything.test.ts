@@ -14,7 +14,7 @@ let gateway: { child: ChildProcess; url: string; output: () => string };
 const seeded = newSeed();
 
 beforeAll(async () => {
-  servers = await useTestServers({ nats: true });
+  servers = await useTestServers({ nats: true, redis: true });
   await seed(servers, seeded);
   nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'stand-in' });
   new StandInOrchestrator(nc);

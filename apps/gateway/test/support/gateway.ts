@@ -4,6 +4,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { fastify, type FastifyInstance } from 'fastify';
 import type { Role } from '@novacron/contracts/envelope';
 import { Cache } from '@novacron/cache/cache';
+import { L2 } from '@novacron/cache/l2';
 import { changesOf } from '@novacron/cache/rules';
 import { newId, type TenantId } from '@novacron/contracts/ids';
 import { connectNats } from '@novacron/messaging/connect';
@@ -43,15 +44,18 @@ export interface Answered {
 
 /** A gateway over a real NATS, with stand-ins for what answers; tokens are kept in memory. */
 export class TestGateway {
-  readonly tenantId = newId<TenantId>();
+  readonly tenantId: TenantId;
   readonly metricsRequests: WireRequest[] = [];
   readonly stopDraining = new AbortController();
   readonly positions = new Positions();
-  readonly tokens = new ConsistencyTokens(randomBytes(32));
-  private readonly key = randomBytes(32);
-  private readonly stored = new Map<string, StoredToken>();
-  private readonly byRole = new Map<string, string>();
-  readonly cache = new Cache({ maxBytes: 16_000_000, l2: null, rules: changesOf });
+  readonly tokens: ConsistencyTokens;
+  private readonly key: Buffer;
+  private readonly stored: Map<string, StoredToken>;
+  private readonly byRole: Map<string, string>;
+  private readonly servesFirst: boolean;
+  private readonly others: TestGateway[] = [];
+  private l2: L2 | null = null;
+  cache!: Cache;
   orchestrator!: StandInOrchestrator;
   nc!: NatsConnection;
   servers!: TestServers;
@@ -60,42 +64,70 @@ export class TestGateway {
   private stopListening = (): void => undefined;
   private connections: NatsConnection[] = [];
 
-  static async start(): Promise<TestGateway> {
-    const gateway = new TestGateway();
-    gateway.servers = await useTestServers({ nats: true, postgres: false });
-    gateway.nc = await gateway.connect('gateway');
-    gateway.orchestrator = new StandInOrchestrator(await gateway.connect('orchestrator'));
+  private constructor(
+    private readonly withRedis: boolean,
+    first?: TestGateway,
+  ) {
+    this.tenantId = first?.tenantId ?? newId<TenantId>();
+    this.tokens = first?.tokens ?? new ConsistencyTokens(randomBytes(32));
+    this.key = first?.key ?? randomBytes(32);
+    this.stored = first?.stored ?? new Map<string, StoredToken>();
+    this.byRole = first?.byRole ?? new Map<string, string>();
+    this.servesFirst = first === undefined;
+  }
+
+  static async start(options: { readonly redis?: boolean } = {}): Promise<TestGateway> {
+    const gateway = new TestGateway(options.redis === true);
+    gateway.servers = await useTestServers({ nats: true, postgres: false, redis: options.redis ?? false });
+    const invalidator = await gateway.connect('cache');
+    gateway.orchestrator = new StandInOrchestrator(await gateway.connect('orchestrator'), invalidator);
     standInMetrics(await gateway.connect('metrics'), gateway.metricsRequests);
     await Promise.all(gateway.connections.map((nc) => nc.flush()));
-    gateway.fastify = fastify(serverOptions);
+    await gateway.serve();
+    return gateway;
+  }
+
+  /** A second gateway of the same installation: servers, keys and tokens are the first one's. */
+  async another(): Promise<TestGateway> {
+    const other = new TestGateway(this.withRedis, this);
+    other.servers = this.servers;
+    other.orchestrator = this.orchestrator;
+    await other.serve();
+    this.others.push(other);
+    return other;
+  }
+
+  private async serve(): Promise<void> {
+    this.nc = await this.connect('gateway');
+    this.fastify = fastify(serverOptions);
     const logger = createLogger('gateway', 'silent');
-    gateway.stopListening = listenForInvalidations(gateway.nc, gateway.cache, logger);
-    httpTelemetry(gateway.fastify, logger);
-    serveHttp(gateway.fastify, {
-      verifier: new TokenVerifier(
-        gateway.key,
-        async (hash) => gateway.stored.get(hash.toString('hex')) ?? null,
-      ),
-      tokens: gateway.tokens,
-      positions: gateway.positions,
-      rpc: new RpcClient(gateway.nc),
+    const url = this.servers.env('gateway')['NOVACRON_REDIS_URL'];
+    this.l2 = url === undefined ? null : new L2({ url });
+    this.cache = new Cache({ maxBytes: 16_000_000, l2: this.l2, rules: changesOf });
+    this.stopListening = listenForInvalidations(this.nc, this.cache, logger);
+    await this.nc.flush();
+    httpTelemetry(this.fastify, logger);
+    serveHttp(this.fastify, {
+      verifier: new TokenVerifier(this.key, async (hash) => this.stored.get(hash.toString('hex')) ?? null),
+      tokens: this.tokens,
+      positions: this.positions,
+      rpc: new RpcClient(this.nc),
       services: {
-        changes: new Changes(gateway.nc),
-        intake: new MetricsIntake(jetstream(gateway.nc)),
-        reads: new Reads(gateway.cache, new RpcClient(gateway.nc)),
+        changes: new Changes(this.nc),
+        intake: new MetricsIntake(jetstream(this.nc)),
+        reads: new Reads(this.cache, new RpcClient(this.nc)),
         replication: async () => ({ service: 'gateway', servers: [] }),
-        draining: gateway.stopDraining.signal,
+        draining: this.stopDraining.signal,
       },
       ready: async () => ({ ready: true, checks: {} }),
       logger,
     });
-    gateway.url = await gateway.fastify.listen({ port: 0, host: '127.0.0.1' });
-    return gateway;
+    this.url = await this.fastify.listen({ port: 0, host: '127.0.0.1' });
   }
 
-  /** A token with this role; of the tests' tenant unless told. */
-  token(role: Role = 'owner', tenantId: TenantId = this.tenantId): string {
-    const known = this.byRole.get(role + tenantId);
+  /** A token with this role; of the tests' tenant unless told. Each `name` has one of its own. */
+  token(role: Role = 'owner', tenantId: TenantId = this.tenantId, name = ''): string {
+    const known = this.byRole.get(role + tenantId + name);
     if (known !== undefined) return known;
     const token = newApiToken();
     const id = newId();
@@ -107,7 +139,7 @@ export class TestGateway {
       roles: [role],
     };
     this.stored.set(hashApiToken(this.key, token).toString('hex'), { caller, expiresAt: null });
-    this.byRole.set(role + tenantId, token);
+    this.byRole.set(role + tenantId + name, token);
     return token;
   }
 
@@ -137,11 +169,13 @@ export class TestGateway {
   }
 
   async stop(): Promise<void> {
+    for (const other of this.others) await other.stop();
     this.stopDraining.abort();
     await this.fastify.close();
     this.stopListening();
+    this.l2?.close();
     await Promise.all(this.connections.map((nc) => nc.close()));
-    await this.servers.stop();
+    if (this.servesFirst) await this.servers.stop();
   }
 
   private async connect(user: string): Promise<NatsConnection> {

@@ -25,13 +25,19 @@ export class StandInOrchestrator {
   servedFrom: 'primary' | 'replica' = 'primary';
   /** Answers say what they hold, so that caches keep them. */
   cacheable = false;
-  /** Answers of reads come this much later. */
-  delayMs = 0;
+  /** Answers wait for it. */
+  gate: Promise<void> | null = null;
+  /** How late the invalidators tell of a change, milliseconds. */
+  tellsAfterMs = (): number => 0;
   private seq = 0;
   private failures: ServiceError[] = [];
   private readonly answers = new Map<string, { bodyHash: string; reply: object }>();
 
-  constructor(private readonly nc: NatsConnection) {
+  /** @param invalidator another user's connection: the orchestrator may not tell caches */
+  constructor(
+    private readonly nc: NatsConnection,
+    private readonly invalidator?: NatsConnection,
+  ) {
     const serve = (contract: RpcContract, handle: (body: never, request: WireRequest) => object) =>
       nc.subscribe(contract.subject, {
         queue: 'orchestrator',
@@ -228,7 +234,10 @@ export class StandInOrchestrator {
     const [systemId, timeline, lsn] = this.position.split('.') as [string, string, string];
     const events = [{ seq: this.seq, tenantId, kind, id, version, lsn }];
     const message: Invalidation = { v: 1, history: `${systemId}.${timeline}`, events };
-    this.nc.publish(invalidationSubjects.orchestrator, JSON.stringify(message));
+    const tell = () => this.invalidator?.publish(invalidationSubjects.orchestrator, JSON.stringify(message));
+    const delay = this.tellsAfterMs();
+    if (delay === 0) tell();
+    else setTimeout(tell, delay);
   }
 
   /** The relay's watermark: all that happened so far is told, and time goes on. */
@@ -261,7 +270,7 @@ export class StandInOrchestrator {
       reply = { ok: false, code, detail, errors, retryAfterMs, ...readAt };
     }
     const text = JSON.stringify(reply);
-    if (this.delayMs === 0) message.respond(text);
-    else setTimeout(() => message.respond(text), this.delayMs);
+    if (this.gate === null) message.respond(text);
+    else void this.gate.then(() => message.respond(text));
   }
 }
