@@ -19,6 +19,7 @@ import { FollowerLease } from './ledger/lease.js';
 import { Ledger } from './ledger/ledger.js';
 import { Warmer } from './warm/warmer.js';
 
+/** No reader waits for what is done here, so a busy Redis is not taken for one that is gone. Milliseconds. */
 const PATIENCE_MS = 1_000;
 
 /** What cache-invalidator is made of. */
@@ -31,19 +32,17 @@ export class Caches {
   readonly invalidator: Invalidator;
   readonly warmer: Warmer;
   readonly checker: Checker;
-  /** For work that nobody waits for. */
-  readonly #patient: L2;
   readonly #inspector: L2Inspector;
   readonly #metrics: MetricsListener;
 
   constructor({ nc, sys, rpc, logger, config }: ServiceContext<CacheConfig>) {
     const redis = {
       ...config.redis,
+      timeoutMs: PATIENCE_MS,
       onError: (err: Error) => logger.debug({ err }, 'Redis is not reached'),
     };
     this.l2 = new L2(redis);
-    this.#patient = new L2({ ...redis, timeoutMs: PATIENCE_MS });
-    this.#inspector = new L2Inspector({ ...redis, timeoutMs: PATIENCE_MS });
+    this.#inspector = new L2Inspector(redis);
     this.ledger = new Ledger(sys);
     this.shared = new SharedLevel({ l2: this.l2 });
     this.teller = new Teller(nc, this.shared);
@@ -58,7 +57,7 @@ export class Caches {
     const lease = new FollowerLease(sys, randomUUID());
     this.follower = new Follower({ nc, ledger, filler, lease, logger, ...config.ledger });
     this.invalidator = new Invalidator({ nc, teller, ledger, filler, logger });
-    this.warmer = new Warmer({ db: sys, rpc, l2: this.#patient, logger, ...config.warm });
+    this.warmer = new Warmer({ db: sys, rpc, l2: this.l2, logger, ...config.warm });
     this.checker = new Checker({
       inspector: this.#inspector,
       sources: { later: new LaterEvents(sys), truth: ownersBy(rpc) },
@@ -99,7 +98,6 @@ export class Caches {
     await this.follower.stop();
     this.shared.close();
     this.l2.close();
-    this.#patient.close();
     this.#inspector.close();
   }
 

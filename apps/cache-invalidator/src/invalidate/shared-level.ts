@@ -1,9 +1,9 @@
 import type { Change } from '@novacron/cache/change';
 import type { L2 } from '@novacron/cache/l2';
 import { RedisUnavailable } from '@novacron/cache/redis-link';
-import { merged } from '@novacron/cache/rules';
 
 export interface SharedLevelOptions {
+  /** One that is patient: who listens does not wait for it. */
   readonly l2: Pick<L2, 'invalidate' | 'available'>;
   /** Changes remembered at most while Redis is away; what comes then is forgotten, and counted. */
   readonly maxOwed?: number;
@@ -13,10 +13,12 @@ export interface SharedLevelOptions {
 const OWED_MS = 300_000;
 const MAX_OWED = 50_000;
 const RETRY_MS = 250;
+/** Changes paid at one time: what Redis does in some milliseconds. */
+const INSTALMENT = 500;
 
 interface Debt {
   readonly history: string;
-  readonly changes: Change[];
+  readonly changes: readonly Change[];
   readonly since: number;
 }
 
@@ -26,7 +28,7 @@ interface Debt {
  * Only readers who asked for `eventual` get it.
  */
 export class SharedLevel {
-  #debts: Debt[] = [];
+  readonly #debts: Debt[] = [];
   #owed = 0;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
@@ -48,7 +50,7 @@ export class SharedLevel {
       this.tombstones += changes.length;
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error;
-      this.#owe({ history, changes: [...changes], since: Date.now() });
+      this.#owe({ history, changes, since: Date.now() });
     }
   }
 
@@ -61,32 +63,36 @@ export class SharedLevel {
     const room = (this.options.maxOwed ?? MAX_OWED) - this.#owed;
     const kept = debt.changes.slice(0, Math.max(0, room));
     this.forgotten += debt.changes.length - kept.length;
-    if (kept.length > 0) this.#debts.push({ ...debt, changes: kept });
     this.#owed += kept.length;
+    for (let from = 0; from < kept.length; from += INSTALMENT) {
+      this.#debts.push({ ...debt, changes: kept.slice(from, from + INSTALMENT) });
+    }
     this.#payLater();
   }
 
   #payLater(): void {
     if (this.#retry || this.#closed || this.#debts.length === 0) return;
     this.#retry = setTimeout(() => {
-      this.#pay()
-        .catch(() => undefined)
-        .finally(() => {
-          this.#retry = undefined;
-          this.#payLater();
-        });
+      this.#pay().finally(() => {
+        this.#retry = undefined;
+        this.#payLater();
+      });
     }, RETRY_MS).unref();
   }
 
-  /** What is not paid is owed again by {@link invalidate}. The link's breaker bounds what trying costs. */
+  /** One instalment after the other, oldest first, until Redis is away again: its breaker bounds what trying costs. */
   async #pay(): Promise<void> {
-    const debts = this.#debts.filter(({ since }) => Date.now() - since < OWED_MS);
-    this.#debts = [];
-    this.#owed = 0;
-    const byHistory = new Map<string, Change[]>();
-    for (const { history, changes } of debts) {
-      byHistory.set(history, [...(byHistory.get(history) ?? []), ...changes]);
+    for (let debt = this.#debts[0]; debt && !this.#closed; debt = this.#debts[0]) {
+      const { history, changes, since } = debt;
+      try {
+        if (Date.now() - since < OWED_MS) await this.options.l2.invalidate(history, changes);
+      } catch {
+        // The link counts it, and what is owed stays owed.
+        return;
+      }
+      this.#debts.shift();
+      this.#owed -= changes.length;
+      this.tombstones += changes.length;
     }
-    for (const [history, changes] of byHistory) await this.invalidate(history, merged(changes));
   }
 }
