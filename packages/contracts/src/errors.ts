@@ -59,7 +59,7 @@ export interface ReadAt {
 export interface ServiceErrorOptions {
   readonly errors?: readonly FieldError[];
   readonly retryAfterMs?: number;
-  /** Of a read that found nothing: the state in which it looked; see RpcReply. */
+  /** Of a read that found nothing, or a change that was refused: the state in which it looked; see RpcReply. */
   readonly readAt?: ReadAt;
   /** For the log only; no serializer reads it. */
   readonly cause?: unknown;
@@ -81,6 +81,17 @@ export class ServiceError extends Error {
     this.errors = options.errors;
     this.retryAfterMs = options.retryAfterMs;
     this.readAt = options.readAt;
+  }
+
+  /** The same error, which says of which state it is. */
+  asOf(readAt: ReadAt): ServiceError {
+    const { code, detail, errors, retryAfterMs, cause } = this;
+    return new ServiceError(code, detail, {
+      readAt,
+      ...(errors === undefined ? {} : { errors }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(cause === undefined ? {} : { cause }),
+    });
   }
 }
 

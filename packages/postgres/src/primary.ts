@@ -65,8 +65,8 @@ export class Primary {
   }
 
   /**
-   * Runs `work` in a transaction and commits it; an error rolls it back. The position is read on the same
-   * connection after COMMIT returned. Connection loss during COMMIT leaves the outcome unknown.
+   * Runs `work` in a transaction and commits it; an error rolls it back, and a ServiceError says in `readAt` of
+   * which state it is. The position is read on the same connection after COMMIT returned. Connection loss during COMMIT leaves the outcome unknown.
    */
   transaction<T>(
     options: QueryOptions,
@@ -75,7 +75,12 @@ export class Primary {
     return observed('primary', TRANSACTION, () =>
       this.#with(options, async (link) => {
         const tx = new Transaction(link, options.tenantId);
-        const result = await work(tx);
+        let result: T;
+        try {
+          result = await work(tx);
+        } catch (error) {
+          throw await tx.refused(error);
+        }
         return { result, position: await tx.commit() };
       }),
     );

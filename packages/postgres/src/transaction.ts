@@ -1,8 +1,9 @@
-import type { Position } from '@novacron/contracts/position';
+import { ServiceError } from '@novacron/contracts/errors';
+import { formatPosition, type Position } from '@novacron/contracts/position';
 import type pg from 'pg';
 import type { Link, Row } from './link.js';
 import { observedEach } from './observe.js';
-import { BEGIN, COMMIT, FLUSHED, setTenant } from './statements.js';
+import { BEGIN, COMMIT, FLUSHED, ROLLBACK, setTenant } from './statements.js';
 import type { Call, Result, Statement } from './statement.js';
 
 /**
@@ -48,5 +49,18 @@ export class Transaction {
   async commit(): Promise<Position> {
     const results = await this.#run([{ statement: COMMIT }, { statement: FLUSHED }]);
     return this.link.positionAt(results.at(-1)?.rows[0]?.lsn);
+  }
+
+  /**
+   * What to throw instead of what ended the work. A refusal (there is no such VM, it is at another version) shows
+   * state, as an answer does: it says of which position, so that who was refused reads nothing older.
+   */
+  async refused(error: unknown): Promise<unknown> {
+    if (!(error instanceof ServiceError) || error.readAt !== undefined || !this.link.usable) return error;
+    const results = await this.#run([{ statement: ROLLBACK }, { statement: FLUSHED }]);
+    const { lsn, ...history } = this.link.positionAt(results.at(-1)?.rows[0]?.lsn);
+    // Nothing may keep it as what holds up to here: the rows were read before.
+    const holds = formatPosition({ ...history, lsn: 0n });
+    return error.asOf({ position: formatPosition({ ...history, lsn }), holds });
   }
 }
