@@ -73,7 +73,7 @@ export class SharedLevel {
   #payLater(): void {
     if (this.#retry || this.#closed || this.#debts.length === 0) return;
     this.#retry = setTimeout(() => {
-      this.#pay().finally(() => {
+      void this.#pay().finally(() => {
         this.#retry = undefined;
         this.#payLater();
       });
