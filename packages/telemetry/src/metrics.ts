@@ -24,10 +24,6 @@ export interface Histogram {
 export interface Gauge {
   set(value: number, labels?: Labels): void;
 }
-/** A gauge that is kept by adding and subtracting. */
-export interface Level {
-  add(delta: number, labels?: Labels): void;
-}
 
 const reader = new PrometheusExporter({ preventServerStart: true });
 const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
@@ -58,13 +54,6 @@ export function histogram(name: string, help: string, buckets: readonly number[]
 export function gauge(name: string, help: string): Gauge {
   const instrument = meter.createGauge(checked(name), { description: help });
   return { set: (value, labels) => instrument.record(value, labels) };
-}
-
-/** A value that goes up and down by steps, such as what is in flight. Shows 0 from the start. */
-export function level(name: string, help: string): Level {
-  const instrument = meter.createUpDownCounter(checked(name), { description: help });
-  instrument.add(0);
-  return { add: (delta, labels) => instrument.add(delta, labels) };
 }
 
 /** A gauge that is read only when the metrics are asked for. `read` must be quick and must not throw. */

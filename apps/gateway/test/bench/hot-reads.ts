@@ -298,7 +298,8 @@ async function main(rounds: number, requests: number): Promise<void> {
     });
     const ratio = median('theirs', 'cpuMicros') / median('ours', 'cpuMicros');
     process.stdout.write(`${name}: ${ratio.toFixed(2)}× of a bare node:http server\n`);
-    console.table({ gateway: row('ours'), bare: row('theirs') });
+    for (const who of ['ours', 'theirs'] as const)
+      process.stdout.write(`  ${who}: ${JSON.stringify(row(who))}\n`);
   }
   ours.child.kill('SIGTERM');
   theirs.child.kill();
