@@ -118,6 +118,13 @@ export class Pool {
     await Promise.allSettled(this.#idle.splice(0).map((link) => link.close()));
   }
 
+  /** Fails what is in flight, as lost: the server does not answer, and another one can. */
+  abandon(): void {
+    this.evict();
+    for (const link of this.#busy)
+      link.destroy(new Error('Connection terminated: the server does not answer'));
+  }
+
   /** Drops every idle connection: the server is no longer what it was. */
   evict(): void {
     for (const link of this.#idle.splice(0)) retire(link);

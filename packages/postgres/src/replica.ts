@@ -157,9 +157,13 @@ export class Replica {
       const standby = await this.look();
       this.#lagMs = await this.#measureLag(performance.now());
       this.#healthy = standby && this.#lagMs <= (this.settings.maxLagMs ?? MAX_LAG_MS);
-    } catch {
-      // A probe that fails is the finding: the replica is out until one succeeds.
+    } catch (error) {
+      // All of its connections are at work: it is busy, not gone.
+      if (error instanceof ServiceError && error.code === 'overloaded') return;
+      // A probe that fails is the finding: the replica is out until one succeeds. What is in flight on it would
+      // wait for its whole time limit, and the primary can answer it.
       this.#healthy = false;
+      this.pool.abandon();
     } finally {
       this.#probing = false;
     }

@@ -122,8 +122,11 @@ describe('a replica', () => {
     fixture.cluster.replica.freeze('SIGSTOP');
     try {
       const started = performance.now();
+      const patient = api.replica().query(GET, ['v'], own);
       expect((await api.replica().query(GET, ['v'], { ...own, timeoutMs: 500 })).servedFrom).toBe('primary');
       expect(performance.now() - started).toBeLessThan(1_500);
+      expect((await patient).servedFrom).toBe('primary');
+      expect(performance.now() - started).toBeLessThan(8_000);
       await eventually(() => api.stats().replicas[0]?.healthy === false);
     } finally {
       fixture.cluster.replica.freeze('SIGCONT');

@@ -63,6 +63,7 @@ describe('facts', () => {
         queryType: 'select',
         table: 'things',
         statement: 'thing_get',
+        text: GET.text,
         durationMs: expect.any(Number),
       },
       expect.objectContaining({
