@@ -6,8 +6,9 @@ import type { Link, Row } from './link.js';
 import { observed } from './observe.js';
 import type { Pool } from './pool.js';
 import { sessionOf, type Answers, type QueryOptions, type Session } from './session.js';
-import { Settled, type Ticket } from './settled.js';
-import { BEGIN, BEGIN_READ, COMMIT, COMMITTING, FLUSHED, setTenant } from './statements.js';
+import { lookOn, strictlyBefore } from './look.js';
+import { Settled } from './settled.js';
+import { BEGIN, BEGIN_READ, COMMIT, FLUSHED, setTenant } from './statements.js';
 import type { Call, Result, Statement } from './statement.js';
 import { Transaction } from './transaction.js';
 
@@ -109,7 +110,7 @@ export class Primary {
       alive: () => link.usable,
       run,
       runAfterLook: async (calls, timeoutMs) => {
-        const { head, end } = this.#look(link);
+        const { head, end } = lookOn(link, this.#settled);
         const results = await run([...head, ...calls], timeoutMs);
         return { results: results.slice(head.length), settled: end(results).position };
       },
@@ -177,7 +178,7 @@ export class Primary {
   ): Promise<{ answers: Answers; flushed: bigint; exact: boolean }> {
     return observed('primary', first(calls), () =>
       this.#withFreshPlan(options, async (link) => {
-        const { head, end } = this.#look(link);
+        const { head, end } = lookOn(link, this.#settled);
         const batch = wrap([...head, { statement: BEGIN_READ }], options, calls);
         const results = await link.run(batch, options.timeoutMs);
         const { position, flushed, exact } = end(results);
@@ -189,30 +190,6 @@ export class Primary {
         };
       }),
     );
-  }
-
-  /** The statements of a look, which go before others of the same batch, and what their results say of those. */
-  #look(link: Link): {
-    head: Call[];
-    end: (results: Result<Row>[]) => { position: Position; flushed: bigint; exact: boolean };
-  } {
-    const { tellsCommits, systemId, timeline } = link.identity;
-    const flushedIn = (results: Result<Row>[]) => link.positionAt(results[0]?.rows[0]?.lsn);
-    if (!tellsCommits) {
-      const end = (results: Result<Row>[]) => {
-        const flushed = flushedIn(results);
-        return { position: strictlyBefore(flushed), flushed: flushed.lsn, exact: false };
-      };
-      return { head: [{ statement: FLUSHED }], end };
-    }
-    const ticket: Ticket = this.#settled.begin(`${systemId}.${timeline}`);
-    const end = (results: Result<Row>[]) => {
-      const flushed = flushedIn(results);
-      const xids = String(results[1]?.rows[0]?.xids ?? '');
-      const lsn = this.#settled.end(ticket, flushed.lsn, xids === '' ? [] : xids.split(','));
-      return { position: { ...flushed, lsn }, flushed: flushed.lsn, exact: true };
-    };
-    return { head: [{ statement: FLUSHED }, { statement: COMMITTING }], end };
   }
 
   #batch(options: QueryOptions, calls: readonly Call[]): Promise<Committed> {
@@ -249,14 +226,6 @@ export class Primary {
       this.pool.release(link);
     }
   }
-}
-
-/**
- * Without a look the flush position may be that of a commit which is not visible yet. What holds for certain
- * is what a token has that was read on the primary and is lower: it was read before.
- */
-function strictlyBefore(flushed: Position): Position {
-  return { ...flushed, lsn: flushed.lsn - 1n };
 }
 
 /** What `bound` asks of a primary that writes the timeline of `at`: of an earlier one it has all, up to the fork. */
