@@ -12,6 +12,7 @@ const usage = `usage: node tools/run.mjs COMMAND [arguments]
   stack   status, stop, logs NAME, reset, ...     npm run stack -- status
   host    join a host: host join NAME             npm run host -- join NAME
   bench   the benchmarks                          npm run bench
+  history no read is stale, whatever breaks        npm run history
   check   types, lint, format, walls, dead code    npm run check
 Each command has --help.
 `;
@@ -19,7 +20,13 @@ Each command has --help.
 const stack = join(root, 'packages', 'local-stack', 'dist', 'cli.js');
 
 const running = ['./apps/*', '@novacron/local-stack'];
-const needs = { start: running, stack: running, host: running, bench: [...running, '@novacron/bench'] };
+const needs = {
+  start: running,
+  stack: running,
+  host: running,
+  bench: [...running, '@novacron/bench'],
+  history: [...running, '@novacron/testkit'],
+};
 
 function program(command, args) {
   const programs = {
@@ -27,6 +34,7 @@ function program(command, args) {
     stack: [nodeCommand, [stack, ...args]],
     host: [nodeCommand, [stack, 'host', ...args]],
     bench: [nodeCommand, [join(root, 'packages', 'bench', 'dist', 'cli.js'), ...args]],
+    history: [nodeCommand, [join(root, 'packages', 'testkit', 'dist', 'history', 'cli.js'), ...args]],
     check: [nodeCommand, [join(root, 'tools', 'checks', 'check.mjs'), ...args]],
   };
   return programs[command];

@@ -21,8 +21,8 @@ const WRITE_STATUSES = new Set([200, 201, 202, 204, 404, 409, 412]);
  * - lists too: what the reader knows is there, at its version or newer, unless it was deleted or left the filter;
  * - what was seen deleted stays away; an ended VM is never shown as if it lived;
  * - a `strong` read shows everything that was acknowledged to anybody before it began;
- * - a version has one body, and it is that of the last write up to it;
- * - errors come in bounded time, and only in an outage.
+ * - a version has one body, and it is that of the last write up to it; nobody sees another tenant's VM;
+ * - errors come in bounded time and only in an outage, and a 503 says when to try again.
  */
 export function check(history: History, options: CheckOptions = {}): Violation[] {
   return new Checker(history, options).run();
@@ -32,6 +32,8 @@ class Checker {
   readonly #sessions = new Map<number, Knowledge>();
   /** Of sessions without a token: the gateway process that remembers them. */
   readonly #remembered = new Map<number, string>();
+  /** How many sessions go on from an operation, of those that are still to come. */
+  readonly #adopters = new Map<number, number>();
   readonly #handedOver = new Map<number, Knowledge>();
   readonly #truth: Truth;
   readonly #violations: Violation[] = [];
@@ -45,12 +47,14 @@ class Checker {
 
   run(): Violation[] {
     const { operations } = this.history;
-    const adopted = new Set(operations.map(({ adopts }) => adopts));
+    for (const { adopts } of operations) {
+      if (adopts !== undefined) this.#adopters.set(adopts, (this.#adopters.get(adopts) ?? 0) + 1);
+    }
     for (const operation of operations) {
       const knowledge = this.#knowledgeOf(operation);
       this.#inBoundedTime(operation);
       this.#one(operation, knowledge);
-      if (adopted.has(operation.id)) this.#handedOver.set(operation.id, knowledge.copy());
+      if (this.#adopters.has(operation.id)) this.#handedOver.set(operation.id, knowledge.copy());
       if (this.#violations.length >= (this.options.maxViolations ?? 20)) break;
     }
     return this.#violations;
@@ -60,13 +64,20 @@ class Checker {
     const server = `${gateway}.${incarnation}`;
     const forgotten = !carriesToken && this.#remembered.get(session) !== server;
     this.#remembered.set(session, server);
-    const adopted = adopts === undefined ? undefined : this.#handedOver.get(adopts);
-    if (adopts !== undefined && !adopted)
-      throw new Error(`operation ${adopts} was handed over before it ended`);
     const knowledge =
-      adopted?.copy() ?? (forgotten ? undefined : this.#sessions.get(session)) ?? new Knowledge();
+      this.#adopted(adopts) ?? (forgotten ? undefined : this.#sessions.get(session)) ?? new Knowledge();
     this.#sessions.set(session, knowledge);
     return knowledge;
+  }
+
+  #adopted(adopts: number | undefined): Knowledge | undefined {
+    if (adopts === undefined) return undefined;
+    const adopted = this.#handedOver.get(adopts);
+    if (!adopted) throw new Error(`operation ${adopts} was handed over before it ended`);
+    const left = (this.#adopters.get(adopts) ?? 0) - 1;
+    this.#adopters.set(adopts, left);
+    if (left === 0) this.#handedOver.delete(adopts);
+    return adopted.copy();
   }
 
   #one(operation: Operation, knowledge: Knowledge): void {
@@ -124,6 +135,8 @@ class Checker {
   /** A VM in an answer. */
   #shown(operation: Read, seen: Seen, knowledge: Knowledge): void {
     const { vm, version, state } = seen;
+    if ((this.#truth.tenantOf(vm) ?? operation.tenant) !== operation.tenant)
+      this.#violated('of-another-tenant', `${vm} is another tenant's`, operation);
     const wrong = this.#truth.contradiction(seen, operation.id);
     if (wrong) this.#violated('body-of-another-version', `${vm}: ${wrong.says}`, operation, wrong.evidence);
     if (operation.consistency !== 'eventual') {
@@ -210,11 +223,13 @@ class Checker {
   }
 
   #failed(operation: Operation): void {
-    const { start, end, gateway, status, code } = operation;
+    const { start, end, gateway, status, code, retryAfter } = operation;
     const excused = this.history.outages.some(
       (outage) => outage.from <= end && outage.to >= start && (outage.gateway ?? gateway) === gateway,
     );
     const inForm = [503, 504, 0, -1].includes(status);
+    if (status === 503 && retryAfter === undefined)
+      this.#violated('no-retry-after', `503 ${code ?? ''} without Retry-After`, operation);
     if (!inForm) this.#violated('unexpected-answer', `${status} ${code ?? ''}`, operation);
     else if (!excused)
       this.#violated(

@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import { ensureServers } from '@novacron/local-stack/install';
+import { phase } from '@novacron/local-stack/phase';
 import { report } from './report.js';
 import { runHistory } from './run.js';
 import { sabotages, type SabotageName } from './sabotages.js';
@@ -40,6 +42,7 @@ async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(usage);
   const seed = whole('seed', values.seed ?? String(Math.floor(Math.random() * 1_000_000_000)));
   process.stdout.write(`seed ${seed}\n`);
+  await ensureServers(phase, { optional: true });
   const begun = performance.now();
   const result = await runHistory({
     seed,

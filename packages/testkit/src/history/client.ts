@@ -14,6 +14,7 @@ export interface Answered {
   readonly token?: string;
   readonly etag?: string;
   readonly servedFrom?: string;
+  readonly retryAfter?: number;
   readonly body?: unknown;
 }
 
@@ -76,6 +77,7 @@ function answerOf(status: number, headers: NodeJS.Dict<string | string[]>, chunk
     token: header('novacron-consistency-token'),
     etag: header('etag'),
     servedFrom: header('novacron-served-from'),
+    retryAfter: header('retry-after') === undefined ? undefined : Number(header('retry-after')),
     code: status >= 400 ? (body as { code?: string } | undefined)?.code : undefined,
   };
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);

@@ -8,6 +8,9 @@ export interface Known {
   readonly from: number;
 }
 
+/** VMs at most; of those that are gone the first ones are forgotten. */
+const MAX_KNOWN = 200;
+
 /** What a session has written or seen: nothing that it reads later may be older. */
 export class Knowledge {
   readonly #known: Map<string, Known>;
@@ -27,6 +30,7 @@ export class Knowledge {
   saw(vm: string, seen: Pick<Known, 'version' | 'group' | 'name'>, from: number): void {
     const known = this.#known.get(vm);
     if (known && known.version >= seen.version) return;
+    if (!known && this.#known.size >= MAX_KNOWN) this.#forget();
     this.#known.set(vm, {
       version: seen.version,
       group: seen.group,
@@ -42,6 +46,10 @@ export class Knowledge {
     if (!known && end === 'gone') return;
     const before = known ?? { version: 0, group: '', name: '', end: 'none', from };
     if (before.end !== 'gone' && before.end !== end) this.#known.set(vm, { ...before, end, from });
+  }
+
+  #forget(): void {
+    for (const [vm, { end }] of this.#known) if (end === 'gone') return void this.#known.delete(vm);
   }
 
   copy(): Knowledge {

@@ -35,6 +35,8 @@ interface Common {
   readonly end: number;
   /** HTTP status; 0: the connection broke or was refused; -1: no answer in time. */
   readonly status: number;
+  /** Of a 503: seconds after which to try again. */
+  readonly retryAfter?: number;
   /** Code of the problem, or the reason of a broken connection. */
   readonly code?: string;
   readonly servedFrom?: ServedFrom;

@@ -1,4 +1,4 @@
-import type { History, Operation, Outage } from './operation.js';
+import type { History, Operation, Outage, Seen } from './operation.js';
 
 /** An operation before it has its number; a union stays one. */
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
@@ -8,11 +8,20 @@ export class Recorder {
   readonly operations: Operation[] = [];
   readonly outages: Outage[] = [];
   readonly faults: Outage[] = [];
+  /** What many answers showed is kept once. */
+  readonly #seen = new Map<string, Seen>();
   readonly #begunAt = performance.now();
 
   /** Milliseconds since the start of the run. */
   now(): number {
     return performance.now() - this.#begunAt;
+  }
+
+  seen(seen: Seen): Seen {
+    const name = JSON.stringify(Object.values(seen));
+    const known = this.#seen.get(name);
+    if (known === undefined) this.#seen.set(name, seen);
+    return known ?? seen;
   }
 
   ended(operation: Unnumbered<Operation>): Operation {

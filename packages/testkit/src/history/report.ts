@@ -1,5 +1,5 @@
 import { excerpt } from './excerpt.js';
-import type { Operation } from './operation.js';
+import type { History, Operation } from './operation.js';
 import type { RunResult } from './run.js';
 
 const SHOWN = 3;
@@ -13,6 +13,9 @@ export function report(seed: number, { history, violations, faults, seconds }: R
   return [
     `seed ${seed}: ${operations.length} operations in ${seconds.toFixed(0)} s (${rate}/s): ${counted(operations, ({ kind }) => kind)}`,
     `answers: ${counted(operations, ({ status }) => String(status))}; ${failed.length} errors in outages; slowest ${Math.round(slowest)} ms`,
+    ...(failed.length > 0
+      ? [`errors: ${counted(failed, (one) => `${one.kind} ${cause(history, one)}`)}`]
+      : []),
     `reads served from: ${shares(operations)}`,
     `faults: ${[...faults].map(([name, times]) => `${name} ${times}×`).join(', ') || 'none'}`,
     violations.length === 0
@@ -26,6 +29,10 @@ function counted<T>(all: readonly T[], name: (one: T) => string): string {
   const counts = new Map<string, number>();
   for (const one of all) counts.set(name(one), (counts.get(name(one)) ?? 0) + 1);
   return [...counts].map(([of, times]) => `${of} ${times}`).join(', ');
+}
+
+function cause({ outages }: History, { start, end }: Operation): string {
+  return outages.find(({ from, to }) => from <= end && to >= start)?.fault ?? 'for no reason';
 }
 
 function shares(operations: readonly Operation[]): string {

@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly faults?: boolean;
   /** a replica is held up for so long at most, milliseconds (default 6,000) */
   readonly longestLagMs?: number;
+  /** ends with the first thousand operations that have a stale read among them */
+  readonly untilStale?: boolean;
   readonly sabotage?: SabotageName;
   readonly say?: (line: string) => void;
 }
@@ -26,6 +28,9 @@ export interface RunResult {
   readonly faults: ReadonlyMap<string, number>;
   readonly seconds: number;
 }
+
+/** Other rules look at operations that may not have ended yet. */
+const SURELY_STALE = 'older-than-known';
 
 /** A whole fleet, its sessions and its faults, and then the check of all that was seen. */
 export async function runHistory(options: RunOptions): Promise<RunResult> {
@@ -50,13 +55,24 @@ export async function runHistory(options: RunOptions): Promise<RunResult> {
 
 /** Sessions and faults together; what ends one ends the other. */
 async function live(fleet: Fleet, apiTokens: readonly string[], options: RunOptions) {
-  const { seed, operations, sessions = 8, faults: broken = true, longestLagMs = 6_000, say } = options;
+  const {
+    seed,
+    operations,
+    sessions = 8,
+    faults: broken = true,
+    longestLagMs = 6_000,
+    untilStale,
+    say,
+  } = options;
   const random = new Random(seed);
   const recorder = new Recorder();
   const faults = new Faults({ fleet, recorder, random: random.fork(), longestLagMs, faults: broken });
   const end = new AbortController();
   const breaking = faults.run(end.signal);
-  const onProgress = (count: number): void => say?.(`${count} operations`);
+  const onProgress = (count: number): void => {
+    if (count % 10_000 === 0) say?.(`${count} operations`);
+    if (untilStale && check(recorder.history()).some(({ rule }) => rule === SURELY_STALE)) end.abort();
+  };
   const parts = { doors: fleet.gateways, recorder, random: random.fork(), apiTokens, operations, sessions };
   const working = work({ ...parts, signal: end.signal, onProgress });
   try {

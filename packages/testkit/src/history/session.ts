@@ -80,7 +80,7 @@ export class Session {
     tenant.size += 1;
     const body = { name, config, tags: { n: String(write), group } };
     const { common, answer } = await this.#send({ method: 'POST', path: '/api/v1/vms', body });
-    const seen = answer.status === 201 ? seenOf(answer.body as Body) : undefined;
+    const seen = answer.status === 201 ? this.#seen(answer.body as Body) : undefined;
     if (seen) tenant.vms.push(seen.vm);
     else tenant.size -= 1;
     return this.#done({ ...common, kind: 'create', write, group, ...(seen ? { seen } : {}) });
@@ -93,7 +93,7 @@ export class Session {
     const group = tenant.group(random);
     const body = { tags: { n: String(write), group } };
     const { common, answer } = await this.#send({ method: 'PATCH', path: `/api/v1/vms/${vm}`, body });
-    const seen = answer.status === 200 ? seenOf(answer.body as Body) : undefined;
+    const seen = answer.status === 200 ? this.#seen(answer.body as Body) : undefined;
     return this.#done({ ...common, kind: 'patch', vm, write, group, ...(seen ? { seen } : {}) });
   }
 
@@ -111,7 +111,11 @@ export class Session {
     const path = `/api/v1/vms/${vm}`;
     const { common, answer, before, consistency } = await this.#read(path);
     const seen =
-      answer.status === 304 ? before?.seen : answer.status === 200 ? seenOf(answer.body as Body) : undefined;
+      answer.status === 304
+        ? before?.seen
+        : answer.status === 200
+          ? this.#seen(answer.body as Body)
+          : undefined;
     if (seen && answer.etag !== undefined) this.#remember(path, { etag: answer.etag, seen });
     return this.#done({ ...common, kind: 'get', vm, consistency, ...(seen ? { seen } : {}) });
   }
@@ -125,7 +129,7 @@ export class Session {
       answer.status === 304
         ? before?.items
         : answer.status === 200
-          ? (body?.items ?? []).map(seenOf)
+          ? (body?.items ?? []).map((item) => this.#seen(item))
           : undefined;
     if (items && answer.etag !== undefined) this.#remember(path, { etag: answer.etag, items });
     const shown: ListFilter = body?.['nextCursor'] ? { ...filter, partial: true } : filter;
@@ -173,9 +177,21 @@ export class Session {
       tokenAfter: lsnOf(answer.token),
       ...adopts,
       ...(answer.code === undefined ? {} : { code: answer.code }),
+      ...(answer.retryAfter === undefined ? {} : { retryAfter: answer.retryAfter }),
       ...(answer.servedFrom === undefined ? {} : { servedFrom: answer.servedFrom as ServedFrom }),
     };
     return { common, answer };
+  }
+
+  #seen({ id, version, name, state, tags }: Body): Seen {
+    return this.parts.recorder.seen({
+      vm: id as string,
+      version: version as number,
+      name: name as string,
+      state: state as string,
+      write: Number(tags?.['n']),
+      group: String(tags?.['group']),
+    });
   }
 
   #done(operation: Parameters<Recorder['ended']>[0]): Operation {
@@ -191,16 +207,4 @@ export class Session {
     const [oldest] = this.#remembered.keys();
     if (this.#remembered.size > REMEMBERED && oldest !== undefined) this.#remembered.delete(oldest);
   }
-}
-
-function seenOf(body: Body): Seen {
-  const { id, version, name, state, tags } = body;
-  return {
-    vm: id as string,
-    version: version as number,
-    name: name as string,
-    state: state as string,
-    write: Number(tags?.['n']),
-    group: String(tags?.['group']),
-  };
 }

@@ -1,11 +1,14 @@
 import type { Operation, Seen } from './operation.js';
 
-type Write = Extract<Operation, { kind: 'patch' | 'delete' }>;
+type Patch = Extract<Operation, { kind: 'patch' }>;
+type Delete = Extract<Operation, { kind: 'delete' }>;
 interface Patched {
   readonly version: number;
   readonly write: number;
 }
 
+/** No operation lasts longer. */
+const LONGEST_MS = 30_000;
 /** Refused before anything was written. Any other failure may have been written, and be seen later. */
 const REFUSED = new Set([400, 401, 403, 404, 409, 412, 422, 429]);
 
@@ -15,8 +18,9 @@ function mayHaveHappened({ status }: Operation): boolean {
 
 /** What all sessions together did to the VMs: the whole history, looked at before it is checked. */
 export class Truth {
-  readonly #patches = new Map<string, Write[]>();
-  readonly #deletes = new Map<string, Write[]>();
+  readonly #patches = new Map<string, Patch[]>();
+  readonly #deletes = new Map<string, Delete[]>();
+  readonly #tenants = new Map<string, number>();
   readonly #acknowledged = new Map<string, Patched[]>();
   /** Acknowledged versions in the order of completion. */
   readonly #reached = new Map<string, { end: number; version: number; from: number }[]>();
@@ -33,6 +37,7 @@ export class Truth {
     if (operation.kind === 'patch') push(this.#patches, operation.vm, operation);
     const { seen, end, id, write } = operation;
     if (!seen) return;
+    this.#tenants.set(seen.vm, operation.tenant);
     push(this.#acknowledged, seen.vm, { version: seen.version, write });
     push(this.#reached, seen.vm, { end, version: seen.version, from: id });
   }
@@ -45,10 +50,18 @@ export class Truth {
   /** Whether by `time` a patch had been sent that may have taken the VM out of `group` after `version`. */
   mayHaveLeft(vm: string, group: string, version: number, time: number): boolean {
     const patches = this.#patches.get(vm) ?? [];
-    return patches.some((patch) => {
-      if (patch.kind !== 'patch' || patch.group === group || patch.start >= time) return false;
-      return patch.seen === undefined || patch.seen.version > version;
-    });
+    // The one that did it is mostly one of the last before.
+    for (let i = firstEndedAfter(patches, time + LONGEST_MS) - 1; i >= 0; i--) {
+      const patch = patches[i] as Patch;
+      if (patch.group === group || patch.start >= time) continue;
+      if (patch.seen === undefined || patch.seen.version > version) return true;
+    }
+    return false;
+  }
+
+  /** The tenant that the VM was made for; undefined when nobody was told that it was made. */
+  tenantOf(vm: string): number | undefined {
+    return this.#tenants.get(vm);
   }
 
   /** The highest version that had been acknowledged to anybody by `time`. */
@@ -87,4 +100,16 @@ function push<T>(map: Map<string, T[]>, key: string, value: T): void {
   const all = map.get(key);
   if (all) all.push(value);
   else map.set(key, [value]);
+}
+
+/** Index of the first that ended after `time`; they are in the order of their ends. */
+function firstEndedAfter(all: readonly Operation[], time: number): number {
+  let from = 0;
+  let to = all.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((all[middle] as Operation).end > time) to = middle;
+    else from = middle + 1;
+  }
+  return from;
 }

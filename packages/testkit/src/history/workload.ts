@@ -56,7 +56,7 @@ async function live(session: Session, options: WorkloadOptions): Promise<void> {
   const pauses = random.fork();
   while (recorder.operations.length < operations && !signal.aborted) {
     const { status, id } = await session.step();
-    if (id % 5_000 === 0) onProgress?.(id);
+    if (id % 1_000 === 0) onProgress?.(id);
     // Who is refused waits a moment, as a client does; else an outage would be most of the history.
     if (status >= 500 || status <= 0) await sleep(pauses.between(50, 300));
   }

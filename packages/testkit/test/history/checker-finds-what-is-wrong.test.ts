@@ -51,7 +51,7 @@ class Script {
   }
 
   failed(more = {}) {
-    return this.add({ kind: 'get', vm: VM, consistency: 'causal', status: 503, ...more });
+    return this.add({ kind: 'get', vm: VM, consistency: 'causal', status: 503, retryAfter: 1, ...more });
   }
 
   list(items: readonly Seen[], filter: ListFilter = {}, more = {}) {
@@ -129,6 +129,10 @@ describe('a single VM', () => {
     expect(lost.rules()).toEqual(['body-of-another-version']);
     const unknown = script().create(1, 1).patch(2, 2).lostPatch(3).get(3, 3, { session: 2 });
     expect(unknown.rules()).toEqual([]);
+  });
+
+  it('is never shown to another tenant', () => {
+    expect(script().create(1, 1).get(1, 1, { tenant: 1, session: 2 }).rules()).toEqual(['of-another-tenant']);
   });
 
   it('is never written at a version that its writer had seen', () => {
@@ -272,6 +276,12 @@ describe('an error', () => {
     expect(check(excused.history())).toMatchObject([
       { rule: 'error-without-outage', operation: { gateway: 1 } },
     ]);
+  });
+
+  it('says when to try again', () => {
+    const silent = script().failed({ retryAfter: undefined });
+    silent.outages.push({ fault: 'nats', from: 0, to: 100 });
+    expect(silent.rules()).toEqual(['no-retry-after']);
   });
 
   it('comes in bounded time, outage or not', () => {

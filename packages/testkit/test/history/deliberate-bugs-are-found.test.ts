@@ -4,8 +4,8 @@ import { runHistory } from '../../dist/history/run.js';
 import type { SabotageName } from '../../dist/history/sabotages.js';
 import { note } from '../e2e/support/note.js';
 
-/** Within so many operations each of them must show; they take a fraction of it. */
-const OPERATIONS = 8_000;
+/** Within so many operations each of them must show; one or two thousand are enough mostly. */
+const OPERATIONS = 15_000;
 const SEED = 20;
 const PATIENCE_MS = 300_000;
 /** Rules that say that a read was older than what its reader knew. */
@@ -18,7 +18,8 @@ const STALE = [
 ];
 
 async function ruleBrokenBy(sabotage: SabotageName): Promise<string | undefined> {
-  const result = await runHistory({ seed: SEED, operations: OPERATIONS, faults: false, sabotage });
+  const options = { seed: SEED, operations: OPERATIONS, faults: false, untilStale: true };
+  const result = await runHistory({ ...options, sabotage });
   const violations = result.violations.slice(0, 1);
   note(`${sabotage}: ${report(SEED, { ...result, violations }).replaceAll('\n', '\n  ')}`);
   return violations[0]?.rule;
