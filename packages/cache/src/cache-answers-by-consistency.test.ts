@@ -45,6 +45,24 @@ describe('a reader', () => {
     expect(text(await cache.read(source.request()))).toBe('v2 200 l1');
   });
 
+  it('of the same version again has seen no more than at first, however far the log has come', async () => {
+    const first = (await cache.read(source.request())).entry.seen;
+    source.flush += 50n;
+    const again = (await cache.read(source.request({ token: source.flush }))).entry;
+    expect([again.position > first, again.seen]).toEqual([true, first]);
+    const token = source.write();
+    expect((await cache.read(source.request({ token }))).entry.seen).toBeGreaterThanOrEqual(token);
+  });
+
+  it('of something without a version has seen all up to now: it may have changed and changed back', async () => {
+    const list = { type: 'vm-list', id: 'all', group: 'vms' } as const;
+    const load = async (token: bigint | null) => ({ ...(await source.load(token)), version: null });
+    await cache.read(source.request({ ...list, load }));
+    source.flush += 50n;
+    const again = await cache.read(source.request({ ...list, load, token: source.flush }));
+    expect(again.entry.seen).toBe(source.flush);
+  });
+
   it('is told to come again when a replica answers older than it was asked', async () => {
     const token = source.write();
     const load = () => new Source().load(null);

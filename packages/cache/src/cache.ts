@@ -215,14 +215,13 @@ export class Cache {
   }
 
   /**
-   * What shows the same as the entry before it shows nothing later than that did. So the token of who reads the same
-   * again and again stays where it was, and the watermark gets beyond it, while others write.
+   * A version shows nothing that was committed later than what showed it first. So the token of who reads the same
+   * again and again stays where it was, and the watermark gets beyond it, while others write. What has no version may
+   * have become something else and back again in between: of that, equal bytes say nothing.
    */
-  #seen(key: string, tenantId: string, { bytes, version, seen }: Loaded): bigint {
-    const before = this.#l1.peek(key, tenantId);
-    if (!before || before.seen >= seen || before.version !== version || !before.bytes.equals(bytes))
-      return seen;
-    return before.seen;
+  #seen(key: string, tenantId: string, { version, seen }: Loaded): bigint {
+    const before = version === null ? undefined : this.#l1.peek(key, tenantId);
+    return before && before.version === version && before.seen < seen ? before.seen : seen;
   }
 
   /**
