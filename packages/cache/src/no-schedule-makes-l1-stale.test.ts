@@ -62,7 +62,16 @@ class World {
     // A list's body is how many commits it shows.
     const body = key === LIST ? String(seen.length) : String(version);
     const bytes = Buffer.from(body);
-    return { bytes, version, position, seen: position, tenantId: TENANT, status: 200, filledAt: this.now, ttlMs: Infinity };
+    return {
+      bytes,
+      version,
+      position,
+      seen: position,
+      tenantId: TENANT,
+      status: 200,
+      filledAt: this.now,
+      ttlMs: Infinity,
+    };
   }
 
   apply(index: number): void {

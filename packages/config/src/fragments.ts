@@ -6,7 +6,6 @@ import {
   integer,
   oneOf,
   optionalSecret,
-  optionalText,
   optionalUrl,
   port,
   secret,
@@ -66,6 +65,3 @@ export const telemetryEnv = {
     otlpEndpoint: optionalUrl('OTEL_EXPORTER_OTLP_ENDPOINT', ['http:', 'https:']),
   },
 };
-
-/** → `home`: the local stack's folder, when there is one. */
-export const homeEnv = { home: optionalText('NOVACRON_HOME') };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Name } from './common.js';
-import { HostId, VmId } from './ids.js';
+import { type HostId, VmId } from './ids.js';
 import { Capability, Capacity } from './infrastructure.js';
 import { VmConfig } from './vms.js';
 

@@ -9,10 +9,10 @@ import { poolSize, type DatabaseSettings } from './settings.js';
 import { FLUSHED } from './statements.js';
 import type { Transaction } from './transaction.js';
 
-export type { DatabaseSettings, Role, ServerAddress } from './settings.js';
+export type { DatabaseSettings, Role } from './settings.js';
 export type { Call, Result, Statement } from './statement.js';
 export type { Answer, Answers, QueryOptions, Session } from './session.js';
-export type { Committed, Held, PrimarySession } from './primary.js';
+export type { Held, PrimarySession } from './primary.js';
 export type { Transaction } from './transaction.js';
 
 const PING_TIMEOUT_MS = 2_000;

@@ -2,8 +2,6 @@ import { ServiceError } from '@novacron/contracts/errors';
 import pg from 'pg';
 import { RETRY_AFTER_MS } from './settings.js';
 
-export { DatabaseError } from 'pg';
-
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const QUERY_CANCELED = '57014';
 /** The server is there and cannot serve: shutting down, starting, out of slots, idle too long. */

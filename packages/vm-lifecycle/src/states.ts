@@ -99,8 +99,6 @@ export type VmState = keyof typeof STATES;
 
 type StatesOf<Kind> = { [S in VmState]: (typeof STATES)[S]['kind'] extends Kind ? S : never }[VmState];
 
-/** A state that a VM stays in until somebody wants something else. */
-export type StableState = StatesOf<'stable'>;
 /** A state that a live job is leading out of, before a deadline. */
 export type TransientState = StatesOf<'transient'>;
 
