@@ -1,3 +1,4 @@
+import { Excuses } from './excuses.js';
 import { Knowledge, type Known } from './knowledge.js';
 import type { History, ListFilter, Operation, Read, Seen, Violation } from './operation.js';
 import { Truth } from './truth.js';
@@ -36,6 +37,7 @@ class Checker {
   readonly #adopters = new Map<number, number>();
   readonly #handedOver = new Map<number, Knowledge>();
   readonly #truth: Truth;
+  readonly #excuses: Excuses;
   readonly #violations: Violation[] = [];
 
   constructor(
@@ -43,6 +45,7 @@ class Checker {
     private readonly options: CheckOptions,
   ) {
     this.#truth = new Truth(history.operations);
+    this.#excuses = new Excuses(history.outages);
   }
 
   run(): Violation[] {
@@ -84,6 +87,7 @@ class Checker {
     const { kind, status } = operation;
     const reads = kind === 'get' || kind === 'list';
     if (!(reads ? READ_STATUSES : WRITE_STATUSES).has(status)) return this.#failed(operation);
+    this.#excuses.answered(operation);
     if (kind === 'get') this.#get(operation, knowledge);
     else if (kind === 'list') this.#list(operation, knowledge);
     else this.#write(operation, knowledge);
@@ -223,15 +227,12 @@ class Checker {
   }
 
   #failed(operation: Operation): void {
-    const { start, end, gateway, status, code, retryAfter } = operation;
-    const excused = this.history.outages.some(
-      (outage) => outage.from <= end && outage.to >= start && (outage.gateway ?? gateway) === gateway,
-    );
+    const { status, code, retryAfter } = operation;
     const inForm = [503, 504, 0, -1].includes(status);
     if (status === 503 && retryAfter === undefined)
       this.#violated('no-retry-after', `503 ${code ?? ''} without Retry-After`, operation);
     if (!inForm) this.#violated('unexpected-answer', `${status} ${code ?? ''}`, operation);
-    else if (!excused)
+    else if (!this.#excuses.excuse(operation))
       this.#violated(
         'error-without-outage',
         `${status} ${code ?? ''} though another server could answer`,

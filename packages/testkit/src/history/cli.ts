@@ -1,8 +1,9 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ensureServers } from '@novacron/local-stack/install';
 import { phase } from '@novacron/local-stack/phase';
 import { report } from './report.js';
-import { runHistory } from './run.js';
+import { runHistory, type RunResult } from './run.js';
 import { sabotages, type SabotageName } from './sabotages.js';
 
 const usage = `usage: npm run history -- [options]
@@ -11,6 +12,7 @@ const usage = `usage: npm run history -- [options]
   --sessions N       of each of three tenants (default 8)
   --longest-lag MS   a replica is held up for so long at most (default 6000)
   --no-faults        nothing breaks; a replica is still delayed at random
+  --write FILE       every operation and fault, a line of JSON each
   --sabotage NAME    with a deliberate bug: ${Object.keys(sabotages).join(', ')}
 Exit code 1 when a promise was broken.
 `;
@@ -21,6 +23,7 @@ const options = {
   sessions: { type: 'string', default: '8' },
   'longest-lag': { type: 'string', default: '6000' },
   'no-faults': { type: 'boolean', default: false },
+  write: { type: 'string' },
   sabotage: { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const;
@@ -35,6 +38,12 @@ function whole(name: string, text: string): number {
 function sabotageNamed(name: string): SabotageName {
   if (!Object.hasOwn(sabotages, name)) throw new Error(`there is no sabotage ${name}`);
   return name as SabotageName;
+}
+
+function writeHistory(path: string, { history: { operations, faults } }: RunResult): void {
+  const file = openSync(path, 'w');
+  for (const line of [...faults, ...operations]) writeSync(file, `${JSON.stringify(line)}\n`);
+  closeSync(file);
 }
 
 async function main(): Promise<void> {
@@ -54,6 +63,7 @@ async function main(): Promise<void> {
     say: (line) =>
       process.stderr.write(`${((performance.now() - begun) / 1_000).toFixed(0).padStart(5)} s  ${line}\n`),
   });
+  if (values.write !== undefined) writeHistory(values.write, result);
   process.stdout.write(`${report(seed, result)}\n`);
   if (result.violations.length > 0) process.exitCode = 1;
 }

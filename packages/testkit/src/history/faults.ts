@@ -1,11 +1,9 @@
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gone } from '@novacron/local-stack/processes';
 import type { Fleet } from './fleet.js';
 import type { Random } from './random.js';
-import type { Recorder } from './recorder.js';
-
-/** What a fault excuses: nothing, every error, or those at one gateway. */
-type Excuse = { gateway?: number } | null;
+import type { Excuse, Recorder } from './recorder.js';
 
 interface Fault {
   readonly name: string;
@@ -118,6 +116,18 @@ export class Faults {
       },
       each(fleet.invalidators, (one, index) => killed(`invalidator ${index}`, null, one)),
       each(fleet.invalidators, (one, index) => frozen(`invalidator ${index}`, null, one)),
+      each(fleet.invalidators, (one, index) => ({
+        name: `invalidator ${index} killed at a tombstone`,
+        excuses: null,
+        run: async () => {
+          const { pid } = one;
+          if (pid === undefined) return;
+          process.kill(pid, 'SIGUSR2');
+          if (!(await gone(pid, 5_000))) await one.kill(); // there was no event
+          await short();
+          await one.start();
+        },
+      })),
       killed('both invalidators', null, {
         kill: async () => void (await Promise.all(fleet.invalidators.map((one) => one.kill()))),
         start: async () => void (await Promise.all(fleet.invalidators.map((one) => one.start()))),
@@ -131,7 +141,7 @@ export class Faults {
       ),
       {
         name: 'primary restarted',
-        excuses: {},
+        excuses: { replicasAnswer: true },
         run: async () => {
           await fleet.cluster.end('primary', random.chance(0.5) ? 'kill' : 'stop');
           await sleep(random.between(100, 1_500));

@@ -147,11 +147,14 @@ export class Fleet {
     };
   }
 
+  /** As it is shipped, but for what is loaded before it. */
   #service(app: string, name: string, env: Environment): ServiceProcess {
     const { sabotage } = this.options;
-    const loads = sabotage !== undefined && (sabotages[sabotage].apps as readonly string[]).includes(app);
-    const preload = { NODE_OPTIONS: `--import=${pathToFileURL(sabotageFile(sabotage)).href}` };
-    return new ServiceProcess(app, loads ? { ...env, ...preload } : env, name);
+    const modules: string[] = app === 'cache-invalidator' ? ['dies-at-a-tombstone'] : [];
+    if (sabotage !== undefined && (sabotages[sabotage].apps as readonly string[]).includes(app))
+      modules.push(sabotage);
+    const flags = modules.map((module) => `--import=${preloadUrl(module)}`).join(' ');
+    return new ServiceProcess(app, flags === '' ? env : { ...env, NODE_OPTIONS: flags }, name);
   }
 }
 
@@ -159,6 +162,6 @@ async function opsPort(): Promise<Environment> {
   return { NOVACRON_OPS_PORT: String(await anyFreePort()) };
 }
 
-function sabotageFile(name: SabotageName | undefined): string {
-  return join(import.meta.dirname, 'sabotage', `${name}.js`);
+function preloadUrl(module: string): string {
+  return pathToFileURL(join(import.meta.dirname, 'preload', `${module}.js`)).href;
 }

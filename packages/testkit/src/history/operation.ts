@@ -89,6 +89,8 @@ export interface Outage {
   readonly to: number;
   /** Only operations at this gateway; undefined: any. */
   readonly gateway?: number;
+  /** Reads that a replica can answer are not excused. */
+  readonly replicasAnswer?: boolean;
 }
 
 export interface History {

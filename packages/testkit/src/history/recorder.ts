@@ -3,6 +3,9 @@ import type { History, Operation, Outage, Seen } from './operation.js';
 /** An operation before it has its number; a union stays one. */
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
 
+/** Which errors a fault excuses; null: none. */
+export type Excuse = Pick<Outage, 'gateway' | 'replicasAnswer'> | null;
+
 /** Takes down what happens, in the order in which it ends. */
 export class Recorder {
   readonly operations: Operation[] = [];
@@ -31,10 +34,9 @@ export class Recorder {
   }
 
   /** @returns how to say that it is over */
-  fault(fault: string, excuses: { gateway?: number } | null): (graceMs: number) => void {
+  fault(fault: string, excuses: Excuse): (graceMs: number) => void {
     const from = this.now();
-    const scope = excuses?.gateway === undefined ? {} : { gateway: excuses.gateway };
-    const began = { fault, from, to: Infinity, ...scope };
+    const began: Outage = { fault, from, to: Infinity, ...excuses };
     const lists = excuses === null ? [this.faults] : [this.faults, this.outages];
     for (const list of lists) list.push(began);
     return (graceMs) => {

@@ -1,4 +1,4 @@
-/** Deliberate bugs, each a module of `sabotage/` that is loaded before the program and changes one method. */
+/** Deliberate bugs, each a module of `preload/` that is loaded before the program and changes one method. */
 export const sabotages = {
   /** An invalidation deletes and remembers nothing: a fill that is under way brings the old state back. */
   'del-instead-of-tombstone': { apps: ['gateway', 'cache-invalidator'] },

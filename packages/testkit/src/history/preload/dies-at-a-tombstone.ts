@@ -1,0 +1,19 @@
+import { moduleOf } from './module-of.js';
+
+/** What is changed of packages/cache. */
+interface L2 {
+  invalidate(...args: unknown[]): Promise<void>;
+}
+
+let dying = false;
+process.on('SIGUSR2', () => (dying = true));
+
+const { L2 } = (await moduleOf('cache', 'l2.js')) as { L2: { prototype: L2 } };
+const { invalidate } = L2.prototype;
+
+/** Once told to die it does at the next tombstone: before it is written, or after and before anybody is told. */
+L2.prototype.invalidate = async function (this: L2, ...args) {
+  if (dying && Math.random() < 0.5) process.kill(process.pid, 'SIGKILL');
+  await invalidate.apply(this, args);
+  if (dying) process.kill(process.pid, 'SIGKILL');
+};
