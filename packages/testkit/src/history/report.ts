@@ -31,8 +31,12 @@ function counted<T>(all: readonly T[], name: (one: T) => string): string {
   return [...counts].map(([of, times]) => `${of} ${times}`).join(', ');
 }
 
-function cause({ outages }: History, { start, end }: Operation): string {
-  return outages.find(({ from, to }) => from <= end && to >= start)?.fault ?? 'for no reason';
+/** The latest fault that may have been in the way. */
+function cause({ outages }: History, { start, end, gateway }: Operation): string {
+  const around = outages.filter(
+    ({ from, to, gateway: its }) => from <= end && to >= start && (its ?? gateway) === gateway,
+  );
+  return around.at(-1)?.fault ?? 'for no reason';
 }
 
 function shares(operations: readonly Operation[]): string {
