@@ -7,6 +7,9 @@ const CONFIG = { cpu: 2, memory: 4096, disk: 50, image: 'ubuntu-22.04' };
 export interface Answer {
   readonly status: number;
   readonly text: string;
+  /** of the answer; the consistency token and where it was served from */
+  readonly token: string;
+  readonly servedFrom: string;
 }
 
 /** The API as a client's library would call it: kept-alive connections, one request at a time on each. */
@@ -35,14 +38,34 @@ export class Api {
     if (status !== 200) throw new Error(`wait for ${id} was answered ${status}: ${text.slice(0, 300)}`);
   }
 
-  async call(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<Answer> {
+  /** GET that is answered 200. @throws when it is not */
+  async read(path: string, headers?: Readonly<Record<string, string>>): Promise<Answer> {
+    const answer = await this.call('GET', path, undefined, headers);
+    if (answer.status !== 200)
+      throw new Error(`GET ${path} was answered ${answer.status}: ${answer.text.slice(0, 300)}`);
+    return answer;
+  }
+
+  async call(
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer> {
+    const key = method === 'POST' ? { 'idempotency-key': randomUUID() } : undefined;
     const answer = await this.pool.request({
       method,
       path,
-      headers: method === 'GET' ? this.headers : { ...this.headers, 'idempotency-key': randomUUID() },
+      headers: { ...this.headers, ...key, ...headers },
       body: body === undefined ? null : JSON.stringify(body),
     });
-    return { status: answer.statusCode, text: await answer.body.text() };
+    const header = (name: string) => String(answer.headers[name] ?? '');
+    return {
+      status: answer.statusCode,
+      text: await answer.body.text(),
+      token: header('novacron-consistency-token'),
+      servedFrom: header('novacron-served-from'),
+    };
   }
 
   close(): Promise<void> {

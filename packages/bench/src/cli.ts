@@ -8,10 +8,11 @@ import { ingest } from './ingest.js';
 import { latency } from './latency.js';
 import { describeMachine, now } from './machine.js';
 import { memory } from './memory.js';
+import { reads } from './reads/reads.js';
 import { type Outcome, type Report, table, writeReport } from './report.js';
 import { start } from './start.js';
 
-const BENCHMARKS: readonly Benchmark[] = [creates, burst, latency, ingest, start, memory];
+const BENCHMARKS: readonly Benchmark[] = [creates, burst, latency, ingest, reads, start, memory];
 
 interface Options {
   readonly output: 'table' | 'json';

@@ -36,8 +36,8 @@ function stat(pid: number | string): Stat | undefined {
   }
 }
 
-/** A server and its backends. */
-function withChildrenMs(pid: number): number {
+/** Milliseconds of CPU that a process has used so far, a server with its backends. */
+export function withChildrenMs(pid: number): number {
   const children = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(stat)

@@ -2,7 +2,7 @@
  * What an authenticated, tenant-checked GET out of the L1 costs, against a bare node:http server that sends the
  * same bytes (headers too), telemetry on at 1 % sampling. Build first, then:
  *
- *     node apps/gateway/test/bench/hot-reads.ts [rounds] [requests]
+ *     node apps/gateway/test/bench/hot-reads.ts [rounds] [requests] [--json]
  *
  * The two servers take turns, each in a process of its own. What is compared is the CPU time that a server's
  * process takes for a request: how many it answers on one core is one over that, and the load of the machine's
@@ -237,7 +237,7 @@ async function measured(
   };
 }
 
-async function main(rounds: number, requests: number): Promise<void> {
+async function main(rounds: number, requests: number, json: boolean): Promise<void> {
   const prof = process.env['CPU_PROF'];
   const ours = await start('gateway', prof ? ['--cpu-prof', `--cpu-prof-dir=${prof}`] : []);
   const theirs = await start('bare');
@@ -290,6 +290,15 @@ async function main(rounds: number, requests: number): Promise<void> {
     const bytes = { ours: await allocated('ours', ours), theirs: await allocated('theirs', theirs) };
     const median = (who: 'ours' | 'theirs', of: keyof Cost) =>
       costs[who].map((cost) => cost[of]).sort((a, b) => a - b)[Math.floor(rounds / 2)] as number;
+    if (json) {
+      const of = (who: 'ours' | 'theirs') => ({
+        cpuMicros: costs[who].map((cost) => cost.cpuMicros),
+        gcMicros: costs[who].map((cost) => cost.gcMicros),
+        allocated: bytes[who],
+      });
+      process.stdout.write(`${JSON.stringify({ name, ours: of('ours'), theirs: of('theirs') })}\n`);
+      continue;
+    }
     const row = (who: 'ours' | 'theirs') => ({
       'CPU µs': median(who, 'cpuMicros').toFixed(1),
       'bytes allocated': Math.round(bytes[who]),
@@ -305,11 +314,11 @@ async function main(rounds: number, requests: number): Promise<void> {
   theirs.child.kill();
 }
 
-const [what = '', n = ''] = process.argv.slice(2);
+const [what = '', n = ''] = process.argv.slice(2).filter((argument) => argument !== '--json');
 if (what === 'gateway' || what === 'bare') {
   meter();
   process.on('SIGTERM', () => process.exit(0));
   await (what === 'gateway' ? gateway() : bare());
 } else {
-  await main(Number(what || 7), Number(n || 20_000));
+  await main(Number(what || 7), Number(n || 20_000), process.argv.includes('--json'));
 }

@@ -1,0 +1,42 @@
+import type { Measurement, Target } from '../benchmark.js';
+import { median, quantile } from '../stats.js';
+
+/** A measurement of which each round made one sample. */
+export function figure(
+  name: string,
+  unit: string,
+  samples: readonly number[],
+  target?: Target,
+  note?: string,
+): Measurement {
+  return {
+    name: `reads.${name}`,
+    value: median(samples),
+    unit,
+    samples,
+    ...(target ? { target } : {}),
+    ...(note === undefined ? {} : { note }),
+  };
+}
+
+/** A quantile of each round's milliseconds. */
+export function quantiles(
+  name: string,
+  rounds: readonly (readonly number[])[],
+  share: number,
+  target?: Target,
+): Measurement {
+  const samples = rounds.map((latencies) => quantile(latencies, share));
+  return figure(`${name}-p${Math.round(share * 100)}`, 'ms', samples, target);
+}
+
+/** A value and its baseline of the same rounds; `ratio` of one round's pair. */
+export function against(
+  one: Measurement,
+  what: string,
+  baseline: readonly number[],
+  ratio: (value: number, base: number) => number,
+): Measurement {
+  const ratios = one.samples.map((value, at) => ratio(value, baseline[at] ?? NaN));
+  return { ...one, baseline: { what, value: median(baseline), samples: baseline }, ratio: median(ratios) };
+}
