@@ -1,4 +1,1 @@
-import base from '../../jest.base.mjs';
-
-// Real servers are started and killed: on a busy machine that takes its time.
-export default { ...base, testTimeout: 60_000 };
+export { default } from '../../jest.base.mjs';

@@ -89,18 +89,20 @@ describe('the relay', () => {
     leader.start();
     await eventually(() => leader.stats().leading);
     other.start();
-    const delays: number[] = [];
-    for (let i = 0; i < 15; i++) {
+    const delays = { woken: [] as number[], alone: [] as number[] };
+    for (let i = 0; i < 30; i++) {
+      const how = i % 2 === 0 ? 'woken' : 'alone';
       const before = leader.stats().published;
       await fixture.append(vmEvent());
       const committed = performance.now();
-      other.wake();
+      if (how === 'woken') other.wake();
       while (leader.stats().published === before) await new Promise((resolve) => setImmediate(resolve));
-      delays.push(performance.now() - committed);
+      delays[how].push(performance.now() - committed);
       await pause(10);
     }
-    // Looking alone takes 30 ms on average.
-    expect(delays.sort((a, b) => a - b)[7]).toBeLessThan(20);
+    // Both in one run, in turn: how busy the machine is delays the one as much as the other.
+    const median = (of: number[]) => of.sort((x, y) => x - y)[7] as number;
+    expect(median(delays.woken)).toBeLessThan(median(delays.alone));
     await Promise.all([leader.stop(), other.stop()]);
   });
 
