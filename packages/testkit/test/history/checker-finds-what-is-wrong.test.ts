@@ -280,13 +280,15 @@ describe('an error', () => {
 
   it('is a violation while the primary is away, where a replica has answered as much', () => {
     const token = (tokenBefore: number) => ({ tokenBefore, servedFrom: 'replica' });
-    const story = script().get(1, 1, token(70)).failed(token(80)).failed(token(70));
-    story.outages.push({ fault: 'primary', from: 0, to: 100, replicasAnswer: true });
+    const later = { start: 5_000, end: 5_001 };
+    const story = script().get(1, 1, token(70)).failed(token(70));
+    story.failed({ ...token(80), ...later }).failed({ ...token(70), ...later });
+    story.outages.push({ fault: 'primary', from: 0, to: 9_000, replicasAnswer: true });
     const violations = check(story.history());
     expect(violations).toMatchObject([{ rule: 'error-without-outage', operation: { tokenBefore: 70 } }]);
     const strong = script()
       .get(1, 1, token(70))
-      .failed({ ...token(70), consistency: 'strong' });
+      .failed({ ...token(70), ...later, consistency: 'strong' });
     strong.outages.push(...story.outages);
     expect(strong.rules()).toEqual([]);
   });
