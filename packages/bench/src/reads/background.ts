@@ -23,7 +23,7 @@ async function paced(
 
 let round = 0;
 
-/** What goes on besides, for as long as `work` takes: 20 creates and 200 reads each second, on both gateways. */
+/** What goes on besides, for as long as `work` takes: 10 creates and 100 reads each second, on both gateways. */
 export async function underLoad<T>(
   apis: readonly Api[],
   ids: readonly string[],
@@ -32,8 +32,8 @@ export async function underLoad<T>(
   const stop = new AbortController();
   const prefix = `load-${++round}`;
   const at = (i: number) => apis[i % apis.length] as Api;
-  const creates = paced(20, stop.signal, (i) => at(i).create(`${prefix}-${i}`));
-  const reads = paced(200, stop.signal, (i) =>
+  const creates = paced(10, stop.signal, (i) => at(i).create(`${prefix}-${i}`));
+  const reads = paced(100, stop.signal, (i) =>
     at(i).read(i % 10 === 0 ? '/api/v1/vms' : `/api/v1/vms/${ids[i % ids.length]}`),
   );
   const [done] = await Promise.all([work().finally(() => stop.abort()), creates, reads]);

@@ -19,7 +19,7 @@ export function figure(
   };
 }
 
-/** A quantile of each round's milliseconds. */
+/** A quantile of the milliseconds of all rounds together: one round has too few for a p99. Samples are the rounds'. */
 export function quantiles(
   name: string,
   rounds: readonly (readonly number[])[],
@@ -27,7 +27,9 @@ export function quantiles(
   target?: Target,
 ): Measurement {
   const samples = rounds.map((latencies) => quantile(latencies, share));
-  return figure(`${name}-p${Math.round(share * 100)}`, 'ms', samples, target);
+  const all = rounds.flat();
+  const one = figure(`${name}-p${Math.round(share * 100)}`, 'ms', samples, target, `${all.length} samples`);
+  return { ...one, value: quantile(all, share) };
 }
 
 /** A value and its baseline of the same rounds; `ratio` of one round's pair. */

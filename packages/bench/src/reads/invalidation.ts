@@ -79,7 +79,7 @@ export async function invalidation(
       await oneWrite(stack.api, other, own[i % own.length] ?? '', heard, into);
   };
   try {
-    for (let round = 0; round <= (context.quick ? 1 : 5); round++) {
+    for (let round = 0; round <= (context.quick ? 1 : 3); round++) {
       const into: Round = { broadcast: [], gone: [], goneSinceSent: [] };
       await underLoad([stack.api, other], ids, async () => {
         const end = performance.now() + (context.quick || round === 0 ? 2_000 : 10_000);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchStack } from '../bench-stack.js';
 import type { BenchContext, Measurement } from '../benchmark.js';
 import { closedLoop } from '../closed-loop.js';
@@ -18,7 +19,7 @@ interface Way {
 
 interface Sample {
   readonly rate: number;
-  /** milliseconds of all processes of the way, for each request */
+  /** milliseconds of all processes of the way, for each request, without what they take when nobody asks */
   readonly cpu: number;
   /** the same by component */
   readonly by: Readonly<Record<string, number>>;
@@ -49,11 +50,31 @@ function waysOf(stack: BenchStack, nest: DefaultNest): Way[] {
   ];
 }
 
-async function sample({ pids, read }: Way, seconds: number): Promise<Sample> {
-  const used = () => Object.entries(pids).map(([name, pid]) => [name, withChildrenMs(pid)] as const);
-  const before = new Map(used());
+type Used = ReadonlyMap<string, number>;
+
+const used = (pids: Way['pids']): Used =>
+  new Map(Object.entries(pids).map(([name, pid]) => [name, withChildrenMs(pid)]));
+
+/** Milliseconds that each component used since. */
+const since = (before: Used, pids: Way['pids']) =>
+  [...used(pids)].map(([name, ms]) => [name, ms - (before.get(name) ?? 0)] as const);
+
+/** Milliseconds each second that the components take while nobody asks: heartbeats, watermarks, probes. */
+async function idle(ways: readonly Way[], seconds: number): Promise<Used> {
+  const pids = Object.assign({}, ...ways.map((way) => way.pids)) as Way['pids'];
+  const before = used(pids);
+  const began = performance.now();
+  await sleep(seconds * 1_000);
+  const took = (performance.now() - began) / 1_000;
+  return new Map(since(before, pids).map(([name, ms]) => [name, ms / took]));
+}
+
+async function sample({ pids, read }: Way, anyway: Used, seconds: number): Promise<Sample> {
+  const before = used(pids);
   const loop = await closedLoop({ inFlight: IN_FLIGHT, seconds }, read);
-  const by = used().map(([name, ms]) => [name, (ms - (before.get(name) ?? 0)) / loop.count] as const);
+  const by = since(before, pids).map(
+    ([name, ms]) => [name, (ms - (anyway.get(name) ?? 0) * loop.seconds) / loop.count] as const,
+  );
   const cpu = by.reduce((sum, [, ms]) => sum + ms, 0);
   return { rate: loop.count / loop.seconds, cpu, by: Object.fromEntries(by) };
 }
@@ -79,10 +100,11 @@ export function uncachedList(context: BenchContext, stack: BenchStack): Promise<
     await sameList(stack, nest);
     const ways = waysOf(stack, nest);
     const samples: Record<Way['name'], Sample[]> = { strong: [], miss: [], nest: [] };
-    for (const way of ways) await sample(way, 3);
-    for (let round = 1; round <= (context.quick ? 1 : 5); round++) {
+    for (const way of ways) await sample(way, new Map(), 3);
+    for (let round = 1; round <= (context.quick ? 1 : 3); round++) {
+      const anyway = await idle(ways, context.quick ? 1 : 4);
       for (const way of ways) {
-        const one = await sample(way, context.quick ? 2 : 6);
+        const one = await sample(way, anyway, context.quick ? 2 : 6);
         samples[way.name].push(one);
         context.progress(`reads: uncached list ${round}, ${way.name}: ${inWords(one)}`);
       }
