@@ -4,13 +4,17 @@ import type { HostSnapshot } from '../placement/snapshot.js';
 
 /** Zones and images as the hosts of the moment offer them. */
 export class Catalog {
-  constructor(private readonly snapshot: Pick<HostSnapshot, 'imagesOf' | 'zones'>) {}
+  constructor(private readonly snapshot: Pick<HostSnapshot, 'ready' | 'imagesOf' | 'zones'>) {}
 
   /**
    * The zone that the VM goes to.
-   * @throws ServiceError unknown_zone; unknown_image when no host of the zone runs it
+   * @throws ServiceError unknown_zone; unknown_image when no host of the zone runs it; dependency_down, overloaded
    */
   require(wanted: string | undefined, config: VmConfig): string {
+    // Asked within the first moments of the process: what is not loaded yet is not unknown.
+    if (!this.snapshot.ready) {
+      throw new ServiceError('dependency_down', 'The hosts are not known yet', { retryAfterMs: 1_000 });
+    }
     const zones = this.snapshot.zones();
     const zone = wanted === undefined ? zones.find((z) => z.isDefault) : zones.find((z) => z.name === wanted);
     if (!zone) {
