@@ -36,14 +36,22 @@ export async function judge(
   if (entry.tenantId !== tenantId) return `it is another tenant's: ${entry.tenantId}`;
   const kind = KINDS[type];
   if (kind === undefined) return undefined;
-  // Of an absence the body is only words.
-  if (entry.status !== 200) return missed(kind, [{ id: sample.id, version: 0 }], sample, history, sources);
+  if (entry.status !== 200) return falselyAbsent(sample, kind, history, sources);
   const body = parseJson(entry.bytes);
   if (body === undefined) return 'its body is no JSON';
   if (type.endsWith(LIST)) return missed(kind, itemsOf(body), sample, history, sources);
   const wrong = contradiction(sample, body) ?? (await differs(sample, body, history, sources));
   if (wrong !== undefined) return wrong;
   return missed(kind, [{ id: sample.id, version: entry.version as number }], sample, history, sources);
+}
+
+/**
+ * An absence is wrong when the resource is there and was by then. One that is gone by now was gone by then, or not:
+ * ids do not come back, and nothing can be proven.
+ */
+async function falselyAbsent(sample: Inspected, kind: EventKind, history: string, sources: Sources) {
+  if ((await sources.truth(sample, null)) === null) return undefined;
+  return missed(kind, [{ id: sample.id, version: 0 }], sample, history, sources);
 }
 
 /** An event that the answer should show and does not. Asked last, when the ledger knows most. */
