@@ -74,8 +74,8 @@ export function startProgram(program: Program, log: string, pidFile: string): Ch
   }
 }
 
-/** Sends `signal`; false when there is no such process any more. */
-export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+/** Sends `signal`; 0 only asks. False when there is no such process any more. */
+export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(pid, signal);
     return true;
@@ -85,6 +85,9 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
+/** Its parent gets so long to notice its end; after that a zombie counts as gone. */
+const REAP_MS = 2_000;
+
 /** Resolves true when the process is gone, false when it still lives after `withinMs`. */
 export async function gone(pid: number, withinMs: number): Promise<boolean> {
   const deadline = Date.now() + withinMs;
@@ -92,6 +95,8 @@ export async function gone(pid: number, withinMs: number): Promise<boolean> {
     if (Date.now() >= deadline) return false;
     await sleep(20);
   }
+  // A Postgres does not start where the pid in its lock file still answers, if only as a zombie.
+  for (const reaped = Date.now() + REAP_MS; signalProcess(pid, 0) && Date.now() < reaped; ) await sleep(20);
   return true;
 }
 
