@@ -96,7 +96,7 @@ export async function gone(pid: number, withinMs: number): Promise<boolean> {
     await sleep(20);
   }
   // A Postgres does not start where the pid in its lock file still answers, if only as a zombie.
-  for (const reaped = Date.now() + REAP_MS; signalProcess(pid, 0) && Date.now() < reaped; ) await sleep(20);
+  for (const reaped = Date.now() + REAP_MS; signalProcess(pid, 0) && Date.now() < reaped;) await sleep(20);
   return true;
 }
 
