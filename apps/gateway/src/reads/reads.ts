@@ -16,8 +16,6 @@ export interface BytesRpc {
   requestBytes(contract: RpcContract, meta: RequestMeta, body: unknown): Promise<BytesReply>;
 }
 
-/** Far longer than an owner takes, and short enough to leave time for a second try. */
-const FIRST_ATTEMPT_MS = 3_000;
 /** URLs whose question is remembered, and how long one may be. */
 const KNOWN_URLS = 20_000;
 const LONGEST_URL = 400;
@@ -118,26 +116,11 @@ export class Reads {
       minPosition: token === null ? null : `${this.cache.coherence.history}.${token}`,
     };
     try {
-      return this.#loaded(await this.#ask(question, meta));
+      return this.#loaded(await this.rpc.requestBytes(question.contract, meta, question.body()));
     } catch (error) {
       const absence = absent(error);
       if (absence === null) throw error;
       return this.#loaded(absence, 404);
-    }
-  }
-
-  /** A read may be asked twice: an instance that died with the first in hand must not cost its whole deadline. */
-  async #ask(question: Question, meta: RequestMeta): Promise<BytesReply> {
-    try {
-      return await this.rpc.requestBytes(
-        question.contract,
-        { ...meta, remainingMs: FIRST_ATTEMPT_MS },
-        question.body(),
-      );
-    } catch (error) {
-      if (!(error instanceof ServiceError) || error.code !== 'deadline_exceeded') throw error;
-      const remainingMs = meta.remainingMs - FIRST_ATTEMPT_MS;
-      return this.rpc.requestBytes(question.contract, { ...meta, remainingMs }, question.body());
     }
   }
 

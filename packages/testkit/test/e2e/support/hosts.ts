@@ -42,8 +42,8 @@ export async function guestsOfHosts(
       hostIds.every(
         (id) => new Set(parts.get(id)?.map(({ part }) => part)).size >= (parts.get(id)?.[0]?.parts ?? 1),
       );
-    for (const until = Date.now() + 10_000; !complete(); await sleep(20)) {
-      if (Date.now() > until) throw new Error('not every host told what it runs within 10 s');
+    for (const until = Date.now() + 60_000; !complete(); await sleep(20)) {
+      if (Date.now() > until) throw new Error('not every host told what it runs within 60 s');
     }
   } finally {
     await nc.close();
