@@ -12,7 +12,7 @@ const lies: Fault = async () => 'lie';
 export function describeDriverContract(
   name: string,
   prepare: () => Promise<DriverSubject>,
-  timeoutMs = 120_000,
+  timeoutMs = 60_000,
 ): void {
   describe(`the ${name} driver, commanded by the agent`, () => {
     let subject: DriverSubject;
@@ -88,7 +88,7 @@ export function describeDriverContract(
       'reboots a guest, gracefully or by force',
       async () => {
         const { vmId } = await desk.running();
-        const graceful = await desk.done(vmId, { kind: 'reboot', graceMs: 60_000 });
+        const graceful = await desk.done(vmId, { kind: 'reboot', graceMs: 20_000 });
         expect(graceful).toMatchObject({ power: 'running', incarnation: 2 });
         expect(await desk.done(vmId, { kind: 'reboot', graceMs: 0 })).toMatchObject({ power: 'running' });
       },
