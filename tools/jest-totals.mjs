@@ -1,6 +1,9 @@
-// A Jest reporter that leaves each package's totals where `npm test` adds them up.
+// A Jest reporter that leaves each package's totals where `npm test` adds them up, and sees to it that a run ends.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+
+// A failed test may leave a connection open, and with it Jest would stay for ever.
+const LINGER_MS = 10_000;
 
 export default class Totals {
   constructor(globalConfig) {
@@ -8,6 +11,7 @@ export default class Totals {
   }
 
   onRunComplete(_contexts, results) {
+    this.endSoon(results.success ? 0 : 1);
     const directory = process.env.NOVACRON_TEST_RESULTS;
     if (!directory) return;
     // A test file that does not even load has no failed test of its own.
@@ -17,5 +21,15 @@ export default class Totals {
       join(directory, `${this.package}.json`),
       JSON.stringify({ passed: results.numPassedTests, failed }),
     );
+  }
+
+  /** Only what is still open lets this timer fire. */
+  endSoon(code) {
+    const end = () => {
+      const open = process.getActiveResourcesInfo().join(', ');
+      process.stderr.write(`the tests of ${this.package} left something open: ${open}\n`);
+      process.exit(code);
+    };
+    setTimeout(end, LINGER_MS).unref();
   }
 }
