@@ -1,4 +1,4 @@
-import { natsEnv, opsEnv, postgresEnv, redisEnv, telemetryEnv } from '@novacron/config/fragments';
+import { metricTimesEnv, natsEnv, opsEnv, postgresEnv, redisEnv, telemetryEnv } from '@novacron/config/fragments';
 import type { Config } from '@novacron/config/load';
 import { hexKey, integer, port, text } from '@novacron/config/settings';
 
@@ -9,6 +9,7 @@ export const settings = {
   ...redisEnv,
   ...opsEnv,
   ...telemetryEnv,
+  ...metricTimesEnv,
   http: { host: text('NOVACRON_HTTP_HOST', '127.0.0.1'), port: port('NOVACRON_HTTP_PORT', 8080) },
   cache: {
     /** What cached answers may take of this process' memory, MiB. */

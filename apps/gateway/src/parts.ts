@@ -33,7 +33,7 @@ export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<H
     rpc,
     services: {
       changes: new Changes(nc),
-      intake: new MetricsIntake(js),
+      intake: new MetricsIntake(js, config.metricTimes),
       reads: new Reads(cache, rpc),
       replication: () => replicationOf(context),
       draining: drain.signal,

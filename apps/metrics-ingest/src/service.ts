@@ -24,7 +24,7 @@ export const service: ServiceSpec<typeof settings> = {
     providers: [{ provide: SeriesReader, useValue: new SeriesReader(api, ownedBy(rpc)) }],
   }),
   onStart: ({ nc, sys, rpc, logger, config, drain, readiness }) => {
-    const { retentionDays, futureMinutes } = config.intake;
+    const { retentionDays, futureMinutes } = config.metricTimes;
     const times = { retentionMs: retentionDays * DAY, futureMs: futureMinutes * MINUTE };
     const ingest = new MetricsIngest({ nc, db: sys, rpc, logger, ...times });
     drain.add('consumers', 'intake', () => ingest.stop());

@@ -48,6 +48,16 @@ export const redisEnv = {
   redis: { url: { ...url('NOVACRON_REDIS_URL', ['redis:', 'rediss:']), secret: true } },
 };
 
+/** → `metricTimes {retentionDays, futureMinutes}`: which points are taken; the same for who judges and who stores. */
+export const metricTimesEnv = {
+  metricTimes: {
+    /** Thirteen months, so that a month can be compared with the same one of last year. */
+    retentionDays: integer('NOVACRON_METRICS_RETENTION_DAYS', { min: 1, max: 3_650 }, 400),
+    /** Points later than this are a wrong clock, and would stay out of every query's reach. */
+    futureMinutes: integer('NOVACRON_METRICS_FUTURE_MINUTES', { min: 0, max: 10_080 }, 1_440),
+  },
+};
+
 /** → `ops {host, port}`: the listener with /health, /ready and /metrics. */
 export const opsEnv = {
   ops: { host: text('NOVACRON_OPS_HOST', '127.0.0.1'), port: port('NOVACRON_OPS_PORT') },

@@ -13,8 +13,12 @@ export interface GoodSeries {
 type Rejection = PushResult['rejected'][number];
 
 const Uuid = z.uuid();
-/** A clock that is wrong by more would keep its points out of every query's reach. */
-const FUTURE_MS = 24 * 3_600_000;
+
+/** Times of points that can be stored, in milliseconds since 1970. */
+export interface TimeBounds {
+  readonly oldest: number;
+  readonly newest: number;
+}
 
 /**
  * Looks at every point by itself: the good ones to keep, the bad ones named by their places in the request.
@@ -23,7 +27,7 @@ const FUTURE_MS = 24 * 3_600_000;
 export function checkPoints(
   push: PushMetrics,
   mayPushBuiltIns: boolean,
-  now = Date.now(),
+  bounds: TimeBounds,
 ): { good: GoodSeries[]; rejected: Rejection[] } {
   const good: GoodSeries[] = [];
   const rejected: Rejection[] = [];
@@ -36,7 +40,7 @@ export function checkPoints(
     const times: number[] = [];
     const values: number[] = [];
     series.points.forEach((point, place) => {
-      const problem = wrongPoint(point, now + FUTURE_MS);
+      const problem = wrongPoint(point, bounds);
       if (problem !== null) {
         rejected.push({ series: index, point: place, ...problem });
         return;
@@ -63,15 +67,17 @@ function wrongSeries({ vmId, metric }: PushMetrics['series'][number], mayPushBui
   return null;
 }
 
-function wrongPoint(point: unknown, latest: number): Wrong {
+function wrongPoint(point: unknown, { oldest, newest }: TimeBounds): Wrong {
   if (!Array.isArray(point) || point.length !== 2)
     return { code: 'invalid_point', detail: 'a point is [time, value]' };
   const [time, value] = point as [unknown, unknown];
   if (!Number.isSafeInteger(time) || (time as number) < 0) {
     return { code: 'invalid_time', detail: 'the time is a whole number of milliseconds since 1970' };
   }
-  if ((time as number) > latest)
-    return { code: 'time_in_future', detail: 'the time is more than a day ahead' };
+  if ((time as number) > newest)
+    return { code: 'time_in_future', detail: `the time is later than ${new Date(newest).toISOString()}` };
+  if ((time as number) < oldest)
+    return { code: 'time_too_old', detail: `points before ${new Date(oldest).toISOString()} are not kept` };
   if (!Number.isFinite(value)) return { code: 'invalid_value', detail: 'the value is a finite number' };
   return null;
 }

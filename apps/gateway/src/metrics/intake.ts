@@ -4,10 +4,19 @@ import { metricSubject } from '@novacron/contracts/metrics';
 import { ServiceError } from '@novacron/contracts/errors';
 import { publishEvent } from '@novacron/messaging/publisher';
 import type { PartitionBatch } from './batches.js';
+import type { TimeBounds } from './check-points.js';
 
 /** The gateway's place among the sources of metrics. */
 const SOURCE = 'gateway';
 const TIMEOUT_MS = 5_000;
+const MINUTE = 60_000;
+const DAY = 1_440 * MINUTE;
+
+/** How far back and ahead points are taken; what metrics-ingest has as well, which would drop the others. */
+export interface MetricTimes {
+  readonly retentionDays: number;
+  readonly futureMinutes: number;
+}
 
 /** Hands batches to JetStream. At most `capacity` are on their way at once; more are refused. */
 export class MetricsIntake {
@@ -15,8 +24,15 @@ export class MetricsIntake {
 
   constructor(
     private readonly js: JetStreamClient,
+    private readonly times: MetricTimes,
     private readonly capacity = 256,
   ) {}
+
+  /** The times of points that are taken now, in milliseconds since 1970, both included. */
+  bounds(now = Date.now()): TimeBounds {
+    const { retentionDays, futureMinutes } = this.times;
+    return { oldest: now - retentionDays * DAY, newest: now + futureMinutes * MINUTE };
+  }
 
   /**
    * Resolves when JetStream has stored every batch.

@@ -14,7 +14,7 @@ export const pushMetrics = defineRoute({
   summary: 'Push metric points',
   description:
     'Good points are kept and bad ones named. 202 says that the points are stored durably on their way in; ' +
-    'queries show them shortly after. Built-in names are for agents and platform operators. Pushing the same ' +
+    'queries show them shortly after. Points older than the retention or too far ahead are bad ones. Built-in names are for agents and platform operators. Pushing the same ' +
     'points again changes nothing, so no Idempotency-Key is needed.',
   access: 'operate',
   body: PushMetrics,
@@ -27,7 +27,7 @@ export const pushMetrics = defineRoute({
     if (points > MAX_POINTS)
       throw new ServiceError('body_too_large', `At most ${MAX_POINTS} points at a time.`);
     const acrossTenants = caller.roles.includes('platform_operator');
-    const { good, rejected } = checkPoints(body, acrossTenants);
+    const { good, rejected } = checkPoints(body, acrossTenants, intake.bounds());
     await intake.publish(toBatches(acrossTenants ? null : caller.tenantId, good));
     const accepted = good.reduce((sum, series) => sum + series.times.length, 0);
     return { status: 202, body: { accepted, rejected }, withoutToken: true };

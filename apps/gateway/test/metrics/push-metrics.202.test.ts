@@ -77,7 +77,7 @@ describe('pushing metrics', () => {
     const vmId = newId();
     const answer = await gateway.ask('POST', '/api/v1/metrics/ingest', {
       // By hand: JSON has no infinity, but a number that becomes one.
-      body: `{"series":[{"vmId":"${vmId}","metric":"x","points":[[${NOW},1],[${NOW},1e999],["now",1],[${NOW + 200_000_000},1],7,[${NOW}],[${NOW + 5},null],[${NOW + 6},2]]},
+      body: `{"series":[{"vmId":"${vmId}","metric":"x","points":[[${NOW},1],[${NOW},1e999],["now",1],[${NOW + 200_000_000},1],7,[${NOW}],[${NOW + 5},null],[${NOW + 6},2],[${NOW - 401 * 86_400_000},1]]},
         {"vmId":"web-1","metric":"x","points":[[${NOW},1]]},{"vmId":"${vmId}","metric":"Bad Name","points":[[${NOW},1]]},
         {"vmId":"${vmId}","metric":"cpu_usage","points":[[${NOW},1]]}]}`,
     });
@@ -92,6 +92,7 @@ describe('pushing metrics', () => {
       [0, 4, 'invalid_point'],
       [0, 5, 'invalid_point'],
       [0, 6, 'invalid_value'],
+      [0, 8, 'time_too_old'],
       [1, null, 'invalid_vm_id'],
       [2, null, 'invalid_metric'],
       [3, null, 'reserved_metric'],
@@ -110,7 +111,7 @@ describe('pushing metrics', () => {
 
   it('splits what is too much for one message', async () => {
     const before = (await stored()).length;
-    const points = Array.from({ length: 25_000 }, (_, i) => [1_600_000_000_000 + i, i / 7]);
+    const points = Array.from({ length: 25_000 }, (_, i) => [NOW + i, i / 7]);
     expect((await push([{ vmId: newId(), metric: 'many', points }])).json.accepted).toBe(25_000);
     expect((await stored(before + 1)).map(({ batch }) => batch.time.length)).toEqual([10_000, 10_000, 5_000]);
   });

@@ -114,7 +114,7 @@ export class TestGateway {
       rpc: new RpcClient(this.nc),
       services: {
         changes: new Changes(this.nc),
-        intake: new MetricsIntake(jetstream(this.nc)),
+        intake: new MetricsIntake(jetstream(this.nc), { retentionDays: 400, futureMinutes: 1_440 }),
         reads: new Reads(this.cache, new RpcClient(this.nc)),
         replication: async () => ({ service: 'gateway', servers: [] }),
         draining: this.stopDraining.signal,
