@@ -60,6 +60,7 @@ export class HostAgent {
   /** The images that the registration named. */
   #offered = '';
   #inventory: Promise<void> | undefined;
+  #inventoryWanted = false;
 
   constructor(private readonly options: HostAgentOptions) {
     const { driver, memory, nc, clock, logger, identity } = options;
@@ -123,12 +124,23 @@ export class HostAgent {
     return this.#registration.registered;
   }
 
-  /** Sends everything there is, unless that is under way; a failure waits for the next turn. */
+  /**
+   * Sends everything there is as of now: while an inventory is under way, which may have been observed before,
+   * another one follows it. A failure waits for the next turn. A registration sends its own.
+   */
   sendInventory(): void {
-    if (!this.#registration.registered || this.#inventory) return;
+    if (!this.#registration.registered) return;
+    if (this.#inventory) {
+      this.#inventoryWanted = true;
+      return;
+    }
+    this.#inventoryWanted = false;
     this.#inventory = this.#sendInventory()
       .catch((error: unknown) => this.options.logger.warn(whatFailed(error), 'the inventory did not arrive'))
-      .finally(() => (this.#inventory = undefined));
+      .finally(() => {
+        this.#inventory = undefined;
+        if (this.#inventoryWanted) this.sendInventory();
+      });
   }
 
   /** Takes no new command, lets those in flight end, sends the last metrics and leaves NATS. Guests keep running. */
