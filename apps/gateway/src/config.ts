@@ -1,4 +1,11 @@
-import { metricTimesEnv, natsEnv, opsEnv, postgresEnv, redisEnv, telemetryEnv } from '@novacron/config/fragments';
+import {
+  metricTimesEnv,
+  natsEnv,
+  opsEnv,
+  postgresEnv,
+  redisEnv,
+  telemetryEnv,
+} from '@novacron/config/fragments';
 import type { Config } from '@novacron/config/load';
 import { hexKey, integer, port, text } from '@novacron/config/settings';
 
