@@ -12,6 +12,7 @@ const usage = `usage: node tools/run.mjs COMMAND [arguments]
   stack   status, stop, logs NAME, reset, ...     npm run stack -- status
   host    join a host: host join NAME             npm run host -- join NAME
   bench   the benchmarks                          npm run bench
+  load    the guide's load scenario               npm run load
   history no read is stale, whatever breaks        npm run history
   check   types, lint, format, walls, dead code    npm run check
 Each command has --help.
@@ -25,6 +26,7 @@ const needs = {
   stack: running,
   host: running,
   bench: [...running, '@novacron/bench'],
+  load: [...running, '@novacron/bench'],
   history: [...running, '@novacron/testkit'],
 };
 
@@ -34,6 +36,7 @@ function program(command, args) {
     stack: [nodeCommand, [stack, ...args]],
     host: [nodeCommand, [stack, 'host', ...args]],
     bench: [nodeCommand, [join(root, 'packages', 'bench', 'dist', 'cli.js'), ...args]],
+    load: [nodeCommand, [join(root, 'packages', 'bench', 'dist', 'load', 'cli.js'), ...args]],
     history: [nodeCommand, [join(root, 'packages', 'testkit', 'dist', 'history', 'cli.js'), ...args]],
     check: [nodeCommand, [join(root, 'tools', 'checks', 'check.mjs'), ...args]],
   };
