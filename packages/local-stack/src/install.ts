@@ -13,8 +13,8 @@ interface Server {
   readonly aptPackage: string;
   /** systemd unit that its package would start */
   readonly unit?: string;
-  /** without it the stack runs, but for the QEMU host */
-  readonly optional: boolean;
+  /** `qemu`: without it the stack runs, but for the QEMU host; `balancers`: only their tests need it */
+  readonly need: 'always' | 'qemu' | 'balancers';
   installed(): boolean;
 }
 
@@ -25,40 +25,59 @@ const servers: readonly Server[] = [
     title: 'PostgreSQL',
     aptPackage: 'postgresql',
     unit: 'postgresql',
-    optional: false,
+    need: 'always',
     installed: () => !!findPostgres(),
   },
   {
     title: 'Redis',
     aptPackage: 'redis-server',
     unit: 'redis-server',
-    optional: false,
+    need: 'always',
     installed: () => !!(findProgram('redis-server') ?? findProgram('valkey-server')),
   },
   {
     title: 'NATS',
     aptPackage: 'nats-server',
     unit: 'nats-server',
-    optional: false,
+    need: 'always',
     installed: () => !!findProgram('nats-server'),
   },
   {
     title: 'QEMU',
     aptPackage: process.arch === 'arm64' ? 'qemu-system-arm' : 'qemu-system-x86',
-    optional: true,
+    need: 'qemu',
     installed: () => !!findProgram(qemuProgram),
   },
-  { title: 'qemu-img', aptPackage: 'qemu-utils', optional: true, installed: () => !!findProgram('qemu-img') },
+  { title: 'qemu-img', aptPackage: 'qemu-utils', need: 'qemu', installed: () => !!findProgram('qemu-img') },
+  {
+    title: 'nginx',
+    aptPackage: 'nginx',
+    unit: 'nginx',
+    need: 'balancers',
+    installed: () => !!findProgram('nginx'),
+  },
+  {
+    title: 'HAProxy',
+    aptPackage: 'haproxy',
+    unit: 'haproxy',
+    need: 'balancers',
+    installed: () => !!findProgram('haproxy'),
+  },
+  { title: 'openssl', aptPackage: 'openssl', need: 'balancers', installed: () => !!findProgram('openssl') },
 ];
+
+/** What is wanted beside the servers without which nothing runs. */
+export interface Wanted {
+  readonly qemu: boolean;
+  readonly balancers?: boolean;
+}
 
 /** How a step of the installation is shown: a title and the work. */
 export type Phase = <T>(title: string, work: () => Promise<T>) => Promise<T>;
 
-/** The titles of the servers that are not on this machine. */
-export function missingServers(): { required: string[]; optional: string[] } {
-  const missing = servers.filter((server) => !server.installed());
-  const titles = (optional: boolean) => missing.filter((s) => s.optional === optional).map((s) => s.title);
-  return { required: titles(false), optional: titles(true) };
+/** The titles of the servers that are not on this machine, by what needs them. */
+export function missingServers(need: Server['need']): string[] {
+  return servers.filter((server) => server.need === need && !server.installed()).map(({ title }) => title);
 }
 
 const policyFile = '/usr/sbin/policy-rc.d';
@@ -113,15 +132,13 @@ async function disableUnit(unit: string): Promise<void> {
 async function installWithApt(missing: readonly Server[], phase: Phase): Promise<void> {
   if (missing.length === 0) return;
   await phase('apt-get update', () => aptGet(['update', '-q']));
-  const required = missing.filter((server) => !server.optional);
-  const failure = await installPackages(required, phase);
-  if (failure) throw new StackError(failure, howToInstall(required));
+  const of = (need: Server['need']) => missing.filter((server) => server.need === need);
+  const failure = await installPackages(of('always'), phase);
+  if (failure) throw new StackError(failure, howToInstall(of('always')));
   // What is optional and cannot be had is told at the end: the stack runs without it.
-  await installPackages(
-    missing.filter((server) => server.optional),
-    phase,
-  );
-  for (const { unit } of required) if (unit) await disableUnit(unit);
+  await installPackages(of('qemu'), phase);
+  await installPackages(of('balancers'), phase);
+  for (const { unit, installed } of missing) if (unit && installed()) await disableUnit(unit);
 }
 
 /** Resolves with what failed, in one line; undefined when everything is installed. */
@@ -159,24 +176,27 @@ async function checkPostgresVersion(): Promise<void> {
   }
 }
 
+const without = { qemu: 'zone local stays empty', balancers: 'the tests of the load balancers are skipped' };
+
 /**
  * Installs the servers that this machine lacks, where that is possible without asking (apt, as root).
  * What is required and stays missing is a StackError; what is optional is answered as a warning line.
  */
-export async function ensureServers(
-  phase: Phase,
-  wanted: { optional: boolean },
-): Promise<string | undefined> {
-  const lacking = () => servers.filter((s) => !s.installed() && (wanted.optional || !s.optional));
+export async function ensureServers(phase: Phase, wanted: Wanted): Promise<string | undefined> {
+  const lacking = () => servers.filter((s) => !s.installed() && (s.need === 'always' || wanted[s.need]));
   const missing = lacking();
   if (process.getuid?.() === 0 && findProgram('apt-get')) await installWithApt(missing, phase);
   const still = lacking();
-  const required = still.filter((server) => !server.optional);
   const names = (list: readonly Server[]) => list.map((server) => server.title).join(', ');
+  const required = still.filter((server) => server.need === 'always');
   if (required.length > 0)
     throw new StackError(`${names(required)} not found on this machine`, howToInstall(still));
   await checkPostgresVersion();
-  return still.length > 0
-    ? `${names(still)} not found: zone local stays empty. ${howToInstall(still)}`
-    : undefined;
+  const warnings = (['qemu', 'balancers'] as const).flatMap((need) => {
+    const absent = still.filter((server) => server.need === need);
+    return absent.length === 0
+      ? []
+      : [`${names(absent)} not found: ${without[need]}. ${howToInstall(absent)}`];
+  });
+  return warnings.length === 0 ? undefined : warnings.join('\n');
 }

@@ -70,12 +70,12 @@ export class Stack {
 
   private static async openTaken(options: StackOptions, paths: Layout, progress: Progress): Promise<Stack> {
     const warning = await ensureServers((title, work) => progress.track(title, work), {
-      optional: options.qemu,
+      qemu: options.qemu,
     });
     if (warning) progress.line(`  ${warning}`);
     const { config, replicas } = options;
     const secrets = loadSecrets(paths);
-    const qemu = options.qemu && missingServers().optional.length === 0;
+    const qemu = options.qemu && missingServers('qemu').length === 0;
     ensureDefaultAgents(paths, { qemu, simulatedHosts: options.simulatedHosts });
     const topology = topologyOf(paths, replicas);
     const before = { paths, config, secrets, ports: currentPorts(paths), topology };

@@ -7,7 +7,7 @@ import { sweepPrivateDirectories, testsAreRunning } from './test-home.js';
 /** `start`: servers installed and the shared test cluster running. `stop`: nothing left running. */
 async function main(command: string | undefined): Promise<void> {
   if (command === 'start') {
-    const warning = await ensureServers(phase, { optional: true });
+    const warning = await ensureServers(phase, { qemu: true, balancers: true });
     if (warning) process.stderr.write(`${warning}\n`);
     await phase('test servers', () => TestCluster.shared({ replica: true }));
   } else if (command === 'stop') {

@@ -51,7 +51,7 @@ async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(usage);
   const seed = whole('seed', values.seed ?? String(Math.floor(Math.random() * 1_000_000_000)));
   process.stdout.write(`seed ${seed}\n`);
-  await ensureServers(phase, { optional: true });
+  await ensureServers(phase, { qemu: true });
   const begun = performance.now();
   const result = await runHistory({
     seed,

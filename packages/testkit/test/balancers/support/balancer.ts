@@ -1,0 +1,118 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { inheritedEnvironment } from '@novacron/local-stack/config';
+import { anyFreePort } from '@novacron/local-stack/ports';
+import type { Program } from '@novacron/local-stack/processes';
+import { findProgram } from '@novacron/local-stack/programs';
+import { PrivateServer } from '../../../src/private-server.js';
+import { privateDirectory, repositoryRoot } from '../../../src/test-home.js';
+import type { Certificate } from './certificate.js';
+
+export type BalancerKind = 'nginx';
+
+/** Whether it and what makes certificates is on this machine; `npm test` installs both where it can. */
+export function canRun(kind: BalancerKind): boolean {
+  return findProgram(kind) !== undefined && findProgram('openssl') !== undefined;
+}
+
+export interface BalancerOptions {
+  /** host:port[*weight] */
+  readonly gateways: readonly string[];
+  readonly certificate?: Certificate | undefined;
+  /** More of the variables of infra/<kind>/render. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** Runs infra/<kind>/render into `directory`; throws with what it said when it refuses. */
+export function render(kind: BalancerKind, directory: string, variables: Record<string, string>): void {
+  const script = join(repositoryRoot, 'infra', kind, 'render');
+  const env = { ...inheritedEnvironment(), ...variables };
+  execFileSync('sh', [script, directory], { env, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
+}
+
+/** Asks the balancer itself whether what was rendered is valid; throws with what it found. */
+export function validate(kind: BalancerKind, directory: string): void {
+  const args = ['-t', ...nginxArguments(directory)];
+  // No pipe for its output: node's are sockets, which nginx cannot open as its access log.
+  execFileSync(findProgram(kind) as string, args, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
+}
+
+/** A balancer in front of gateways, as infra/<kind> configures it, on ports of its own. */
+export class Balancer {
+  private constructor(
+    readonly kind: BalancerKind,
+    readonly httpPort: number,
+    readonly httpsPort: number,
+    readonly statsPort: number,
+    readonly directory: string,
+    private readonly server: PrivateServer,
+  ) {}
+
+  static async start(kind: BalancerKind, options: BalancerOptions): Promise<Balancer> {
+    const directory = privateDirectory();
+    const ports = [await anyFreePort(), await anyFreePort(), await anyFreePort()] as const;
+    const [http, https, stats] = ports;
+    const { certificate, gateways, variables } = options;
+    render(kind, directory, {
+      LB_GATEWAYS: gateways.join(','),
+      LB_ADDRESS: '127.0.0.1',
+      LB_HTTP_PORT: String(http),
+      LB_HTTPS_PORT: String(https),
+      LB_STATS_PORT: String(stats),
+      ...(certificate && { LB_TLS_CERT: certificate.cert, LB_TLS_KEY: certificate.key }),
+      ...variables,
+    });
+    validate(kind, directory);
+    const server = new PrivateServer(programOf(kind, directory, http), directory);
+    await server.start();
+    return new Balancer(kind, http, https, stats, directory, server);
+  }
+
+  /** What it wrote: its access log and what went wrong. */
+  log(): string {
+    return readFileSync(join(this.directory, `${this.kind}.log`), 'utf8');
+  }
+
+  /** How many requests it sent more than once. */
+  retried(): number {
+    const twice = { nginx: /"upstream":"[^"]*, / }[this.kind];
+    return this.log()
+      .split('\n')
+      .filter((line) => twice.test(line)).length;
+  }
+
+  stop(): Promise<void> {
+    return this.server.stop();
+  }
+}
+
+function nginxArguments(directory: string): string[] {
+  return ['-p', directory, '-c', 'nginx.conf', '-e', 'stderr'];
+}
+
+function programOf(kind: BalancerKind, directory: string, port: number): Program {
+  // As root nginx' workers are nobody, who need not reach into a test's directory.
+  const user = process.getuid?.() === 0 ? ' user root;' : '';
+  const args = [...nginxArguments(directory), '-g', `daemon off;${user}`];
+  return {
+    name: kind,
+    file: findProgram(kind) as string,
+    args,
+    env: inheritedEnvironment(),
+    marker: directory,
+    stopSignal: 'SIGTERM',
+    stopGraceMs: 5_000,
+    ready: () => listens(port),
+  };
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => done(true));
+    socket.once('error', () => done(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}

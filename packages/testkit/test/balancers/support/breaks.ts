@@ -1,0 +1,53 @@
+import { expect, it } from '@jest/globals';
+import { Balancer, type BalancerKind } from './balancer.js';
+import { Client, json } from './client.js';
+import { Upstream } from './upstream.js';
+
+const TOKEN = { authorization: 'Bearer nvc_this-is-nobodys-token-but-a-token' };
+
+/** What a gateway costs that takes a request along, and what happens when there is none. */
+export function breaks(kind: BalancerKind, upstream: () => Upstream): void {
+  const tries = async (asked: Parameters<Client['ask']>[1]): Promise<[number, number]> => {
+    const broken = await Upstream.listen();
+    broken.breaks = true;
+    const both = await Balancer.start(kind, { gateways: [broken.address, upstream().address] });
+    const plain = new Client(both.httpPort);
+    const before = upstream().seen.length;
+    // Whichever is first in turn: among two requests the broken one has had one of them.
+    const answers = [await plain.ask('/api/v1/vms', asked), await plain.ask('/api/v1/vms', asked)];
+    const worst = Math.max(...answers.map(({ status }) => status));
+    plain.close();
+    await both.stop();
+    await broken.close();
+    expect(broken.seen.length).toBeGreaterThan(0);
+    return [worst, broken.seen.length + upstream().seen.length - before];
+  };
+
+  it('costs nothing but a second try: a GET, a DELETE, a POST with Idempotency-Key', async () => {
+    const key = { ...TOKEN, 'idempotency-key': 'k1' };
+    const waiting = { ...key, prefer: 'respond-async, wait=20' };
+    expect(await tries({ headers: TOKEN })).toEqual([200, 3]);
+    expect(await tries({ method: 'DELETE', headers: TOKEN })).toEqual([200, 3]);
+    expect(await tries({ method: 'POST', headers: key, body: '{}' })).toEqual([200, 3]);
+    expect(await tries({ method: 'POST', headers: waiting, body: '{}' })).toEqual([200, 3]);
+  });
+
+  it('fails a POST without a key, or a PATCH, instead of sending it twice', async () => {
+    for (const method of ['POST', 'PATCH'])
+      expect([method, ...(await tries({ method, headers: TOKEN, body: '{}' }))]).toEqual([method, 503, 2]);
+  });
+
+  it('and no other is there: 503 as problem+json, with Retry-After and the request’s id', async () => {
+    const none = await Balancer.start(kind, { gateways: ['127.0.0.1:9'] });
+    const plain = new Client(none.httpPort);
+    const answer = await plain.ask('/api/v1/vms', { headers: { ...TOKEN, 'x-request-id': 'order-67' } });
+    expect([answer.status, answer.headers['content-type'], answer.headers['retry-after']]).toEqual([
+      503,
+      'application/problem+json',
+      '1',
+    ]);
+    expect(json(answer)).toMatchObject({ code: 'dependency_down', requestId: 'order-67', retryable: true });
+    plain.close();
+    await none.stop();
+  });
+}

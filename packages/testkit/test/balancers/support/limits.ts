@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { Balancer, type BalancerKind } from './balancer.js';
+import { Client, json } from './client.js';
+import type { Upstream } from './upstream.js';
+
+const RATE = 20;
+const as = (name: string) => ({ headers: { authorization: `Bearer ${name}` } });
+
+/** Who may ask how much: nobody's token, a token, waits and streams. */
+export function limits(kind: BalancerKind, upstream: () => Upstream): void {
+  let balancer: Balancer;
+  let client: Client;
+  beforeAll(async () => {
+    const variables = { LB_TOKEN_RATE: String(RATE) };
+    balancer = await Balancer.start(kind, { gateways: [upstream().address], variables });
+    client = new Client(balancer.httpPort);
+  });
+  afterAll(async () => {
+    client?.close();
+    await balancer?.stop();
+  });
+
+  const ask = (count: number, path: string, asked = {}) =>
+    Promise.all(Array.from({ length: count }, () => client.ask(path, asked)));
+  const statuses = async (...asked: Parameters<typeof ask>) =>
+    (await ask(...asked)).map(({ status }) => status).sort();
+
+  it('a token has its rate, a burst of a second’s worth, and 429 with Retry-After beyond', async () => {
+    expect(await statuses(RATE / 2, '/api/v1/vms', as('modest'))).toEqual(Array(RATE / 2).fill(200));
+    // Also on a machine so slow that asking takes seconds: ten times what a second allows.
+    const answers = await ask(RATE * 10, '/api/v1/vms', as('greedy'));
+    const refused = answers.filter(({ status }) => status !== 200);
+    expect(answers.length - refused.length).toBeGreaterThanOrEqual(RATE / 2);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused[0]?.headers).toMatchObject({
+      'content-type': 'application/problem+json',
+      'retry-after': '1',
+      'x-request-id': expect.any(String),
+    });
+    expect(refused.map((answer) => json(answer).code)).toEqual(Array(refused.length).fill('rate_limited'));
+    expect(await statuses(1, '/api/v1/vms', as('somebody-else'))).toEqual([200]);
+  });
+
+  it('waits and streams cost a token nothing', async () => {
+    for (const path of ['/api/v1/vms/v/wait', '/api/v1/jobs/j/wait'])
+      expect(await statuses(RATE * 5, path, as('patient'))).toEqual(Array(RATE * 5).fill(200));
+    expect(await statuses(1, '/api/v1/vms', as('patient'))).toEqual([200]);
+  });
+
+  it('an address without a token has a burst of 50, wherever it asks', async () => {
+    const all = [
+      ...(await statuses(30, '/api/v1/vms')),
+      ...(await statuses(30, '/api/v1/vms/v/wait')),
+      ...(await statuses(140, '/')),
+    ];
+    expect(all.filter((status) => status === 200).length).toBeGreaterThanOrEqual(50);
+    expect(all.filter((status) => status === 429).length).toBeGreaterThan(0);
+    // Who shows a token is not held liable for the neighbours.
+    expect(await statuses(1, '/api/v1/vms', as('neighbour'))).toEqual([200]);
+  });
+}
