@@ -42,6 +42,15 @@ export const postgresEnv = {
   },
 };
 
+/** → `postgres {primary, database, ownerPassword}`: all that a program needs that only migrates. */
+export const migrationEnv = {
+  postgres: {
+    primary: postgresEnv.postgres.primary,
+    database: postgresEnv.postgres.database,
+    ownerPassword: secret('NOVACRON_PG_OWNER_PASSWORD'),
+  },
+};
+
 /** → `redis {url}`. */
 export const redisEnv = {
   // A Redis URL may carry a password, so an error must not show it.

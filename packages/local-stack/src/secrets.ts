@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
 import type { Layout } from './layout.js';
 import { type NatsService, natsServices } from './nats-permissions.js';
-import { roleKinds, type RolePasswords, schemas } from './postgres-schemas.js';
+import { roleKinds, schemas } from './postgres-bootstrap.js';
+import type { RolePasswords } from './postgres-schemas.js';
 import { StackError } from './stack-error.js';
 import { readStateFile, writeStateFile } from './state-file.js';
 

@@ -72,6 +72,8 @@ async function run(settings: DatabaseSettings, migrations: readonly Migration[])
   try {
     for (const sql of tenancyBase(settings.schema)) await source.query(sql);
     const done = await source.runMigrations();
+    // A service that does not migrate itself looks here whether it may start.
+    await source.query(`GRANT SELECT ON ${settings.schema}.migrations TO ${settings.schema}_sys`);
     return done.map((migration) => migration.name);
   } finally {
     await source.destroy();

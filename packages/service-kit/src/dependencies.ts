@@ -6,6 +6,7 @@ import { ensureStreams, type StreamName } from '@novacron/messaging/streams';
 import { createDatabase, type Database, type DatabaseSettings } from '@novacron/postgres/database';
 import type { Migration } from '@novacron/postgres/migrate';
 import { QueryMonitor } from '@novacron/postgres/query-monitor';
+import { missingMigrations } from '@novacron/postgres/schema-current';
 import type { Logger } from '@novacron/telemetry/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DrainCoordinator } from './drain.js';
@@ -51,11 +52,11 @@ export async function openNats(
 export interface PostgresSpec {
   /** The service's schema; its roles are `<schema>_owner`, `_api` and `_sys`. */
   readonly schema: string;
-  /** Run at the start, unless NOVACRON_PG_MIGRATE says no. */
+  /** Run at the start; with NOVACRON_PG_MIGRATE=false waited for. */
   readonly migrations: readonly Migration[];
 }
 
-/** Waits for Postgres for as long as it takes, migrates, and opens a pool for each of the service's two roles. */
+/** Waits for Postgres for as long as it takes, migrates or waits for who does, and opens a pool for each of the service's two roles. */
 export async function openPostgres(
   surroundings: Surroundings,
   config: Config<typeof postgresEnv>['postgres'],
@@ -79,18 +80,35 @@ export async function openPostgres(
     await Promise.all([api.close(), sys.close()]);
   });
   await retried(surroundings, 'postgres', () => sys.ping());
-  if (config.migrate && migrations.length > 0) {
-    const { ownerPassword } = config;
-    if (ownerPassword === undefined) throw new Error('migrations need NOVACRON_PG_OWNER_PASSWORD');
-    // TypeORM is loaded only by who migrates.
-    const { migrate } = await import('@novacron/postgres/migrate');
-    await retried(surroundings, 'migrations', () =>
-      migrate(settings('owner', ownerPassword), { migrations }),
-    );
+  if (migrations.length > 0) {
+    await (config.migrate
+      ? runAtStart(surroundings, settings('owner', config.ownerPassword ?? ''), migrations)
+      : retried(surroundings, 'migrations', () => requireCurrent(sys, schema, migrations)));
   }
   readiness.add('postgres', () => api.ping(900));
   monitor.start();
   return { databases: { api, sys }, monitor };
+}
+
+async function runAtStart(
+  surroundings: Surroundings,
+  owner: DatabaseSettings,
+  migrations: readonly Migration[],
+): Promise<void> {
+  if (owner.password === '') throw new Error('migrations need NOVACRON_PG_OWNER_PASSWORD');
+  // TypeORM is loaded only by who migrates.
+  const { migrate } = await import('@novacron/postgres/migrate');
+  await retried(surroundings, 'migrations', () => migrate(owner, { migrations }));
+}
+
+async function requireCurrent(
+  sys: Database,
+  schema: string,
+  migrations: readonly Migration[],
+): Promise<void> {
+  const missing = await missingMigrations(sys, schema, migrations);
+  if (missing.length === 0) return;
+  throw new Error(`schema ${schema} waits for ${missing.length} migrations, ${missing[0]} the first`);
 }
 
 /** Never rejects. Ends when the connection is lost once more: its return begins another. */

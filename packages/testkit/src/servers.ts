@@ -10,7 +10,7 @@ import {
 } from '@novacron/local-stack/nats-permissions';
 import { type NatsOptions, natsProgram, natsUrl, prepareNats } from '@novacron/local-stack/nats-server';
 import { anyFreePort } from '@novacron/local-stack/ports';
-import type { Schema } from '@novacron/local-stack/postgres-schemas';
+import type { Schema } from '@novacron/local-stack/postgres-bootstrap';
 import { adminUser } from '@novacron/local-stack/postgres-server';
 import { prepareRedis, redisProgram, redisUrl, type RedisOptions } from '@novacron/local-stack/redis-server';
 import { connect } from '@nats-io/transport-node';

@@ -1,0 +1,4 @@
+import { runMigrations } from '@novacron/service-kit/migrate';
+import { migrations } from './migrations/all.js';
+
+await runMigrations({ schema: 'cache', migrations });

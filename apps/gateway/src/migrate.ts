@@ -1,0 +1,4 @@
+import { runMigrations } from '@novacron/service-kit/migrate';
+import { migrations } from './tenancy/migrations.js';
+
+await runMigrations({ schema: 'gateway', migrations });
