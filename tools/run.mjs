@@ -14,6 +14,7 @@ const usage = `usage: node tools/run.mjs COMMAND [arguments]
   bench   the benchmarks                          npm run bench
   load    the guide's load scenario               npm run load
   history no read is stale, whatever breaks        npm run history
+  chart   the Helm chart: install, check          npm run chart -- check
   check   types, lint, format, walls, dead code    npm run check
 Each command has --help.
 `;
@@ -28,6 +29,7 @@ const needs = {
   bench: [...running, '@novacron/bench'],
   load: [...running, '@novacron/bench'],
   history: [...running, '@novacron/testkit'],
+  chart: ['@novacron/config'],
 };
 
 function program(command, args) {
@@ -38,6 +40,7 @@ function program(command, args) {
     bench: [nodeCommand, [join(root, 'packages', 'bench', 'dist', 'cli.js'), ...args]],
     load: [nodeCommand, [join(root, 'packages', 'bench', 'dist', 'load', 'cli.js'), ...args]],
     history: [nodeCommand, [join(root, 'packages', 'testkit', 'dist', 'history', 'cli.js'), ...args]],
+    chart: [nodeCommand, [join(root, 'tools', 'chart', 'cli.mjs'), ...args]],
     check: [nodeCommand, [join(root, 'tools', 'checks', 'check.mjs'), ...args]],
   };
   return programs[command];

@@ -26,8 +26,8 @@ async function runAndTell(gate) {
   const start = Date.now();
   const { passed, output } = await run(gate);
   const seconds = ((Date.now() - start) / 1000).toFixed(1);
-  // What a gate says when it passes (warnings) is worth a look, turbo's table is not.
-  if (!passed || gate.name === 'ratchets') process.stdout.write(output.trimEnd() && `${output.trimEnd()}\n`);
+  // What some gates say when they pass (warnings, what was skipped) is worth a look, turbo's table is not.
+  if (!passed || gate.tells) process.stdout.write(output.trimEnd() && `${output.trimEnd()}\n`);
   process.stdout.write(
     `check ${gate.name.padEnd(10)} ${seconds.padStart(6)} s  ${passed ? 'ok' : `FAILED: ${gate.hint}`}\n`,
   );

@@ -49,7 +49,18 @@ export const GATES = [
     hint: 'delete what nobody uses; entry points: knip.json',
   },
   { name: 'generated', args: [own('check-generated.mjs')], hint: 'pnpm -r run generate, then commit' },
-  { name: 'ratchets', args: [own('check-ratchets.mjs')], hint: 'the rules: tools/checks/ratchets.mjs' },
+  {
+    name: 'ratchets',
+    args: [own('check-ratchets.mjs')],
+    hint: 'the rules: tools/checks/ratchets.mjs',
+    tells: true,
+  },
+  {
+    name: 'chart',
+    args: [join(root, 'tools', 'chart', 'cli.mjs'), 'check'],
+    hint: 'each of them alone: npm run chart -- check',
+    tells: true,
+  },
   {
     name: 'gates',
     args: ['--test', '--test-reporter=dot', join(root, 'tools', 'checks') + '/*.test.mjs'],

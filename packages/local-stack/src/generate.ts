@@ -1,10 +1,20 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bootstrapFile } from './postgres-bootstrap-file.js';
+import { natsPermissionsFile } from './chart-files.js';
 import { repositoryRoot } from './config.js';
+import { bootstrapFile } from './postgres-bootstrap-file.js';
 
 /* `pnpm --filter @novacron/local-stack generate`: writes what the repository keeps of the generated files. */
 
-const path = join('infra', 'postgres', 'bootstrap.sql');
-writeFileSync(join(repositoryRoot, path), bootstrapFile());
-process.stdout.write(`${path}\n`);
+/** Helm reads what lies in the chart's own folder alone. */
+const chartFiles = join('k8s', 'novacron', 'files');
+
+const files = {
+  [join('infra', 'postgres', 'bootstrap.sql')]: bootstrapFile(),
+  [join(chartFiles, 'bootstrap.sql')]: bootstrapFile(),
+  [join(chartFiles, 'nats-permissions.json')]: natsPermissionsFile(),
+};
+for (const [path, text] of Object.entries(files)) {
+  writeFileSync(join(repositoryRoot, path), text);
+  process.stdout.write(`${path}\n`);
+}

@@ -1,0 +1,80 @@
+{{/* What the restricted Pod Security Standard asks of a pod. Our images run as 1000. */}}
+{{- define "novacron.podSecurity" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 1000
+  runAsGroup: 1000
+  fsGroup: 1000
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{/* What it asks of a container. */}}
+{{- define "novacron.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: { drop: [ALL] }
+{{- end }}
+
+{{- define "novacron.pullSecrets" -}}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Environment of every process of ours. Takes {root, settings: {resources, env, …}}; its own `env` is added by novacron.moreEnv. */}}
+{{- define "novacron.processEnv" -}}
+{{- $telemetry := .root.Values.telemetry -}}
+{{- $limits := .settings.resources.limits -}}
+{{- $heap := divf (mulf (include "novacron.mebibytes" (required "resources.limits.memory is missing: the heap's size follows from it" $limits.memory) | float64) (default 70 .settings.heapPercent)) 100 | floor | int64 }}
+- name: NODE_OPTIONS
+  value: {{ printf "--max-old-space-size=%d %s" $heap (default "" .settings.nodeOptions) | trim | quote }}
+- name: UV_THREADPOOL_SIZE
+  value: {{ max 4 (mul (default 4 .settings.threadsPerCore) (include "novacron.cores" (required "resources.limits.cpu is missing: the number of threads follows from it" $limits.cpu))) | quote }}
+- name: NOVACRON_OPS_HOST
+  value: 0.0.0.0
+- name: NOVACRON_OPS_PORT
+  value: '9100'
+- name: NOVACRON_LOG_LEVEL
+  value: {{ $telemetry.logLevel }}
+- name: NOVACRON_TRACE_RATIO
+  value: {{ $telemetry.traceRatio | quote }}
+{{- with $telemetry.otlpEndpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ . }}
+{{- end }}
+{{- end }}
+
+{{/* The user's own environment, a map. */}}
+{{- define "novacron.moreEnv" -}}
+{{- range $name, $value := . }}
+- name: {{ $name }}
+  value: {{ include "novacron.text" $value | quote }}
+{{- end }}
+{{- end }}
+
+{{/* Variables out of a Secret whose keys have their names. Takes {secret, keys}. */}}
+{{- define "novacron.secretEnv" -}}
+{{- $secret := .secret -}}
+{{- range .keys }}
+- name: {{ . }}
+  valueFrom: { secretKeyRef: { name: {{ $secret }}, key: {{ . }} } }
+{{- end }}
+{{- end }}
+
+{{- define "novacron.postgresEnv" -}}
+- name: NOVACRON_PG_PRIMARY
+  value: {{ include "novacron.postgresPrimary" . }}
+{{- with .Values.postgres.replicas }}
+- name: NOVACRON_PG_REPLICAS
+  value: {{ join "," . | quote }}
+{{- end }}
+- name: NOVACRON_PG_DATABASE
+  value: {{ .Values.postgres.database }}
+{{- end }}

@@ -1,0 +1,74 @@
+// The chart rendered over the matrix, and what is wrong with what came out.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RELEASE } from './matrix.mjs';
+import { findTool, KUBERNETES } from './tools.mjs';
+
+/** Runs a program with `input`; {code, output} with both of its streams. */
+export function run(name, args, input = '') {
+  return new Promise((done) => {
+    const child = spawn(findTool(name), args);
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    child.stdin.on('error', () => undefined); // it ended without reading: its exit code says why
+    child.on('error', (error) => done({ code: 1, output: error.message }));
+    child.on('close', (code) => done({ code, output }));
+    child.stdin.end(input);
+  });
+}
+
+async function template(chart, folder, { values, apiVersions }) {
+  const files = values.flatMap((object, index) => {
+    const file = join(folder, `${index}.json`);
+    writeFileSync(file, JSON.stringify(object));
+    return ['-f', file];
+  });
+  const apis = apiVersions.flatMap((api) => ['--api-versions', api]);
+  return run('helm', ['template', RELEASE, chart, '--kube-version', KUBERNETES, ...apis, ...files]);
+}
+
+/** The manifests of a rendering. */
+export function documentsOf(text) {
+  return text
+    .split(/^---\n/m)
+    .map((part) => part.replace(/^# Source: .*\n/, '').trim())
+    .filter(Boolean);
+}
+
+/** What kubeconform cannot see: an object that is there twice, a Deployment with two autoscalers. */
+export function conflictsIn(documents) {
+  const keys = documents.flatMap((text) => {
+    const kind = /^kind: (\S+)/m.exec(text)?.[1];
+    const name = /^metadata:\n  name: (\S+)/m.exec(text)?.[1];
+    const scaled = /Autoscaler|ScaledObject/.test(kind)
+      ? /scaleTargetRef:[^]*?name: (\S+)/.exec(text)
+      : undefined;
+    return [`${kind} ${name}`, ...(scaled ? [`autoscaler of ${scaled[1]}`] : [])];
+  });
+  return [...new Set(keys.filter((key, index) => keys.indexOf(key) < index))].map(
+    (key) => `${key} is there twice`,
+  );
+}
+
+/** Renders every combination; {documents: each once, faults: lines}. */
+export async function renderAll(chart, combinations) {
+  const documents = new Set();
+  const faults = [];
+  const waiting = [...combinations];
+  async function worker() {
+    const folder = mkdtempSync(join(tmpdir(), 'novacron-chart-'));
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { code, output } = await template(chart, folder, next);
+      const found = documentsOf(output);
+      for (const text of code === 0 ? found : []) documents.add(text);
+      for (const fault of code === 0 ? conflictsIn(found) : [output.trim()])
+        faults.push(`${next.name}: ${fault}`);
+    }
+    rmSync(folder, { recursive: true, force: true });
+  }
+  await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker));
+  return { documents: [...documents], faults };
+}
