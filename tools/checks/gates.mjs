@@ -62,6 +62,12 @@ export const GATES = [
     tells: true,
   },
   {
+    name: 'observe',
+    args: [own('check-observability.mjs')],
+    tells: true,
+    hint: 'rules, dashboards, runbooks: docs/observability.md',
+  },
+  {
     name: 'gates',
     args: ['--test', '--test-reporter=dot', join(root, 'tools', 'checks') + '/*.test.mjs'],
     hint: 'a gate no longer catches what it is there for',

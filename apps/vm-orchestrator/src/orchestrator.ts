@@ -2,6 +2,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from '@novacron/config/load';
 import type { ServiceContext } from '@novacron/service-kit/context';
 import type { ServiceSpec } from '@novacron/service-kit/run';
+import { Backlog } from './backlog.js';
 import { orchestratorSettings } from './config.js';
 import { Core } from './core.js';
 import { HostsModule } from './hosts/hosts.module.js';
@@ -48,13 +49,16 @@ export const orchestrator: ServiceSpec<Settings> = {
   async onStart(context) {
     const core = coreOf(context);
     const maintenance = new Maintenance(context.sys, context.logger);
+    const backlog = new Backlog(context.sys, context.logger);
     context.drain.add('nats', 'relay', () => core.relay.stop());
     context.drain.add('consumers', 'jobs', () => core.drain());
     // Requests are answered until NATS is drained: what they committed for this process is given to the next.
     context.drain.add('telemetry', 'late jobs', () => core.worker.drain());
     context.drain.add('consumers', 'maintenance', () => maintenance.stop());
+    context.drain.add('consumers', 'backlog', () => backlog.stop());
     await core.start();
     maintenance.start();
+    backlog.start();
     exportMetrics(core);
   },
 };

@@ -25,6 +25,16 @@ describe('metric names', () => {
     expect(text).not.toMatch(/otel_scope|target_info/);
   });
 
+  it('are announced before there is a value', async () => {
+    const silent = counter('novacron_silent_total', 'Nothing yet');
+    const announcement = '# HELP novacron_silent_total Nothing yet\n# TYPE novacron_silent_total counter\n';
+    expect(await metricsText()).toContain(announcement);
+    silent.add(1, { kind: 'a' });
+    const text = await metricsText();
+    expect(text).toContain(`${announcement}novacron_silent_total{kind="a"} 1\n`);
+    expect(text.split('# TYPE novacron_silent_total ')).toHaveLength(2);
+  });
+
   it('that would be changed on the way out are refused', () => {
     expect(() => gauge('a__b', '')).toThrow('bad metric name');
     expect(() => gauge('a.b', '')).toThrow('bad metric name');
@@ -81,6 +91,7 @@ describe('metric names', () => {
       'process_start_time_seconds',
       'nodejs_eventloop_lag_p99_seconds',
       'nodejs_heap_size_used_bytes',
+      'nodejs_heap_size_limit_bytes',
     ]) {
       expect(text).toMatch(new RegExp(`^${name} [0-9.e+-]+$`, 'm'));
     }

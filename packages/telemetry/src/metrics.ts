@@ -29,21 +29,27 @@ const reader = new PrometheusExporter({ preventServerStart: true });
 const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
 export const meterProvider = new MeterProvider({ readers: [reader] });
 const meter = meterProvider.getMeter('novacron');
+/** Of every instrument of the meter: its `# HELP` and `# TYPE`. */
+const announcements = new Map<string, string>();
 
 /** The guide's buckets for HTTP, in seconds. */
 export const HTTP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** The guide's buckets for database queries, in seconds. */
 export const DATABASE_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 
-/** Something that only grows; the name ends in `_total`. */
-export function counter(name: `${string}_total`, help: string): Counter {
-  const instrument = meter.createCounter(checked(name), { description: help });
+/**
+ * Something that only grows; the name ends in `_total`. `fromStart`: the series that are there from the start, at 0.
+ * Of one that appears with its first event Prometheus sees no increase.
+ */
+export function counter(name: `${string}_total`, help: string, fromStart: readonly Labels[] = []): Counter {
+  const instrument = meter.createCounter(announced(name, 'counter', help), { description: help });
+  for (const labels of fromStart) instrument.add(0, labels);
   return { add: (value = 1, labels) => instrument.add(value, labels) };
 }
 
 /** A distribution; `buckets` are the upper bounds, in the unit that the name ends in. */
 export function histogram(name: string, help: string, buckets: readonly number[]): Histogram {
-  const instrument = meter.createHistogram(checked(name), {
+  const instrument = meter.createHistogram(announced(name, 'histogram', help), {
     description: help,
     advice: { explicitBucketBoundaries: [...buckets] },
   });
@@ -52,14 +58,14 @@ export function histogram(name: string, help: string, buckets: readonly number[]
 
 /** A value that goes up and down and is set. */
 export function gauge(name: string, help: string): Gauge {
-  const instrument = meter.createGauge(checked(name), { description: help });
+  const instrument = meter.createGauge(announced(name, 'gauge', help), { description: help });
   return { set: (value, labels) => instrument.record(value, labels) };
 }
 
 /** A gauge that is read only when the metrics are asked for. `read` must be quick and must not throw. */
 export function observableGauge(name: string, help: string, read: (observe: Observe) => void): void {
   meter
-    .createObservableGauge(checked(name), { description: help })
+    .createObservableGauge(announced(name, 'gauge', help), { description: help })
     .addCallback((result) => read((value, labels) => result.observe(value, labels)));
 }
 
@@ -70,16 +76,29 @@ export function observableCounter(
   read: (observe: Observe) => void,
 ): void {
   meter
-    .createObservableCounter(checked(name), { description: help })
+    .createObservableCounter(announced(name, 'counter', help), { description: help })
     .addCallback((result) => read((value, labels) => result.observe(value, labels)));
 }
 
-/** All metrics of this process in the Prometheus text format. */
+/**
+ * All metrics of this process in the Prometheus text format. One that has no value yet is announced by its type, so
+ * that what a process exports does not depend on what has happened to it.
+ */
 export async function metricsText(): Promise<string> {
   const { resourceMetrics, errors } = await reader.collect();
   if (errors.length > 0) throw new AggregateError(errors, 'a metric could not be read');
   const own = { scope: { name: 'novacron' }, metrics: seriesData() };
-  return serializer.serialize({ ...resourceMetrics, scopeMetrics: [...resourceMetrics.scopeMetrics, own] });
+  const scopeMetrics = [...resourceMetrics.scopeMetrics, own];
+  const silent = new Map(announcements);
+  for (const { metrics } of scopeMetrics)
+    for (const { descriptor, dataPoints } of metrics)
+      if (dataPoints.length > 0) silent.delete(descriptor.name);
+  return serializer.serialize({ ...resourceMetrics, scopeMetrics }) + [...silent.values()].join('');
+}
+
+function announced(name: string, type: 'counter' | 'gauge' | 'histogram', help: string): string {
+  announcements.set(checked(name), `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`);
+  return name;
 }
 
 function checked(name: string): string {

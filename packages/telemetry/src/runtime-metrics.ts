@@ -5,6 +5,7 @@ import {
   PerformanceObserver,
   type PerformanceEntry,
 } from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
 import { histogram, observableCounter, observableGauge } from './metrics.js';
 
 const GC_KINDS: Readonly<Record<number, string>> = {
@@ -69,6 +70,9 @@ function watchMemory(): void {
     observableGauge(name, help, (observe) => observe(process.memoryUsage()[key]));
   heap('nodejs_heap_size_total_bytes', 'Heap size', 'heapTotal');
   heap('nodejs_heap_size_used_bytes', 'Heap in use', 'heapUsed');
+  observableGauge('nodejs_heap_size_limit_bytes', 'Heap size at which the process ends', (observe) =>
+    observe(getHeapStatistics().heap_size_limit),
+  );
   heap('nodejs_external_memory_bytes', 'Memory of C++ objects bound to JavaScript ones', 'external');
 }
 

@@ -19,9 +19,14 @@ export interface CheckerOptions {
 const stale = counter(
   'novacron_cache_stale_reads_total',
   'Cached answers that a causal reader would get and that are wrong. Must stay 0',
+  [{ level: 'l2' }],
 );
-const samples = counter('novacron_cache_checks_total', 'Cached answers that were held against the truth');
-const unjudged = counter('novacron_cache_checks_unjudged_total', 'Checks whose truth could not be learned');
+const samples = counter('novacron_cache_checks_total', 'Cached answers that were held against the truth', [
+  {},
+]);
+const unjudged = counter('novacron_cache_checks_unjudged_total', 'Checks whose truth could not be learned', [
+  {},
+]);
 
 /** Keys of one look into Redis. */
 const PAGE = 20;
@@ -34,10 +39,7 @@ export class Checker {
   #running: Promise<void> | undefined;
   #status: CheckStatus = { samples: 0, stale: 0, unjudged: 0, lastStale: null };
 
-  constructor(private readonly options: CheckerOptions) {
-    // The series must be there to be watched, at 0.
-    stale.add(0, { level: 'l2' });
-  }
+  constructor(private readonly options: CheckerOptions) {}
 
   get status(): CheckStatus {
     return this.#status;

@@ -26,6 +26,7 @@ const received = counter(
 const malformed = counter(
   'novacron_cache_malformed_events_total',
   'Messages of the event stream that are no events',
+  [{}],
 );
 
 /**

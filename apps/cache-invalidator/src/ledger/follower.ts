@@ -22,6 +22,7 @@ export interface FollowerOptions {
 const malformed = counter(
   'novacron_cache_malformed_watermarks_total',
   "Messages on the orchestrator's watermark subject that are none",
+  [{}],
 );
 
 const TICK_MS = 250;

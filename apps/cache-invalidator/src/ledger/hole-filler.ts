@@ -8,6 +8,7 @@ import type { Hole, Ledger } from './ledger.js';
 const fetched = counter(
   'novacron_cache_ledger_fetched_total',
   'Events that the stream did not bring, fetched from their owner',
+  [{}],
 );
 
 const FETCH_AT_MOST = 500;

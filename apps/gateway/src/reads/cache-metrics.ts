@@ -20,7 +20,7 @@ export function exportCache(cache: Cache): void {
   total('flights_joined', "Askers who shared another's load", ({ flightsJoined }) => flightsJoined);
   total('refreshes', 'Loads before the end of a TTL', ({ refreshes }) => refreshes);
   total('stale_while_down', 'Old states for eventual readers', ({ staleWhileDown }) => staleWhileDown);
-  total('events', 'Events heard from the invalidators', ({ invalidations }) => invalidations);
+  total('events_heard', 'Events heard from the invalidators', ({ invalidations }) => invalidations);
   total('l1_invalidations', 'Entries that an event removed from memory', ({ l1 }) => l1.invalidations);
   total('l1_evictions', 'Entries that had to make room', ({ l1 }) => l1.evictions);
   total('l1_drops', 'Times that all was dropped: a gap, a reconnect', ({ l1 }) => l1.drops);

@@ -11,6 +11,7 @@ const published = counter('novacron_agent_metric_points_total', 'Metric points t
 const dropped = counter(
   'novacron_agent_metric_points_dropped_total',
   'Metric points dropped, the oldest first',
+  [{}],
 );
 
 export function commandExecuted(kind: CommandKind, outcome: CommandReply['outcome'], ms: number): void {

@@ -11,6 +11,8 @@ export interface IntakeMessage {
   readonly seq: number;
   /** When JetStream stored it, in milliseconds since 1970. */
   readonly storedAt: number;
+  /** Messages behind it in the stream, of all partitions, when it was read. */
+  readonly pending: number;
   readonly data: Uint8Array;
   /** Tells JetStream that everything up to here is stored; once for the last of a write. */
   ack(): void;

@@ -16,4 +16,9 @@ export function exportIntake(intake: Intake): void {
     'Partitions of the intake that this process reads',
     (observe) => observe(intake.owned.size),
   );
+  observableGauge(
+    'novacron_metrics_intake_pending_messages',
+    'Messages of the stream, of all partitions, behind the last one that this process read',
+    (observe) => observe(intake.pending),
+  );
 }

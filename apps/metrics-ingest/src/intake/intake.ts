@@ -53,6 +53,11 @@ export class Intake {
     return this.#session?.bufferedBytes ?? 0;
   }
 
+  /** Messages of the stream, of all partitions, behind the last one that was read. */
+  get pending(): number {
+    return this.#session?.pending ?? 0;
+  }
+
   get owned(): ReadonlySet<number> {
     return this.#owned;
   }

@@ -113,6 +113,7 @@ function intakeMessage(message: JsMsg, wanted: ReadonlyMap<number, Resume>): Int
     source,
     seq: message.seq,
     storedAt,
+    pending: message.info.pending,
     data: message.data,
     ack: () => message.ack(),
   };

@@ -1,21 +1,24 @@
 import { counter } from '@novacron/telemetry/metrics';
 
 /** Why a point was dropped. `malformed` counts messages: what is in them cannot be told. */
-export type RejectReason =
-  | 'malformed'
-  | 'bad_index'
-  | 'wrong_partition'
-  | 'unknown_vm'
-  | 'foreign_vm'
-  | 'not_on_host'
-  | 'vm_deleted'
-  | 'too_old'
-  | 'in_future'
-  | 'too_many_names';
+const REASONS = [
+  'malformed',
+  'bad_index',
+  'wrong_partition',
+  'unknown_vm',
+  'foreign_vm',
+  'not_on_host',
+  'vm_deleted',
+  'too_old',
+  'in_future',
+  'too_many_names',
+] as const;
+export type RejectReason = (typeof REASONS)[number];
 
 const rejected = counter(
   'novacron_metrics_rejected_points_total',
   'Points that the intake dropped, by reason',
+  REASONS.map((reason) => ({ reason })),
 );
 
 /** Counts what one write dropped; told to the metrics only once that write is committed. */

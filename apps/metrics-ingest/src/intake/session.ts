@@ -22,6 +22,7 @@ export class Session {
   #writing: Promise<void> = Promise.resolve();
   /** When the oldest message of the write in hand was stored. */
   #writingSince: number | undefined;
+  #pending = 0;
   #failure: unknown;
 
   constructor(
@@ -40,6 +41,11 @@ export class Session {
 
   get bufferedBytes(): number {
     return this.#buffer.bytes;
+  }
+
+  /** Messages of the stream, of all partitions, behind the last one that was read. */
+  get pending(): number {
+    return this.#pending;
   }
 
   /** Runs until {@link end} (resolves) or a failure (rejects with it), and leaves nothing running. */
@@ -160,7 +166,10 @@ export class Session {
     if (resumes.length === 0) return;
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#over.signal]);
-    const hand = (message: IntakeMessage) => this.#buffer.put(message);
+    const hand = (message: IntakeMessage) => {
+      this.#pending = message.pending;
+      return this.#buffer.put(message);
+    };
     const done = readPartitions(this.#js, this.manager, resumes, hand, signal).catch((error: unknown) =>
       this.fail(error),
     );

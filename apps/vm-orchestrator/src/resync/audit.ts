@@ -24,6 +24,7 @@ const CORRECT: Statement = {
 const corrections = counter(
   'novacron_host_allocation_corrections_total',
   'Hosts whose allocation was not the sum of what they hold; each one is a bug',
+  [{}],
 );
 
 /**

@@ -1,0 +1,33 @@
+// Rules, dashboards and runbooks fit each other and the metrics that services export; promtool, where it can be had,
+// checks the rules and runs their tests.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { root } from '../toolchain.mjs';
+import { configPaths, rulePaths, ruleTestPaths } from '../observability/files.mjs';
+import { observabilityFindings } from '../observability/findings.mjs';
+import { findPromtool } from '../observability/promtool.mjs';
+
+const absolute = (paths) => paths.map((path) => join(root, path));
+
+function promtool() {
+  const { program, missing } = findPromtool(root);
+  if (missing) {
+    process.stdout.write(`skipped: the tests of the alerts: ${missing}\n`);
+    return true;
+  }
+  const runs = [
+    ['check', 'config', ...absolute(configPaths(root))],
+    ['check', 'rules', ...absolute(rulePaths(root))],
+    ['test', 'rules', ...absolute(ruleTestPaths(root))],
+  ];
+  const failed = runs
+    .map((args) => spawnSync(program, args, { encoding: 'utf8' }))
+    .filter(({ status }) => status !== 0);
+  for (const { stdout, stderr } of failed) process.stdout.write(stdout + stderr);
+  return failed.length === 0;
+}
+
+const findings = observabilityFindings(root);
+for (const finding of findings) process.stdout.write(`${finding}\n`);
+const tested = promtool();
+process.exitCode = findings.length === 0 && tested ? 0 : 1;
