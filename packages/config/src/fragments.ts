@@ -67,9 +67,16 @@ export const metricTimesEnv = {
   },
 };
 
-/** → `ops {host, port}`: the listener with /health, /ready and /metrics. */
+/**
+ * → `ops {host, port}`: the listener with /health, /ready and /metrics; → `profiling {enabled, token?}`: whether it
+ * serves /profile/…, and to whom.
+ */
 export const opsEnv = {
   ops: { host: text('NOVACRON_OPS_HOST', '127.0.0.1'), port: port('NOVACRON_OPS_PORT') },
+  profiling: {
+    enabled: flag('ENABLE_PROFILING', false),
+    token: optionalSecret('NOVACRON_PROFILING_TOKEN'),
+  },
 };
 
 /** → `telemetry {logLevel, traceRatio, otlpEndpoint?}`. Without an endpoint no span leaves the process. */

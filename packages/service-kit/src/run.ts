@@ -6,6 +6,7 @@ import type { QueryMonitor } from '@novacron/postgres/query-monitor';
 import { watchDatabase, type DatabaseWatch } from '@novacron/telemetry/database-watch';
 import { createLogger, type Logger } from '@novacron/telemetry/logger';
 import { startOps } from '@novacron/telemetry/ops';
+import { Profiling } from '@novacron/telemetry/profiling';
 import { startTelemetry } from '@novacron/telemetry/start';
 import 'reflect-metadata';
 import { plainApp, rpcApp } from './apps.js';
@@ -93,6 +94,7 @@ export async function startService<S extends ServiceSettings>(
   // The tree of settings is known only in part here: what every service has, and what it may have.
   const known = config as unknown as Config<typeof opsEnv & typeof telemetryEnv> &
     Partial<Config<typeof natsEnv & typeof postgresEnv>>;
+  const profiling = profilingOf(spec.name, known.profiling);
   const logger = options.logger ?? createLogger(spec.name, known.telemetry.logLevel);
   const drain = new DrainCoordinator(logger);
   const readiness = new Readiness();
@@ -107,6 +109,7 @@ export async function startService<S extends ServiceSettings>(
     queries: () => monitor && queryReport(watchDatabase(logger), monitor),
     metricsText: telemetry.metricsText,
     ready: () => readiness.report(),
+    profiling,
   });
   drain.add('ops', 'listener', () => ops.close());
 
@@ -143,6 +146,17 @@ async function listen<S extends ServiceSettings>(
     ? await rpcApp(context, module, spec.rpc?.maxInFlight)
     : await plainApp(context, module);
   return { app, port: undefined };
+}
+
+/** @throws ConfigError: a profile shows what a process works on, so it is for nobody without a secret */
+function profilingOf(
+  service: string,
+  { enabled, token }: Config<typeof opsEnv>['profiling'],
+): Profiling | undefined {
+  if (!enabled) return undefined;
+  if (token !== undefined) return new Profiling(service, token);
+  const problem = 'is missing, and ENABLE_PROFILING is true';
+  throw new ConfigError([{ variable: 'NOVACRON_PROFILING_TOKEN', problem }]);
 }
 
 /** What /queries answers: what this process saw of its queries, and what Postgres said of the service's. */

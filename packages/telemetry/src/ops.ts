@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Profiling } from './profiling.js';
 
 export interface Readiness {
   readonly ready: boolean;
@@ -15,6 +16,8 @@ export interface OpsOptions {
   readonly ready: () => Promise<Readiness>;
   /** What is known of the database's queries, for /queries; undefined while nothing is. */
   readonly queries?: () => object | undefined;
+  /** Given: serves /profile/cpu and /profile/heap. */
+  readonly profiling?: Profiling | undefined;
 }
 
 export interface Ops {
@@ -25,7 +28,7 @@ export interface Ops {
 /**
  * The listener for operators, apart from the public one: `/health` says that the process lives, `/ready`
  * whether it can serve (503 when not) and what is missing, `/metrics` is Prometheus text, `/queries` what is known of
- * the database's queries.
+ * the database's queries, `/profile/…` records profiles where that is on.
  * @throws when the port is taken
  */
 export async function startOps(options: OpsOptions): Promise<Ops> {
@@ -72,6 +75,13 @@ async function answer(
     }
     case '/metrics':
       return send(response, 200, 'text/plain; version=0.0.4; charset=utf-8', await options.metricsText());
+    case '/profile/cpu':
+    case '/profile/heap': {
+      const off = 'profiling is off: ENABLE_PROFILING\n';
+      if (options.profiling === undefined) return send(response, 404, 'text/plain', off);
+      const kind = request.url?.startsWith('/profile/cpu') ? 'cpu' : 'heap';
+      return options.profiling.answer(kind, request, response);
+    }
     default:
       return send(response, 404, 'text/plain', '/health /ready /metrics /queries\n');
   }

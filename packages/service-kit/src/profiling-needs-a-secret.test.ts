@@ -1,0 +1,38 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { opsEnv, telemetryEnv } from '@novacron/config/fragments';
+import { createLogger } from '@novacron/telemetry/logger';
+import { startService, type RunningService, type ServiceSpec } from './run.js';
+
+const settings = { ...opsEnv, ...telemetryEnv };
+const spec: ServiceSpec<typeof settings> = { name: 'small', settings, module: () => class Empty {} };
+let service: RunningService<unknown> | undefined;
+
+async function start(env: Record<string, string>): Promise<string> {
+  const all = { NOVACRON_OPS_PORT: '0', ...env };
+  service = await startService(spec, { env: all, logger: createLogger('small', 'silent') });
+  return `http://127.0.0.1:${service.opsPort}/profile/cpu?seconds=1`;
+}
+afterEach(async () => {
+  await service?.stop();
+  service = undefined;
+});
+
+describe('profiling', () => {
+  it('is off unless it is asked for', async () => {
+    expect((await fetch(await start({ NOVACRON_PROFILING_TOKEN: 'secret' }))).status).toBe(404);
+  });
+
+  it('that is asked for without a secret stops the start, and says what is missing', async () => {
+    await expect(start({ ENABLE_PROFILING: 'true' })).rejects.toThrow(
+      'NOVACRON_PROFILING_TOKEN is missing, and ENABLE_PROFILING is true',
+    );
+  });
+
+  it('is for who has the secret', async () => {
+    const url = await start({ ENABLE_PROFILING: 'true', NOVACRON_PROFILING_TOKEN: 'secret' });
+    expect((await fetch(url)).status).toBe(401);
+    const answer = await fetch(url, { headers: { authorization: 'Bearer secret' } });
+    expect(answer.headers.get('content-disposition')).toContain('filename="small-');
+    expect(await answer.json()).toMatchObject({ nodes: expect.any(Array) });
+  }, 30_000);
+});
