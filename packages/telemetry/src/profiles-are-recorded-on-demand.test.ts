@@ -7,12 +7,13 @@ const TOKEN = 'a-secret-of-the-operators';
 const about = { host: '127.0.0.1', port: 0, metricsText, ready: async () => ({ ready: true, checks: {} }) };
 let ops: Ops;
 const kept: string[] = [];
+let made = 0;
 let work: NodeJS.Timeout;
 
+/** Is busy half of the time, and always holds the last 10,000 things that it made. */
 function burnForAProfile(): void {
-  for (const until = performance.now() + 5; performance.now() < until;)
-    kept.push('x'.repeat(1_000) + kept.length);
-  if (kept.length > 50_000) kept.length = 0;
+  for (const until = performance.now() + 5; performance.now() < until; made++)
+    kept[made % 10_000] = Buffer.from(`${made}`.repeat(200)).toString('hex');
 }
 
 beforeAll(async () => {
