@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 // One Jest set-up for every package: ES modules, compiled by swc, decorators as tsc emits them.
 export default {
   testEnvironment: 'node',
-  // Generous: a busy machine is no failure. What must come in time is tested against its own deadline.
-  testTimeout: 60_000,
+  // Generous: a busy machine is no failure, and a wait in a test ends before this. What must come in time is
+  // tested against its own deadline.
+  testTimeout: 120_000,
   passWithNoTests: true,
   reporters: ['default', fileURLToPath(new URL('tools/jest-totals.mjs', import.meta.url))],
   extensionsToTreatAsEsm: ['.ts'],

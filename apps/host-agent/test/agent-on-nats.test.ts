@@ -12,7 +12,7 @@ describe('a host agent on NATS', () => {
   let under: AgentUnderTest;
   beforeAll(async () => {
     under = await AgentUnderTest.prepare(2);
-  }, 60_000);
+  });
   afterEach(() => under.end('SIGKILL'));
   afterAll(() => under.stop());
 
@@ -97,7 +97,7 @@ describe('a host agent on NATS', () => {
     await under.registered();
     const reply = await under.orchestrator.command(under.host, vmId, { kind: 'observe' });
     expect(reply).toMatchObject({ outcome: 'done', fact: { power: 'running', incarnation: 1 } });
-  }, 40_000);
+  });
 
   it('is ready when its hosts are registered, and drains on SIGTERM with exit code 0', async () => {
     under.start();

@@ -2,6 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { HostId, newId } from '@novacron/contracts/ids';
 import { connectNats } from '@novacron/messaging/connect';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
+import { until } from '@novacron/testkit/wait';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -74,12 +75,8 @@ export class AgentUnderTest {
     return exited;
   }
 
-  async until(fact: () => boolean | Promise<boolean>, limitMs = 15_000): Promise<void> {
-    const deadline = Date.now() + limitMs;
-    while (!(await fact())) {
-      if (Date.now() > deadline) throw new Error(`not so within ${limitMs} ms: ${fact}\n${this.output}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+  until(fact: () => boolean | Promise<boolean>): Promise<void> {
+    return until(fact, undefined, () => this.output);
   }
 
   /** Only what registers from now on counts as registered. */
@@ -97,7 +94,7 @@ export class AgentUnderTest {
       );
       return epoch > (this.#marked.get(hostId) ?? 0) && told;
     };
-    await this.until(() => this.hosts.every(known), 20_000);
+    await this.until(() => this.hosts.every(known));
   }
 
   async stop(): Promise<void> {

@@ -16,7 +16,7 @@ import { AgentUnderTest } from './agent-under-test.js';
 
   beforeAll(async () => {
     under = await AgentUnderTest.prepare(1);
-  }, 60_000);
+  });
   afterAll(async () => {
     for (const { pid } of await guests()) process.kill(pid, 'SIGKILL');
     await under.stop();
@@ -40,7 +40,7 @@ import { AgentUnderTest } from './agent-under-test.js';
       images: ['tiny-linux'],
       capabilities: expect.arrayContaining(['direct-kernel']),
     });
-  }, 60_000);
+  });
 
   it('runs a guest in a process that bears its id, and publishes its CPU', async () => {
     await under.orchestrator.command(under.host, vmId, { kind: 'create', spec });
@@ -53,7 +53,7 @@ import { AgentUnderTest } from './agent-under-test.js';
     expect(batch.vmIds).toEqual([vmId]);
     const cpu = batch.value[batch.metric.indexOf(batch.metrics.indexOf('cpu_usage'))];
     expect(cpu).toBeGreaterThan(0);
-  }, 30_000);
+  });
 
   it('finds the guest again after a kill -9, the very process, and can stop it', async () => {
     const before = await guests();
@@ -69,7 +69,7 @@ import { AgentUnderTest } from './agent-under-test.js';
       under.orchestrator.reports.some(({ body }) => body.facts.some(({ reason }) => reason === 'crashed')),
     );
     expect(Date.now() - killed).toBeLessThan(5_000);
-  }, 30_000);
+  });
 
   it('leaves no process and no file behind a delete', async () => {
     const again = await under.orchestrator.command(under.host, vmId, { kind: 'start', spec });
@@ -78,5 +78,5 @@ import { AgentUnderTest } from './agent-under-test.js';
     expect(gone).toMatchObject({ outcome: 'done', fact: { power: 'absent' } });
     expect(await guests()).toEqual([]);
     expect(await under.end('SIGTERM')).toBe(0);
-  }, 30_000);
+  });
 });

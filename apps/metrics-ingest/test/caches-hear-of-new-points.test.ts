@@ -2,9 +2,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { invalidationSubjects, MetricsInvalidation } from '@novacron/contracts/invalidation';
 import type { LatestResult } from '@novacron/contracts/metrics';
 import { parsePosition, type Position } from '@novacron/contracts/position';
+import { eventually } from '@novacron/testkit/wait';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Announcer } from '../src/intake/announcer.js';
-import { eventually } from './eventually.js';
 import { metaOf, newVm, Stage } from './stage.js';
 
 const at = (lsn: bigint): Position => ({ systemId: '7', timeline: 1, lsn });

@@ -3,14 +3,14 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { createDatabase, type Database } from '@novacron/postgres/database';
 import { ensureStreams } from '@novacron/messaging/streams';
 import { loadConfig } from '@novacron/config/load';
+import { eventually } from '@novacron/testkit/wait';
 import { settings } from '../src/config.js';
-import { eventually } from './eventually.js';
 import { newVm, Stage, type Point, type TestVm } from './stage.js';
 
 let stage: Stage;
 beforeAll(async () => {
   stage = await Stage.open();
-}, 60_000);
+});
 afterEach(() => stage.stopIngesters());
 afterAll(() => stage.close());
 

@@ -6,7 +6,7 @@ import { newVm, Stage, type TestVm } from './stage.js';
 let stage: Stage;
 beforeAll(async () => {
   stage = await Stage.open();
-}, 60_000);
+});
 afterAll(() => stage.close());
 
 /** A directory with its clock and the orchestrator in hand. */

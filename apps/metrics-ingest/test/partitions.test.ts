@@ -7,7 +7,7 @@ let vm: TestVm;
 beforeAll(async () => {
   stage = await Stage.open();
   vm = await stage.place(newVm());
-}, 60_000);
+});
 afterAll(() => stage.close());
 
 const day = 86_400_000;

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Aggregation, RangeResult } from '@novacron/contracts/metrics';
-import { eventually } from './eventually.js';
+import { eventually } from '@novacron/testkit/wait';
 import { metaOf, newVm, Stage, type Point, type TestVm } from './stage.js';
 
 let stage: Stage;
 beforeAll(async () => {
   stage = await Stage.open({ replica: true });
   await stage.ingest();
-}, 60_000);
+});
 afterAll(() => stage.close());
 
 const minute = 60_000;

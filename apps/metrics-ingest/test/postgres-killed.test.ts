@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually } from './eventually.js';
+import { eventually } from '@novacron/testkit/wait';
 import { newVm, Stage, type Point } from './stage.js';
 
 let stage: Stage;
 beforeAll(async () => {
   stage = await Stage.open({ ownCluster: true });
-}, 60_000);
+});
 afterAll(() => stage.close());
 
 const start = Math.floor(Date.now() / 3_600_000) * 3_600_000;

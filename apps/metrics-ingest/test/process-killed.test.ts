@@ -3,9 +3,9 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { metricsRpc } from '@novacron/contracts/metrics';
 import { connectNats } from '@novacron/messaging/connect';
 import { RpcClient } from '@novacron/messaging/rpc-client';
+import { eventually } from '@novacron/testkit/wait';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { eventually } from './eventually.js';
 import { metaOf, newVm, Stage, type Point } from './stage.js';
 
 let stage: Stage;
@@ -15,7 +15,7 @@ beforeAll(async () => {
   stage = await Stage.open({ replica: true });
   gateway = await connectNats({ ...stage.servers.natsLogin('gateway'), name: 'gateway' });
   child = start();
-}, 60_000);
+});
 afterAll(async () => {
   await ended(child, 'SIGTERM');
   await gateway.close();

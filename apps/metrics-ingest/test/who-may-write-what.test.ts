@@ -3,7 +3,7 @@ import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import { newId } from '@novacron/contracts/ids';
 import { connectNats } from '@novacron/messaging/connect';
 import { metricsText } from '@novacron/telemetry/metrics';
-import { eventually } from './eventually.js';
+import { eventually } from '@novacron/testkit/wait';
 import { batchOf, newVm, Stage, type Point, type TestVm } from './stage.js';
 
 let stage: Stage;
@@ -18,7 +18,7 @@ beforeAll(async () => {
   orchestrator.subscribe('rpc.orchestrator.vms.locate', { callback: (_, message) => answer(message) });
   await orchestrator.flush();
   await stage.ingest();
-}, 60_000);
+});
 afterAll(async () => {
   await orchestrator.close();
   await stage.close();

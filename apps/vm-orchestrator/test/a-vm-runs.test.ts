@@ -5,7 +5,7 @@ import { Fixture } from './fixture.js';
 let fixture: Fixture;
 beforeAll(async () => {
   fixture = await Fixture.start({ hosts: 2 });
-}, 60_000);
+});
 afterAll(() => fixture.stop());
 
 describe('the life of a VM', () => {

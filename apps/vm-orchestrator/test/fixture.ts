@@ -118,7 +118,7 @@ export class Fixture {
   }
 
   /** The row once it is as wanted. @throws when that takes too long, with what it was */
-  async until(id: VmId, wanted: (vm: VmRow) => boolean, timeoutMs = 20_000): Promise<VmRow> {
+  async until(id: VmId, wanted: (vm: VmRow) => boolean, timeoutMs = 45_000): Promise<VmRow> {
     let vm = await this.row(id);
     const reached = await waitUntil(async () => wanted((vm = await this.row(id))), timeoutMs);
     if (!reached)

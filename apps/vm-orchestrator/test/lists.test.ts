@@ -9,7 +9,7 @@ import { Fixture } from './fixture.js';
 let fixture: Fixture;
 beforeAll(async () => {
   fixture = await Fixture.start();
-}, 60_000);
+});
 afterAll(() => fixture.stop());
 
 async function list(query: Record<string, unknown> = {}, tenantId = fixture.tenantId) {
@@ -94,7 +94,7 @@ describe('at 100,000 VMs of 50 tenants', () => {
       [tenants],
     );
     await fixture.admin.query('ANALYZE orchestrator.vms');
-  }, 60_000);
+  });
 
   it.each([
     {},

@@ -9,7 +9,7 @@ beforeAll(async () => {
   fixture = await Fixture.start({
     env: { NOVACRON_QUOTA_VMS: '60', NOVACRON_QUOTA_CPU: '100', NOVACRON_JOB_SLOTS: '16' },
   });
-}, 60_000);
+});
 afterAll(() => fixture.stop());
 
 const keyed = (key: string, bodyHash = 'h1'): Partial<RequestMeta> => ({

@@ -10,7 +10,7 @@ import { Fixture, spec } from './fixture.js';
 let fixture: Fixture;
 beforeAll(async () => {
   fixture = await Fixture.start();
-}, 60_000);
+});
 afterAll(() => fixture.stop());
 afterEach(() => {
   fixture.host.interfere = () => undefined;
@@ -124,7 +124,7 @@ describe('a step that ended while the database refused', () => {
     await fixture.admin.query('GRANT UPDATE ON orchestrator.jobs TO orchestrator_sys');
     await fixture.until(id, (v) => v.state === 'running', 10_000);
     expect(fixture.host.of(id)).toEqual(['create', 'create', 'start']);
-  }, 30_000);
+  });
 });
 
 describe('delete and force-stop win over work in flight', () => {
@@ -257,7 +257,7 @@ describe('two orchestrators', () => {
     await stopped;
     const accepted = [...before, ...after.flatMap((a) => (a.status === 'fulfilled' ? [a.value] : []))];
     for (const { body } of accepted) await fixture.until(body.id, (vm) => vm.state === 'running', 10_000);
-  }, 30_000);
+  });
 
   it('share the jobs of 100 creates; when one ends at once, the other finishes them all', async () => {
     const tenant = { tenantId: newId<TenantId>() };

@@ -16,12 +16,12 @@ beforeAll(async () => {
   const home = join(root, 'home');
   stack = new StackProcess({ home, offset: await freeOffset(), repository, simHosts: 1, replicas: 2 });
   await stack.start();
-}, 120_000);
+});
 
 afterAll(async () => {
   await stack?.remove();
   rmSync(root, { recursive: true, force: true });
-}, 60_000);
+});
 
 async function ask<T>(address: string, sql: string): Promise<T[]> {
   const url = new URL(stack.env()['NOVACRON_PG_ADMIN_URL'] ?? '');
@@ -74,7 +74,7 @@ describe('a stack with two replicas', () => {
     expect(await ask(second, 'SELECT pg_is_wal_replay_paused() AS p')).toEqual([{ p: false }]);
     const unknown = await stack.run('replica', 'pause', 'postgres-replica-3');
     expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('postgres-replica-1') });
-  }, 60_000);
+  });
 });
 
 describe('a promotion', () => {
@@ -94,7 +94,7 @@ describe('a promotion', () => {
     const [fork] = await ask<{ history: string }>(primary(), 'SELECT novacron.timeline_history() AS history');
     expect(fork?.history).toMatch(/^1\t[0-9A-F]+\/[0-9A-F]+\t/);
     expect((await stack.run('status')).code).toBe(0);
-  }, 120_000);
+  });
 
   it('lasts: after a crash of the new primary, and after a restart of the stack', async () => {
     await stack.kill('postgres-replica-1');
@@ -104,5 +104,5 @@ describe('a promotion', () => {
     await ask(primary(), 'INSERT INTO kept VALUES (2)');
     expect(stack.pid('postgres-primary')).toBeUndefined();
     await eventually(async () => (await ask(replicas()[0] ?? '', 'SELECT id FROM kept')).length === 2);
-  }, 120_000);
+  });
 });

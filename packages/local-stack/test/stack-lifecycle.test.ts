@@ -62,12 +62,12 @@ beforeAll(async () => {
   const repository = fakeRepository(join(root, 'repository'));
   stack = new StackProcess({ home: join(root, 'home'), offset, repository, simHosts: 2, qemu: true });
   await stack.start();
-}, 120_000);
+});
 
 afterAll(async () => {
   await stack.remove();
   rmSync(root, { recursive: true, force: true });
-}, 60_000);
+});
 
 describe('a started stack', () => {
   it('prints URL, token and a first curl line, and has a pid file and a log for each component', () => {
@@ -133,7 +133,7 @@ describe('a started stack', () => {
         () => false,
       );
     expect(await waitUntil(back, 20_000)).toBe(true);
-  }, 30_000);
+  });
 
   it('tells what a service waits for that runs and is not ready', async () => {
     process.kill(pidOf('metrics-ingest') ?? 0, 'SIGUSR2');
@@ -156,7 +156,7 @@ describe('a started stack', () => {
     expect(commandLine(pidOf('host-agent-rack-7') ?? 0)).toContain('--name=host-agent-rack-7');
     const again = await stack.run('add-host', 'rack-7');
     expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('has joined already') });
-  }, 30_000);
+  });
 
   it('shows the log of a component, and says which there are', async () => {
     expect((await stack.run('logs', 'gateway', '-n', '1')).stdout).toContain('"msg":"up"');
@@ -177,7 +177,7 @@ describe('the end of a stack', () => {
     expect(before.map((pid) => commandLine(pid))).toEqual(before.map(() => undefined));
     const { code, stdout } = await stack.run('status');
     expect({ code, stdout }).toEqual({ code: 3, stdout: expect.stringContaining('does not run') });
-  }, 60_000);
+  });
 
   it('is a warm start later: same data, same tokens, in seconds', async () => {
     const token = environment()['NOVACRON_TOKEN'];
@@ -186,7 +186,7 @@ describe('the end of a stack', () => {
     expect(Date.now() - since).toBeLessThan(15_000);
     expect(environment()['NOVACRON_TOKEN']).toBe(token);
     expect(await ask(environment()['NOVACRON_PG_ADMIN_URL'] ?? '', 'SELECT id FROM kept')).toHaveLength(1);
-  }, 60_000);
+  });
 
   it('may be a crash of the stack itself: the next start takes over what is left', async () => {
     const left = pidOf('postgres-primary');
@@ -201,7 +201,7 @@ describe('the end of a stack', () => {
     expect(stopped.code).toBe(0);
     expect(ofThisHome()).toEqual([]);
     expect(await isFree(16_379 + offset)).toBe(true);
-  }, 90_000);
+  });
 });
 
 describe('trouble at the start is told in one line', () => {
@@ -241,11 +241,11 @@ describe('trouble at the start is told in one line', () => {
     expect(code).toBe(1);
     expect(lastLine(stderr)).toMatch(/postgres-primary is not a Postgres data directory any more\. .*reset$/);
     expect(ofThisHome()).toEqual([]);
-  }, 30_000);
+  });
 
   it('and reset removes the state, damaged as it is', async () => {
     expect((await stack.run('reset')).code).toBe(0);
     expect(existsSync(stack.home)).toBe(false);
     expect(ofThisHome()).toEqual([]);
-  }, 30_000);
+  });
 });

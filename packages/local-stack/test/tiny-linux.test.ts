@@ -80,5 +80,5 @@ function powerDown(socket: string): void {
     powerDown(join(dir, 'qmp'));
     expect(await ended).toBe(0);
     expect(serial()).toContain('NOVACRON-GUEST-DOWN');
-  }, 60_000);
+  });
 });

@@ -43,12 +43,12 @@ beforeAll(async () => {
                   GRANT ALL ON orchestrator.things TO orchestrator_sys;
                   INSERT INTO orchestrator.things VALUES ('v', 1)`),
   );
-}, 90_000);
+});
 
 afterAll(async () => {
   await Promise.all(open.map((database) => database.close()));
   await servers?.stop();
-}, 60_000);
+});
 
 describe('two replicas', () => {
   it('share the reads, and the one that lags is passed over until it has caught up', async () => {
@@ -76,7 +76,7 @@ describe('two replicas', () => {
       await versionFrom(database.replica(position));
       return (reads()[1] ?? 0) > (before[1] ?? 0);
     });
-  }, 60_000);
+  });
 });
 
 describe('after a promotion', () => {
@@ -110,5 +110,5 @@ describe('after a promotion', () => {
     expect(next.position.timeline).toBe(kept.position.timeline + 1);
     expect(await versionFrom(database.replica(next.position))).toMatchObject({ version: 5 });
     expect(await versionFrom(database.strong)).toMatchObject({ version: 5 });
-  }, 60_000);
+  });
 });

@@ -27,13 +27,13 @@ async function nats(user: string): Promise<NatsConnection> {
 
 beforeAll(async () => {
   servers = await useTestServers({ replica: true, redis: true, nats: true });
-}, 120_000);
+});
 
 afterAll(async () => {
   await Promise.all(clients.map((client) => client.end()));
   await Promise.all(connections.map((nc) => nc.close()));
   await servers.stop();
-}, 30_000);
+});
 
 describe('the test database', () => {
   it('gives each service a schema that no other service can read or create in', async () => {

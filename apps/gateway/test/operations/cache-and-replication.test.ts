@@ -16,7 +16,7 @@ beforeAll(async () => {
   await seed(servers, seeded);
   orchestrator = await startService('vm-orchestrator', servers.env('orchestrator'));
   gateway = await startGatewayProcess(servers);
-}, 120_000);
+});
 afterAll(async () => {
   if (gateway) await endGatewayProcess(gateway.child);
   await orchestrator?.stop();

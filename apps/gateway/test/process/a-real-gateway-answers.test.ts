@@ -26,7 +26,7 @@ beforeAll(async () => {
   nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'stand-in' });
   orchestrator = new StandInOrchestrator(nc);
   await nc.flush();
-}, 60_000);
+});
 afterAll(async () => {
   await service?.stop();
   await nc?.close();
@@ -111,7 +111,7 @@ describe('a gateway with its database', () => {
     const ready = await readyWith(503);
     expect(await ready.json()).toMatchObject({ ready: false, missing: expect.arrayContaining(['nats']) });
     await servers.nats.start();
-  }, 30_000);
+  });
 
   it('serves again by itself when NATS is back', async () => {
     for (let tries = 0; tries < 40; tries++) {
@@ -119,5 +119,5 @@ describe('a gateway with its database', () => {
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
     throw new Error('did not come back within 10 s');
-  }, 20_000);
+  });
 });

@@ -158,7 +158,7 @@ describe('10,000 who ask for the same at once', () => {
     const statuses = new Set((await Promise.all(answers)).map(({ statusCode }) => statusCode));
     expect([...statuses]).toEqual([200]);
     expect(asked() - before).toBe(1);
-  }, 60_000);
+  });
 });
 
 describe('when the owner is away', () => {
@@ -195,5 +195,5 @@ describe('when NATS was away', () => {
     const read = await gateway.ask('GET', path, { token: gateway.token('viewer') });
     expect(read.json.tags).toEqual({ meanwhile: 'yes' });
     await warm(path);
-  }, 30_000);
+  });
 });

@@ -63,7 +63,7 @@ describe('two gateways', () => {
     a.orchestrator.tellsAfterMs = () => 0;
     expect(stale).toEqual([]);
     expect([...levels].sort()).toEqual(['l1', 'l2', 'replica']);
-  }, 60_000);
+  });
 
   it('share what one of them loaded', async () => {
     const path = await newVm();

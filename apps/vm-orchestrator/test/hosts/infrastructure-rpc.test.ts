@@ -30,7 +30,7 @@ beforeAll(async () => {
   await app.listen();
   gateway = await connectNats({ ...rig.servers.natsLogin('gateway'), name: 'gateway' });
   client = new RpcClient(gateway);
-}, 60_000);
+});
 afterAll(async () => {
   await gateway.close();
   await app.close();

@@ -10,7 +10,7 @@ let orchestrator: Orchestrator;
 beforeAll(async () => {
   rig = await HostsRig.start();
   orchestrator = await rig.orchestrator();
-}, 60_000);
+});
 afterAll(() => rig.stop());
 
 async function upAgent(): Promise<TinyAgent> {

@@ -15,8 +15,8 @@ beforeAll(async () => {
     agent.beat();
     agents.push(agent);
   }
-}, 90_000);
-afterAll(() => rig.stop(), 30_000);
+});
+afterAll(() => rig.stop());
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -42,5 +42,5 @@ describe('while Postgres is away', () => {
     expect(orchestrator.snapshot.host(first.id)).toMatchObject({ state: 'up', epoch: 2 });
     expect(await rig.hostState(second.id)).toBe('up');
     for (const agent of agents) agent.silence();
-  }, 40_000);
+  });
 });

@@ -13,7 +13,7 @@ beforeAll(async () => {
   await rig.orchestrator({ heartbeatMs: 60_000 });
   agent = await rig.agent();
   await agent.register();
-}, 60_000);
+});
 afterAll(() => rig.stop());
 
 const snapshot = () => new HostSnapshot(rig.sys, createLogger('test', 'silent'), () => now);

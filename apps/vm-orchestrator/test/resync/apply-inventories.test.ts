@@ -15,7 +15,7 @@ beforeAll(async () => {
   orchestrator = await rig.orchestrator({ heartbeatMs: 60_000 });
   agent = await rig.agent();
   await agent.register();
-}, 60_000);
+});
 afterAll(() => rig.stop());
 
 const HOUR_AGO = new Date(Date.now() - 3_600_000);

@@ -8,7 +8,7 @@ beforeAll(async () => {
   rig = await HostsRig.start();
   await rig.orchestrator({ heartbeatMs: 60_000 });
   await rig.orchestrator({ heartbeatMs: 60_000 });
-}, 60_000);
+});
 afterAll(() => rig.stop());
 
 /** Registered, asked for the first time, and not due again for so many seconds. */

@@ -10,7 +10,7 @@ let orchestrator: Orchestrator;
 beforeAll(async () => {
   rig = await HostsRig.start();
   orchestrator = await rig.orchestrator({ heartbeatMs: 60_000 });
-}, 60_000);
+});
 afterAll(() => rig.stop());
 
 /** A VM deleted while its host was away: a tombstone, and what is left to remove. */

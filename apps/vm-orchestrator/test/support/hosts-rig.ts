@@ -197,7 +197,7 @@ export class HostsRig {
 export async function until<T>(
   read: () => T | Promise<T>,
   want: (value: T) => boolean,
-  ms = 10_000,
+  ms = 45_000,
 ): Promise<T> {
   const deadline = performance.now() + ms;
   for (;;) {

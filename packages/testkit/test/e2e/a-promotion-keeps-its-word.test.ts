@@ -8,7 +8,7 @@ let stack: TestStack;
 beforeAll(async () => {
   stack = await useTestStack({ replicas: 1, simHosts: 2 });
 }, 180_000);
-afterAll(() => stack?.remove(), 90_000);
+afterAll(() => stack?.remove());
 
 async function call(method: 'GET' | 'POST', path: string, token?: string | null, body?: object) {
   const response = await fetch(`${stack.url}/api/v1${path}`, {
@@ -63,5 +63,5 @@ describe('a replica promoted by the command', () => {
     const next = await create('next');
     expect(next.status).toBe(201);
     expect((await call('GET', `/vms/${next.answer.id}`, next.token)).status).toBe(200);
-  }, 120_000);
+  });
 });

@@ -14,9 +14,9 @@ let api: Api;
 beforeAll(async () => {
   stack = await useTestStack();
   api = new Api(stack.url, stack.token);
-}, 120_000);
+});
 
-afterAll(() => stack?.remove(), 60_000);
+afterAll(() => stack?.remove());
 
 /** Sends `kind` to the component in the middle of the creates, as often as `afterAnswers` says, and looks that nothing is lost. */
 async function survive(
@@ -111,10 +111,10 @@ describe('deletes', () => {
         .map(([id]) => id)
         .sort(),
     ).toEqual(vms.map(({ id }) => id).sort());
-  }, 120_000);
+  });
 });
 
 it('has every component running at the end', async () => {
   await wholeAgain(stack);
   expect((await stack.run('status')).code).toBe(0);
-}, 60_000);
+});

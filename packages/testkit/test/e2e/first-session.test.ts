@@ -20,9 +20,9 @@ beforeAll(async () => {
   stack = await useTestStack({ simHosts: 4 });
   api = new Api(stack.url, stack.token);
   other = await secondTenant(stack);
-}, 120_000);
+});
 
-afterAll(() => stack?.remove(), 60_000);
+afterAll(() => stack?.remove());
 
 const token = (answer: Answer<unknown>) => ({
   'NovaCron-Consistency-Token': answer.headers.get('novacron-consistency-token') ?? '',
@@ -139,7 +139,7 @@ describe("the guide's POST", () => {
       expect((await api.wait(vm.id, state)).body).toMatchObject({ state });
       expect({ verb, status: (await api.act(vm.id, verb)).status }).toEqual({ verb, status: 200 });
     }
-  }, 30_000);
+  });
 
   it('may be sent again under its Idempotency-Key: the first answer comes back, and one VM is made', async () => {
     const key = { 'Idempotency-Key': randomUUID() };
@@ -332,7 +332,7 @@ describe('the stack as a whole', () => {
     writeFileSync(file, good);
     expect(damaged.code).toBe(1);
     expect(lines(damaged.stderr).at(-1)).toMatch(/^novacron: .*secrets\.json is damaged.*reset/);
-  }, 60_000);
+  });
 
   it('comes back from its state: every VM is what it was, on its host too', async () => {
     const startedAt = Date.now();
@@ -346,5 +346,5 @@ describe('the stack as a whole', () => {
       (await hostsOf(stack)).map(({ id }) => id),
     );
     expect(guests.get(web?.id ?? '')).toEqual([{ hostId: web?.hostId, power: 'running' }]);
-  }, 90_000);
+  });
 });

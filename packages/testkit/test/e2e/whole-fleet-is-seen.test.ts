@@ -26,12 +26,12 @@ beforeAll(async () => {
   };
   stack = await useTestStack({ simHosts: 2, replica: false, env });
   api = new Api(stack.url, stack.token);
-}, 120_000);
+});
 
 afterAll(async () => {
   await stack?.remove();
   await collector?.close();
-}, 60_000);
+});
 
 async function running(body: { name: string }): Promise<VmBody> {
   const created = await api.create(body);
@@ -62,7 +62,7 @@ describe('one trace', () => {
     note(
       `one create is ${spans.length} spans of ${new Set(spans.map(({ service }) => service)).size} services`,
     );
-  }, 40_000);
+  });
 
   it('reaches into Postgres', async () => {
     const statements = async () =>
@@ -73,7 +73,7 @@ describe('one trace', () => {
       10_000,
     );
     expect(spans.map(({ name }) => name)).toEqual(expect.arrayContaining([expect.stringMatching(/vms/)]));
-  }, 20_000);
+  });
 
   it('is found in the logs of the services by its id', async () => {
     const lines = () =>
@@ -92,7 +92,7 @@ describe('one trace', () => {
         15_000,
       ),
     ).toMatchObject([{ service: 'gateway' }]);
-  }, 30_000);
+  });
 });
 
 describe('the ops listeners', () => {
@@ -183,7 +183,7 @@ describe('a recorded day', () => {
     note(
       `${real ? 'recorded' : 'seeded'} day: ${told.points} points of ${told.vms} VMs written and read back in ${((Date.now() - since) / 1000).toFixed(1)} s`,
     );
-  }, 90_000);
+  });
 });
 
 describe('a second host', () => {
@@ -204,5 +204,5 @@ describe('a second host', () => {
       ),
     );
     expect(vms.filter(({ hostId }) => hostId === host?.id).length).toBeGreaterThan(0);
-  }, 90_000);
+  });
 });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { VmId } from '@novacron/contracts/ids';
+import { until } from '@novacron/testkit/wait';
 import { spawn } from 'node:child_process';
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ ifQemu('a QEMU host in trouble', () => {
   let driver: QemuDriver | undefined;
   beforeEach(async () => {
     host = await QemuHost.prepare();
-  }, 60_000);
+  });
   afterEach(async () => {
     await driver?.close();
     await host.dispose();
@@ -29,13 +30,6 @@ ifQemu('a QEMU host in trouble', () => {
     await driver.create(spec, noSignal);
     await driver.start(spec, noSignal);
     return { driver, vmId: spec.vmId };
-  }
-
-  async function until(fact: () => Promise<boolean>): Promise<void> {
-    for (const deadline = Date.now() + 15_000; !(await fact());) {
-      if (Date.now() > deadline) throw new Error(`not so in time: ${fact}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
   }
 
   it('says that QEMU is not installed, and that trying again does not help', async () => {
@@ -79,7 +73,7 @@ ifQemu('a QEMU host in trouble', () => {
     await until(async () => told.includes(vmId));
     expect(await qemu.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'crashed' });
     expect(await qemu.samples()).toEqual([]);
-  }, 20_000);
+  });
 
   it('learns afterwards of a guest that was killed while no agent looked', async () => {
     const { driver: qemu, vmId } = await boot();
@@ -89,7 +83,7 @@ ifQemu('a QEMU host in trouble', () => {
     await until(async () => (await host.processes()).length === 0);
     driver = await host.open();
     expect(await driver.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'crashed', incarnation: 1 });
-  }, 20_000);
+  });
 
   it('never touches a process that is not the guest, whatever the pid file says', async () => {
     const { driver: qemu, vmId } = await boot();
@@ -102,7 +96,7 @@ ifQemu('a QEMU host in trouble', () => {
     expect(stranger.exitCode).toBeNull();
     expect(stranger.signalCode).toBeNull();
     stranger.kill();
-  }, 20_000);
+  });
 
   it('still tells of a guest whose monitor hangs, and ends it', async () => {
     const { driver: qemu, vmId } = await boot();
@@ -112,7 +106,7 @@ ifQemu('a QEMU host in trouble', () => {
     await qemu.forceStop(vmId);
     expect(await host.processes()).toEqual([]);
     expect(await qemu.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'forced' });
-  }, 30_000);
+  });
 
   it('finishes the reboot that a killed agent had begun', async () => {
     const { driver: qemu, vmId } = await boot();
@@ -124,7 +118,7 @@ ifQemu('a QEMU host in trouble', () => {
     driver = await host.open();
     await driver.reboot(vmId, 10_000, noSignal);
     expect(await driver.observe(vmId)).toMatchObject({ power: 'running', incarnation: 2 });
-  }, 30_000);
+  });
 
   it('works in a folder whose path is longer than a socket address', async () => {
     driver = await host.open(QEMU_PROGRAMS, 'x'.repeat(120));
@@ -133,7 +127,7 @@ ifQemu('a QEMU host in trouble', () => {
     await driver.start(spec, noSignal);
     expect(await driver.observe(spec.vmId)).toMatchObject({ power: 'running' });
     await driver.delete(spec.vmId);
-  }, 20_000);
+  });
 });
 
 ifQemu('the accelerator', () => {
@@ -141,13 +135,13 @@ ifQemu('the accelerator', () => {
     expect(await runsGuest(QEMU_PROGRAMS.qemu, 'tcg', 20_000)).toBe(true);
     expect(await runsGuest(QEMU_PROGRAMS.qemu, 'tcg', 1)).toBe(false);
     expect(await runsGuest('no-such-qemu', 'kvm', 1_000)).toBe(false);
-  }, 30_000);
+  });
 
   it('is emulation at the latest after the deadline', async () => {
     const startedAt = Date.now();
     expect(['kvm', 'tcg']).toContain(await probeAccelerator(QEMU_PROGRAMS.qemu));
     expect(Date.now() - startedAt).toBeLessThan(6_000);
-  }, 10_000);
+  });
 });
 
 describe('a console file', () => {
