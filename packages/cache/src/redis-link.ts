@@ -114,10 +114,9 @@ export class RedisLink {
 
   #timed(command: () => Promise<unknown>): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error(`no answer in ${this.#timeoutMs} ms`)),
-        this.#timeoutMs,
-      );
+      const late = () => reject(new Error(`no answer in ${this.#timeoutMs} ms`));
+      // After a stall of this process timers come first; an answer that is here already is read before this.
+      const timer = setTimeout(() => setImmediate(late), this.#timeoutMs);
       command()
         .then((reply) => {
           this.#answeredAt = performance.now();
