@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { createLogger } from '@novacron/telemetry/logger';
+import { eventually, until } from '@novacron/testkit/wait';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TestNats } from '../test/nats-server.js';
 import { connectNats } from './connect.js';
@@ -49,14 +50,6 @@ async function publish(from: number, to: number): Promise<void> {
   }
 }
 
-async function until(condition: () => boolean, ms = 15_000): Promise<void> {
-  const deadline = performance.now() + ms;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('it did not happen in time');
-    await sleep(10);
-  }
-}
-
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
 describe('a durable consumer', () => {
@@ -99,7 +92,7 @@ describe('a durable consumer', () => {
     await publish(11, 12);
     const second: number[] = [];
     consume({ handle: async (batch) => void second.push(...batch.map(text)) });
-    await until(() => second.includes(12), 5_000);
+    await until(() => second.includes(12), 20_000);
     expect(second).toEqual([4, 5, 6, 7, 8, 9, 10, 11, 12]);
   });
 
@@ -167,9 +160,7 @@ describe('a durable consumer', () => {
     nats.loseStore();
     await nats.up();
     await until(() => !consumer.healthy);
-    await ensureStreams(nc, [EVENTS], SIZES).catch(() =>
-      sleep(1_000).then(() => ensureStreams(nc, [EVENTS], SIZES)),
-    );
+    await eventually(() => ensureStreams(nc, [EVENTS], SIZES));
     const before = seen.length;
     await publish(5, 6);
     await until(() => seen.slice(before).some((message) => text(message) === 6));

