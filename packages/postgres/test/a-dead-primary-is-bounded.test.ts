@@ -11,17 +11,18 @@ const own = { tenantId: TENANT_A };
 
 beforeAll(async () => {
   fixture = await startFixture({ replica: true });
-  api = fixture.open('api', { max: 4, replicas: [] });
+  // Whatever waits for longer than it should waits for this, or for a statement's 30 s.
+  api = fixture.open('api', { max: 4, replicas: [], acquireTimeoutMs: 60_000 });
   await api.primary.query(COUNT, [], own);
-}, 60_000);
+});
 afterAll(() => fixture?.stop());
 
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+async function soon<T>(work: Promise<T>): Promise<T> {
   const started = performance.now();
   try {
     return await work;
   } finally {
-    expect(performance.now() - started).toBeLessThan(ms);
+    expect(performance.now() - started).toBeLessThan(15_000);
   }
 }
 
@@ -33,14 +34,14 @@ describe('while the primary is down', () => {
       await tx.query(INSERT, [TENANT_A, 'open2', 1]);
     });
     const down = { code: 'dependency_down', retryAfterMs: expect.any(Number) };
-    await expect(within(5_000, open)).rejects.toMatchObject(down);
-    await expect(within(500, api.primary.query(COUNT, [], own))).rejects.toMatchObject(down);
-    await expect(within(500, api.primary.batch(own, []))).rejects.toMatchObject(down);
-    await expect(within(500, api.ping())).rejects.toMatchObject(down);
+    await expect(soon(open)).rejects.toMatchObject(down);
+    await expect(soon(api.primary.query(COUNT, [], own))).rejects.toMatchObject(down);
+    await expect(soon(api.primary.batch(own, []))).rejects.toMatchObject(down);
+    await expect(soon(api.ping(60_000))).rejects.toMatchObject(down);
     fixture.cluster.primary.start();
     await expect(api.primary.query(GET, ['open'], own)).resolves.toMatchObject({ rows: [] });
-    await expect(api.ping()).resolves.toBeUndefined();
-  }, 30_000);
+    await expect(api.ping(60_000)).resolves.toBeUndefined();
+  });
 
   it('an idle connection that broke is not given out', async () => {
     await Promise.all([1, 2, 3, 4].map(() => api.primary.query({ text: 'SELECT pg_sleep(0.05)' })));
@@ -49,20 +50,20 @@ describe('while the primary is down', () => {
     await eventually(() => api.stats().pools[0]?.idle === 0);
     const all = [1, 2, 3, 4, 5, 6].map(() => api.primary.query(COUNT, [], own));
     await expect(Promise.all(all)).resolves.toHaveLength(6);
-  }, 30_000);
+  });
 
   it('one that is there but does not answer ends in the caller’s time', async () => {
     await api.primary.query(COUNT, [], own);
     fixture.cluster.primary.freeze('SIGSTOP');
     try {
-      const stuck = within(1_000, api.primary.query(COUNT, [], { ...own, timeoutMs: 300 }));
+      const stuck = soon(api.primary.query(COUNT, [], { ...own, timeoutMs: 300 }));
       await expect(stuck).rejects.toMatchObject({ code: 'deadline_exceeded' });
-      await expect(within(1_500, api.ping(300))).rejects.toMatchObject({ code: 'dependency_down' });
+      await expect(soon(api.ping(300))).rejects.toMatchObject({ code: 'dependency_down' });
     } finally {
       fixture.cluster.primary.freeze('SIGCONT');
     }
     await eventually(async () => (await api.primary.query(COUNT, [], own)).rowCount === 1);
-  }, 30_000);
+  });
 
   it('one whose machine takes connections and says nothing ends after the connect time', async () => {
     const silent: Server = createServer(() => undefined);
@@ -73,9 +74,12 @@ describe('while the primary is down', () => {
       connectTimeoutMs: 300,
     });
     const database = createDatabase({ ...settings, replicas: [] });
-    await expect(within(1_500, database.ping())).rejects.toMatchObject({ code: 'dependency_down' });
-    await database.close();
-    silent.close();
+    try {
+      await expect(soon(database.ping(60_000))).rejects.toMatchObject({ code: 'dependency_down' });
+    } finally {
+      await database.close();
+      silent.close();
+    }
   });
 
   it('a standby configured as primary is refused', async () => {
@@ -87,18 +91,13 @@ describe('while the primary is down', () => {
 
 describe('a pool that is full', () => {
   it('lets a bounded number wait and refuses the rest as overloaded', async () => {
-    const small = fixture.open('sys', { max: 1, maxWaiting: 2, acquireTimeoutMs: 200, replicas: [] });
-    const slow = { text: 'SELECT pg_sleep(0.6)' };
-    const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => small.primary.query(slow)));
-    expect(outcomes.map((outcome) => outcome.status)).toEqual([
-      'fulfilled',
-      'rejected',
-      'rejected',
-      'rejected',
-    ]);
-    for (const outcome of outcomes.slice(1)) {
-      expect((outcome as PromiseRejectedResult).reason).toMatchObject({ code: 'overloaded' });
+    const small = fixture.open('sys', { max: 1, maxWaiting: 2, acquireTimeoutMs: 2_000, replicas: [] });
+    const holder = await small.hold();
+    const all = [1, 2, 3].map(() => small.primary.query({ text: 'SELECT 1' }));
+    for (const refused of await Promise.allSettled(all)) {
+      expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'overloaded' } });
     }
+    holder.end();
     await expect(small.primary.query({ text: 'SELECT 1' })).resolves.toBeDefined();
   });
 
@@ -124,5 +123,5 @@ describe('a deadlock', () => {
     await Promise.all([both('d1', 'd2'), both('d2', 'd1')]);
     const { rows } = await api.primary.query<{ version: number }>(GET, ['d1'], own);
     expect(rows[0]?.version).toBe(2);
-  }, 15_000);
+  });
 });

@@ -11,7 +11,7 @@ const own = { tenantId: TENANT_A };
 beforeAll(async () => {
   fixture = await startFixture({ replica: true });
   before = fixture.open('api');
-}, 60_000);
+});
 afterAll(() => fixture?.stop());
 
 async function asAdmin(port: number, sql: string): Promise<void> {
@@ -55,7 +55,7 @@ describe('after the replica was promoted', () => {
     await expect(after.replica(newer.position).query(GET, ['v'], own)).resolves.toMatchObject({
       rowCount: 1,
     });
-  }, 30_000);
+  });
 });
 
 describe('a timeline history file', () => {

@@ -11,7 +11,7 @@ const own = { tenantId: TENANT_A };
 beforeAll(async () => {
   fixture = await startFixture();
   api = fixture.open('api', { max: 1 });
-}, 60_000);
+});
 afterAll(() => fixture?.stop());
 
 async function refusal(work: Parameters<typeof api.transaction>[1]): Promise<ServiceError> {

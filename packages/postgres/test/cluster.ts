@@ -18,15 +18,15 @@ class Server {
   ) {}
 
   start(): void {
-    run('pg_ctl', ['-D', this.dir, '-l', `${this.dir}.log`, '-w', '-t', '30', 'start']);
+    run('pg_ctl', ['-D', this.dir, '-l', `${this.dir}.log`, '-w', '-t', '90', 'start']);
   }
 
   stop(mode: 'fast' | 'immediate' = 'fast'): void {
-    run('pg_ctl', ['-D', this.dir, '-m', mode, '-w', '-t', '30', 'stop']);
+    run('pg_ctl', ['-D', this.dir, '-m', mode, '-w', '-t', '90', 'stop']);
   }
 
   promote(): void {
-    run('pg_ctl', ['-D', this.dir, '-w', 'promote']);
+    run('pg_ctl', ['-D', this.dir, '-w', '-t', '90', 'promote']);
   }
 
   /** SIGSTOP or SIGCONT for the postmaster and all its children: a server that is there and does not answer. */

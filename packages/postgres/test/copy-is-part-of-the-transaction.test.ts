@@ -21,7 +21,7 @@ beforeAll(async () => {
     {},
     [create, ...grants('orchestrator', 'raw')].map((text) => ({ statement: { text } })),
   );
-}, 60_000);
+});
 afterAll(() => fixture?.stop());
 
 async function copy(rows: number, fail: boolean): Promise<unknown> {

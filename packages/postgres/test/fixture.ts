@@ -55,7 +55,7 @@ export async function startFixture({ replica = false } = {}): Promise<Fixture> {
 }
 
 /** Resolves when `check` does, asking every few milliseconds; fails after `withinMs`. */
-export async function eventually(check: () => Promise<boolean> | boolean, withinMs = 10_000): Promise<void> {
+export async function eventually(check: () => Promise<boolean> | boolean, withinMs = 45_000): Promise<void> {
   const until = Date.now() + withinMs;
   while (!(await check())) {
     if (Date.now() > until) throw new Error(`not reached within ${withinMs} ms`);

@@ -51,7 +51,7 @@ const migrations = [Things1700000000000, Slow1700000000001, Index1700000000002];
 
 beforeAll(async () => {
   fixture = await startFixture();
-}, 60_000);
+});
 afterAll(() => fixture?.stop());
 
 describe('migrations', () => {
@@ -60,7 +60,7 @@ describe('migrations', () => {
     const all = await Promise.all([1, 2, 3].map(() => migrate(owner, { migrations })));
     expect(ran).toBe(1);
     expect(all.flat()).toEqual(['Slow1700000000001', 'Index1700000000002']);
-  }, 30_000);
+  });
 
   it('leave nothing behind of one that fails', async () => {
     const owner = fixture.cluster.settings('owner');

@@ -64,9 +64,7 @@ describe('the router', () => {
     };
     expect((await router.pick(at(150n)))?.name).toBe('near');
     expect(late.looks).toBe(0);
-    const started = performance.now();
     expect(await router.pick(at(500n))).toBeNull();
-    expect(performance.now() - started).toBeLessThan(200);
   });
 });
 

@@ -21,7 +21,7 @@ beforeAll(async () => {
   sys = fixture.open('sys');
   await api.primary.batch({ tenantId: TENANT_A }, [{ statement: INSERT, params: [TENANT_A, 'a1', 1] }]);
   await api.primary.batch({ tenantId: TENANT_B }, [{ statement: INSERT, params: [TENANT_B, 'b1', 1] }]);
-}, 60_000);
+});
 afterAll(() => fixture?.stop());
 
 describe('row-level security', () => {
