@@ -16,6 +16,8 @@ export interface RelayOptions {
   readonly log: { warn(about: object, message: string): void };
   /** How long numbered and published events are kept; default seven days. */
   readonly keepMs?: number;
+  /** Without a wake the table is looked at this often, which also keeps watermarks closer than 100 ms; default 60. */
+  readonly pollMs?: number;
 }
 
 export interface RelayStats {
@@ -28,7 +30,6 @@ export interface RelayStats {
 }
 
 const KEEP_MS = 7 * 24 * 3_600_000;
-/** Without a wake the table is looked at this often, which also keeps watermarks closer than 100 ms. */
 const POLL_MS = 60;
 /** Two claims, or two words of one instance to the leader, are at least this far apart, so that under load one claim serves many commits. */
 const CLAIM_GAP_MS = 5;
@@ -161,7 +162,7 @@ export class Relay {
           this.#purgeInBackground(() => (purgeAt = performance.now() + PURGE_EVERY_MS));
         }
         await this.#sleep(CLAIM_GAP_MS - (performance.now() - startedAt), false);
-        await this.#sleep(POLL_MS, true);
+        await this.#sleep(this.options.pollMs ?? POLL_MS, true);
       }
     } finally {
       await publisher.stop();

@@ -125,7 +125,7 @@ export class Fixture {
       maxReconnectAttempts: -1,
       reconnectTimeWait: 100,
     });
-    return jetstreamManager(this.#admin, { timeout: 500 });
+    return jetstreamManager(this.#admin, { timeout: 5_000 });
   }
 
   /** Watermarks from now on, as they come. */
@@ -163,12 +163,4 @@ function settings(servers: TestServers, role: 'owner' | 'api' | 'sys'): Database
     role,
     password: String(env[`NOVACRON_PG_${role.toUpperCase()}_PASSWORD`]),
   };
-}
-
-export async function eventually(check: () => Promise<boolean> | boolean, withinMs = 15_000): Promise<void> {
-  const until = Date.now() + withinMs;
-  while (!(await check())) {
-    if (Date.now() > until) throw new Error(`not reached within ${withinMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }

@@ -1,14 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { eventually, Fixture, vmEvent } from './fixture.js';
+import { until } from '@novacron/testkit/wait';
+import { Fixture, vmEvent } from './fixture.js';
 
 let fixture: Fixture;
 const children: ChildProcess[] = [];
 
 beforeAll(async () => {
   fixture = await Fixture.start();
-}, 60_000);
+});
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
@@ -30,9 +31,9 @@ function relayProcess(): ChildProcess {
 }
 
 async function expectAll(ids: string[]): Promise<void> {
-  await eventually(async () => (await fixture.numbered()).waiting === 0);
+  await until(async () => (await fixture.numbered()).waiting === 0);
   const { top } = await fixture.numbered();
-  await eventually(async () => (await fixture.published()) >= Number(top), 20_000);
+  await until(async () => (await fixture.published()) >= Number(top));
   const stored = await fixture.stream();
   expect(stored.map((event) => event.id)).toHaveLength(new Set(stored.map((event) => event.id)).size);
   expect(stored.map((event) => event.seq).sort((a, b) => a - b)).toEqual(stored.map((_, index) => index + 1));
@@ -65,7 +66,7 @@ describe('an event that was committed', () => {
     relay.start();
     await expectAll(ids);
     await relay.stop();
-  }, 60_000);
+  });
 
   it('is published by a stand-by when the one that led is killed', async () => {
     const child = relayProcess();
@@ -82,31 +83,34 @@ describe('an event that was committed', () => {
     await expectAll([second.id]);
     expect(standby.stats().leading).toBe(true);
     await standby.stop();
-  }, 30_000);
+  });
 
   it('waits in Postgres, numbered, while NATS is down, and is published in order after', async () => {
     const relay = fixture.relay();
     relay.start();
-    await eventually(() => relay.stats().leading);
+    await until(() => relay.stats().leading);
     await fixture.servers.nats.kill();
     const ids: string[] = [];
-    for (let i = 0; i < 30; i++) {
-      const events = Array.from({ length: 100 }, () => vmEvent());
-      await fixture.append(...events);
-      ids.push(...events.map((event) => event.id));
-      relay.wake();
+    try {
+      for (let i = 0; i < 30; i++) {
+        const events = Array.from({ length: 100 }, () => vmEvent());
+        await fixture.append(...events);
+        ids.push(...events.map((event) => event.id));
+        relay.wake();
+      }
+      await until(async () => (await fixture.numbered()).waiting === 0);
+      expect(relay.stats().published).toBeLessThan(relay.stats().numbered);
+    } finally {
+      await fixture.servers.nats.start();
     }
-    await eventually(async () => (await fixture.numbered()).waiting === 0);
-    expect(relay.stats().published).toBeLessThan(relay.stats().numbered);
-    await fixture.servers.nats.start();
     await expectAll(ids);
     await relay.stop();
-  }, 60_000);
+  });
 
   it('is numbered and published after the database closed the relay’s connection', async () => {
     const relay = fixture.relay();
     relay.start();
-    await eventually(() => relay.stats().leading);
+    await until(() => relay.stats().leading);
     await fixture.sys.primary.query({
       text: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
               WHERE usename = current_user AND pid <> pg_backend_pid() AND datname = current_database()`,
@@ -115,5 +119,5 @@ describe('an event that was committed', () => {
     await fixture.append(event);
     await expectAll([event.id]);
     await relay.stop();
-  }, 30_000);
+  });
 });
