@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createLogger } from '@novacron/telemetry/logger';
-import { DrainCoordinator } from './drain.js';
+import { DRAIN_BOUND_MS, DrainCoordinator } from './drain.js';
 
 const logger = createLogger('test', 'silent');
 
@@ -34,6 +34,7 @@ describe('the drain', () => {
     const startedAt = performance.now();
     expect(await drain.run()).toBe(false);
     expect(order).toEqual(['last']);
-    expect(performance.now() - startedAt).toBeLessThan(600);
+    // Its own bound, not the one that holds without.
+    expect(performance.now() - startedAt).toBeLessThan(DRAIN_BOUND_MS - 3_000);
   });
 });

@@ -9,6 +9,7 @@ import type { Database } from '@novacron/postgres/database';
 import type { Migration } from '@novacron/postgres/migrate';
 import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
+import { until } from '@novacron/testkit/wait';
 import { z } from 'zod';
 import { get } from '../test/child.js';
 import { startService, type RunningService, type ServiceSpec } from './run.js';
@@ -83,7 +84,7 @@ const gateway: ServiceSpec<typeof gatewaySettings> = {
 
 beforeAll(async () => {
   servers = await useTestServers({ nats: true });
-}, 60_000);
+});
 afterEach(async () => {
   await Promise.all(running.splice(0).map((service) => service.stop()));
 });
@@ -91,14 +92,6 @@ afterAll(() => servers.stop());
 
 const opsOf = (service: 'gateway' | 'orchestrator', path: string) =>
   get(`http://127.0.0.1:${servers.env(service)['NOVACRON_OPS_PORT']}${path}`);
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 15_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error('not in time');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 describe('starting', () => {
   it('migrates, serves requests from the gateway to Postgres, and is ready', async () => {
@@ -126,26 +119,32 @@ describe('starting', () => {
   it('waits for NATS while /health answers and /ready names it, and becomes ready by itself', async () => {
     await servers.nats.kill();
     const starting = startService(orchestrator, { env: servers.env('orchestrator'), logger });
-    await until(async () => (await opsOf('orchestrator', '/health')).status === 200);
-    const waiting = await opsOf('orchestrator', '/ready');
-    expect(waiting.status).toBe(503);
-    expect(JSON.parse(waiting.body)).toMatchObject({
-      ready: false,
-      checks: { nats: { ok: false }, process: { ok: false, detail: 'starting' } },
-    });
-    await servers.nats.start();
-    running.push(await starting);
+    try {
+      await until(async () => (await opsOf('orchestrator', '/health')).status === 200);
+      const waiting = await opsOf('orchestrator', '/ready');
+      expect(waiting.status).toBe(503);
+      expect(JSON.parse(waiting.body)).toMatchObject({
+        ready: false,
+        checks: { nats: { ok: false }, process: { ok: false, detail: 'starting' } },
+      });
+    } finally {
+      await servers.nats.start();
+      running.push(await starting);
+    }
     expect((await opsOf('orchestrator', '/ready')).status).toBe(200);
   });
 
   it('loses and regains readiness with a dependency, without a restart', async () => {
     running.push(await startService(orchestrator, { env: servers.env('orchestrator'), logger }));
     await servers.nats.kill();
-    await until(async () => (await opsOf('orchestrator', '/ready')).status === 503);
-    expect((await opsOf('orchestrator', '/ready')).body).toContain(
-      '"nats":{"ok":false,"detail":"not connected"}',
-    );
-    await servers.nats.start();
+    try {
+      await until(async () => (await opsOf('orchestrator', '/ready')).status === 503);
+      expect((await opsOf('orchestrator', '/ready')).body).toContain(
+        '"nats":{"ok":false,"detail":"not connected"}',
+      );
+    } finally {
+      await servers.nats.start();
+    }
     await until(async () => (await opsOf('orchestrator', '/ready')).status === 200);
   });
 

@@ -13,9 +13,11 @@ if (process.argv[2] === 'http') {
     http: {
       listen: ({ config }) => ({ host: '127.0.0.1', port: config.http.port }),
       prepare: (fastify, { drain }) => {
+        fastify.addHook('onRequest', async (request) => process.stdout.write(`begun ${request.url}\n`));
+        // It takes until the test says so.
         fastify.get(
           '/slow',
-          async () => new Promise((resolve) => setTimeout(() => resolve({ slow: true }), 700)),
+          async () => new Promise((resolve) => process.once('SIGUSR2', () => resolve({ slow: true }))),
         );
         fastify.get(
           '/wait',

@@ -1,5 +1,5 @@
+import { until } from '@novacron/testkit/wait';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** A service in a process of its own. */
@@ -18,12 +18,8 @@ export class Child {
     return new Child(spawn(process.execPath, [file, kind], { env: { PATH: process.env['PATH'], ...env } }));
   }
 
-  async until(condition: () => boolean | Promise<boolean>, ms = 15_000): Promise<void> {
-    const deadline = performance.now() + ms;
-    while (!(await condition())) {
-      if (performance.now() > deadline) throw new Error(`not in time; its output was:\n${this.output}`);
-      await sleep(20);
-    }
+  until(condition: () => boolean | Promise<boolean>): Promise<void> {
+    return until(condition, undefined, () => this.output);
   }
 
   kill(signal: NodeJS.Signals): void {

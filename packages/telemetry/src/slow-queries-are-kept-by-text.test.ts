@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseWatch } from './database-watch.js';
 import { dbEnded, dbQuery, dbStarted } from './facts.js';
 import { createLogger } from './logger.js';
@@ -61,7 +62,8 @@ describe('a query that runs for long', () => {
       dbStarted.publish(run);
       return activeTrace()?.traceId;
     });
-    await new Promise((resolve) => setTimeout(resolve, 120));
+    while (watch.longRunning().length === 0) await sleep(10);
+    await sleep(60);
     expect(traceId).toBeDefined();
     expect(watch.longRunning()).toEqual([expect.objectContaining({ statement: 'get_vm', traceId })]);
     expect(await metricsText()).toContain('database_long_running_queries 1');

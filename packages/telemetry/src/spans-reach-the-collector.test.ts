@@ -69,6 +69,6 @@ describe('with an OTLP endpoint', () => {
     withSpan('lost', {}, () => undefined);
     const startedAt = performance.now();
     await telemetry.stop();
-    expect(performance.now() - startedAt).toBeLessThan(7_000);
-  }, 15_000);
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
+  });
 });
