@@ -6,8 +6,8 @@ import { cacheRpc } from '@novacron/contracts/cache-stats';
 import { newId } from '@novacron/contracts/ids';
 import { metricsRpc } from '@novacron/contracts/metrics';
 import { vmsRpc } from '@novacron/contracts/vms';
+import { eventually } from '@novacron/testkit/wait';
 import { SERVICE } from '../src/service-meta.js';
-import { eventually } from './eventually.js';
 import { entryOf, HISTORY, Stage } from './stage.js';
 
 const COUNT = 620;
@@ -46,7 +46,7 @@ beforeAll(async () => {
   await stage.told();
   await eventually(async () => expect((await stage.stats()).ledger.contiguousSeq).toBe(1));
   await stage.stopServices();
-}, 60_000);
+});
 afterEach(() => stage.stopServices());
 afterAll(() => stage.close());
 
@@ -62,7 +62,7 @@ async function warmed() {
     const { warm } = await stage.stats();
     expect([warm.state, warm.reason]).toEqual(['done', null]);
     return warm;
-  }, 15_000);
+  });
 }
 
 describe('warming', () => {

@@ -9,9 +9,9 @@ import { RpcClient } from '@novacron/messaging/rpc-client';
 import { startService, type RunningService } from '@novacron/service-kit/run';
 import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers } from '@novacron/testkit/servers';
+import { eventually } from '@novacron/testkit/wait';
 import type { CacheConfig } from '../src/config.js';
 import { service } from '../src/service.js';
-import { eventually } from './eventually.js';
 import { Listener } from './listener.js';
 import { Owner } from './owner.js';
 
@@ -47,7 +47,7 @@ export class Stage {
     await Promise.all([orchestrator.flush(), gateway.flush()]);
     const url = servers.env('gateway')['NOVACRON_REDIS_URL'] as string;
     // Slow machines: what these tests look at must come, however late.
-    const l2 = new L2({ url, timeoutMs: 5_000 });
+    const l2 = new L2({ url, timeoutMs: 30_000 });
     return new Stage(servers, orchestrator, gateway, metrics, owner, listener, l2);
   }
 
@@ -89,7 +89,7 @@ export class Stage {
       tenantId: newId(),
       principal: 'test',
       roles: ['platform_operator'],
-      remainingMs: 5_000,
+      remainingMs: 30_000,
       consistency: 'causal',
       minPosition: null,
     };
