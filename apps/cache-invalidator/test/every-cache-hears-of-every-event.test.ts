@@ -102,6 +102,9 @@ describe('new points', () => {
     const place = { history: HISTORY, key, group: groupOf(tenantId, metricsGroup(vmId)) };
     await stage.l2.fill(place, entryOf(tenantId, null, 5n));
     const told: MetricsInvalidation = {
+      source: 'one',
+      n: 1,
+      complete: null,
       v: 1,
       vmIds: [vmId],
       tenantIds: [tenantId],

@@ -79,7 +79,7 @@ export class Stage {
       this.owner.watermark();
       const missing = this.listener.missing(all);
       if (missing.length > 0) throw new Error(`${missing.length} not heard, as ${missing[0]}`);
-      const { watermark } = this.listener.l1;
+      const watermark = this.listener.l1.watermark();
       if (watermark === null || watermark < BigInt(this.owner.lastSeq)) throw new Error('W stays behind');
     }, timeoutMs);
   }

@@ -45,15 +45,24 @@ export class MetricsIngest {
     const partitions = new Partitions(db, { retentionMs, futureMs });
     this.#housekeeping = new Housekeeping({ db, partitions, logger, retentionMs });
     const directory = new Directory({ db, locate: locateBy(rpc) });
-    this.#announcer = new Announcer({
+    const announcer = new Announcer({
       publish: (subject, message) => nc.publish(subject, message),
       connected: () => isConnected(nc),
     });
-    const onStored: WriterParts['onStored'] = (series, position) => this.#announcer.add(series, position);
+    this.#announcer = announcer;
+    const onStored: WriterParts['onStored'] = (series, position) => announcer.add(series, position);
     const writer = new Writer({ db, directory, partitions, names: new MetricNames(db), onStored });
     const leases = new Leases(db, randomUUID());
     const onOwned = (owned: ReadonlySet<number>) => this.#follow(owned.has(EVENTS_WITH));
-    this.intake = new Intake({ nc, leases, writer, logger, onOwned, ...(limits ? { limits } : {}) });
+    this.intake = new Intake({
+      nc,
+      leases,
+      writer,
+      announcer,
+      logger,
+      onOwned,
+      ...(limits ? { limits } : {}),
+    });
   }
 
   start(): void {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { invalidationSubjects, MetricsInvalidation } from '@novacron/contracts/invalidation';
+import { MetricsFollower } from '@novacron/cache/metrics-follower';
 import type { LatestResult } from '@novacron/contracts/metrics';
 import { parsePosition, type Position } from '@novacron/contracts/position';
 import { eventually } from '@novacron/testkit/wait';
@@ -16,7 +17,7 @@ function announcer(maxVms = 2) {
   const under = new Announcer({
     publish: (_, message) => told.push(MetricsInvalidation.parse(JSON.parse(message))),
     connected: () => hands.connected,
-    everyMs: 50,
+    everyMs: 500,
     maxVms,
   });
   return { under, told, hands };
@@ -41,6 +42,29 @@ describe('new points are announced', () => {
     const { under, told } = announcer(2);
     under.add(['a', 'b', 'c', 'd', 'e'].map(vm), at(1n));
     expect(told.map(({ vmIds }) => vmIds.length)).toEqual([2, 2, 1]);
+  });
+
+  it('in numbered messages, that begin anew when something may not have been told', () => {
+    const { under, told } = announcer(2);
+    under.add(['a', 'b', 'c'].map(vm), at(1n));
+    under.complete([3, 4], at(9n));
+    expect(told.map(({ n, complete }) => [n, complete])).toEqual([
+      [1, null],
+      [2, null],
+      [3, { partitions: [3, 4], upTo: '7.1.9' }],
+    ]);
+    under.restart();
+    under.complete([3], at(12n));
+    expect(told[3]).toMatchObject({ n: 1, vmIds: [], complete: { partitions: [3], upTo: '7.1.12' } });
+    expect(new Set(told.map(({ source }) => source)).size).toBe(2);
+  });
+
+  it('and nothing is complete while something waits to be told', () => {
+    const { under, told, hands } = announcer();
+    hands.connected = false;
+    under.add([vm('a')], at(1n));
+    under.complete([3], at(9n));
+    expect(told).toEqual([]);
   });
 
   it('later, when NATS is away at the moment', async () => {
@@ -79,6 +103,33 @@ describe('the intake', () => {
     const { body, holds } = await stage.reader().latest(meta, placed.vmId as LatestResult['vmId']);
     expect(body.values['cpu_usage']).toEqual({ value: 42, timestamp: now });
     expect(parsePosition(holds).lsn).toBeGreaterThanOrEqual(parsePosition(told.position).lsn - 1n);
+    subscription.unsubscribe();
+  });
+
+  it('tells up to where all points are told, of every partition, whoever owns it, and goes on while it writes', async () => {
+    const marks = new Map<string, bigint>();
+    const follower = new MetricsFollower({
+      advance: (position) => void marks.set('last', position),
+      distrust: () => void marks.clear(),
+    });
+    const subscription = stage.admin.subscribe(invalidationSubjects.metrics, {
+      callback: (_, message) => follower.hear(MetricsInvalidation.parse(message.json())),
+    });
+    const beyond = async (position: bigint) => {
+      await eventually(() => expect(marks.get('last') ?? 0n).toBeGreaterThan(position));
+      return marks.get('last') as bigint;
+    };
+    const [first] = [await stage.ingest(), await stage.ingest()];
+    const placed = await stage.place(newVm());
+    let reached = await beyond(0n);
+    for (let i = 0; i < 5; i++) {
+      await stage.publish(placed, 'cpu_usage', [[Date.now(), i]]);
+      reached = await beyond(reached);
+    }
+    // Its partitions go to the other one: until that is told of all of them nothing is vouched for.
+    await first.stop();
+    await stage.publish(placed, 'cpu_usage', [[Date.now(), 9]]);
+    await beyond(reached);
     subscription.unsubscribe();
   });
 });

@@ -3,7 +3,7 @@ import { groupOf, keyOf } from './change.js';
 import { Coherence, type CoherenceOptions } from './coherence.js';
 import type { Entry } from './entry.js';
 import { Flights } from './flight.js';
-import { L1 } from './l1.js';
+import { L1, type Teller } from './l1.js';
 import type { L2, L2Place } from './l2.js';
 import { RESOURCES, type ResourceType, ttlFor } from './resources.js';
 import { SharedLevel } from './shared-level.js';
@@ -131,7 +131,7 @@ export class Cache {
   /** The token that a reader is held to. */
   #from(request: ReadRequest): bigint | null {
     if (request.consistency === 'eventual') return null;
-    return request.token ?? this.coherence.published;
+    return request.token ?? this.coherence.published(tellerOf(request));
   }
 
   /**
@@ -150,16 +150,17 @@ export class Cache {
     // old an entry of L2 is could not be judged.
     const blind = token === ANY && request.consistency !== 'eventual';
     if (place.history === '' || blind) return this.#load(place, request, token, '');
-    const found = await this.#shared.find(place, request.tenantId, this.#enough(token));
+    const found = await this.#shared.find(place, request.tenantId, this.#enough(token, place.teller));
     if (found.entry === undefined) return this.#load(place, request, token, found.owner);
     const entry = this.#accept(place, found.entry, token);
     return entry ? { entry, servedFrom: 'l2' } : this.#load(place, request, token, '');
   }
 
   /** From which position on an entry of L2 may do: at the token, or admitted by the L1 when W is beyond it. */
-  #enough(token: bigint): bigint | null {
+  #enough(token: bigint, teller: Teller): bigint | null {
     if (token === ANY) return null;
-    const { watermark, floor } = this.#l1;
+    const watermark = this.#l1.watermark(teller);
+    const floor = this.#l1.floor(teller);
     const vouched = watermark !== null && floor !== null && watermark > token && floor < token;
     return vouched ? floor : token;
   }
@@ -167,7 +168,7 @@ export class Cache {
   /** L2 alone answers only from the token on. What is older goes through the L1, which knows what became old. */
   #accept(place: Place, entry: Entry, token: bigint): Entry | undefined {
     if (place.history !== this.coherence.history) return undefined;
-    const kept = this.#l1.fill(place.key, entry, place.group);
+    const kept = this.#l1.fill(place.key, entry, place.group, place.teller);
     if (kept && entry.position >= token) return entry;
     return this.#l1.get(place.key, entry.tenantId, token);
   }
@@ -209,7 +210,7 @@ export class Cache {
       this.#shared.giveUp(place, owner);
       return entry;
     }
-    if (history === this.coherence.history) this.#l1.fill(place.key, entry, place.group);
+    if (history === this.coherence.history) this.#l1.fill(place.key, entry, place.group, place.teller);
     this.#shared.fill(place, entry, owner);
     return entry;
   }
@@ -246,8 +247,10 @@ export class Cache {
     return entry && this.#counters.stale({ entry, servedFrom: 'l2' });
   }
 
-  #place({ type, tenantId, id, group }: ReadRequest): Place {
+  #place(request: ReadRequest): Place {
+    const { type, tenantId, id, group } = request;
     return {
+      teller: tellerOf(request),
       history: this.coherence.history ?? '',
       key: keyOf(tenantId, type, id),
       group: group === undefined ? null : groupOf(tenantId, group),
@@ -255,7 +258,13 @@ export class Cache {
   }
 }
 
-type Place = L2Place;
+interface Place extends L2Place {
+  readonly teller: Teller;
+}
+
+function tellerOf({ type }: ReadRequest): Teller {
+  return RESOURCES[type].kind === 'metrics' ? 'metrics' : 'events';
+}
 
 /** The source cannot answer; other errors are its answers. */
 function isDown(error: unknown): boolean {

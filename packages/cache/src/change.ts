@@ -6,7 +6,13 @@
  */
 export type Change =
   | { readonly what: 'resource'; readonly key: string; readonly version: number; readonly position: bigint }
-  | { readonly what: 'group'; readonly group: string; readonly position: bigint };
+  | GroupChange;
+
+export interface GroupChange {
+  readonly what: 'group';
+  readonly group: string;
+  readonly position: bigint;
+}
 
 /** @param id of the resource, or a hash of the query that a list answers; without `~` */
 export function keyOf(tenantId: string, type: string, id: string): string {

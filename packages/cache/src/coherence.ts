@@ -1,8 +1,10 @@
-import type { InvalidatedEvent, Invalidation } from '@novacron/contracts/invalidation';
-import type { Position } from '@novacron/contracts/position';
+import type { InvalidatedEvent, Invalidation, MetricsInvalidation } from '@novacron/contracts/invalidation';
+import { parsePosition, type Position } from '@novacron/contracts/position';
 import type { Change } from './change.js';
 import { Follower } from './follower.js';
-import type { L1 } from './l1.js';
+import type { L1, Teller } from './l1.js';
+import { MetricsFollower } from './metrics-follower.js';
+import { changesOfMetrics } from './rules.js';
 
 export interface CoherenceOptions {
   readonly l1: L1;
@@ -19,6 +21,7 @@ const TICK_MS = 250;
 export class Coherence {
   readonly #l1: L1;
   readonly #follower: Follower;
+  readonly #metrics: MetricsFollower;
   readonly #clock: () => number;
   #history: string | null = null;
   #published: bigint | null = null;
@@ -33,6 +36,10 @@ export class Coherence {
       clock: this.#clock,
       target: { advance: (position) => this.#advance(position), drop: () => this.#l1.drop() },
     });
+    this.#metrics = new MetricsFollower({
+      advance: (position) => this.#l1.advance(position, 'metrics'),
+      distrust: () => this.#l1.distrust('metrics'),
+    });
   }
 
   /** `<systemId>.<timeline>`; null before anything was heard. */
@@ -44,8 +51,11 @@ export class Coherence {
    * What a reader without a token is held to, as if it were its token: everything up to the last watermark, even
    * if the L1 was dropped since. null before the first one.
    */
-  get published(): bigint | null {
-    return this.#published;
+  published(teller: Teller): bigint | null {
+    if (teller === 'events') return this.#published;
+    // Metrics have a watermark only while somebody takes them in; the events' one is the bound until then.
+    const watermark = this.#l1.watermark('metrics');
+    return watermark === null ? this.#published : watermark - 1n;
   }
 
   get drops(): number {
@@ -73,13 +83,13 @@ export class Coherence {
     this.#history = history;
     this.#published = null;
     this.#advancedAt = null;
-    this.#follower.restart();
+    this.onReconnect();
   }
 
   onInvalidation(message: Invalidation): void {
     if (!this.#follow(message.history)) return;
     for (const event of message.events) {
-      for (const change of this.options.rules(event, BigInt(event.lsn))) this.apply(change);
+      for (const change of this.options.rules(event, BigInt(event.lsn))) this.#apply(change);
       this.#follower.applied(event.seq);
       this.invalidations += 1;
     }
@@ -91,9 +101,20 @@ export class Coherence {
     this.#follower.mark({ seq, position: position.lsn });
   }
 
+  /** New points of VMs, and how far their metrics are known. */
+  onMetrics(message: MetricsInvalidation): void {
+    const { systemId, timeline } = parsePosition(message.position);
+    if (!this.#follow(`${systemId}.${timeline}`)) return;
+    for (const change of changesOfMetrics(message)) {
+      this.#l1.invalidateLists(change.group, change.position, 'metrics');
+    }
+    this.#metrics.hear(message);
+  }
+
   /** Messages may have been missed. */
   onReconnect(): void {
     this.#follower.restart();
+    this.#metrics.restart();
   }
 
   /** Drops the L1 when a message has been missing for too long. */
@@ -101,15 +122,14 @@ export class Coherence {
     this.#follower.tick();
   }
 
-  /** One change, also one that no event told (new points of a VM). */
-  apply(change: Change): void {
+  #apply(change: Change): void {
     if (change.what === 'resource') this.#l1.tombstone(change.key, change.version, change.position);
     else this.#l1.invalidateLists(change.group, change.position);
   }
 
   #advance(position: bigint): void {
     this.#l1.advance(position);
-    const { watermark } = this.#l1;
+    const watermark = this.#l1.watermark();
     this.#advancedAt = this.#clock();
     if (watermark !== null) this.#published = watermark - 1n;
   }

@@ -33,7 +33,7 @@ describe('the rules', () => {
     expect(Object.keys(RULES).sort()).toEqual([...EventKind.options].sort());
   });
   it('new points: all metrics of each VM, in its tenant', () => {
-    const told = { v: 1 as const, vmIds: ['a', 'b'], tenantIds: ['t', 'u'], position: '7.1.9', at: 0 };
+    const told = { vmIds: ['a', 'b'], tenantIds: ['t', 'u'], position: '7.1.9' };
     expect(changesOfMetrics(told)).toEqual([
       { what: 'group', group: 't:metrics-a', position: 9n },
       { what: 'group', group: 'u:metrics-b', position: 9n },

@@ -12,8 +12,12 @@ export interface L1Options {
   readonly clock?: () => number;
 }
 
+/** Who tells what has become old: the orchestrator's events, or the intake of metrics. Each has a watermark. */
+export type Teller = 'events' | 'metrics';
+
 interface Held {
   readonly entry: Entry;
+  readonly teller: Teller;
   /** The tenant whose list it is; null for a single resource. */
   readonly group: string | null;
   /** At its fill everything that could make it old was known here: then the watermark speaks for it. */
@@ -22,6 +26,11 @@ interface Held {
 
 interface Tombstone {
   readonly version: number;
+  readonly position: bigint;
+}
+
+interface Generation {
+  readonly teller: Teller;
   readonly position: bigint;
 }
 
@@ -38,12 +47,18 @@ const MAX_TOMBSTONES = 200_000;
  *   was read at or after T; or when W is beyond T and the entry was admitted: no newer tombstone is here, and it was
  *   read at or after the floor, the W of 60 s ago, behind which tombstones are forgotten.
  * - A tenant's lists are old when they were read before its last event: the generation is that event's position.
+ *
+ * What a VM's metrics become old by is told by others than what its state does: for each teller there is a watermark.
  */
 export class L1 {
   readonly #entries: LRUCache<string, Held>;
   readonly #tombstones = new Map<string, Tombstone>();
-  readonly #generations = new Map<string, bigint>();
-  readonly #horizon: Horizon;
+  readonly #generations = new Map<string, Generation>();
+  readonly #horizons: Readonly<Record<Teller, Horizon>>;
+  /** The latest position that each has told of. */
+  readonly #heard: Record<Teller, bigint> = { events: 0n, metrics: 0n };
+  /** What was told up to here may be forgotten: an earlier watermark would begin with a floor that is too low. */
+  readonly #forgotten: Record<Teller, bigint> = { events: 0n, metrics: 0n };
   readonly #maxTombstones: number;
   readonly #clock: () => number;
   evictions = 0;
@@ -52,7 +67,8 @@ export class L1 {
   constructor(options: L1Options) {
     this.#maxTombstones = options.maxTombstones ?? MAX_TOMBSTONES;
     this.#clock = options.clock ?? (() => performance.now());
-    this.#horizon = new Horizon(options.tombstoneMs ?? TOMBSTONE_MS);
+    const keepMs = options.tombstoneMs ?? TOMBSTONE_MS;
+    this.#horizons = { events: new Horizon(keepMs), metrics: new Horizon(keepMs) };
     this.#entries = new LRUCache({
       maxSize: options.maxBytes,
       sizeCalculation: (held, key) => sizeOf(key, held.entry),
@@ -69,7 +85,7 @@ export class L1 {
     if (!held || held.entry.tenantId !== tenantId || expired(held.entry, now) || this.#listIsOld(held))
       return undefined;
     if (token === null || held.entry.position >= token) return held.entry;
-    const { watermark } = this.#horizon;
+    const { watermark } = this.#horizons[held.teller];
     return watermark !== null && watermark > token && this.#admitted(held) ? held.entry : undefined;
   }
 
@@ -81,19 +97,20 @@ export class L1 {
 
   /**
    * Keeps the entry unless something newer is known.
-   * @param group the tenant whose list this is; null for a single resource
+   * @param group the tenant whose list this is, or the VM whose metrics; null for a single resource
    * @returns whether it was kept
    */
-  fill(key: string, entry: Entry, group: string | null = null): boolean {
+  fill(key: string, entry: Entry, group: string | null = null, teller: Teller = 'events'): boolean {
     if (!this.#newerThanKnown(key, entry, group)) return false;
-    const floor = this.#horizon.floor;
+    const { floor } = this.#horizons[teller];
     const admitted = floor !== null && entry.position >= floor;
-    this.#entries.set(key, { entry, group, admitted });
+    this.#entries.set(key, { entry, group, teller, admitted });
     return true;
   }
 
   /** The resource under `key` has reached `version`, at `position`. */
   tombstone(key: string, version: number, position: bigint): void {
+    this.#heard.events = later(this.#heard.events, position);
     const known = this.#tombstones.get(key);
     this.#tombstones.set(key, {
       version: Math.max(version, known?.version ?? 0),
@@ -110,20 +127,31 @@ export class L1 {
   /** Position of the latest invalidation that is remembered for the key or its group; null: there is none. */
   invalidatedAt(key: string, group: string | null): bigint | null {
     const own = this.#tombstones.get(key)?.position;
-    const shared = group === null ? undefined : this.#generations.get(group);
+    const shared = group === null ? undefined : this.#generations.get(group)?.position;
     if (own === undefined) return shared ?? null;
     return later(shared, own);
   }
 
-  /** The group (a tenant) had an event at `position`: lists read before it are old. */
-  invalidateLists(group: string, position: bigint): void {
-    this.#generations.set(group, later(this.#generations.get(group), position));
+  /** The group (a tenant) had an event at `position`, or a VM new points: lists read before it are old. */
+  invalidateLists(group: string, position: bigint, teller: Teller = 'events'): void {
+    this.#heard[teller] = later(this.#heard[teller], position);
+    this.#generations.set(group, {
+      teller,
+      position: later(this.#generations.get(group)?.position, position),
+    });
     if (this.#generations.size > this.#maxTombstones) this.drop();
   }
 
-  /** Every invalidation up to `position` has been applied here. */
-  advance(position: bigint): void {
-    if (this.#horizon.advance(position, this.#clock())) this.#forget();
+  /** Every invalidation of this teller up to `position` has been applied here. */
+  advance(position: bigint, teller: Teller = 'events'): void {
+    if (position < this.#forgotten[teller]) return;
+    if (this.#horizons[teller].advance(position, this.#clock())) this.#forget(teller);
+  }
+
+  /** Invalidations of this teller may have been missed: its watermark speaks for nothing that is here. */
+  distrust(teller: Teller): void {
+    this.#forgotten[teller] = this.#heard[teller];
+    this.#horizons[teller].reset();
   }
 
   /** Invalidations may have been missed: nothing that is here can be trusted. */
@@ -131,16 +159,17 @@ export class L1 {
     this.#entries.clear();
     this.#tombstones.clear();
     this.#generations.clear();
-    this.#horizon.reset();
+    this.distrust('events');
+    this.distrust('metrics');
   }
 
-  get watermark(): bigint | null {
-    return this.#horizon.watermark;
+  watermark(teller: Teller = 'events'): bigint | null {
+    return this.#horizons[teller].watermark;
   }
 
   /** What was read before it may have been invalidated by something that is forgotten. */
-  get floor(): bigint | null {
-    return this.#horizon.floor;
+  floor(teller: Teller = 'events'): bigint | null {
+    return this.#horizons[teller].floor;
   }
 
   get bytes(): number {
@@ -154,7 +183,7 @@ export class L1 {
   #newerThanKnown(key: string, entry: Entry, group: string | null): boolean {
     const tombstone = this.#tombstones.get(key);
     if (tombstone && olderThan(entry, tombstone.version, tombstone.position)) return false;
-    if (group !== null && entry.position < (this.#generations.get(group) ?? 0n)) return false;
+    if (group !== null && entry.position < (this.#generations.get(group)?.position ?? 0n)) return false;
     const held = this.#entries.peek(key)?.entry;
     if (!held || expired(held, Date.now())) return true;
     if (held.version !== null && entry.version !== null && held.version !== entry.version) {
@@ -167,20 +196,24 @@ export class L1 {
    * What makes a resource old removes it, so it stays as it was at its fill. A list is only compared with its
    * generation, and the floor forgets that: behind the floor nothing speaks for the list.
    */
-  #admitted({ entry, group, admitted }: Held): boolean {
-    return admitted && (group === null || entry.position >= (this.#horizon.floor ?? entry.position));
+  #admitted({ entry, group, teller, admitted }: Held): boolean {
+    return admitted && (group === null || entry.position >= (this.floor(teller) ?? entry.position));
   }
 
   #listIsOld({ entry, group }: Held): boolean {
-    return group !== null && entry.position < (this.#generations.get(group) ?? 0n);
+    return group !== null && entry.position < (this.#generations.get(group)?.position ?? 0n);
   }
 
   /** Behind the floor nothing is admitted that a tombstone could speak against. */
-  #forget(): void {
-    const { floor } = this.#horizon;
+  #forget(teller: Teller): void {
+    const floor = this.floor(teller);
     if (floor === null) return;
-    for (const [key, { position }] of this.#tombstones) if (position <= floor) this.#tombstones.delete(key);
-    for (const [group, position] of this.#generations) if (position <= floor) this.#generations.delete(group);
+    if (teller === 'events') {
+      for (const [key, { position }] of this.#tombstones) if (position <= floor) this.#tombstones.delete(key);
+    }
+    for (const [group, { teller: by, position }] of this.#generations) {
+      if (by === teller && position <= floor) this.#generations.delete(group);
+    }
   }
 }
 

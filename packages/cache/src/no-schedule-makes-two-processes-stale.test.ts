@@ -189,7 +189,7 @@ async function run(steps: readonly Step[], world = new World()) {
     } else {
       const cache = world.processes[s.process] as Cache;
       const token = s.back === null ? null : (tokens.at(-1 - s.back) ?? (tokens[0] as bigint));
-      const seen = token ?? cache.coherence.published ?? 0n;
+      const seen = token ?? cache.coherence.published('events') ?? 0n;
       const replica = world.flush - BigInt(s.lag);
       const answer = await cache.read({
         type: s.key === LIST ? 'vm-list' : 'vm',

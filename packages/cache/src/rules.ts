@@ -1,7 +1,7 @@
 import { type EventKind, PLATFORM } from '@novacron/contracts/events';
 import type { InvalidatedEvent, MetricsInvalidation } from '@novacron/contracts/invalidation';
 import { parsePosition } from '@novacron/contracts/position';
-import { type Change, groupOf, keyOf } from './change.js';
+import { type Change, type GroupChange, groupOf, keyOf } from './change.js';
 import type { ResourceType } from './resources.js';
 
 /** Groups of answers that become old together. Those of zones and images are nobody's: their tenant is `platform`. */
@@ -56,7 +56,11 @@ export function changesOf(event: InvalidatedEvent, position: bigint): Change[] {
 }
 
 /** What caches forget on new points. */
-export function changesOfMetrics({ vmIds, tenantIds, position }: MetricsInvalidation): Change[] {
+export function changesOfMetrics({
+  vmIds,
+  tenantIds,
+  position,
+}: Pick<MetricsInvalidation, 'vmIds' | 'tenantIds' | 'position'>): GroupChange[] {
   const { lsn } = parsePosition(position);
   return vmIds.map((vmId, i) => ({
     what: 'group',

@@ -27,15 +27,23 @@ export type InvalidatedEvent = Invalidation['events'][number];
 
 /**
  * New points of these VMs are committed: what is cached of their metrics is old if it was read before `position`.
- * On core NATS, at most once and up to 100 ms late; the TTL bounds what a lost message leaves behind.
+ * On core NATS, at most once and up to 100 ms late; who listens sees by `n` when a message was lost.
  */
 export const MetricsInvalidation = z
   .object({
     v: z.literal(1),
+    /** Who tells: one ingester, between two changes of the partitions that it owns. */
+    source: z.string(),
+    /** The source's messages are numbered from 1 on, without a gap. */
+    n: z.number().int().positive(),
+    /** Every commit of points of these partitions up to here has been told, by this message or an earlier one. */
+    complete: z
+      .object({ partitions: z.array(z.number().int().nonnegative()), upTo: PositionText })
+      .nullable(),
     vmIds: z.array(z.string()),
     /** Whose each VM is: as long as `vmIds`. */
     tenantIds: z.array(z.string()),
-    /** At or after the commit of the points. */
+    /** At or after the commit of the points; without points the same as `complete.upTo`. */
     position: PositionText,
     /** When it was told, milliseconds since 1970. */
     at: z.number().int(),

@@ -39,6 +39,8 @@ export class MetricsListener {
       this.logger.error({ err: parsed.error }, 'a message about new points is none');
       return;
     }
+    // Only says how far it is: of interest to who keeps a watermark.
+    if (parsed.data.vmIds.length === 0) return;
     const { systemId, timeline } = parsePosition(parsed.data.position);
     this.shared
       .invalidate(`${systemId}.${timeline}`, changesOfMetrics(parsed.data))

@@ -1,6 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Cache } from '@novacron/cache/cache';
-import { changesOfMetrics } from '@novacron/cache/rules';
 import { Watermark, watermarkSubject } from '@novacron/contracts/events';
 import { Invalidation, invalidationSubjects, MetricsInvalidation } from '@novacron/contracts/invalidation';
 import { parsePosition } from '@novacron/contracts/position';
@@ -30,9 +29,7 @@ export function listenForInvalidations(nc: NatsConnection, { coherence }: Cache,
     hear(watermarkSubject('orchestrator'), Watermark, ({ seq, position }) =>
       coherence.onWatermark(seq, parsePosition(position)),
     ),
-    hear(invalidationSubjects.metrics, MetricsInvalidation, (message) => {
-      for (const change of changesOfMetrics(message)) coherence.apply(change);
-    }),
+    hear(invalidationSubjects.metrics, MetricsInvalidation, (message) => coherence.onMetrics(message)),
   ];
   const forget = onReconnect(nc, () => coherence.onReconnect());
   coherence.start();

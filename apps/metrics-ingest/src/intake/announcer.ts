@@ -1,5 +1,6 @@
 import { type MetricsInvalidation, invalidationSubjects } from '@novacron/contracts/invalidation';
 import { formatPosition, maxPosition, type Position } from '@novacron/contracts/position';
+import { randomUUID } from 'node:crypto';
 
 export interface AnnouncerOptions {
   /** Sends one message to all caches, at most once. */
@@ -18,7 +19,7 @@ const MAX_VMS = 2_000;
 
 /**
  * Tells caches whose VMs have new points, once for all writes of 100 ms; the first after a pause goes out at once.
- * What waits is a VM's two ids, each VM once.
+ * What waits is a VM's two ids, each VM once. Messages are numbered, so that a lost one is noticed.
  */
 export class Announcer {
   #waiting = new Map<string, string>();
@@ -26,6 +27,8 @@ export class Announcer {
   #toldAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  #source = randomUUID();
+  #n = 0;
 
   constructor(private readonly options: AnnouncerOptions) {}
 
@@ -34,6 +37,20 @@ export class Announcer {
     for (const { vmId, tenantId } of vms) this.#waiting.set(vmId, tenantId);
     this.#position = this.#position ? maxPosition(this.#position, position) : position;
     this.#schedule();
+  }
+
+  /** Something may have been committed that nobody tells, or others own what was ours: who listens begins anew. */
+  restart(): void {
+    this.#source = randomUUID();
+    this.#n = 0;
+  }
+
+  /** All commits of these partitions up to `upTo` have been added. */
+  complete(partitions: readonly number[], upTo: Position): void {
+    this.#tell();
+    // What still waits is not told yet, so nothing is complete.
+    if (this.#waiting.size > 0 || !this.options.connected()) return;
+    this.#send([], formatPosition(upTo), partitions);
   }
 
   /** Tells what waits. */
@@ -65,9 +82,12 @@ export class Announcer {
     this.#schedule();
   }
 
-  #send(vms: readonly (readonly [string, string])[], position: string): void {
+  #send(vms: readonly (readonly [string, string])[], position: string, complete?: readonly number[]): void {
     const message: MetricsInvalidation = {
       v: 1,
+      source: this.#source,
+      n: (this.#n += 1),
+      complete: complete ? { partitions: [...complete], upTo: position } : null,
       vmIds: vms.map(([vmId]) => vmId),
       tenantIds: vms.map(([, tenantId]) => tenantId),
       position,

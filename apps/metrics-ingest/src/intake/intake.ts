@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { onReconnect } from '@novacron/messaging/connect';
 import type { Logger } from '@novacron/telemetry/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Announcer } from './announcer.js';
 import type { BufferLimits } from './buffer.js';
 import type { Leases } from './leases.js';
 import { Session } from './session.js';
@@ -12,6 +13,7 @@ export interface IntakeOptions {
   readonly nc: NatsConnection;
   readonly leases: Leases;
   readonly writer: Writer;
+  readonly announcer: Announcer;
   readonly logger: Logger;
   readonly limits?: BufferLimits;
   /** Told whenever this process gets or loses a partition. */

@@ -1,4 +1,5 @@
 import { METRIC_PARTITIONS } from '@novacron/contracts/metrics';
+import type { Position } from '@novacron/contracts/position';
 import type { Database, Statement } from '@novacron/postgres/database';
 
 /** How far a partition is, as Postgres has it. */
@@ -46,6 +47,10 @@ const RELEASE: Statement = {
   name: 'metrics_release',
   text: `UPDATE metrics.intake SET owner = NULL, lease_until = '-infinity' WHERE owner = $1 AND partition = ANY ($2::smallint[])`,
 };
+const OWNED: Statement = {
+  name: 'metrics_owned',
+  text: 'SELECT partition FROM metrics.intake WHERE owner = $1',
+};
 const ADOPT: Statement = {
   name: 'metrics_adopt',
   text: `UPDATE metrics.intake SET stream = $3, generation = generation + 1, seq = 0, message_at = $4
@@ -84,6 +89,17 @@ export class Leases {
       owned: [...owned, ...((claimed.results[0]?.rows ?? []) as unknown as StoredPosition[])],
       surplus: [],
     };
+  }
+
+  /**
+   * @returns what this process owned at `upTo`, a position before the look: who owns a partition now has claimed it,
+   *   and so committed anything, later than that
+   */
+  async ownedUpTo(): Promise<{ partitions: number[]; upTo: Position }> {
+    const { rows, position } = await this.db.primary.query<{ partition: number }>(OWNED, [this.id], {
+      timeoutMs: 2_000,
+    });
+    return { partitions: rows.map(({ partition }) => partition), upTo: position };
   }
 
   async release(partitions: readonly number[]): Promise<void> {

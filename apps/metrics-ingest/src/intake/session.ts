@@ -10,6 +10,8 @@ import { Resumption, streamState, type Resume } from './resume.js';
 
 const RENEW_MS = 1_000;
 const RETRY_LOOKUP_MS = 250;
+/** So often caches are told up to where they know of all points. */
+const COMPLETE_MS = 100;
 
 /** The intake between two failures: one reader, one writer, the leases. */
 export class Session {
@@ -23,6 +25,8 @@ export class Session {
   /** When the oldest message of the write in hand was stored. */
   #writingSince: number | undefined;
   #pending = 0;
+  #writes = 0;
+  #completeAt = -Infinity;
   #failure: unknown;
 
   constructor(
@@ -50,10 +54,11 @@ export class Session {
 
   /** Runs until {@link end} (resolves) or a failure (rejects with it), and leaves nothing running. */
   async run(ready: () => void): Promise<void> {
+    this.options.announcer.restart();
     try {
       await this.#renew();
       ready();
-      const loops = [this.#writeAll(), this.#renewAlways()];
+      const loops = [this.#writeAll(), this.#renewAlways(), this.#completeWhileIdle()];
       await Promise.all(loops.map((loop) => loop.catch((error: unknown) => this.fail(error))));
     } finally {
       this.end();
@@ -80,10 +85,39 @@ export class Session {
   async #writeAll(): Promise<void> {
     while (!this.#ended) {
       const messages = await this.#buffer.take();
+      this.#writes += 1;
       this.#writingSince = messages[0]?.storedAt;
       this.#writing = this.#write(messages);
       await this.#writing;
       this.#writingSince = undefined;
+      // Before the next write begins: under load there may never be a pause for the loop below.
+      await this.#complete();
+    }
+  }
+
+  async #completeWhileIdle(): Promise<void> {
+    while (!this.#ended) {
+      await sleep(COMPLETE_MS, undefined, { signal: this.#over.signal }).catch(() => undefined);
+      if (this.#writingSince === undefined && !this.#ended) await this.#complete();
+    }
+  }
+
+  /** Tells caches up to which position they know of all points; without a write in hand, every 100 ms at most. */
+  async #complete(): Promise<void> {
+    if (performance.now() - this.#completeAt < COMPLETE_MS * 0.9) return;
+    this.#completeAt = performance.now();
+    const writes = this.#writes;
+    try {
+      const { partitions, upTo } = await this.options.leases.ownedUpTo();
+      // What is written since then may be committed before `upTo` and is not told yet.
+      if (writes !== this.#writes || this.#ended) return;
+      this.options.announcer.complete(
+        partitions.filter((partition) => this.#resumes.has(partition)),
+        upTo,
+      );
+    } catch (error) {
+      // Caches ask the owner meanwhile. What is wrong with Postgres, the leases find out.
+      this.options.logger.debug({ err: error }, 'caches cannot be told how far they are');
     }
   }
 
@@ -120,6 +154,7 @@ export class Session {
     );
     if (added.length + surplus.length === 0) return;
     await this.#stopReading();
+    this.options.announcer.restart();
     await this.#giveBack(surplus);
     await this.#take(added);
     this.#read();
