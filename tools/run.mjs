@@ -29,7 +29,7 @@ const needs = {
   bench: [...running, '@novacron/bench'],
   load: [...running, '@novacron/bench'],
   history: [...running, '@novacron/testkit'],
-  chart: ['@novacron/config'],
+  chart: running,
 };
 
 function program(command, args) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { root } from '../toolchain.mjs';
 import { combinations, UNRESTRICTED } from './matrix.mjs';
 import { currentReadme, readmePath } from './readme.mjs';
+import { faultsBetween } from './references.mjs';
 import { renderAll, run } from './render.mjs';
 
 /** Where the chart is; the checks take another folder to be shown what is wrong. */
@@ -52,7 +53,10 @@ export async function restricted(documents) {
 /** The chart over the matrix, checked by everything; {faults, told}. */
 export async function matrix({ all }) {
   const chosen = combinations({ all });
-  const { documents, faults } = await renderAll(chart, chosen);
+  // Reads what the apps are built to: not there before a build, and nothing else here needs one.
+  const { wrongEnvironments } = await import('./environment.mjs');
+  const faultsOf = (objects) => [...faultsBetween(objects), ...wrongEnvironments(objects)];
+  const { documents, faults } = await renderAll(chart, chosen, faultsOf);
   if (faults.length > 0) return { faults, told: '' };
   const found = (await Promise.all([conforms(documents), restricted(documents)])).flat();
   return { faults: found, told: `${chosen.length} combinations, ${documents.length} different objects` };

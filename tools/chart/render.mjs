@@ -3,7 +3,9 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { RELEASE } from './matrix.mjs';
+import { faultsBetween } from './references.mjs';
 import { findTool, KUBERNETES } from './tools.mjs';
 
 /** Runs a program with `input`; {code, output} with both of its streams. */
@@ -38,23 +40,16 @@ export function documentsOf(text) {
     .filter(Boolean);
 }
 
-/** What kubeconform cannot see: an object that is there twice, a Deployment with two autoscalers. */
-export function conflictsIn(documents) {
-  const keys = documents.flatMap((text) => {
-    const kind = /^kind: (\S+)/m.exec(text)?.[1];
-    const name = /^metadata:\n  name: (\S+)/m.exec(text)?.[1];
-    const scaled = /Autoscaler|ScaledObject/.test(kind)
-      ? /scaleTargetRef:[^]*?name: (\S+)/.exec(text)
-      : undefined;
-    return [`${kind} ${name}`, ...(scaled ? [`autoscaler of ${scaled[1]}`] : [])];
-  });
-  return [...new Set(keys.filter((key, index) => keys.indexOf(key) < index))].map(
-    (key) => `${key} is there twice`,
-  );
+const parsed = new Map();
+
+/** The object that a manifest is; most of them come again and again. */
+function objectOf(text) {
+  if (!parsed.has(text)) parsed.set(text, parse(text));
+  return parsed.get(text);
 }
 
-/** Renders every combination; {documents: each once, faults: lines}. */
-export async function renderAll(chart, combinations) {
+/** Renders every combination; {documents: each once, faults: lines}. `faultsOf` looks at the objects of one of them. */
+export async function renderAll(chart, combinations, faultsOf = faultsBetween) {
   const documents = new Set();
   const faults = [];
   const waiting = [...combinations];
@@ -64,8 +59,8 @@ export async function renderAll(chart, combinations) {
       const { code, output } = await template(chart, folder, next);
       const found = documentsOf(output);
       for (const text of code === 0 ? found : []) documents.add(text);
-      for (const fault of code === 0 ? conflictsIn(found) : [output.trim()])
-        faults.push(`${next.name}: ${fault}`);
+      const wrong = code === 0 ? faultsOf(found.map(objectOf)) : [output.trim()];
+      faults.push(...wrong.map((fault) => `${next.name}: ${fault}`));
     }
     rmSync(folder, { recursive: true, force: true });
   }

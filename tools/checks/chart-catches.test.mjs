@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { chart, conforms, lint, restricted, unitTests } from '../chart/checks.mjs';
-import { conflictsIn, renderAll } from '../chart/render.mjs';
+import { wrongEnvironments } from '../chart/environment.mjs';
+import { renderAll } from '../chart/render.mjs';
 import { documentedValues } from '../chart/readme.mjs';
 import { findTool } from '../chart/tools.mjs';
 
@@ -71,12 +72,45 @@ test('the unit tests miss a pod that is taken away too early', needs('helm-unitt
   assert.match(faults.join(), /FAIL .*the Deployments of the services/);
 });
 
-test('two autoscalers of one Deployment are a conflict', () => {
-  const scaled = (kind, name) =>
-    `kind: ${kind}\nmetadata:\n  name: ${name}\nspec:\n  scaleTargetRef:\n    name: gateway`;
-  assert.deepEqual(conflictsIn([scaled('HorizontalPodAutoscaler', 'a'), scaled('ScaledObject', 'b')]), [
-    'autoscaler of gateway is there twice',
-  ]);
+const APART = {
+  'a Service that leads nowhere': [
+    'services.yaml',
+    'targetPort: http',
+    'targetPort: https',
+    /asks for port https/,
+  ],
+  'a policy for no pod': ['networkpolicies.yaml', '"name" $name }}', '"name" "api" }}', /selects no pod/],
+  'an autoscaler of nothing': [
+    'autoscaling.yaml',
+    'name: {{ include "novacron.fullname" $ }}-{{ $name }}',
+    'name: api',
+    /names Deployment api/,
+  ],
+  'two autoscalers of one Deployment': [
+    'autoscaling.yaml',
+    '{{- else }}',
+    '{{- end }}{{- if true }}',
+    /autoscaler of nc-novacron-gateway is there twice/,
+  ],
+  'an account that is not made': [
+    'serviceaccounts.yaml',
+    '"name" $name)',
+    '"name" "all")',
+    /ServiceAccount nc-novacron-gateway, which is not there/,
+  ],
+};
+for (const [what, [file, right, wrong, told]] of Object.entries(APART)) {
+  test(`the check finds ${what}`, needs('helm'), async () => {
+    assert.match((await rendered(spoiled(file, right, wrong))).faults.join('\n'), told);
+  });
+}
+
+test('an app is refused what its configuration does not take', needs('helm'), async () => {
+  const generated = { secrets: { generate: true }, valkey: { enabled: true } };
+  const spoil = spoiled('deployments.yaml', 'NOVACRON_PG_POOL_MAX', 'NOVACRON_PG_POOL');
+  const combination = { name: 'one', values: [...values, generated], apiVersions: [] };
+  const { faults } = await renderAll(spoil, [combination], wrongEnvironments);
+  assert.match(faults.join('\n'), /nc-novacron-gateway reads no NOVACRON_PG_POOL/);
 });
 
 test('a comment of a value becomes a row, with its path', () => {

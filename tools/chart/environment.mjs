@@ -1,0 +1,64 @@
+// Whether every process of ours gets an environment that its own configuration takes, and no variable in vain.
+import { join } from 'node:path';
+import { root } from '../toolchain.mjs';
+
+const dist = (...path) => import(join(root, ...path));
+const { loadConfig } = await dist('packages', 'config', 'dist', 'load.js');
+const { migrationEnv } = await dist('packages', 'config', 'dist', 'fragments.js');
+
+const APPS = ['gateway', 'vm-orchestrator', 'metrics-ingest', 'cache-invalidator', 'host-agent'];
+const settingsOf = new Map();
+for (const app of APPS) {
+  const [settings] = Object.values(await dist('apps', app, 'dist', 'config.js'));
+  settingsOf.set(app, settings);
+}
+
+function variablesOf(tree) {
+  return Object.values(tree).flatMap((entry) =>
+    typeof entry.variable === 'string' ? [entry.variable] : variablesOf(entry),
+  );
+}
+
+/** The environment of a container; undefined when a Secret that it reads is not in the rendering. */
+function environment({ env = [] }, secrets) {
+  const values = {};
+  for (const { name, value, valueFrom } of env) {
+    const { secretKeyRef } = valueFrom ?? {};
+    const encoded = secretKeyRef && secrets.get(secretKeyRef.name)?.[secretKeyRef.key];
+    if (secretKeyRef && encoded === undefined) return undefined;
+    values[name] =
+      encoded === undefined ? (value ?? 'from the node') : Buffer.from(encoded, 'base64').toString();
+  }
+  return values;
+}
+
+/** Settings of the program that a container runs; undefined: none of ours, or the seed, which reads a few of its own. */
+function settingsFor({ image, args = [], command }) {
+  const app = APPS.find((name) => image.split(/[@:]/)[0].endsWith(`/${name}`));
+  if (app === undefined || command !== undefined || args[1] === 'dist/seed.js') return undefined;
+  return args[1] === 'dist/migrate.js' ? migrationEnv : settingsOf.get(app);
+}
+
+/** What is wrong with the environments in one rendering. */
+export function wrongEnvironments(objects) {
+  const secrets = new Map(
+    objects.filter(({ kind }) => kind === 'Secret').map(({ metadata, data }) => [metadata.name, data]),
+  );
+  const faults = [];
+  for (const { metadata, spec } of objects) {
+    for (const container of spec?.template?.spec.containers ?? []) {
+      const settings = settingsFor(container);
+      const env = settings && environment(container, secrets);
+      if (!env) continue;
+      try {
+        loadConfig(settings, env);
+      } catch (error) {
+        faults.push(`${metadata.name}: ${error.message}`);
+      }
+      const known = new Set(variablesOf(settings));
+      const vain = Object.keys(env).filter((name) => name.startsWith('NOVACRON_') && !known.has(name));
+      if (vain.length > 0) faults.push(`${metadata.name} reads no ${vain.join(', ')}`);
+    }
+  }
+  return faults;
+}
