@@ -78,7 +78,7 @@ function writeConfiguration(
   const text = postgresConf({
     port: options.port,
     durable: options.durable ?? true,
-    maxConnections: options.maxConnections ?? 400,
+    ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     ...(dir.length <= longestSocketDirectory ? { socketDirectory: dir } : {}),
     ...(upstream ? { upstream } : {}),
   });
