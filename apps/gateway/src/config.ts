@@ -7,7 +7,7 @@ import {
   telemetryEnv,
 } from '@novacron/config/fragments';
 import type { Config } from '@novacron/config/load';
-import { hexKey, integer, port, text } from '@novacron/config/settings';
+import { hexKey, integer, networks, port, text } from '@novacron/config/settings';
 
 /** Everything that the gateway reads from its environment. */
 export const settings = {
@@ -17,7 +17,15 @@ export const settings = {
   ...opsEnv,
   ...telemetryEnv,
   ...metricTimesEnv,
-  http: { host: text('NOVACRON_HTTP_HOST', '127.0.0.1'), port: port('NOVACRON_HTTP_PORT', 8080) },
+  http: {
+    host: text('NOVACRON_HTTP_HOST', '127.0.0.1'),
+    port: port('NOVACRON_HTTP_PORT', 8080),
+    /**
+     * The proxies whose X-Forwarded-For is believed. Not a number of hops: whoever reaches the gateway past them
+     * could then claim to be anybody.
+     */
+    trustedProxies: networks('NOVACRON_TRUSTED_PROXIES'),
+  },
   cache: {
     /** What cached answers may take of this process' memory, MiB. */
     maxMiB: integer('NOVACRON_CACHE_MAX_MIB', { min: 1, max: 65_536 }, 64),

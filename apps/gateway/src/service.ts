@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceSpec } from '@novacron/service-kit/run';
 import { settings } from './config.js';
 import type { Edge } from './edge/edge.js';
-import { serverOptions } from './edge/server-options.js';
+import { trusting } from './edge/server-options.js';
 import { GatewayModule } from './gateway.module.js';
 import { serveHttp } from './http.js';
 import { partsOf } from './parts.js';
@@ -24,7 +24,7 @@ export function gatewayService(): ServiceSpec<typeof settings> {
     module: () => GatewayModule.with(() => edge),
     http: {
       listen: ({ config }) => config.http,
-      options: serverOptions,
+      options: ({ config }) => trusting(config.http.trustedProxies),
       bodyParser: false,
       prepare: async (fastify, context) => {
         edge = serveHttp(fastify, await partsOf(context));

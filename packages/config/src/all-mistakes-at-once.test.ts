@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { natsEnv, opsEnv, postgresEnv, telemetryEnv } from './fragments.js';
 import { ConfigError, loadConfig } from './load.js';
-import { flag, hexKey, integer, oneOf, port } from './settings.js';
+import { flag, hexKey, integer, networks, oneOf, port } from './settings.js';
 
 const good = {
   NOVACRON_NATS_URL: 'nats://127.0.0.1:4222',
@@ -80,6 +80,19 @@ describe('loadConfig', () => {
     expect(error.message).toContain('KEY has a value that must be 32 bytes in hexadecimal');
     expect(error.message).not.toContain('hunter2');
   });
+
+  it.each(['10.0.0.0/8,192.0.2.7, ::1/128', 'uniquelocal,fd00::/8'])('reads the networks %j', (value) => {
+    const { n } = loadConfig({ n: networks('N') }, { N: value });
+    expect(n).toEqual(value.split(',').map((part) => part.trim()));
+    expect(loadConfig({ n: networks('N') }, {}).n).toEqual([]);
+  });
+
+  it.each(['1', 'all', '10.0.0.0/33', '10.0.0.0/8/8', '10.0.0.1,', 'fd00::/-1'])(
+    'refuses %j as networks',
+    (value) => {
+      expect(() => loadConfig({ n: networks('N') }, { N: value })).toThrow(ConfigError);
+    },
+  );
 
   it.each(['1e3', ' 5 ', '-3', '0'])('reads the whole number %j', (value) => {
     expect(loadConfig({ n: integer('N', { min: -10, max: 1000 }) }, { N: value }).n).toBe(Number(value));

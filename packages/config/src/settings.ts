@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** One environment variable: its name, how its text becomes a value, and whether the text may be shown. */
@@ -140,6 +141,20 @@ export const weightedAddresses = (variable: string): Setting<readonly WeightedAd
     [],
   );
 
+/**
+ * `address[/bits],…` or the names of the ranges that hold nobody's public address: `loopback`, `linklocal`,
+ * `uniquelocal` (10/8, 172.16/12, 192.168/16, fc00::/7). Empty or missing means none.
+ */
+export const networks = (variable: string): Setting<readonly string[]> =>
+  setting(
+    variable,
+    z.string().transform((value, context) => {
+      const parts = value.split(',').map((part) => part.trim());
+      return parts.every(isNetwork) ? parts : fail(context, 'must be a list of addresses or networks');
+    }),
+    [],
+  );
+
 function setting<T>(variable: string, schema: z.ZodType<T, string>, fallback: T | undefined): Setting<T> {
   const whole = fallback === undefined ? schema : schema.optional().transform((value) => value ?? fallback);
   return { variable, schema: whole as z.ZodType<T, string | undefined>, secret: false };
@@ -173,6 +188,14 @@ function parseWeighted(value: string): WeightedAddress | undefined {
   const parsed = parseAddress(where);
   if (parsed === undefined || rest.length > 0 || !/^[1-9][0-9]{0,3}$/.test(weight)) return undefined;
   return Number(weight) <= 1000 ? { ...parsed, weight: Number(weight) } : undefined;
+}
+
+function isNetwork(value: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(value)) return true;
+  const [address = '', bits, ...rest] = value.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }
 
 function fail(context: z.RefinementCtx, message: string): never {

@@ -12,7 +12,7 @@ export interface HttpSpec<Context> {
   /** Where to listen, read off the service's configuration; port 0 is any free one. */
   readonly listen: (context: Context) => { readonly host: string; readonly port: number };
   /** On top of the guide's timeouts and limits, which are there already. */
-  readonly options?: FastifyHttpOptions<Server>;
+  readonly options?: (context: Context) => FastifyHttpOptions<Server>;
   /** Hooks, parsers, plain Fastify routes: called before Nest adds its own. */
   readonly prepare?: (fastify: FastifyInstance, context: Context) => Promise<void> | void;
   /** Nest's own body parsers; false when `prepare` adds others. Default true. */
@@ -35,7 +35,7 @@ export async function httpApp<Context extends ServiceContext>(
   module: DynamicModule,
   spec: HttpSpec<Context>,
 ): Promise<{ app: NestFastifyApplication; port: number }> {
-  const adapter = new FastifyAdapter({ ...GUIDE, ...spec.options });
+  const adapter = new FastifyAdapter({ ...GUIDE, ...spec.options?.(context) });
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   httpTelemetry(fastify, context.logger);
   closeConnectionsOnDrain(fastify, context.drain.signal);

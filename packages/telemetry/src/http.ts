@@ -111,7 +111,13 @@ function finish(
   if (durationMs > SLOW_REQUEST_MS && request.routeOptions.config.longLived !== true) {
     context.with(request.traceContext ?? ROOT_CONTEXT, () =>
       logger.warn(
-        { method: request.method, endpoint, status, durationMs: Math.round(durationMs) },
+        {
+          method: request.method,
+          endpoint,
+          status,
+          durationMs: Math.round(durationMs),
+          client: request.ip,
+        },
         'slow request',
       ),
     );

@@ -155,6 +155,7 @@ export class Edge {
       requestId: request.id,
       method: request.method,
       endpoint: request.routeOptions.url,
+      client: request.ip,
       err: error.cause ?? error,
     };
     if (error.code === 'internal') this.parts.logger.error(facts, 'unexpected error');

@@ -26,8 +26,9 @@ export function expectedVersion(header: string | undefined): number | undefined 
     });
   }
   const version = Number(tag[2]);
-  // Weak tags never match here (RFC 9110 §13.1.1).
-  if (tag[1] !== undefined || !/^\d{1,15}$/.test(tag[2] ?? '') || !Number.isSafeInteger(version)) {
+  // A weak tag counts, against RFC 9110 §13.1.1: what compresses on the way has to make our strong ones weak, and
+  // the version that it names is as sure as before.
+  if (!/^\d{1,15}$/.test(tag[2] ?? '') || !Number.isSafeInteger(version)) {
     throw new ServiceError('precondition_failed', 'No version of this has that ETag.');
   }
   return version;

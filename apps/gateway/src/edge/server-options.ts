@@ -18,6 +18,11 @@ export const serverOptions: FastifyHttpOptions<Server> = {
   clientErrorHandler: refuseConnection,
 };
 
+/** {@link serverOptions} with `request.ip` read off X-Forwarded-For, as far as these addresses and networks wrote it. */
+export function trusting(proxies: readonly string[]): FastifyHttpOptions<Server> {
+  return { ...serverOptions, trustProxy: proxies.length > 0 ? [...proxies] : false };
+}
+
 /** What cannot be parsed as HTTP, or does not arrive in time, is answered by hand: there is no request yet. */
 function refuseConnection(error: { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;

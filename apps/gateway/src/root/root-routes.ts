@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { ERRORS, type ErrorCode } from '@novacron/contracts/errors';
+import { noneMatch } from '../edge/etag.js';
 import { errorPage } from '../errors/error-docs.js';
+import { contentTag } from '../reads/shown.js';
 import { serveDocs } from './docs-page.js';
 import type { Readiness } from '@novacron/telemetry/ops';
 
@@ -14,6 +16,11 @@ export interface RootParts {
   readonly ready: () => Promise<Readiness>;
 }
 
+/** What is asked of this very process, at this moment. */
+const NOT_KEPT = 'no-store';
+/** Everybody's, and asked about each time: that costs a 304. */
+const ASKED_ABOUT = 'public, no-cache';
+
 /** Adds the routes outside of the API: they need no token. */
 export function serveRoot(fastify: FastifyInstance, { version, document, ready }: RootParts): void {
   fastify.get('/', () => ({
@@ -25,17 +32,26 @@ export function serveRoot(fastify: FastifyInstance, { version, document, ready }
     health: '/health',
     ready: '/ready',
   }));
-  fastify.get('/health', () => ({ status: 'ok' }));
+  fastify.get('/health', (_request, reply) => reply.header('Cache-Control', NOT_KEPT).send({ status: 'ok' }));
   fastify.get('/ready', async (_request, reply) => {
     const state = await ready();
     const missing = Object.keys(state.checks).filter((name) => state.checks[name]?.ok === false);
-    return reply.code(state.ready ? 200 : 503).send({ ready: state.ready, missing, checks: state.checks });
+    return reply
+      .code(state.ready ? 200 : 503)
+      .header('Cache-Control', NOT_KEPT)
+      .send({ ready: state.ready, missing, checks: state.checks });
   });
-  const text = JSON.stringify(document);
-  fastify.get('/openapi.json', (_request, reply) => reply.type('application/json; charset=utf-8').send(text));
+  const text = Buffer.from(JSON.stringify(document));
+  const etag = contentTag(text);
+  fastify.get('/openapi.json', (request, reply) => {
+    reply.header('Cache-Control', ASKED_ABOUT).header('ETag', etag);
+    return noneMatch(request.headers['if-none-match'], etag)
+      ? reply.type('application/json; charset=utf-8').send(text)
+      : reply.code(304).send();
+  });
   for (const code of Object.keys(ERRORS) as ErrorCode[]) {
     fastify.get(`/errors/${code}`, (_request, reply) =>
-      reply.type('text/html; charset=utf-8').send(errorPage(code)),
+      reply.type('text/html; charset=utf-8').header('Cache-Control', ASKED_ABOUT).send(errorPage(code)),
     );
   }
   serveDocs(fastify);

@@ -50,7 +50,7 @@ describe('an answer from memory', () => {
       etag: '"1"',
       'content-type': 'application/json; charset=utf-8',
       'cache-control': 'private, no-cache',
-      vary: 'Authorization, NovaCron-Consistency, NovaCron-Consistency-Token',
+      vary: 'Authorization, Accept-Encoding, NovaCron-Consistency, NovaCron-Consistency-Token',
       'x-request-id': 'mine',
       'novacron-consistency-token': expect.any(String),
     });

@@ -14,7 +14,7 @@ import { useTestServers, type TestServers } from '@novacron/testkit/servers';
 import { newApiToken, hashApiToken } from '../../src/edge/api-token.js';
 import { ConsistencyTokens } from '../../src/edge/consistency-token.js';
 import { Positions } from '../../src/edge/positions.js';
-import { serverOptions } from '../../src/edge/server-options.js';
+import { trusting } from '../../src/edge/server-options.js';
 import { TokenVerifier, type StoredToken } from '../../src/edge/token-verifier.js';
 import { serveHttp } from '../../src/http.js';
 import { MetricsIntake } from '../../src/metrics/intake.js';
@@ -66,6 +66,7 @@ export class TestGateway {
 
   private constructor(
     private readonly withRedis: boolean,
+    private readonly trustedProxies: readonly string[],
     first?: TestGateway,
   ) {
     this.tenantId = first?.tenantId ?? newId<TenantId>();
@@ -76,8 +77,10 @@ export class TestGateway {
     this.servesFirst = first === undefined;
   }
 
-  static async start(options: { readonly redis?: boolean } = {}): Promise<TestGateway> {
-    const gateway = new TestGateway(options.redis === true);
+  static async start(
+    options: { readonly redis?: boolean; readonly trustedProxies?: readonly string[] } = {},
+  ): Promise<TestGateway> {
+    const gateway = new TestGateway(options.redis === true, options.trustedProxies ?? []);
     gateway.servers = await useTestServers({ nats: true, postgres: false, redis: options.redis ?? false });
     const invalidator = await gateway.connect('cache');
     gateway.orchestrator = new StandInOrchestrator(await gateway.connect('orchestrator'), invalidator);
@@ -89,7 +92,7 @@ export class TestGateway {
 
   /** A second gateway of the same installation: servers, keys and tokens are the first one's. */
   async another(): Promise<TestGateway> {
-    const other = new TestGateway(this.withRedis, this);
+    const other = new TestGateway(this.withRedis, this.trustedProxies, this);
     other.servers = this.servers;
     other.orchestrator = this.orchestrator;
     await other.serve();
@@ -99,7 +102,7 @@ export class TestGateway {
 
   private async serve(): Promise<void> {
     this.nc = await this.connect('gateway');
-    this.fastify = fastify(serverOptions);
+    this.fastify = fastify(trusting(this.trustedProxies));
     const logger = createLogger('gateway', 'silent');
     const url = this.servers.env('gateway')['NOVACRON_REDIS_URL'];
     this.l2 = url === undefined ? null : new L2({ url });

@@ -93,11 +93,14 @@ describe('changing', () => {
   it('with If-Match of the present version works, of another is 412', async () => {
     const body = { name: `renamed-${number}` };
     expect((await gateway.ask('PATCH', path, { body, headers: { 'if-match': '"2"' } })).status).toBe(200);
-    for (const tag of ['"2"', 'W/"3"', '"not-a-version"']) {
+    for (const tag of ['"2"', 'W/"2"', '"not-a-version"']) {
       const answer = await gateway.ask('PATCH', path, { body, headers: { 'if-match': tag } });
       expect([tag, answer.status, answer.json.code]).toEqual([tag, 412, 'precondition_failed']);
     }
     expect((await gateway.ask('PATCH', path, { body, headers: { 'if-match': '*' } })).status).toBe(200);
+    const present = (await gateway.ask('GET', path)).headers.get('etag') ?? '';
+    const compressed = { 'if-match': `W/${present}` };
+    expect((await gateway.ask('PATCH', path, { body, headers: compressed })).status).toBe(200);
     expect((await gateway.ask('PATCH', path, { body, headers: { 'if-match': 'unquoted' } })).status).toBe(
       422,
     );
