@@ -10,7 +10,7 @@ import { PrivateServer } from '../../../src/private-server.js';
 import { privateDirectory, repositoryRoot } from '../../../src/test-home.js';
 import type { Certificate } from './certificate.js';
 
-export type BalancerKind = 'nginx';
+export type BalancerKind = 'nginx' | 'haproxy';
 
 /** Whether it and what makes certificates is on this machine; `npm test` installs both where it can. */
 export function canRun(kind: BalancerKind): boolean {
@@ -34,7 +34,8 @@ export function render(kind: BalancerKind, directory: string, variables: Record<
 
 /** Asks the balancer itself whether what was rendered is valid; throws with what it found. */
 export function validate(kind: BalancerKind, directory: string): void {
-  const args = ['-t', ...nginxArguments(directory)];
+  const args =
+    kind === 'nginx' ? ['-t', ...nginxArguments(directory)] : ['-c', ...haproxyArguments(directory)];
   // No pipe for its output: node's are sockets, which nginx cannot open as its access log.
   execFileSync(findProgram(kind) as string, args, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
 }
@@ -77,10 +78,17 @@ export class Balancer {
 
   /** How many requests it sent more than once. */
   retried(): number {
-    const twice = { nginx: /"upstream":"[^"]*, / }[this.kind];
+    const twice = { nginx: /"upstream":"[^"]*, /, haproxy: /"retries":"\+?[1-9]/ }[this.kind];
     return this.log()
       .split('\n')
       .filter((line) => twice.test(line)).length;
+  }
+
+  /** How many requests each of the gateways that it was started with had in the end. */
+  served(gateways: readonly string[]): number[] {
+    const last = (gateway: string, index: number) =>
+      this.kind === 'nginx' ? `${gateway}","upstreamStatus` : `"gateway":"gateway-${index + 1}"`;
+    return gateways.map((gateway, index) => this.log().split(last(gateway, index)).length - 1);
   }
 
   stop(): Promise<void> {
@@ -92,10 +100,17 @@ function nginxArguments(directory: string): string[] {
   return ['-p', directory, '-c', 'nginx.conf', '-e', 'stderr'];
 }
 
+function haproxyArguments(directory: string): string[] {
+  return ['-f', join(directory, 'haproxy.cfg')];
+}
+
 function programOf(kind: BalancerKind, directory: string, port: number): Program {
   // As root nginx' workers are nobody, who need not reach into a test's directory.
   const user = process.getuid?.() === 0 ? ' user root;' : '';
-  const args = [...nginxArguments(directory), '-g', `daemon off;${user}`];
+  const args =
+    kind === 'nginx'
+      ? [...nginxArguments(directory), '-g', `daemon off;${user}`]
+      : ['-db', ...haproxyArguments(directory)];
   return {
     name: kind,
     file: findProgram(kind) as string,

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { request as requestHttps } from 'node:https';
 import { connect as connectTls } from 'node:tls';
-import { gunzipSync } from 'node:zlib';
 import { privateDirectory } from '../../../src/test-home.js';
 import { Balancer, type BalancerKind, render, validate } from './balancer.js';
 import { type Certificate, makeCertificate } from './certificate.js';
 import { Client, json } from './client.js';
+import { compression } from './compression.js';
 import { breaks } from './breaks.js';
 import { limits } from './limits.js';
 import { Upstream } from './upstream.js';
@@ -21,19 +21,12 @@ export function frontDoor(kind: BalancerKind): void {
   let upstream: Upstream;
   let balancer: Balancer;
   let client: Client;
-  let longWait: Promise<[number, number]>;
 
   beforeAll(async () => {
     certificate = makeCertificate(privateDirectory());
     upstream = await Upstream.listen();
     balancer = await Balancer.start(kind, { gateways: [upstream.address], certificate });
     client = new Client(balancer.httpsPort, certificate.ca);
-    const begun = performance.now();
-    longWait = client
-      .ask('/api/v1/vms/some/wait?state=running&timeout=30&lateMs=30000', { headers: TOKEN })
-      .then(({ status }) => [status, performance.now() - begun]);
-    // Looked at by its own test, which may be left out.
-    longWait.catch(() => undefined);
   });
   afterAll(async () => {
     client?.close();
@@ -129,22 +122,7 @@ export function frontDoor(kind: BalancerKind): void {
     });
   });
 
-  describe('compression', () => {
-    it.each([1_000, 40_000])('is for %d bytes, and says that answers vary by it', async (size) => {
-      const answer = await client.ask(`/api/v1/vms?size=${size}`, { headers: GZIP });
-      expect(answer.headers['content-encoding']).toBe('gzip');
-      expect(gunzipSync(answer.body)).toHaveLength(size);
-      expect(answer.headers.vary?.split(', ').sort()).toEqual(['Accept-Encoding', 'Authorization']);
-    });
-
-    it('is not for 999 bytes, nor for who does not ask for it', async () => {
-      const small = await client.ask('/api/v1/vms?size=999', { headers: GZIP });
-      const plain = await client.ask('/api/v1/vms?size=40000', { headers: TOKEN });
-      expect([small.headers['content-encoding'], small.body.length]).toEqual([undefined, 999]);
-      expect([plain.headers['content-encoding'], plain.body.length]).toEqual([undefined, 40_000]);
-      expect([small.headers.etag, plain.headers.etag]).toEqual(['"7"', '"7"']);
-    });
-  });
+  describe('compression', () => compression(kind, () => client));
 
   describe('what the gateway sees', () => {
     it('is where the request came from, and nothing that the client claims of it', async () => {
@@ -219,12 +197,6 @@ export function frontDoor(kind: BalancerKind): void {
         expect(String((await once(stream, 'data'))[0])).toContain(`data: ${text}`);
       }
       stream.destroy();
-    });
-
-    it('passes: a wait of 30 s', async () => {
-      const [status, ms] = await longWait;
-      expect(status).toBe(200);
-      expect(ms).toBeGreaterThan(29_000);
     });
   });
 

@@ -23,11 +23,11 @@ interface Work {
 
 const EVERY_NTH_CREATES = 10;
 
-/** Reads, lists and creates with keys, side by side, until `during` is done. */
-export async function underLoad(client: Client, work: Work, during: () => Promise<void>): Promise<Load> {
+/** Reads, lists and creates with keys, side by side, until `over` is. */
+export async function load(client: Client, work: Work, over: AbortSignal): Promise<Load> {
   const created = new Map<string, string>();
   const failures: string[] = [];
-  let [answered, slowestMs, inProgress, over] = [0, 0, 0, false];
+  let [answered, slowestMs, inProgress] = [0, 0, 0];
   const headers = { authorization: `Bearer ${work.token}` };
 
   const ask = async (path: string, good: number, asked: Parameters<Client['ask']>[1]) => {
@@ -56,17 +56,11 @@ export async function underLoad(client: Client, work: Work, during: () => Promis
     }
   };
   const lane = async (_: unknown, number: number) => {
-    for (let i = number; !over; i += 1) {
+    for (let i = number; !over.aborted; i += 1) {
       if (i % EVERY_NTH_CREATES === 0) await create(`${work.prefix}-${number}-${i}`);
       else await ask(i % 2 === 0 ? '/api/v1/vms?limit=20' : `/api/v1/vms/${work.vmId}`, 200, { headers });
     }
   };
-  const lanes = Promise.all(Array.from({ length: work.lanes }, lane));
-  try {
-    await during();
-  } finally {
-    over = true;
-    await lanes;
-  }
+  await Promise.all(Array.from({ length: work.lanes }, lane));
   return { answered, slowestMs, created, inProgress, failures };
 }

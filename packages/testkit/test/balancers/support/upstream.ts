@@ -17,6 +17,8 @@ export class Upstream {
   readonly seen: Seen[] = [];
   /** Requests are taken, and their connection is cut before any answer. */
   breaks = false;
+  /** What /ready says that this gateway lacks. */
+  missing: readonly string[] = [];
   readonly #streams: ServerResponse[] = [];
 
   private constructor(private readonly server: Server) {}
@@ -26,7 +28,7 @@ export class Upstream {
       request.resume();
       request.once('end', () => {
         const { method = '', url = '', headers } = request;
-        if (url === '/ready') return response.end('{}');
+        if (url === '/ready') return upstream.ready(response);
         upstream.seen.push({ method, url, headers });
         if (upstream.breaks) return request.socket.destroy();
         return upstream.answer(new URL(url, 'http://upstream'), headers, response);
@@ -53,6 +55,13 @@ export class Upstream {
   close(): Promise<void> {
     this.server.closeAllConnections();
     return new Promise((closed) => this.server.close(() => closed()));
+  }
+
+  private ready(response: ServerResponse): void {
+    const { missing } = this;
+    response
+      .writeHead(missing.length === 0 ? 200 : 503, { 'content-type': 'application/json' })
+      .end(JSON.stringify({ ready: missing.length === 0, missing }));
   }
 
   private answer(url: URL, headers: IncomingHttpHeaders, response: ServerResponse): unknown {
