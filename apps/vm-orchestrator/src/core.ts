@@ -18,7 +18,6 @@ import { Placer } from './placement/placer.js';
 import { HostSnapshot } from './placement/snapshot.js';
 import { Actor } from './vms/act.js';
 import { Admission } from './vms/admission.js';
-import { saveAllowedActions } from './vms/allowed-actions.js';
 import { Catalog } from './vms/catalog.js';
 import { Creator } from './vms/create.js';
 
@@ -99,7 +98,6 @@ export class Core {
   }
 
   async start(): Promise<void> {
-    await saveAllowedActions(this.sys);
     await this.hosts.refresh();
     await this.liveness.start();
     await this.admission.count();

@@ -1,6 +1,6 @@
 import { serialize } from 'pg-protocol';
 import { writeCall, type Encoded, type Prepared } from './prepared.js';
-import { decoderFor, type Field } from './rows.js';
+import { asItCame, decoderFor, type Field } from './rows.js';
 import type { Result } from './statement.js';
 
 /** The part of pg's connection that a batch writes to. */
@@ -49,7 +49,8 @@ export class Batch {
   }
 
   handleRowDescription(message: { fields: Field[] }): void {
-    this.#current().decoder = decoderFor(message.fields);
+    const { raw } = (this.calls[this.#results.length] as Encoded).statement;
+    this.#current().decoder = raw ? asItCame : decoderFor(message.fields);
   }
 
   handleDataRow(message: { fields: (string | null)[] }): void {

@@ -32,6 +32,9 @@ const NOT_OFFERED = new Set(['3F000', '42883', '42501']);
 const SESSION = [
   // Plans are cached while tables are still empty: at the default of 4 those of hot updates were scans, and stayed.
   'random_page_cost=1.1',
+  // How times read as text must not depend on how a server is set up.
+  'timezone=UTC',
+  'datestyle=ISO',
   // A replica's answer is only as new as the position read before it when each statement has its own snapshot.
   'default_transaction_isolation=read\\ committed',
   // A client whose machine vanished keeps its locks until the server notices: within a minute, not two hours.

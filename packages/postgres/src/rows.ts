@@ -28,6 +28,9 @@ export function decoderFor(fields: readonly Field[]): Decoder {
   };
 }
 
+/** The row of a statement that is `raw`. */
+export const asItCame: Decoder = (values) => values as unknown as Record<string, unknown>;
+
 type Parser = (text: string) => unknown;
 
 function parserFor(oid: number): Parser {

@@ -7,6 +7,8 @@ export interface Statement {
   readonly text: string;
   /** The label `table` of the query metrics, when the text's first table is not the one meant. */
   readonly table?: string;
+  /** Rows are arrays of the text that came, or null, in the order selected: for who writes the text on. */
+  readonly raw?: boolean;
 }
 
 /** A statement with its parameters, as a batch takes them. */

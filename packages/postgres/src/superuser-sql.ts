@@ -5,6 +5,10 @@
  * whatever any replica has shown is either in this answer or visible to every later snapshot. (A statement that
  * is a transaction by itself is not recognised: what services write ends with a COMMIT of its own.)
  *
+ * The sessions are looked through only when one may hold an id: a walk over all connections is dear. Nobody does
+ * when none before the snapshot's end is running and the next id to be given (`age` counts from it; from where it was
+ * when the transaction first asked, so this is asked once in each) is that end.
+ *
  * A superuser's, since it looks at other users' sessions. Without it the moment between a replica's view and the
  * primary's stays open.
  */
@@ -12,14 +16,20 @@ export const COMMITTING_SQL = `
   CREATE SCHEMA IF NOT EXISTS novacron;
   GRANT USAGE ON SCHEMA novacron TO PUBLIC;
   CREATE OR REPLACE FUNCTION novacron.committing() RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
-      SELECT coalesce(string_agg(backend_xid::text, ','), '')
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    DECLARE now_running pg_snapshot := pg_current_snapshot();
+    BEGIN
+      IF pg_snapshot_xmin(now_running) = pg_snapshot_xmax(now_running)
+         AND age(pg_snapshot_xmax(now_running)::xid) = 0 THEN
+        RETURN '';
+      END IF;
+      RETURN (SELECT coalesce(string_agg(backend_xid::text, ','), '')
         FROM pg_stat_get_activity(NULL)
        WHERE backend_xid IS NOT NULL
          AND backend_type = 'client backend'
          AND state NOT LIKE 'idle in transaction%'
-         AND (state <> 'active' OR query ~* '^\\s*(commit|end)\\M')
-    $$;
+         AND (state <> 'active' OR query ~* '^\\s*(commit|end)\\M'));
+    END $$;
   GRANT EXECUTE ON FUNCTION novacron.committing() TO PUBLIC`;
 
 /**

@@ -3,8 +3,9 @@ import { grants } from '@novacron/postgres/tenancy';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * VMs as JSON text, built where they are: a list is passed through instead of being parsed and built again.
- * What `toVm` in vms/row.ts says in TypeScript, said in SQL; a test holds the two against each other.
+ * VMs as JSON text, built in the database. Services build it themselves now, which is cheaper (vms/row-text.ts). Both
+ * functions and the table stay for instances of before, which may run beside new ones during an update; a later
+ * migration drops them.
  */
 export class VmJson1764003600000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {

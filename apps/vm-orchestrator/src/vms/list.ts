@@ -3,35 +3,29 @@ import type { VmListQuery } from '@novacron/contracts/vms';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { decodeCursor, encodeCursor } from '../keyset.js';
 import { servedBy, sessionFor } from '../read-session.js';
+import { timeText, VM_COLUMNS, vmText, type VmFields } from './row-text.js';
 
 const SORTS = {
-  createdAt: { column: 'created_at', type: 'timestamptz', text: 'utc_text(created_at)' },
-  updatedAt: { column: 'updated_at', type: 'timestamptz', text: 'utc_text(updated_at)' },
-  name: { column: 'name', type: 'text', text: 'name' },
+  createdAt: { column: 'created_at', type: 'timestamptz', value: (vm: VmFields) => timeText(vm[20]) },
+  updatedAt: { column: 'updated_at', type: 'timestamptz', value: (vm: VmFields) => timeText(vm[21]) },
+  name: { column: 'name', type: 'text', value: (vm: VmFields) => vm[2] },
 } as const;
-
-interface Page {
-  /** The VMs as JSON, with commas between; null: there are none. */
-  readonly items: string | null;
-  readonly more: boolean;
-  /** Of the page's last VM: what it is sorted by, and its id. */
-  readonly value: string | null;
-  readonly id: string | null;
-}
 
 /**
  * One page of a tenant's VMs, by keyset: a page costs the same however deep it is, and rows that come or go
- * meanwhile shift nothing. The JSON is Postgres' and passes through as it is.
+ * meanwhile shift nothing.
  */
 export async function listVms(db: Database, meta: RequestMeta, query: VmListQuery): Promise<RawReply> {
   const { statement, params } = select(meta.tenantId, query);
-  const found = await sessionFor(db, meta).query<Page>(statement, params, { tenantId: meta.tenantId });
-  const { items, more, value, id } = found.rows[0] as Page;
+  const found = await sessionFor(db, meta).query<VmFields>(statement, params, { tenantId: meta.tenantId });
+  const page = found.rows.slice(0, query.limit);
+  const last = found.rows.length > query.limit ? page.at(-1) : undefined;
   const nextCursor =
-    more && value !== null && id !== null
-      ? JSON.stringify(encodeCursor({ sort: query.sort, value, id }))
-      : 'null';
-  return { body: new RawBody(`{"items":[${items ?? ''}],"nextCursor":${nextCursor}}`), ...servedBy(found) };
+    last === undefined
+      ? 'null'
+      : JSON.stringify(encodeCursor({ sort: query.sort, value: sortOf(query).value(last), id: last[0] }));
+  const body = new RawBody(`{"items":[${page.map(vmText).join(',')}],"nextCursor":${nextCursor}}`);
+  return { body, ...servedBy(found) };
 }
 
 function sortOf(query: VmListQuery) {
@@ -42,23 +36,26 @@ function sortOf(query: VmListQuery) {
 export function select(tenantId: string, query: VmListQuery): { statement: Statement; params: unknown[] } {
   const params: unknown[] = [tenantId];
   const bind = (value: unknown) => `$${params.push(value)}`;
-  const { column, type, text: sorted } = sortOf(query);
+  const { column, type } = sortOf(query);
   const [direction, beyond] = query.sort.startsWith('-') ? ['DESC', '<'] : ['ASC', '>'];
   const where = [`tenant_id = $1`, `state <> 'deleted'`, ...filters(query, bind)];
   if (query.cursor !== undefined) {
     const from = decodeCursor(query.cursor, query.sort);
     where.push(`(${column}, id) ${beyond} (${bind(from.value)}::${type}, ${bind(from.id)}::uuid)`);
   }
-  const order = `${column} ${direction}, id ${direction}`;
-  const limit = bind(query.limit);
-  const text = `SELECT string_agg(vm_json(v)::text, ',' ORDER BY n) FILTER (WHERE n <= ${limit}) AS items,
-      count(*) > ${limit} AS more,
-      max(${sorted}) FILTER (WHERE n = ${limit}) AS value,
-      max(id::text) FILTER (WHERE n = ${limit}) AS id
-    FROM (SELECT page.*, row_number() OVER (ORDER BY ${order}) AS n
-      FROM (SELECT vms AS v, id, name, created_at, updated_at FROM vms WHERE ${where.join(' AND ')}
-        ORDER BY ${order} LIMIT ${limit}::int + 1) AS page) AS numbered`;
-  return { statement: { text, table: 'vms' }, params };
+  const text = `SELECT ${VM_COLUMNS} FROM vms WHERE ${where.join(' AND ')}
+    ORDER BY ${column} ${direction}, id ${direction} LIMIT ${bind(query.limit + 1)}`;
+  return { statement: { ...nameOf(query), text, table: 'vms', raw: true }, params };
+}
+
+const NAMED = new Set(['sort', 'limit', 'cursor', 'updatedSince']);
+
+/** The plain shapes, a few dozen, are planned once for each connection: it keeps every name, so there must be few. */
+function nameOf(query: VmListQuery): { name?: string } {
+  const asked = Object.entries(query).filter(([, value]) => value !== undefined);
+  if (asked.some(([field]) => !NAMED.has(field))) return {};
+  const parts = [query.sort, query.cursor && 'from', query.updatedSince && 'since'];
+  return { name: `vms-list-${parts.filter(Boolean).join('-')}` };
 }
 
 function filters(query: VmListQuery, bind: (value: unknown) => string): string[] {

@@ -57,7 +57,7 @@ export function gateView(row: VmRow): GateView {
   return { state: row.state, task: row.task?.kind ?? null, placed: row.host_id !== null };
 }
 
-/** The row as the API shows it. The database builds the same for reads: `vm_json` in migrations/0002-vm-json.ts. */
+/** The row as the API shows it. Lists build the same as text: `vmText` in row-text.ts. */
 export function toVm(row: VmRow): Vm {
   return {
     id: row.id,
