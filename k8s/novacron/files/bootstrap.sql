@@ -78,14 +78,20 @@ REVOKE ALL ON SCHEMA public FROM PUBLIC;
 CREATE SCHEMA IF NOT EXISTS novacron;
   GRANT USAGE ON SCHEMA novacron TO PUBLIC;
   CREATE OR REPLACE FUNCTION novacron.committing() RETURNS text
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
-      SELECT coalesce(string_agg(backend_xid::text, ','), '')
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+    DECLARE now_running pg_snapshot := pg_current_snapshot();
+    BEGIN
+      IF pg_snapshot_xmin(now_running) = pg_snapshot_xmax(now_running)
+         AND age(pg_snapshot_xmax(now_running)::xid) = 0 THEN
+        RETURN '';
+      END IF;
+      RETURN (SELECT coalesce(string_agg(backend_xid::text, ','), '')
         FROM pg_stat_get_activity(NULL)
        WHERE backend_xid IS NOT NULL
          AND backend_type = 'client backend'
          AND state NOT LIKE 'idle in transaction%'
-         AND (state <> 'active' OR query ~* '^\s*(commit|end)\M')
-    $$;
+         AND (state <> 'active' OR query ~* '^\s*(commit|end)\M'));
+    END $$;
   GRANT EXECUTE ON FUNCTION novacron.committing() TO PUBLIC;
 CREATE SCHEMA IF NOT EXISTS novacron;
   GRANT USAGE ON SCHEMA novacron TO PUBLIC;

@@ -14,9 +14,26 @@ async function asAdmin(...statements: string[]): Promise<void> {
   await admin.end();
 }
 
-/** Holds every commit of the primary between its disk and its view: it waits for a standby that never comes. */
-const hold = () =>
-  asAdmin("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", 'SELECT pg_reload_conf()');
+/**
+ * Holds every commit of the primary between its disk and its view: it waits for a standby that never comes. The
+ * setting counts a moment after it was made: from when a commit is seen to wait.
+ */
+async function hold(): Promise<void> {
+  await asAdmin("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", 'SELECT pg_reload_conf()');
+  const [admin, other] = [fixture.cluster.admin(), fixture.cluster.admin()];
+  await Promise.all([admin.connect(), other.connect()]);
+  other.on('error', () => undefined); // it is ended while it waits
+  const { rows } = await other.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const pid = rows[0]?.pid;
+  const commits = (async () => {
+    for (;;) await other.query("SELECT pg_logical_emit_message(true, '', '')");
+  })().catch(() => undefined);
+  const waits = 'SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event = $2';
+  await eventually(async () => (await admin.query(waits, [pid, 'SyncRep'])).rowCount === 1);
+  await admin.query('SELECT pg_terminate_backend($1)', [pid]);
+  await commits;
+  await admin.end();
+}
 const letGo = () => asAdmin('ALTER SYSTEM RESET synchronous_standby_names', 'SELECT pg_reload_conf()');
 
 async function versionAt(session = api.replica()): Promise<number | undefined> {

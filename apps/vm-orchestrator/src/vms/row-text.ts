@@ -3,23 +3,9 @@ import { offeredActions } from './allowed-actions.js';
 import type { JobKind, TaskColumn } from './row.js';
 
 /** What {@link vmText} takes, in its order. */
-export const VM_COLUMNS = [
-  ...[
-    'id',
-    'tenant_id',
-    'name',
-    'state',
-    'desired_state',
-    'cpu',
-    'memory',
-    'disk',
-    'image',
-    'zone',
-    'host_id',
-  ],
-  ...['tags', 'task', 'conditions', 'stop_reason', 'last_error', 'generation', 'observed_generation'],
-  ...['incarnation', 'version', 'created_at', 'updated_at'],
-].join(', ');
+export const VM_COLUMNS = `id, tenant_id, name, state, desired_state, cpu, memory, disk, image, zone, host_id,
+  tags, task, conditions, stop_reason, last_error, generation, observed_generation, incarnation, version,
+  created_at, updated_at`;
 
 /** The columns as Postgres writes them. */
 export type VmFields = readonly [
