@@ -12,6 +12,7 @@ import {
 import { listenToFacts } from './fact-metrics.js';
 import { createLogger, type Logger } from './logger.js';
 import { meterProvider, metricsText } from './metrics.js';
+import { outboundAgent } from './outbound.js';
 import { watchRuntime } from './runtime-metrics.js';
 import { drawnFirst, drawWith } from './unsampled.js';
 
@@ -80,7 +81,11 @@ async function exporters(endpoint: string | undefined): Promise<SpanProcessor[]>
   if (endpoint === undefined) return [];
   const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
   const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`;
-  const exporter = new OTLPTraceExporter({ url, timeoutMillis: FLUSH_MS });
+  const exporter = new OTLPTraceExporter({
+    url,
+    timeoutMillis: FLUSH_MS,
+    httpAgentOptions: outboundAgent,
+  });
   return [new BatchSpanProcessor({ exporter, maxQueueSize: 2048, exportTimeoutMillis: FLUSH_MS })];
 }
 
