@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from '../toolchain.mjs';
 import { configPaths, rulePaths, ruleTestPaths } from '../observability/files.mjs';
-import { observabilityFindings } from '../observability/findings.mjs';
+import { DASHBOARD_FILES } from '../observability/dashboards/all.mjs';
+import { observabilityFindings, staleDashboards } from '../observability/findings.mjs';
 import { findPromtool } from '../observability/promtool.mjs';
 
 const absolute = (paths) => paths.map((path) => join(root, path));
@@ -27,7 +28,7 @@ function promtool() {
   return failed.length === 0;
 }
 
-const findings = observabilityFindings(root);
+const findings = [...observabilityFindings(root), ...staleDashboards(root, DASHBOARD_FILES)];
 for (const finding of findings) process.stdout.write(`${finding}\n`);
 const tested = promtool();
 process.exitCode = findings.length === 0 && tested ? 0 : 1;
