@@ -41,7 +41,16 @@ export function searchPath(env: NodeJS.ProcessEnv = process.env): string[] {
   return (env['PATH'] ?? '').split(':').filter(Boolean);
 }
 
-const inherited = ['PATH', 'HOME', 'LANG', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS', 'NODE_OPTIONS'];
+const inherited = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'TZ',
+  'TMPDIR',
+  'NODE_EXTRA_CA_CERTS',
+  'NODE_OPTIONS',
+  'ENABLE_PROFILING',
+];
 
 /** What every child inherits: what it needs to run at all, and settings of ours that the stack does not make itself. */
 export function inheritedEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {

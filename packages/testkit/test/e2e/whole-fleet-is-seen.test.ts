@@ -64,15 +64,37 @@ describe('one trace', () => {
     );
   });
 
-  it('reaches into Postgres', async () => {
-    const statements = async () =>
-      collector.trace(traceId).filter(({ attributes }) => attributes['db.system.name'] === 'postgresql');
-    const spans = await eventually(
-      statements,
-      (found) => found.some(({ service }) => service === 'orchestrator'),
-      10_000,
-    );
-    expect(spans.map(({ name }) => name)).toEqual(expect.arrayContaining([expect.stringMatching(/vms/)]));
+  /** What was done on the way down to a span of the trace, by whom. */
+  async function wayTo(fits: (span: ReceivedSpan) => boolean): Promise<string[]> {
+    const find = async () => collector.trace(traceId).find(fits);
+    const span = await eventually(find, (found) => found !== undefined, 60_000);
+    const way = span === undefined ? [] : collector.ancestry(span);
+    return way.map(({ service, name }) => `${service}: ${name}`);
+  }
+  const request = [
+    'gateway: POST /api/v1/vms',
+    'gateway: request rpc.orchestrator.vms.create',
+    'orchestrator: serve rpc.orchestrator.vms.create',
+  ];
+
+  it('leads by NATS from the gateway to the orchestrator, and from its job by NATS to the agent', async () => {
+    expect(await wayTo(({ service }) => service === 'host-agent')).toEqual([
+      ...request,
+      'orchestrator: step create.provision',
+      'orchestrator: request agents.*.command',
+      'host-agent: serve agents.*.command',
+    ]);
+  });
+
+  it('reaches into Postgres, from the request and from its job', async () => {
+    const query = (name: string) => (span: ReceivedSpan) =>
+      span.name === name && span.attributes['db.system.name'] === 'postgresql';
+    expect(await wayTo(query('insert vms'))).toEqual([...request, 'orchestrator: insert vms']);
+    expect(await wayTo(query('insert placements'))).toEqual([
+      ...request,
+      'orchestrator: step create.place',
+      'orchestrator: insert placements',
+    ]);
   });
 
   it('is found in the logs of the services by its id', async () => {

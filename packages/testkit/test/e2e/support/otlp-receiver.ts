@@ -64,6 +64,12 @@ export class OtlpReceiver {
     return this.spans.filter((span) => span.traceId === traceId);
   }
 
+  /** The span and all above it, the first of the trace first. */
+  ancestry(span: ReceivedSpan): ReceivedSpan[] {
+    const parent = this.trace(span.traceId).find(({ spanId }) => spanId === span.parentSpanId);
+    return parent ? [...this.ancestry(parent), span] : [span];
+  }
+
   close(): Promise<void> {
     this.server.closeAllConnections();
     return new Promise((closed) => this.server.close(() => closed()));
