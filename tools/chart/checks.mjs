@@ -1,9 +1,9 @@
 // Everything that is checked of the chart. Each check resolves to lines that say what is wrong; none: all is well.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../toolchain.mjs';
 import { combinations, UNRESTRICTED } from './matrix.mjs';
-import { currentReadme, readmePath } from './readme.mjs';
+import { writtenFiles } from './written.mjs';
 import { faultsBetween } from './references.mjs';
 import { renderAll, run } from './render.mjs';
 
@@ -14,11 +14,13 @@ const read = (...path) => readFileSync(join(root, ...path), 'utf8');
 
 const cases = (folder) => readdirSync(join(folder, 'ci')).map((file) => join(folder, 'ci', file));
 
-/** What needs no program: the README is current, and versions agree. */
+/** What needs no program: written files are current, and versions agree. */
 export function files() {
   const faults = [];
-  if (read(readmePath) !== currentReadme())
-    faults.push(`${readmePath} is not current: npm run chart -- readme`);
+  for (const [path, text] of writtenFiles()) {
+    const current = existsSync(join(root, path)) && read(path) === text;
+    if (!current) faults.push(`${path} is not current: npm run chart -- write`);
+  }
   const version = JSON.parse(read('package.json')).version;
   const app = /^appVersion: '?([^'\n]+)'?$/m.exec(read('k8s', 'novacron', 'Chart.yaml'))?.[1];
   if (app !== version) faults.push(`Chart.yaml: appVersion is ${app}, package.json says ${version}`);

@@ -1,17 +1,17 @@
-// npm run chart -- install|check|readme
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+// npm run chart -- install|check|write
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Failure } from '../progress.mjs';
 import { root } from '../toolchain.mjs';
 import { files, lint, matrix, unitTests } from './checks.mjs';
-import { currentReadme, readmePath } from './readme.mjs';
 import { findTool, install } from './tools.mjs';
+import { writtenFiles } from './written.mjs';
 
 const usage = `usage: npm run chart -- COMMAND
   install         build helm, helm-unittest and kubeconform out of the Go module proxy, into .toolchain
   check [--all]   lint, unit tests, and the rendered chart against the schemas of Kubernetes;
                   --all: every combination of the matrix, not only every pair (so does CI=true)
-  readme          write the chart's README.md out of values.yaml
+  write           write the chart's README.md out of values.yaml, and its copies of infra/
 `;
 
 const PROGRAMS = ['helm', 'helm-unittest', 'kubeconform', 'podsecurity'];
@@ -45,8 +45,11 @@ async function main([command, ...flags]) {
       return 0;
     case 'check':
       return check({ all: flags.includes('--all') || process.env.CI === 'true' });
-    case 'readme':
-      writeFileSync(join(root, readmePath), currentReadme());
+    case 'write':
+      for (const [path, text] of writtenFiles()) {
+        mkdirSync(dirname(join(root, path)), { recursive: true });
+        writeFileSync(join(root, path), text);
+      }
       return 0;
     default:
       process.stderr.write(usage);

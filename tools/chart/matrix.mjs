@@ -66,7 +66,11 @@ const agents = {
 };
 
 const surroundings = {
-  'policies, tracing': { telemetry: { otlpEndpoint: 'http://otel.example.com:4318' } },
+  'policies, tracing': {
+    telemetry: { otlpEndpoint: 'http://otel.example.com:4318', profiling: { enabled: true } },
+    service: { trustedProxies: ['10.0.0.0/8', 'loopback'] },
+    monitoring: { prometheusRule: { runbooksUrl: 'https://git.example.com/' } },
+  },
   'no policies, digests, plain placement': {
     networkPolicy: { enabled: false },
     image: { registry: 'registry.example.com', pullSecrets: ['pull'] },

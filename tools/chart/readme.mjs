@@ -1,10 +1,4 @@
 // README.md of the chart: its tables are the comments of values.yaml that begin with `# --`.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { root } from '../toolchain.mjs';
-
-export const readmePath = join('k8s', 'novacron', 'README.md');
-
 const TEXT = `# The Helm chart of NovaCron
 
 The control plane on Kubernetes 1.30 or newer: gateway, vm-orchestrator, metrics-ingest and cache-invalidator,
@@ -57,9 +51,5 @@ export function readme(yaml) {
     });
     return `\n### ${section}\n\n| value | default | what it is |\n| --- | --- | --- |\n${rows.join('')}`;
   });
-  return `<!-- Written by: npm run chart -- readme -->\n\n${TEXT}${tables.join('')}`;
-}
-
-export function currentReadme() {
-  return readme(readFileSync(join(root, 'k8s', 'novacron', 'values.yaml'), 'utf8'));
+  return `<!-- Written by: npm run chart -- write -->\n\n${TEXT}${tables.join('')}`;
 }

@@ -49,6 +49,12 @@ imagePullSecrets:
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
   value: {{ . }}
 {{- end }}
+{{- if $telemetry.profiling.enabled }}
+- name: ENABLE_PROFILING
+  value: 'true'
+{{- $secret := include "novacron.secretName" (dict "root" .root "name" "profiling" "existing" $telemetry.profiling.existingSecret) }}
+{{- include "novacron.secretEnv" (dict "secret" $secret "keys" (list "NOVACRON_PROFILING_TOKEN")) }}
+{{- end }}
 {{- end }}
 
 {{/* The user's own environment, a map. */}}
