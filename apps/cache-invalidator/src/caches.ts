@@ -56,7 +56,10 @@ export class Caches {
     });
     const lease = new FollowerLease(sys, randomUUID());
     this.follower = new Follower({ nc, ledger, filler, lease, logger, ...config.ledger });
-    this.invalidator = new Invalidator({ nc, teller, ledger, filler, logger });
+    // Without Postgres caches are told all the same; what was recorded wrongly its owner corrects.
+    const known = () => (sys.history ? undefined : ledger.status().catch(() => undefined));
+    const history = async () => (await known(), sys.history);
+    this.invalidator = new Invalidator({ nc, teller, ledger, filler, history, logger });
     this.warmer = new Warmer({ db: sys, rpc, l2: this.l2, logger, ...config.warm });
     this.checker = new Checker({
       inspector: this.#inspector,

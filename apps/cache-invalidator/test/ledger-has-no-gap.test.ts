@@ -13,7 +13,7 @@ import { useTestServers } from '@novacron/testkit/servers';
 import { eventually } from '@novacron/testkit/wait';
 import { settings, type CacheConfig } from '../src/config.js';
 import { service } from '../src/service.js';
-import { eventOf, Owner } from './owner.js';
+import { eventOf, HISTORY, learnHistory, Owner } from './owner.js';
 
 let servers: Awaited<ReturnType<typeof useTestServers>>;
 let orchestrator: NatsConnection;
@@ -25,6 +25,7 @@ const logger = createLogger('test', 'silent');
 
 beforeAll(async () => {
   servers = await useTestServers({ nats: true, redis: true });
+  await learnHistory(servers);
   orchestrator = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'orchestrator' });
   gateway = await connectNats({ ...servers.natsLogin('gateway'), name: 'gateway' });
   owner = new Owner(orchestrator);
@@ -92,7 +93,7 @@ describe('the ledger', () => {
   it('follows the stream, with the position up to which nothing is missing', async () => {
     await owner.commit(20);
     const now = await complete();
-    expect(now).toMatchObject({ oldestHoleAgeMs: 0, watermark: { seq: 20, position: '7.1.20' } });
+    expect(now).toMatchObject({ oldestHoleAgeMs: 0, watermark: { seq: 20, position: `${HISTORY}.20` } });
   });
 
   it('tolerates events that come twice and in any order', async () => {
@@ -152,6 +153,29 @@ describe('the ledger', () => {
         { event_id: owner.events.get(seq)?.id },
       ]),
     );
+  });
+
+  it('passes over events of a database that was left by a restore, and of a future that a promotion lost', async () => {
+    const seqs = await owner.commit(2, () => true);
+    const [first, second] = seqs as [number, number];
+    const systemId = HISTORY.split('.')[0];
+    await owner.publish(first, { ...eventOf(first), position: `7000000000000000001.1.5` });
+    await owner.publish(second, { ...eventOf(second), position: `${systemId}.0.5` });
+    // Under both numbers the owner's own events are recorded, which nobody published.
+    await complete();
+    expect(await via(seqs)).toEqual(['fetch', 'fetch']);
+  });
+
+  it('follows the watermark of a restored database though its numbers are lower', async () => {
+    await complete();
+    const { highestSeq } = await status();
+    const mark = (position: string, seq: number) =>
+      orchestrator.publish('watermarks.orchestrator', JSON.stringify({ service: 'orchestrator', seq, position }));
+    mark('6000000000000000001.1.5', highestSeq + 1_000);
+    owner.watermark();
+    await owner.commit(1);
+    await complete();
+    expect((await status()).highestSeq).toBe(owner.lastSeq);
   });
 
   it('goes on where it was after a restart, without asking for anything again', async () => {

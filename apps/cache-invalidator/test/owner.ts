@@ -6,7 +6,22 @@ import {
   watermarkSubject,
   type DomainEvent,
 } from '@novacron/contracts/events';
+import { loadConfig } from '@novacron/config/load';
 import { newId } from '@novacron/contracts/ids';
+import { createDatabase } from '@novacron/postgres/database';
+import type { TestServers } from '@novacron/testkit/servers';
+import { settings } from '../src/config.js';
+
+/** Of the test's database, once {@link learnHistory} knows it: events of another one are passed over. */
+export let HISTORY = '';
+
+export async function learnHistory(servers: TestServers): Promise<void> {
+  const { postgres } = loadConfig(settings, servers.env('cache'));
+  const db = createDatabase({ ...postgres, schema: 'cache', role: 'sys', password: postgres.sysPassword });
+  await db.ping();
+  HISTORY = `${db.history?.systemId}.${db.history?.timeline}`;
+  await db.close();
+}
 
 /** Stands where the orchestrator stands: has all events, publishes those it is told to, answers for the others. */
 export class Owner {
@@ -44,7 +59,7 @@ export class Owner {
   watermark(seq = this.lastSeq): void {
     this.nc.publish(
       watermarkSubject('orchestrator'),
-      JSON.stringify({ service: 'orchestrator', seq, position: `7.1.${seq}` }),
+      JSON.stringify({ service: 'orchestrator', seq, position: `${HISTORY}.${seq}` }),
     );
   }
 
@@ -75,5 +90,5 @@ export function eventOf(seq: number): DomainEvent {
     tenantId: newId<string>(),
     kind: 'vm' as const,
   };
-  return { ...head, resourceId, version: 1, position: `7.1.${seq}`, at: new Date().toISOString(), data: {} };
+  return { ...head, resourceId, version: 1, position: `${HISTORY}.${seq}`, at: new Date().toISOString(), data: {} };
 }

@@ -13,9 +13,9 @@ import { eventually } from '@novacron/testkit/wait';
 import type { CacheConfig } from '../src/config.js';
 import { service } from '../src/service.js';
 import { Listener } from './listener.js';
-import { Owner } from './owner.js';
+import { learnHistory, Owner } from './owner.js';
 
-export const HISTORY = '7.1';
+export { HISTORY } from './owner.js';
 
 /** Real servers, the orchestrator's stand-in, a gateway's stand-in, and as many invalidators as a test wants. */
 export class Stage {
@@ -36,6 +36,7 @@ export class Stage {
 
   static async open(): Promise<Stage> {
     const servers = await useTestServers({ nats: true, redis: true });
+    await learnHistory(servers);
     const [orchestrator, gateway, metrics] = await Promise.all(
       (['orchestrator', 'gateway', 'metrics'] as const).map((name) =>
         connectNats({ ...servers.natsLogin(name), name }),

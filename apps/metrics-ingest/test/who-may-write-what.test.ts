@@ -53,7 +53,13 @@ async function dropped(reason: string, points: number, publish: () => Promise<un
   expect((await rejected(reason)) - before).toBe(points);
 }
 
-async function vmEvent(vm: TestVm, version: number, hostId: string | null, state = 'running'): Promise<void> {
+async function vmEvent(
+  vm: TestVm,
+  version: number,
+  hostId: string | null,
+  state = 'running',
+  systemId = stage.sys.history?.systemId,
+): Promise<void> {
   const at = new Date(now).toISOString();
   const data = { id: vm.vmId, tenantId: vm.tenantId, hostId, state, version, updatedAt: at };
   const event = {
@@ -63,7 +69,7 @@ async function vmEvent(vm: TestVm, version: number, hostId: string | null, state
     kind: 'vm',
     resourceId: vm.vmId,
     version,
-    position: '1.1.1',
+    position: `${systemId}.1.1`,
     at,
   };
   await stage.js.publish(
@@ -133,6 +139,15 @@ describe('the directory', () => {
     await stage.publish(vm, 'cpu_usage', [point], second);
     await stage.settled();
     expect(await stored(vm)).toEqual([point]);
+  });
+
+  it('passes over an event of a database that was left by a restore: its version would keep later ones out', async () => {
+    const vm = newVm();
+    await vmEvent(vm, 9, newId(), 'deleted', '7000000000000000001');
+    await vmEvent(vm, 2, vm.hostId);
+    await eventually(async () =>
+      expect(await inDirectory(vm)).toMatchObject({ host_id: vm.hostId, version: 2, deleted_at: null }),
+    );
   });
 
   it('keeps a deleted VM: what was measured before is taken, what comes later is not', async () => {

@@ -226,6 +226,15 @@ describe('what is kept', () => {
     expect(cache.coherence.history).toBe('7.2');
   });
 
+  it('a database that was restored takes over by its watermark, not by events that are on their way', () => {
+    cache.coherence.onInvalidation({ v: 1, history: '8.1', events: [] });
+    expect(cache.coherence.history).toBe(HISTORY);
+    cache.coherence.onWatermark(1, { systemId: '8', timeline: 1, lsn: 5n });
+    expect(cache.coherence.history).toBe('8.1');
+    cache.coherence.onInvalidation({ v: 1, history: HISTORY, events: [] });
+    expect(cache.coherence.history).toBe('8.1');
+  });
+
   it('nothing of one tenant answers another', async () => {
     await cache.read(source.request());
     expect(cache.cached(source.request({ tenantId: 'other' }))).toBeUndefined();

@@ -97,7 +97,10 @@ export class Coherence {
 
   /** The relay's watermark of the orchestrator. */
   onWatermark(seq: number, position: Position): void {
-    if (!this.#follow(`${position.systemId}.${position.timeline}`)) return;
+    const history = `${position.systemId}.${position.timeline}`;
+    // The relay runs on the database that is written to: after a restore that is another one.
+    if (this.#history !== null && !this.#history.startsWith(`${position.systemId}.`)) this.setHistory(history);
+    if (!this.#follow(history)) return;
     this.#follower.mark({ seq, position: position.lsn });
   }
 
@@ -134,7 +137,7 @@ export class Coherence {
     if (watermark !== null) this.#published = watermark - 1n;
   }
 
-  /** @returns whether messages of `history` count; a later timeline takes over by itself */
+  /** @returns whether messages of `history` count; a later timeline of the same database takes over by itself */
   #follow(history: string): boolean {
     if (history === this.#history) return true;
     const [system, timeline] = history.split('.');

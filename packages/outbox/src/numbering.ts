@@ -41,6 +41,15 @@ const CLAIM: Statement = {
          RETURNING ${COLUMNS}`,
   table: 'outbox',
 };
+/**
+ * Positions of another cluster, in a database that was restored from a dump: everything restored is at or before
+ * the present of this one. Of what was published already nobody asks again.
+ */
+const ADOPT: Statement = {
+  name: 'outbox_adopt',
+  text: `UPDATE outbox SET position = $1 || (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text
+          WHERE seq > (SELECT published FROM outbox_counter) AND NOT starts_with(position, $2)`,
+};
 const AFTER: Statement = {
   name: 'outbox_after',
   text: `SELECT ${COLUMNS} FROM outbox WHERE seq > $1 ORDER BY seq LIMIT ${CLAIM_SIZE}`,
@@ -80,8 +89,10 @@ export class Numbering {
     return answer?.rows[0]?.leads === true;
   }
 
-  async counter(): Promise<{ seq: number; published: number }> {
-    const [answer] = await this.held.run([{ statement: COUNTER }], CLAIM_TIMEOUT_MS);
+  /** How far its predecessor came; what that left unpublished is of this database's history from now on. */
+  async begin(): Promise<{ seq: number; published: number }> {
+    const adopt = { statement: ADOPT, params: [this.#history, `${this.held.history.systemId}.`] };
+    const [, answer] = await this.held.run([adopt, { statement: COUNTER }], CLAIM_TIMEOUT_MS);
     return answer?.rows[0] as { seq: number; published: number };
   }
 

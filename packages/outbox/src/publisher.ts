@@ -21,6 +21,14 @@ const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 2_000;
 
 /**
+ * The stream stores one id once within two minutes. An event that is numbered again after a promotion, since its
+ * first number was lost, is another message: consumers passed over the first, which is of the lost history.
+ */
+function messageId({ id, position }: StoredEvent): string {
+  return `${id}@${position.slice(0, position.lastIndexOf('.'))}`;
+}
+
+/**
  * Publishes numbered events in the order of their numbers, up to 256 at once. While the stream refuses them
  * they wait in Postgres; after a failure it starts again behind the last number below which all are stored.
  */
@@ -119,7 +127,7 @@ export class Publisher {
     const stored = new Set<number>();
     const all = events.map(async (row) => {
       const subject = eventSubject({ tenantId: row.tenant_id, kind: row.kind, resourceId: row.resource_id });
-      await this.options.publish(subject, toBytes(row), row.id);
+      await this.options.publish(subject, toBytes(row), messageId(row));
       stored.add(row.seq);
     });
     try {

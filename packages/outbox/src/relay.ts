@@ -149,7 +149,7 @@ export class Relay {
   }
 
   async #lead(numbering: Numbering): Promise<void> {
-    const publisher = this.#publisherOn(numbering, await numbering.counter());
+    const publisher = this.#publisherOn(numbering, await numbering.begin());
     this.#leading = { numbering, publisher };
     let purgeAt = performance.now() + PURGE_EVERY_MS;
     try {

@@ -1,4 +1,5 @@
 import type { Position } from '@novacron/contracts/position';
+import type { History } from './history.js';
 import { PrimaryProgress } from './lag.js';
 import { Pool, type PoolStats } from './pool.js';
 import { Primary, type Held, type PrimarySession } from './primary.js';
@@ -30,6 +31,8 @@ export interface DatabaseStats {
 export interface Database {
   /** Reads the newest state, and writes. */
   readonly primary: PrimarySession;
+  /** Which writes the primary has, as of its last answer; undefined before the first. */
+  readonly history: History | undefined;
   /**
    * Reads from the primary what is no older than anything that any server has shown so far: a replica may show a
    * commit a moment before the primary does, and such a read waits for it.
@@ -79,6 +82,9 @@ export function createDatabase(settings: DatabaseSettings): Database {
 
   return {
     primary: primary.session,
+    get history() {
+      return primary.history;
+    },
     strong: sessionOf((options, calls) => primary.readSettled(options, calls, 'now')),
     replica: (position) =>
       sessionOf(async (options, calls) => {

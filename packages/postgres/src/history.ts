@@ -4,6 +4,13 @@ import { parseLsn, type Position } from '@novacron/contracts/position';
 /** For each earlier timeline of a primary, where it was left: what lies beyond on that timeline is lost here. */
 export type Forks = ReadonlyMap<number, bigint>;
 
+/** What a database's writes so far are: those of one cluster, up to the forks on earlier timelines. */
+export interface History {
+  readonly systemId: string;
+  readonly timeline: number;
+  readonly forks: Forks;
+}
+
 /** Reads a history file: lines of timeline, LSN at which it was left, and reason. */
 export function parseHistory(text: string): Forks {
   const forks = new Map<number, bigint>();
@@ -26,4 +33,15 @@ export function requireHistory(position: Position, primary: Position, forks: For
     'history_lost',
     'The database was restored or promoted without what this token has seen',
   );
+}
+
+/**
+ * Whether what bears `position` was committed in `history`. What was not, is of a future that was lost with an old
+ * primary, or left behind by a restore. A timeline later than the known one is the present of somebody who has seen more.
+ */
+export function isPartOf(position: Position, history: History): boolean {
+  if (position.systemId !== history.systemId) return false;
+  if (position.timeline >= history.timeline) return true;
+  const fork = history.forks.get(position.timeline);
+  return fork !== undefined && position.lsn <= fork;
 }

@@ -1,7 +1,7 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
 import { codeOf, down, translate } from './failure.js';
-import { requireHistory, type Forks } from './history.js';
+import { requireHistory, type Forks, type History } from './history.js';
 import type { Link, Row } from './link.js';
 import { observed } from './observe.js';
 import type { Pool } from './pool.js';
@@ -16,6 +16,7 @@ const STALE_PLAN = '0A000';
 /** A commit is on disk and not visible for microseconds; for longer only while it waits for a synchronous standby. */
 const SETTLE_MS = 2_000;
 const LOOK_AGAIN_MS = 1;
+const NO_FORKS: Forks = new Map();
 const TRANSACTION: Statement = { name: 'transaction', text: 'TRANSACTION', table: 'none' };
 
 /** What a committed write answers; a read that presents `position` sees it. */
@@ -51,7 +52,7 @@ export interface Held {
 export class Primary {
   readonly session: PrimarySession;
   readonly #settled = new Settled();
-  #forks: Forks = new Map();
+  #history: History | undefined;
 
   constructor(private readonly pool: Pool) {
     this.session = {
@@ -60,9 +61,9 @@ export class Primary {
     };
   }
 
-  /** Of the server that answered last. */
-  get forks(): Forks {
-    return this.#forks;
+  /** Of the server that answered last; undefined before the first. */
+  get history(): History | undefined {
+    return this.#history;
   }
 
   /**
@@ -133,7 +134,7 @@ export class Primary {
   ): Promise<Answers> {
     const until = performance.now() + Math.min(options.timeoutMs ?? SETTLE_MS, SETTLE_MS);
     const once = await this.#lookAndRead(options, calls);
-    if (typeof bound === 'object') requireHistory(bound, once.answers.seen, this.#forks);
+    if (typeof bound === 'object') requireHistory(bound, once.answers.seen, this.#history?.forks ?? NO_FORKS);
     const needed = bound === 'now' ? once.flushed : onTimeline(bound, once.answers.seen);
     if (!once.exact || once.answers.position.lsn >= needed) return once.answers;
     for (;;) {
@@ -217,7 +218,7 @@ export class Primary {
     const link = await this.pool.acquire(options.timeoutMs);
     try {
       refuseStandby(link);
-      this.#forks = link.identity.forks;
+      this.#history = link.identity;
       return await work(link);
     } catch (error) {
       await link.rollback();

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { parseHistory } from '../src/history.js';
+import { isPartOf, parseHistory, type History } from '../src/history.js';
 import { TIMELINE_HISTORY_SQL } from '../src/superuser-sql.js';
 import type { Database } from '../src/database.js';
 import { eventually, GET, INSERT, SET_VERSION, startFixture, TENANT_A, type Fixture } from './fixture.js';
@@ -55,6 +55,15 @@ describe('after the replica was promoted', () => {
     await expect(after.replica(newer.position).query(GET, ['v'], own)).resolves.toMatchObject({
       rowCount: 1,
     });
+    // What consumers ask of an event: whether it is one of this database's writes.
+    const history = after.history as History;
+    expect([kept, lost, newer].map(({ position }) => isPartOf(position, history))).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    expect(isPartOf({ ...kept.position, systemId: '1' }, history)).toBe(false);
+    expect(isPartOf(newer.position, before.history as History)).toBe(true);
   });
 });
 

@@ -1,7 +1,9 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { DomainEvent } from '@novacron/contracts/events';
+import { parsePosition } from '@novacron/contracts/position';
 import { SharedConsumer, type SharedMessage } from '@novacron/messaging/shared-consumer';
 import { EVENTS } from '@novacron/messaging/streams';
+import { isPartOf, type History } from '@novacron/postgres/history';
 import type { Logger } from '@novacron/telemetry/logger';
 import { counter } from '@novacron/telemetry/metrics';
 import type { HoleFiller } from '../ledger/hole-filler.js';
@@ -16,6 +18,8 @@ export interface InvalidatorOptions {
   readonly teller: Teller;
   readonly ledger: Ledger;
   readonly filler: HoleFiller;
+  /** Of the database, when it is known. */
+  readonly history: () => Promise<History | undefined>;
   readonly logger: Logger;
 }
 
@@ -27,6 +31,10 @@ const malformed = counter(
   'novacron_cache_malformed_events_total',
   'Messages of the event stream that are no events',
   [{}],
+);
+const lost = counter(
+  'novacron_cache_lost_events_total',
+  'Events of a history that was lost by a promotion or left by a restore: passed over',
 );
 
 /**
@@ -74,11 +82,13 @@ export class Invalidator {
   }
 
   async #handle(batch: readonly SharedMessage[]): Promise<void> {
+    const history = await this.options.history();
     const events: DomainEvent[] = [];
     const good: SharedMessage[] = [];
     for (const message of batch) {
       const event = parseEvent(message.data);
       if (event instanceof Error) this.#putAside(message, event);
+      else if (history && !isPartOf(parsePosition(event.position), history)) this.#passOver(message, event);
       else {
         events.push(event);
         good.push(message);
@@ -95,6 +105,13 @@ export class Invalidator {
       { err: reason, subject: message.subject },
       'a message of the event stream is no event',
     );
+    message.ack();
+  }
+
+  /** Its number may be another event's now, and its VM may have gone another way. */
+  #passOver(message: SharedMessage, { seq, position }: DomainEvent): void {
+    lost.add();
+    this.options.logger.warn({ seq, position }, 'an event of a lost history was passed over');
     message.ack();
   }
 

@@ -1,6 +1,7 @@
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { Watermark, watermarkSubject } from '@novacron/contracts/events';
 import type { LedgerStatus } from '@novacron/contracts/ledger';
+import { parsePosition } from '@novacron/contracts/position';
 import type { Logger } from '@novacron/telemetry/logger';
 import { counter } from '@novacron/telemetry/metrics';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -88,7 +89,7 @@ export class Follower {
   #heard(data: Uint8Array): void {
     const parsed = Watermark.safeParse(parseJson(data));
     if (!parsed.success) malformed.add();
-    else if (parsed.data.seq >= (this.#mark?.seq ?? 0)) this.#mark = parsed.data;
+    else if (this.#mark === undefined || follows(parsed.data, this.#mark)) this.#mark = parsed.data;
   }
 
   async #run(): Promise<void> {
@@ -120,4 +121,11 @@ export class Follower {
     }
     if (this.leads && tick % PURGE_EVERY_TICKS === 0) await ledger.purge(retentionDays);
   }
+}
+
+/** Of one history the higher number; a promoted or restored database may have given out fewer than were lost. */
+function follows(mark: Watermark, known: Watermark): boolean {
+  const [now, before] = [parsePosition(mark.position), parsePosition(known.position)];
+  if (now.systemId !== before.systemId || now.timeline > before.timeline) return true;
+  return now.timeline === before.timeline && mark.seq >= known.seq;
 }

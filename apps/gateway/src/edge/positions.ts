@@ -1,4 +1,3 @@
-import { ServiceError } from '@novacron/contracts/errors';
 import { maxPosition, sameHistory, type Position } from '@novacron/contracts/position';
 import { BoundedMap } from './bounded-map.js';
 
@@ -38,14 +37,6 @@ export class Positions {
   forget(credentialId: string): void {
     this.last.delete(credentialId);
     this.present = null;
-  }
-
-  /** @throws ServiceError `invalid_token` for a position of another database. */
-  refuseForeign(position: Position): void {
-    if (this.present === null || this.present.systemId === position.systemId) return;
-    throw new ServiceError('invalid_token', 'NovaCron-Consistency-Token is of another database.', {
-      errors: [{ path: '/header/NovaCron-Consistency-Token', message: 'of another database' }],
-    });
   }
 }
 

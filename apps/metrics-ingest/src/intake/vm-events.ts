@@ -1,6 +1,8 @@
 import { DomainEvent } from '@novacron/contracts/events';
+import { parsePosition } from '@novacron/contracts/position';
 import { Vm } from '@novacron/contracts/vms';
 import type { Database, Statement } from '@novacron/postgres/database';
+import { isPartOf, type History } from '@novacron/postgres/history';
 import type { Logger } from '@novacron/telemetry/logger';
 
 const UPSERT: Statement = {
@@ -27,16 +29,18 @@ type PlacedVm = ReturnType<typeof Placed.parse>;
 
 /**
  * Keeps the directory by the orchestrator's VM events. Repeating or reordering them changes nothing: the
- * higher version stays. An event that is none of ours to understand is logged and passed over.
+ * higher version stays. An event that is none of ours to understand is logged and passed over, and one of a history
+ * that was lost too: its version would keep those out that come.
  */
 export function followVms(
   db: Database,
   logger: Logger,
 ): (batch: readonly { readonly data: Uint8Array }[]) => Promise<void> {
   return async (batch) => {
+    if (db.history === undefined) await db.ping();
     const newest = new Map<string, PlacedVm>();
     for (const { data } of batch) {
-      const vm = parse(data, logger);
+      const vm = parse(data, db.history, logger);
       if (vm) newest.set(vm.id, merged(newest.get(vm.id), vm));
     }
     const vms = [...newest.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -59,10 +63,11 @@ function merged(before: PlacedVm | undefined, vm: PlacedVm): PlacedVm {
   return newer.state === 'deleted' ? { ...newer, hostId: newer.hostId ?? older.hostId } : newer;
 }
 
-function parse(data: Uint8Array, logger: Logger): PlacedVm | undefined {
+function parse(data: Uint8Array, history: History | undefined, logger: Logger): PlacedVm | undefined {
   try {
     const event = DomainEvent.parse(JSON.parse(new TextDecoder().decode(data)));
-    return event.kind === 'vm' ? Placed.parse(event.data) : undefined;
+    const lost = history !== undefined && !isPartOf(parsePosition(event.position), history);
+    return event.kind === 'vm' && !lost ? Placed.parse(event.data) : undefined;
   } catch (error) {
     logger.error({ err: error }, 'a VM event that does not fit the contract');
     return undefined;

@@ -31,13 +31,14 @@ const NEW_IMAGES: Statement = {
 };
 const REGISTER: Statement = {
   name: 'hosts-register',
+  // Epochs begin with the generation: after a restore none is given a second time.
   text: `INSERT INTO hosts AS h (id, name, zone, driver, state, capabilities, images, cpu, memory, disk, labels, epoch,
         created_at, updated_at)
-      VALUES ($1, $2, $3, $4, 'up', $5, $6, $7, $8, $9, $10, 1, $11, $11)
+      VALUES ($1, $2, $3, $4, 'up', $5, $6, $7, $8, $9, $10, (SELECT generation FROM control_plane), $11, $11)
     ON CONFLICT (id) DO UPDATE SET
       name = excluded.name, zone = excluded.zone, driver = excluded.driver, capabilities = excluded.capabilities,
       images = excluded.images, cpu = excluded.cpu, memory = excluded.memory, disk = excluded.disk,
-      labels = excluded.labels, epoch = h.epoch + 1, updated_at = excluded.updated_at, version = h.version + 1,
+      labels = excluded.labels, epoch = greatest(h.epoch + 1, excluded.epoch), updated_at = excluded.updated_at, version = h.version + 1,
       state = CASE WHEN h.state = 'fenced' THEN 'fenced' ELSE 'up' END,
       conditions = (SELECT coalesce(jsonb_agg(c), '[]') FROM jsonb_array_elements(h.conditions) c
                      WHERE c ->> 'type' <> '${HOST_UNREACHABLE}')

@@ -2,10 +2,12 @@ import type { Migration } from '@novacron/postgres/migrate';
 import { Initial1764000000000 } from './0001-initial.js';
 import { VmJson1764003600000 } from './0002-vm-json.js';
 import { Workers1764007200000 } from './0003-workers.js';
+import { History1764010800000 } from './0004-history.js';
 
 /** Every migration of the schema, oldest first. */
 export const MIGRATIONS: readonly Migration[] = [
   Initial1764000000000,
   VmJson1764003600000,
   Workers1764007200000,
+  History1764010800000,
 ];

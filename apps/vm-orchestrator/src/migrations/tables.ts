@@ -5,7 +5,7 @@
 export const TABLES = [
   `CREATE TABLE control_plane (
      one boolean PRIMARY KEY DEFAULT true CHECK (one),
-     -- Raised when the database is restored: agents refuse commands of an older generation.
+     -- Raised when the database is restored or promoted: agents refuse commands of an older generation.
      generation bigint NOT NULL DEFAULT 1
    )`,
   `INSERT INTO control_plane DEFAULT VALUES`,

@@ -2,6 +2,7 @@ import type { HostId } from '@novacron/contracts/ids';
 import type { Capacity } from '@novacron/contracts/infrastructure';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
+import { CONTROL_PLANE, enterHistory, type ControlPlane } from '../hosts/generation.js';
 import { RESOURCES, type HostView } from './host-view.js';
 
 export interface KnownHost extends HostView {
@@ -58,7 +59,6 @@ const ZONES = {
   name: 'zones-snapshot',
   text: 'SELECT name, is_default AS "isDefault" FROM zones ORDER BY name',
 };
-const GENERATION = { name: 'control-plane-generation', text: 'SELECT generation FROM control_plane' };
 
 /**
  * The hosts as placement sees them: in memory, at most a second old. Room given away by this process counts at
@@ -166,16 +166,20 @@ export class HostSnapshot {
 
   async #load(): Promise<void> {
     const startedAt = this.clock();
-    const { results } = await this.db.primary.read({}, [
+    const { results, seen } = await this.db.primary.read({}, [
       { statement: LOAD },
-      { statement: GENERATION },
+      { statement: CONTROL_PLANE },
       { statement: ZONES },
     ]);
+    const known = results[1]?.rows[0] as unknown as ControlPlane;
+    const history = `${seen.systemId}.${seen.timeline}`;
+    const isSame = known.history === history;
+    const generation = isSame ? known.generation : await enterHistory(this.db, known, history, this.log);
     // Of two that ran at the same time the later one counts.
     if (startedAt < this.#refreshedAt) return;
     const rows = results[0]?.rows as unknown as SnapshotRow[];
     this.#hosts = new Map(rows.map((row) => [row.id, toKnownHost(row)]));
-    this.#generation = (results[1]?.rows[0] as { generation: number }).generation;
+    this.#generation = generation;
     this.#zones = results[2]?.rows as unknown as KnownZone[];
     this.#images = imagesByZone(this.#hosts.values());
     this.#refreshedAt = startedAt;

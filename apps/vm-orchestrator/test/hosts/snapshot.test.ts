@@ -82,4 +82,19 @@ describe('the view of the hosts', () => {
     expect(view.host(agent.id)?.allocated.cpu).toBe(8);
     await book(-8);
   });
+
+  it('of a database that was restored begins a higher generation, once, and epochs that were never given', async () => {
+    const before = agent.registered.epoch;
+    await rig.sys.primary.batch({}, [{ statement: { text: "UPDATE control_plane SET history = '1.1'" } }]);
+    const views = [snapshot(), snapshot(), snapshot()];
+    await Promise.all(views.map((view) => view.refresh()));
+    const generation = views[0]?.generation as number;
+    expect(generation).toBeGreaterThan(Date.now() / 1000 - 600);
+    expect(views.map((view) => view.generation)).toEqual([generation, generation, generation]);
+    expect((await agent.register()).epoch).toBeGreaterThanOrEqual(Math.max(generation, before + 1));
+    // From the same backup once more, in the same second: the future of the first time is outranked, too.
+    await rig.sys.primary.batch({}, [{ statement: { text: "UPDATE control_plane SET history = '1.1'" } }]);
+    await views[0]?.refresh();
+    expect(views[0]?.generation).toBeGreaterThan(generation);
+  });
 });

@@ -12,7 +12,7 @@ import { orchestratorSettings } from '../../src/config.js';
 import { HostLink } from '../../src/hosts/host-link.js';
 import { Hosts } from '../../src/hosts/hosts.module.js';
 import type { HostSettings } from '../../src/hosts/settings.js';
-import { Initial1764000000000 } from '../../src/migrations/0001-initial.js';
+import { MIGRATIONS } from '../../src/migrations/all.js';
 import { HostSnapshot } from '../../src/placement/snapshot.js';
 import type { VmRow } from '../../src/vms/row.js';
 import { TinyAgent } from './tiny-agent.js';
@@ -62,7 +62,7 @@ export class HostsRig {
       password,
     });
     await migrate(settings('owner', postgres.ownerPassword as string), {
-      migrations: [Initial1764000000000],
+      migrations: MIGRATIONS,
     });
     const rig = [settings('sys', postgres.sysPassword), settings('api', postgres.apiPassword)].map(
       createDatabase,
