@@ -1,9 +1,11 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { drivers } from './agents.js';
+import { backup } from './backup.js';
 import { loadStackConfig, type StackConfig } from './config.js';
 import { joinHost, type JoinOptions } from './join-host.js';
 import { logs, printEnv, reset, status, stop } from './stack-commands.js';
 import { delayReplica, pauseReplica, promote, resumeReplica } from './replica-commands.js';
+import { restore } from './restore.js';
 import { StackError } from './stack-error.js';
 import { mostReplicas } from './stack-topology.js';
 import { start, type StartOptions } from './start.js';
@@ -77,6 +79,18 @@ cli
   .command('reset')
   .description('end everything and remove ALL of its state')
   .action(() => reset(config()));
+
+cli
+  .command('backup')
+  .description('write the database of the running stack to a file')
+  .argument('<file>', 'a new file')
+  .action((file: string) => backup(config(), file));
+
+cli
+  .command('restore')
+  .description('make the database anew out of a backup; the stack must not run, and its old data are kept')
+  .argument('<file>', 'what backup wrote')
+  .action((file: string) => restore(config(), file));
 
 const replica = cli.command('replica').description('make a replica late on purpose, to see what happens');
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { commandLine } from './processes.js';
+import { StackError } from './stack-error.js';
 
 /** True when the lock was taken: `link` is atomic and never shows a lock without its owner's pid. */
 function take(path: string): boolean {
@@ -38,13 +39,13 @@ function breakLock(path: string): void {
   rmSync(aside, { force: true });
 }
 
-/** Runs `work` while holding the lock file `path`; a lock whose owner died is taken over. Throws after `withinMs`. */
+/** Runs `work` while holding the lock file `path`; a lock whose owner died is taken over. Throws a StackError after `withinMs`. */
 export async function withFileLock<T>(path: string, withinMs: number, work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + withinMs;
   while (!take(path)) {
     if (ownerIsGone(path)) breakLock(path);
     else if (Date.now() > deadline)
-      throw new Error(`${path} is held by process ${readFileSync(path, 'utf8')}`);
+      throw new StackError(`${path} is held by process ${readFileSync(path, 'utf8')}`, 'Wait for its end');
     else await sleep(30);
   }
   try {

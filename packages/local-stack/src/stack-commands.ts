@@ -14,7 +14,7 @@ import { readiness } from './services.js';
 import { programsInStopOrder } from './stack.js';
 import { StackError } from './stack-error.js';
 import { currentPorts } from './stack-ports.js';
-import { postgresNames, wholeTopology } from './stack-topology.js';
+import { wholeTopology } from './stack-topology.js';
 import { readStatus, runningStack, stackPidFile } from './stack-status.js';
 
 function age(since: string): string {
@@ -124,7 +124,11 @@ export async function reset(config: StackConfig): Promise<void> {
     if (!(error instanceof StackError)) throw error;
     await endByDirectory(paths); // the state is damaged: that is what reset is for
   });
-  for (const name of postgresNames) removePostgres(join(paths.data, name));
+  // Data that a restore put aside, too.
+  const servers = existsSync(paths.data)
+    ? readdirSync(paths.data).filter((name) => name.startsWith('postgres-'))
+    : [];
+  for (const name of servers) removePostgres(join(paths.data, name));
   for (const entry of ownEntries) rmSync(join(paths.home, entry), { recursive: true, force: true });
   if (readdirSync(paths.home).length === 0 && !lstatSync(paths.home).isSymbolicLink()) rmdirSync(paths.home);
   process.stderr.write(`removed all state in ${paths.home}\n`);

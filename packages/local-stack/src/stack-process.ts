@@ -36,7 +36,8 @@ const cli = join(repositoryRoot, 'packages', 'local-stack', 'dist', 'cli.js');
 /** An offset at which every port of a stack is free. */
 export async function freeOffset(): Promise<number> {
   for (;;) {
-    const offset = 2_000 + Math.floor(Math.random() * 200) * 100;
+    // Not 2,000: fetch refuses port 10,080.
+    const offset = 2_100 + Math.floor(Math.random() * 199) * 100;
     const ports = [8080, 9100, 9101, 9102, 9103, 9104, 9105, 15_432, 16_379, 14_222].map(
       (port) => port + offset,
     );

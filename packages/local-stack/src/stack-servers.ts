@@ -13,6 +13,7 @@ import {
 } from './postgres-server.js';
 import { dropSlots, promoteStandby } from './postgres-standby.js';
 import { prepareRedis, redisProgram } from './redis-server.js';
+import { finishRestore } from './restored-data.js';
 import { database, type StackFacts } from './stack-env.js';
 import { type PostgresName, postgresNames } from './stack-topology.js';
 
@@ -62,7 +63,10 @@ export function primaryComponent(facts: StackFacts): Component {
   return {
     name: options.name,
     readyWithinMs: 120_000, // recovery after a crash may replay a gigabyte
-    prepare: () => preparePrimary(options),
+    prepare: () => {
+      finishRestore(options.dir);
+      return preparePrimary(options);
+    },
     program: () => postgresProgram(options),
     afterReady: async () => {
       await promoteStandby(options); // when the stack died between fencing the old primary and this

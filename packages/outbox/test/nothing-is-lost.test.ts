@@ -120,4 +120,27 @@ describe('an event that was committed', () => {
     await expectAll([event.id]);
     await relay.stop();
   });
+
+  it('is of this database’s history when it was numbered in one that was restored from a dump', async () => {
+    await fixture.servers.nats.kill();
+    const before = fixture.relay();
+    before.start();
+    const event = vmEvent();
+    await fixture.append(event);
+    await eventually(async () => (await fixture.numbered()).waiting === 0);
+    await before.stop();
+    await fixture.sys.primary.batch({}, [
+      {
+        statement: { text: "UPDATE outbox SET position = '7000000000000000001.1.5' WHERE id = $1" },
+        params: [event.id],
+      },
+    ]);
+    await fixture.servers.nats.start();
+    const after = fixture.relay();
+    after.start();
+    await expectAll([event.id]);
+    const published = (await fixture.stream()).find(({ id }) => id === event.id);
+    expect(published?.position.split('.')[0]).toBe(fixture.sys.history?.systemId);
+    await after.stop();
+  });
 });
