@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { inheritedEnvironment } from './config.js';
 import { adminUser } from './postgres-server.js';
-import { schemas } from './postgres-schemas.js';
+import { schemas } from './postgres-bootstrap.js';
 import { requirePostgres } from './programs.js';
 import { StackError } from './stack-error.js';
 

@@ -1,13 +1,16 @@
 import { runAll } from '@novacron/postgres/migrate';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Which history of which cluster the control plane last worked on: in another one its generation is raised. */
+/**
+ * Which history of which cluster the control plane last worked on: in another one its generation is raised. And in
+ * which table, which tells a dump that was read back into the cluster that it came from.
+ */
 export class History1764010800000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
-    await runAll(runner, 'ALTER TABLE control_plane ADD COLUMN history text');
+    await runAll(runner, 'ALTER TABLE control_plane ADD COLUMN history text, ADD COLUMN place text');
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runAll(runner, 'ALTER TABLE control_plane DROP COLUMN history');
+    await runAll(runner, 'ALTER TABLE control_plane DROP COLUMN history, DROP COLUMN place');
   }
 }

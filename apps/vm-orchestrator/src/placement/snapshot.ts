@@ -2,7 +2,7 @@ import type { HostId } from '@novacron/contracts/ids';
 import type { Capacity } from '@novacron/contracts/infrastructure';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
-import { CONTROL_PLANE, enterHistory, type ControlPlane } from '../hosts/generation.js';
+import { CONTROL_PLANE, generationIn, type ControlPlane } from '../hosts/generation.js';
 import { RESOURCES, type HostView } from './host-view.js';
 
 export interface KnownHost extends HostView {
@@ -173,8 +173,7 @@ export class HostSnapshot {
     ]);
     const known = results[1]?.rows[0] as unknown as ControlPlane;
     const history = `${seen.systemId}.${seen.timeline}`;
-    const isSame = known.history === history;
-    const generation = isSame ? known.generation : await enterHistory(this.db, known, history, this.log);
+    const generation = await generationIn(this.db, known, history, this.log);
     // Of two that ran at the same time the later one counts.
     if (startedAt < this.#refreshedAt) return;
     const rows = results[0]?.rows as unknown as SnapshotRow[];

@@ -97,4 +97,12 @@ describe('the view of the hosts', () => {
     await views[0]?.refresh();
     expect(views[0]?.generation).toBeGreaterThan(generation);
   });
+
+  it('refuses a database that was restored into the cluster that it came from', async () => {
+    const place = (text: string) => rig.sys.primary.batch({}, [{ statement: { text } }]);
+    await place("UPDATE control_plane SET place = '1.' || place");
+    await expect(snapshot().refresh()).rejects.toThrow('Restore it into a new one');
+    await place('UPDATE control_plane SET place = substr(place, 3)');
+    await snapshot().refresh();
+  });
 });
