@@ -170,7 +170,10 @@ describe('the ledger', () => {
     await complete();
     const { highestSeq } = await status();
     const mark = (position: string, seq: number) =>
-      orchestrator.publish('watermarks.orchestrator', JSON.stringify({ service: 'orchestrator', seq, position }));
+      orchestrator.publish(
+        'watermarks.orchestrator',
+        JSON.stringify({ service: 'orchestrator', seq, position }),
+      );
     mark('6000000000000000001.1.5', highestSeq + 1_000);
     owner.watermark();
     await owner.commit(1);

@@ -90,5 +90,12 @@ export function eventOf(seq: number): DomainEvent {
     tenantId: newId<string>(),
     kind: 'vm' as const,
   };
-  return { ...head, resourceId, version: 1, position: `${HISTORY}.${seq}`, at: new Date().toISOString(), data: {} };
+  return {
+    ...head,
+    resourceId,
+    version: 1,
+    position: `${HISTORY}.${seq}`,
+    at: new Date().toISOString(),
+    data: {},
+  };
 }

@@ -99,7 +99,8 @@ export class Coherence {
   onWatermark(seq: number, position: Position): void {
     const history = `${position.systemId}.${position.timeline}`;
     // The relay runs on the database that is written to: after a restore that is another one.
-    if (this.#history !== null && !this.#history.startsWith(`${position.systemId}.`)) this.setHistory(history);
+    if (this.#history !== null && !this.#history.startsWith(`${position.systemId}.`))
+      this.setHistory(history);
     if (!this.#follow(history)) return;
     this.#follower.mark({ seq, position: position.lsn });
   }

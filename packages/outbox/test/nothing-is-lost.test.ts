@@ -123,19 +123,18 @@ describe('an event that was committed', () => {
 
   it('is of this database’s history when it was numbered in one that was restored from a dump', async () => {
     await fixture.servers.nats.kill();
-    const before = fixture.relay();
-    before.start();
     const event = vmEvent();
-    await fixture.append(event);
-    await eventually(async () => (await fixture.numbered()).waiting === 0);
-    await before.stop();
-    await fixture.sys.primary.batch({}, [
-      {
-        statement: { text: "UPDATE outbox SET position = '7000000000000000001.1.5' WHERE id = $1" },
-        params: [event.id],
-      },
-    ]);
-    await fixture.servers.nats.start();
+    try {
+      const before = fixture.relay();
+      before.start();
+      await fixture.append(event);
+      await until(async () => (await fixture.numbered()).waiting === 0);
+      await before.stop();
+      const text = "UPDATE outbox SET position = '7000000000000000001.1.5' WHERE id = $1";
+      await fixture.sys.primary.batch({}, [{ statement: { text }, params: [event.id] }]);
+    } finally {
+      await fixture.servers.nats.start();
+    }
     const after = fixture.relay();
     after.start();
     await expectAll([event.id]);
