@@ -94,7 +94,7 @@ describe('the life of a VM', () => {
           [id],
         )
       ).rows;
-    await waitUntil(async () => (await told()).length >= reached.version, 5_000);
+    await waitUntil(async () => (await told()).length >= reached.version, 45_000);
     const rows = await told();
     expect(rows.map((r) => Number(r.version))).toEqual(
       Array.from({ length: reached.version }, (_, i) => i + 1),

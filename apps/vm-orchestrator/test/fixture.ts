@@ -53,7 +53,7 @@ export class Fixture {
       env: {
         ...servers.env('orchestrator'),
         NOVACRON_OPS_PORT: '0',
-        NOVACRON_COMMAND_TIMEOUT_MS: '500',
+        NOVACRON_COMMAND_TIMEOUT_MS: '2500',
         ...env,
       },
       logger,
@@ -92,7 +92,7 @@ export class Fixture {
       tenantId: this.tenantId,
       principal: 'tester',
       roles: ['owner'],
-      remainingMs: 10_000,
+      remainingMs: 30_000,
       consistency: 'causal',
       minPosition: null,
       ...changes,

@@ -1,11 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { waitUntil } from '@novacron/local-stack/processes';
+import { until } from '@novacron/testkit/wait';
 import { randomUUID } from 'node:crypto';
 import { newId, type TenantId } from '@novacron/contracts/ids';
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
+import { LEASE_MS } from '../src/jobs/claim.js';
 import { OPERATIONS } from '../src/operations/registry.js';
 import { coreOf } from '../src/orchestrator.js';
 import { Fixture, spec } from './fixture.js';
+
+/** Sooner than a lease ends. */
+const WITHOUT_A_LEASE_MS = LEASE_MS - 5_000;
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -27,14 +31,13 @@ async function expire(vmId: string): Promise<void> {
 }
 
 async function untilWaiting(vmId: string): Promise<void> {
-  const waits = async () =>
-    (
-      await fixture.one<{ n: number }>(
-        `SELECT count(*)::int AS n FROM orchestrator.jobs WHERE vm_id = $1 AND status = 'waiting'`,
-        [vmId],
-      )
-    ).n > 0;
-  expect(await waitUntil(waits, 15_000)).toBe(true);
+  await until(async () => {
+    const waiting = await fixture.one<{ n: number }>(
+      `SELECT count(*)::int AS n FROM orchestrator.jobs WHERE vm_id = $1 AND status = 'waiting'`,
+      [vmId],
+    );
+    return waiting.n > 0;
+  });
 }
 
 describe('a create that fails', () => {
@@ -88,7 +91,7 @@ describe('a create that fails', () => {
     await fixture.admin.query('UPDATE orchestrator.hosts SET cpu = 100 WHERE cpu > 100');
     await fixture.core.hosts.refresh();
     const { id } = await fixture.create('huge-1', huge);
-    const vm = await fixture.until(id, (v) => v.state === 'error', 5_000);
+    const vm = await fixture.until(id, (v) => v.state === 'error');
     expect(vm.last_error?.code).toBe('no_capacity');
     const placement = await fixture.one<{ explanation: { rejections: { filter: string }[] } }>(
       'SELECT explanation FROM orchestrator.placements WHERE vm_id = $1',
@@ -106,7 +109,7 @@ describe('a create that fails', () => {
     await untilWaiting(id);
     expect((await fixture.row(id)).state).toBe('pending');
     await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = true');
-    await fixture.until(id, (v) => v.state === 'running', 5_000);
+    await fixture.until(id, (v) => v.state === 'running');
   });
 });
 
@@ -118,11 +121,11 @@ describe('a step that ended while the database refused', () => {
       return undefined;
     };
     const { id } = await fixture.create('unwritten-1');
-    expect(await waitUntil(() => Promise.resolve(fixture.host.of(id).length > 0), 5_000)).toBe(true);
+    await until(() => fixture.host.of(id).length > 0);
     expect((await fixture.row(id)).state).toBe('provisioning');
     fixture.host.interfere = () => undefined;
     await fixture.admin.query('GRANT UPDATE ON orchestrator.jobs TO orchestrator_sys');
-    await fixture.until(id, (v) => v.state === 'running', 10_000);
+    await fixture.until(id, (v) => v.state === 'running', WITHOUT_A_LEASE_MS);
     expect(fixture.host.of(id)).toEqual(['create', 'create', 'start']);
   });
 });
@@ -137,7 +140,7 @@ describe('delete and force-stop win over work in flight', () => {
     await fixture.until(id, (v) => v.state === 'starting');
     const fenceBefore = (await fixture.row(id)).fence;
     await fixture.act(id, action);
-    const vm = await fixture.until(id, (v) => v.state === state, 5_000);
+    const vm = await fixture.until(id, (v) => v.state === state);
     expect(Number(vm.fence)).toBeGreaterThan(Number(fenceBefore));
     const old = await fixture.one<{ status: string }>(
       `SELECT status FROM orchestrator.jobs WHERE vm_id = $1 AND kind = 'create'`,
@@ -256,7 +259,8 @@ describe('two orchestrators', () => {
     const after = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => create(20 + i)));
     await stopped;
     const accepted = [...before, ...after.flatMap((a) => (a.status === 'fulfilled' ? [a.value] : []))];
-    for (const { body } of accepted) await fixture.until(body.id, (vm) => vm.state === 'running', 10_000);
+    for (const { body } of accepted)
+      await fixture.until(body.id, (vm) => vm.state === 'running', WITHOUT_A_LEASE_MS);
   });
 
   it('share the jobs of 100 creates; when one ends at once, the other finishes them all', async () => {
@@ -282,21 +286,23 @@ describe('two orchestrators', () => {
     const { id } = await fixture.running('orphan-1');
     await fixture.act(id, 'pause');
     await fixture.until(id, (v) => v.task === null);
+    for (const each of fixture.hosts) each.interfere = () => 'silence';
+    await fixture.act(id, 'resume');
     // As a process leaves it that is killed in the middle of a step: claimed, and nobody at work.
     const dead = randomUUID();
+    await until(async () => {
+      const taken = await fixture.admin.query(
+        `UPDATE orchestrator.jobs SET status = 'running', lease_owner = $2, due_at = now() + interval '30 s'
+         WHERE vm_id = $1 AND status = 'waiting'`,
+        [id, dead],
+      );
+      return taken.rowCount === 1;
+    });
     await fixture.admin.query(
       `INSERT INTO orchestrator.workers (owner, seen_at) VALUES ($1, now() - interval '4 s')`,
       [dead],
     );
-    for (const each of fixture.hosts) each.interfere = () => 'silence';
-    await fixture.act(id, 'resume');
-    await untilWaiting(id);
-    await fixture.admin.query(
-      `UPDATE orchestrator.jobs SET status = 'running', lease_owner = $2, due_at = now() + interval '30 s'
-       WHERE vm_id = $1 AND status = 'waiting'`,
-      [id, dead],
-    );
     for (const each of fixture.hosts) each.interfere = () => undefined;
-    await fixture.until(id, (v) => v.state === 'running', 10_000);
+    await fixture.until(id, (v) => v.state === 'running', WITHOUT_A_LEASE_MS);
   });
 });

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type JobId } from '@novacron/contracts/ids';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { downAfterMs, graceMs } from '../../src/hosts/settings.js';
 import type { VmRow } from '../../src/vms/row.js';
-import { HostsRig, OPERATOR, until, type Orchestrator } from '../support/hosts-rig.js';
+import { FAST, HostsRig, OPERATOR, until, type Orchestrator } from '../support/hosts-rig.js';
 import type { TinyAgent } from '../support/tiny-agent.js';
 
 let rig: HostsRig;
@@ -57,6 +59,7 @@ describe('a host that falls silent', () => {
       (state) => state === 'down',
     );
     expect(await agent.heartbeat()).toBe('inventory');
+    agent.beat();
     expect(await rig.hostState(agent.id)).toBe('up');
     agent.guests.set(running, { power: 'running', incarnation: 1, reason: null });
     agent.guests.set(stopped, { power: 'stopped', incarnation: 1, reason: null });
@@ -108,7 +111,7 @@ describe('an orchestrator that was away itself', () => {
     expect(await rig.hostState(agent.id)).toBe('up');
     await agent.heartbeat();
     agent.beat();
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    await sleep(graceMs(FAST) + 500);
     expect(await rig.hostState(agent.id)).toBe('up');
     agent.silence();
   });
@@ -116,9 +119,8 @@ describe('an orchestrator that was away itself', () => {
   it('does not blame the hosts when NATS was gone', async () => {
     const agents = [await upAgent(), await upAgent(), await upAgent()];
     await rig.servers.nats.kill();
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
-    await rig.servers.nats.start();
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    await sleep(2 * downAfterMs(FAST)).finally(() => rig.servers.nats.start());
+    await sleep(graceMs(FAST) + 1_000);
     for (const agent of agents) {
       expect(await rig.hostState(agent.id)).toBe('up');
       expect((await rig.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up']);
@@ -144,12 +146,15 @@ describe('a fenced host', () => {
     await agent.inventory();
     expect(await rig.vmRow(running)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
 
-    await agent.heartbeat();
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    const heard = async () => (await rig.heardAt(agent.id)).getTime();
+    const before = await heard();
+    agent.beat();
+    await until(heard, (at) => at > before);
     const { row } = await actions.act(agent.id, 'uncordon');
     expect(row).toMatchObject({ state: 'up', schedulable: true });
     await agent.inventory();
     expect(await rig.vmRow(running)).toMatchObject({ state: 'running', stop_reason: null, conditions: [] });
+    agent.silence();
   });
 });
 

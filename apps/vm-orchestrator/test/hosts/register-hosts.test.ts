@@ -4,7 +4,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import { newId, type HostId, type VmId } from '@novacron/contracts/ids';
 import { Host, Image, Zone } from '@novacron/contracts/infrastructure';
 import { z } from 'zod';
-import { HostsRig, OPERATOR, until, type Orchestrator } from '../support/hosts-rig.js';
+import { FAST, HostsRig, OPERATOR, until, type Orchestrator } from '../support/hosts-rig.js';
 
 let rig: HostsRig;
 let orchestrator: Orchestrator;
@@ -18,7 +18,7 @@ afterAll(() => rig.stop());
 describe('registration', () => {
   it('gives a host a new epoch each time, and keeps what it said last', async () => {
     const agent = await rig.agent();
-    expect(await agent.register()).toEqual({ epoch: 1, generation: 1, heartbeatMs: 200 });
+    expect(await agent.register()).toEqual({ epoch: 1, generation: 1, heartbeatMs: FAST.heartbeatMs });
     expect(await agent.register({ capacity: { cpu: 8, memory: 1_024, disk: 10 } })).toMatchObject({
       epoch: 2,
     });
@@ -127,23 +127,23 @@ describe('a command', () => {
   it('is answered by the host', async () => {
     const agent = await rig.agent();
     await agent.register();
-    const answer = await orchestrator.link.command(agent.id, observe(), 5_000);
+    const answer = await orchestrator.link.command(agent.id, observe(), 30_000);
     expect(answer).toMatchObject({ outcome: 'failed', code: 'unsupported' });
     expect(agent.commands).toHaveLength(1);
   });
 
   it('to a host that is not there is unreachable at once', async () => {
     const started = performance.now();
-    expect(await orchestrator.link.command(newId<HostId>(), observe(), 5_000)).toMatchObject({
+    expect(await orchestrator.link.command(newId<HostId>(), observe(), 30_000)).toMatchObject({
       outcome: 'unreachable',
     });
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 
   it('whose answer makes no sense is unreachable', async () => {
     const agent = await rig.agent();
     agent.onCommand = () => ({ outcome: 'splendid' }) as never;
-    expect(await orchestrator.link.command(agent.id, observe(), 5_000)).toMatchObject({
+    expect(await orchestrator.link.command(agent.id, observe(), 30_000)).toMatchObject({
       outcome: 'unreachable',
     });
   });

@@ -48,7 +48,7 @@ describe('of several orchestrators', () => {
       'SELECT extract(epoch FROM next_at - now())::float8 AS seconds FROM inventories WHERE host_id = $1',
       [agent.id],
     );
-    expect(due?.seconds).toBeGreaterThan(50);
+    expect(due?.seconds).toBeGreaterThan(20);
     expect(due?.seconds).toBeLessThan(66);
   });
 });
@@ -61,7 +61,8 @@ describe('a host with a VM of which nobody knows what it does', () => {
     const vm = await rig.vm({ host_id: agent.id, state: 'unknown' });
     await until(
       () => agent.inventoriesAsked,
-      (asked) => asked === 1,
+      (asked) => asked > 0,
+      30_000,
     );
     agent.guests.set(vm, { power: 'paused', incarnation: 1, reason: null });
     await agent.inventory();
@@ -71,16 +72,23 @@ describe('a host with a VM of which nobody knows what it does', () => {
 
 describe('a host that does not answer', () => {
   it('keeps no other from being asked', async () => {
-    const silent = await askedAgent(60);
-    silent.onInventoryAsked = () => sleep(3_000);
-    await dueIn(silent, 0);
-    await until(
-      () => silent.inventoriesAsked,
-      (asked) => asked > 0,
-    );
-    const started = performance.now();
-    const other = await askedAgent(60);
-    expect(performance.now() - started).toBeLessThan(2_500);
-    expect(other.inventoriesAsked).toBe(0);
+    // One after the other they would take 10 x 5 s, or half of that with two who ask.
+    const silent = await Promise.all(Array.from({ length: 10 }, () => askedAgent(600)));
+    let answer = (): void => undefined;
+    const held = new Promise<void>((resolve) => (answer = resolve));
+    for (const agent of silent) agent.onInventoryAsked = () => held;
+    try {
+      await Promise.all(silent.map((agent) => dueIn(agent, 0)));
+      await until(
+        () => silent.filter(({ inventoriesAsked }) => inventoriesAsked > 0).length,
+        (asked) => asked > 0,
+      );
+      const started = performance.now();
+      const other = await askedAgent(600);
+      expect(performance.now() - started).toBeLessThan(15_000);
+      expect(other.inventoriesAsked).toBe(0);
+    } finally {
+      answer();
+    }
   });
 });

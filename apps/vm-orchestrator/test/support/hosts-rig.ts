@@ -17,13 +17,13 @@ import { HostSnapshot } from '../../src/placement/snapshot.js';
 import type { VmRow } from '../../src/vms/row.js';
 import { TinyAgent } from './tiny-agent.js';
 
-const FAST: HostSettings = { heartbeatMs: 200, flushMs: 100, resyncMs: 60_000, resyncTickMs: 100 };
+export const FAST: HostSettings = { heartbeatMs: 500, flushMs: 100, resyncMs: 60_000, resyncTickMs: 100 };
 const QUIET = createLogger('test', process.env['NOVACRON_LOG_LEVEL'] === 'debug' ? 'debug' : 'silent');
 export const OPERATOR: RequestMeta = {
   tenantId: newId<TenantId>(),
   principal: 'tests',
   roles: ['platform_operator'],
-  remainingMs: 5_000,
+  remainingMs: 30_000,
   consistency: 'strong',
   minPosition: null,
 };
@@ -173,6 +173,12 @@ export class HostsRig {
 
   async hostState(id: HostId): Promise<string | undefined> {
     return (await this.rows<{ state: string }>('SELECT state FROM hosts WHERE id = $1', [id]))[0]?.state;
+  }
+
+  /** Its last heartbeat in the database. */
+  async heardAt(id: HostId): Promise<Date> {
+    return (await this.rows<{ at: Date }>('SELECT at FROM heartbeats WHERE host_id = $1', [id]))[0]
+      ?.at as Date;
   }
 
   /** Versions and types of the events of one resource, oldest first. */

@@ -87,11 +87,11 @@ export class TinyAgent {
       .needed;
   }
 
-  /** Beats by itself until `silence()`. */
+  /** Beats by itself until `silence()`, more often than it must: the machine may stall. */
   beat(): void {
     this.#beating ??= setInterval(
       () => void this.heartbeat().catch(() => undefined),
-      this.registered.heartbeatMs,
+      this.registered.heartbeatMs / 4,
     );
   }
 
@@ -120,7 +120,7 @@ export class TinyAgent {
     reply: Reply,
   ): Promise<z.infer<Reply>> {
     const subject = hostSubjects[what](this.id);
-    return requestDirect(this.nc, { subject, label: what, body, reply, timeoutMs: 5_000 });
+    return requestDirect(this.nc, { subject, label: what, body, reply, timeoutMs: 30_000 });
   }
 
   async stop(): Promise<void> {
