@@ -67,7 +67,7 @@ export class FakeOrchestrator {
       label: subject,
       body: command,
       reply: CommandReply,
-      timeoutMs: 5_000,
+      timeoutMs: 30_000,
     });
   }
 

@@ -4,6 +4,7 @@ import { newId, type VmId } from '@novacron/contracts/ids';
 import { MetricBatch, metricPartition } from '@novacron/contracts/metrics';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../src/random.js';
 import { AgentUnderTest } from './agent-under-test.js';
 
@@ -37,7 +38,7 @@ describe('metrics of a host agent', () => {
     if (state.messages === 0) return [];
     const consumer = await jetstream(under.nc).consumers.get('METRICS');
     const points: Point[] = [];
-    for await (const message of await consumer.fetch({ max_messages: state.messages, expires: 2_000 })) {
+    for await (const message of await consumer.fetch({ max_messages: state.messages, expires: 30_000 })) {
       const batch = MetricBatch.parse(message.json());
       const [, , partition, source] = message.subject.split('.');
       expect(source).toBe(under.host);
@@ -80,8 +81,7 @@ describe('metrics of a host agent', () => {
     under.mark();
     await under.servers.nats.kill();
     const awayFrom = Date.now();
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    await under.servers.nats.start();
+    await sleep(4_000).finally(() => under.servers.nats.start());
     const awayTo = Date.now();
     await under.registered();
     const meanwhile = (points: Point[]) =>

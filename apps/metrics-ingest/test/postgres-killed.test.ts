@@ -22,13 +22,16 @@ describe('a Postgres that is killed while points come in', () => {
         await Promise.all(vms.map((vm) => stage.publish(vm, 'cpu_usage', [point])));
       }
     })();
-    await new Promise((resolve) => setTimeout(resolve, 400));
-    await stage.servers.cluster?.end('primary', 'kill');
-    await eventually(() => expect(ingest.intake.healthy).toBe(false));
-    await stage.servers.cluster?.restart('primary');
-    await eventually(() => expect(ingest.intake.healthy).toBe(true));
-    loading = false;
-    await load;
+    try {
+      await eventually(() => expect(sent).toBeGreaterThan(5));
+      await stage.servers.cluster?.end('primary', 'kill');
+      await eventually(() => expect(ingest.intake.healthy).toBe(false));
+      await stage.servers.cluster?.restart('primary');
+      await eventually(() => expect(ingest.intake.healthy).toBe(true));
+    } finally {
+      loading = false;
+      await load;
+    }
     await stage.settled();
     const { rows } = await stage.sys.primary.query<{ n: number; distinct: number }>({
       text: 'SELECT count(*)::int AS n, count(DISTINCT (vm_id, ts))::int AS distinct FROM metrics.points',

@@ -31,6 +31,7 @@ function start(): ChildProcess {
 }
 
 function ended(process: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (process.exitCode !== null || process.signalCode !== null) return Promise.resolve(process.exitCode);
   return new Promise((resolve) => {
     process.once('exit', (code) => resolve(code));
     process.kill(signal);

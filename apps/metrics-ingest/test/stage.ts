@@ -185,7 +185,7 @@ export function metaOf(vm: TestVm): RequestMeta {
     tenantId: vm.tenantId as RequestMeta['tenantId'],
     principal: 'test',
     roles: ['viewer'],
-    remainingMs: 5_000,
+    remainingMs: 30_000,
     consistency: 'strong',
     minPosition: null,
   };

@@ -6,7 +6,7 @@ let fixture: Fixture;
 beforeAll(async () => {
   fixture = await Fixture.start();
 }, 120_000);
-afterAll(() => fixture?.stop(), 60_000);
+afterAll(() => fixture?.stop());
 
 /** The value of a series once it is as wished; each process looks every five seconds. */
 async function eventually(series: string, wished: (value: number) => boolean): Promise<number> {

@@ -43,7 +43,7 @@ const started = (name: string) =>
   JSON.parse(stack.log(name).trim().split('\n').at(-1) ?? '') as { primary: string; replicas: string };
 
 async function eventually(check: () => Promise<boolean>): Promise<void> {
-  expect(await waitUntil(() => check().catch(() => false), 20_000)).toBe(true);
+  expect(await waitUntil(() => check().catch(() => false), 45_000)).toBe(true);
 }
 
 async function streaming(): Promise<number> {

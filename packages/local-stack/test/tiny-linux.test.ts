@@ -76,7 +76,7 @@ function powerDown(socket: string): void {
       ...control,
     ]);
     const ended = new Promise((done) => guest?.once('exit', done));
-    expect(await waitUntil(async () => serial().includes('NOVACRON-GUEST-UP'), 30_000)).toBe(true);
+    expect(await waitUntil(async () => serial().includes('NOVACRON-GUEST-UP'), 60_000)).toBe(true);
     powerDown(join(dir, 'qmp'));
     expect(await ended).toBe(0);
     expect(serial()).toContain('NOVACRON-GUEST-DOWN');

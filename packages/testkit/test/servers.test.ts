@@ -58,7 +58,7 @@ describe('the test database', () => {
       const { rows } = await replica.query(`SELECT to_regclass('metrics.seen') AS t`);
       return rows[0].t !== null && (await replica.query('SELECT id FROM seen')).rows[0]?.id === 7;
     };
-    expect(await waitUntil(arrived, 5000)).toBe(true);
+    expect(await waitUntil(arrived, 45_000)).toBe(true);
     await expect(replica.query('INSERT INTO seen VALUES (8)')).rejects.toThrow(/read-only/);
   });
 

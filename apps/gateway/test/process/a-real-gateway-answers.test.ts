@@ -3,6 +3,7 @@ import { startService, type RunningService } from '@novacron/service-kit/run';
 import { connectNats } from '@novacron/messaging/connect';
 import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
+import { eventually } from '@novacron/testkit/wait';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { GatewayConfig } from '../../src/config.js';
 import { gatewayService } from '../../src/service.js';
@@ -35,13 +36,11 @@ afterAll(async () => {
 
 const url = (path: string): string => `http://127.0.0.1:${service.httpPort}${path}`;
 /** Readiness is looked at once a second. */
-const readyWith = async (status: number): Promise<Response> => {
-  for (let tries = 0; ; tries++) {
+const readyWith = (status: number, body: object): Promise<void> =>
+  eventually(async () => {
     const answer = await fetch(url('/ready'));
-    if (answer.status === status || tries > 40) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-};
+    expect([answer.status, await answer.json()]).toEqual([status, expect.objectContaining(body)]);
+  });
 const as = (token: string): { headers: Record<string, string> } => ({
   headers: { authorization: `Bearer ${token}` },
 });
@@ -86,38 +85,35 @@ describe('a gateway with its database', () => {
   });
 
   it('is ready, and names a service that nobody runs', async () => {
-    const answer = await fetch(url('/ready'));
-    expect(answer.status).toBe(200);
-    expect(await answer.json()).toMatchObject({
+    await readyWith(200, {
       ready: true,
       missing: ['metrics'],
-      checks: {
+      checks: expect.objectContaining({
         postgres: { ok: true },
         nats: { ok: true },
         orchestrator: { ok: true },
-        metrics: { ok: false },
-      },
+        metrics: expect.objectContaining({ ok: false }),
+      }),
     });
   });
 
   it('is not ready without NATS, says so, and answers 503 with Retry-After in bounded time', async () => {
     await servers.nats.kill();
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    const started = performance.now();
-    const answer = await fetch(url('/api/v1/vms'), as(seeded.token));
-    expect(answer.status).toBe(503);
-    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-    expect(performance.now() - started).toBeLessThan(1_000);
-    const ready = await readyWith(503);
-    expect(await ready.json()).toMatchObject({ ready: false, missing: expect.arrayContaining(['nats']) });
-    await servers.nats.start();
+    try {
+      const answer = await fetch(url('/api/v1/vms'), as(seeded.token));
+      expect(answer.status).toBe(503);
+      // One that waited for its deadline would say deadline_exceeded.
+      expect(await answer.json()).toMatchObject({ code: 'dependency_down' });
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      await readyWith(503, { ready: false, missing: expect.arrayContaining(['nats']) });
+    } finally {
+      await servers.nats.start();
+    }
   });
 
   it('serves again by itself when NATS is back', async () => {
-    for (let tries = 0; tries < 40; tries++) {
-      if ((await fetch(url('/api/v1/vms'), as(seeded.token))).status === 200) return;
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
-    throw new Error('did not come back within 10 s');
+    await eventually(async () =>
+      expect((await fetch(url('/api/v1/vms'), as(seeded.token))).status).toBe(200),
+    );
   });
 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { connectNats } from '@novacron/messaging/connect';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
+import { until } from '@novacron/testkit/wait';
 import { GUIDE_VM } from '../support/gateway.js';
 import { endGatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
 import { newSeed, seed } from '../support/process.js';
@@ -10,6 +11,7 @@ import { StandInOrchestrator } from '../support/stand-in-orchestrator.js';
 
 let servers: TestServers;
 let nc: NatsConnection;
+let orchestrator: StandInOrchestrator;
 let gateway: { child: ChildProcess; url: string; output: () => string };
 const seeded = newSeed();
 
@@ -17,7 +19,7 @@ beforeAll(async () => {
   servers = await useTestServers({ nats: true, redis: true });
   await seed(servers, seeded);
   nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'stand-in' });
-  new StandInOrchestrator(nc);
+  orchestrator = new StandInOrchestrator(nc);
   await nc.flush();
   gateway = await startGatewayProcess(servers);
 });
@@ -37,16 +39,21 @@ it('SIGTERM answers waits with 408 and requests in flight with what they asked f
     });
   const vm = (await (await create('first')).json()) as { id: string };
   const waiting = fetch(`${gateway.url}/api/v1/vms/${vm.id}/wait?state=running&timeout=30`, { headers });
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await until(() => orchestrator.requests.length === 2);
 
+  let answer = (): void => undefined;
+  orchestrator.gate = new Promise((resolve) => (answer = resolve));
   const inFlight = Promise.all(Array.from({ length: 50 }, (_, i) => create(`vm-${i}`)));
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  const started = performance.now();
-  const [code, waited, created] = await Promise.all([endGatewayProcess(gateway.child), waiting, inFlight]);
+  await until(() => orchestrator.requests.length === 52);
+  const ended = endGatewayProcess(gateway.child);
+  const waited = await waiting;
+  answer();
+  const created = await inFlight;
+  const code = await ended;
 
   expect(waited.status).toBe(408);
   expect(((await waited.json()) as { code: string }).code).toBe('wait_timeout');
   expect(created.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 201));
+  // 1 would say that something had to be left behind at the drain's bound.
   expect([code, gateway.output()]).toEqual([0, expect.any(String)]);
-  expect(performance.now() - started).toBeLessThan(5_000);
 });

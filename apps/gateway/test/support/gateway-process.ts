@@ -17,10 +17,13 @@ export async function startGatewayProcess(
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (data) => (text += String(data)));
   const url = `http://127.0.0.1:${env['NOVACRON_HTTP_PORT']}`;
-  for (let tries = 0; ; tries++) {
+  for (const deadline = performance.now() + 60_000; ;) {
     const answer = await fetch(`${url}/ready`).catch(() => null);
     if (answer?.status === 200) return { child, url, output: () => text };
-    if (tries > 150 || child.exitCode !== null) throw new Error(`the gateway did not start: ${text}`);
+    if (performance.now() > deadline || child.exitCode !== null) {
+      child.kill('SIGKILL');
+      throw new Error(`the gateway did not start: ${text}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -30,7 +33,7 @@ export async function endGatewayProcess(
   child: ChildProcess,
   signal: NodeJS.Signals = 'SIGTERM',
 ): Promise<number | null> {
-  if (child.exitCode !== null) return child.exitCode;
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
   child.kill(signal);
   const [code] = (await once(child, 'exit')) as [number | null];
   return code;

@@ -55,7 +55,7 @@ describe('creating a VM', () => {
   it('waits until the work is over with Prefer: wait', async () => {
     const asked = gateway.ask('POST', '/api/v1/vms', {
       body: { ...GUIDE_VM, name: 'web-4' },
-      headers: { prefer: 'wait=10' },
+      headers: { prefer: 'wait=30' },
     });
     const settle = setInterval(() => {
       const vm = [...gateway.orchestrator.vms.values()].find(({ name }) => name === 'web-4');
@@ -64,7 +64,7 @@ describe('creating a VM', () => {
     const created = await asked;
     clearInterval(settle);
     expect(created.status).toBe(201);
-    expect(created.headers.get('preference-applied')).toBe('wait=10');
+    expect(created.headers.get('preference-applied')).toBe('wait=30');
     expect(created.json).toMatchObject({ name: 'web-4', state: 'running' });
   });
 });

@@ -142,24 +142,28 @@ describe('an action', () => {
   });
 
   it('with Prefer: wait answers 200 when its job has succeeded, 202 when it has not', async () => {
-    const ending = (status: 'succeeded' | 'failed') =>
-      setTimeout(() => {
+    const ending = (status: 'succeeded' | 'failed') => {
+      const before = gateway.orchestrator.jobs.size;
+      const looking = setInterval(() => {
+        if (gateway.orchestrator.jobs.size === before) return;
+        clearInterval(looking);
         const job = [...gateway.orchestrator.jobs.values()].at(-1);
         gateway.orchestrator.change(id, {
           state: status === 'succeeded' ? 'stopped' : 'running',
           task: null,
         });
         if (job) gateway.orchestrator.endJob(job.id, status);
-      }, 100);
+      }, 50);
+    };
     ending('succeeded');
-    const done = await gateway.ask('POST', `${path}/actions/stop`, { headers: { prefer: 'wait=5' } });
+    const done = await gateway.ask('POST', `${path}/actions/stop`, { headers: { prefer: 'wait=30' } });
     expect([done.status, done.json.state, done.headers.get('preference-applied')]).toEqual([
       200,
       'stopped',
-      'wait=5',
+      'wait=30',
     ]);
     ending('failed');
-    const failed = await gateway.ask('POST', `${path}/actions/start`, { headers: { prefer: 'wait=5' } });
+    const failed = await gateway.ask('POST', `${path}/actions/start`, { headers: { prefer: 'wait=30' } });
     expect([failed.status, failed.json.status]).toEqual([202, 'failed']);
   });
 });

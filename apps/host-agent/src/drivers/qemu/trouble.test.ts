@@ -132,7 +132,7 @@ ifQemu('a QEMU host in trouble', () => {
 
 ifQemu('the accelerator', () => {
   it('is believed only when a guest gets through in time', async () => {
-    expect(await runsGuest(QEMU_PROGRAMS.qemu, 'tcg', 20_000)).toBe(true);
+    expect(await runsGuest(QEMU_PROGRAMS.qemu, 'tcg', 60_000)).toBe(true);
     expect(await runsGuest(QEMU_PROGRAMS.qemu, 'tcg', 1)).toBe(false);
     expect(await runsGuest('no-such-qemu', 'kvm', 1_000)).toBe(false);
   });
@@ -140,7 +140,7 @@ ifQemu('the accelerator', () => {
   it('is emulation at the latest after the deadline', async () => {
     const startedAt = Date.now();
     expect(['kvm', 'tcg']).toContain(await probeAccelerator(QEMU_PROGRAMS.qemu));
-    expect(Date.now() - startedAt).toBeLessThan(6_000);
+    expect(Date.now() - startedAt).toBeLessThan(30_000);
   });
 });
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function eventually<T>(
   read: () => Promise<T>,
   good: (value: T) => boolean,
-  withinMs = 30_000,
+  withinMs = 45_000,
   everyMs = 200,
 ): Promise<T> {
   let last: unknown;

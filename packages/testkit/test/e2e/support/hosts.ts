@@ -46,16 +46,16 @@ export async function guestsOfHosts(
         (id) => new Set(parts.get(id)?.map(({ part }) => part)).size < (parts.get(id)?.[0]?.parts ?? 1),
       );
     const ask = () =>
-      Promise.all(missing().map((id) => nc.request(`agents.${id}.inventory`, '{}', { timeout: 5_000 })));
+      Promise.all(missing().map((id) => nc.request(`agents.${id}.inventory`, '{}', { timeout: 30_000 })));
     await ask();
     // An agent that was telling already when it was asked tells once: who is missing is asked again.
     let askAgain = Date.now() + 2_000;
-    for (const until = Date.now() + 10_000; missing().length > 0; await sleep(20)) {
+    for (const until = Date.now() + 45_000; missing().length > 0; await sleep(20)) {
       if (Date.now() > askAgain) {
         await ask();
         askAgain = Date.now() + 2_000;
       }
-      if (Date.now() > until) throw new Error('not every host told what it runs within 10 s');
+      if (Date.now() > until) throw new Error('not every host told what it runs within 45 s');
     }
   } finally {
     await nc.close();
