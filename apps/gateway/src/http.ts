@@ -27,6 +27,7 @@ export function serveHttp(fastify: FastifyInstance, parts: HttpParts): Edge {
       version: API_VERSION,
       document: openApiDocument(routes, API_VERSION),
       ready: parts.ready,
+      count: (request) => edge.countAnonymous(request),
     });
   });
   return edge;

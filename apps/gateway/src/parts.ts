@@ -1,5 +1,6 @@
 import { Cache } from '@novacron/cache/cache';
 import { L2 } from '@novacron/cache/l2';
+import { RedisLink } from '@novacron/cache/redis-link';
 import { changesOf } from '@novacron/cache/rules';
 import type { ServiceContext } from '@novacron/service-kit/context';
 import { replicationOf } from '@novacron/service-kit/replication';
@@ -14,6 +15,8 @@ import { findTokenIn } from './tenancy/find-token.js';
 import { exportCache } from './reads/cache-metrics.js';
 import { listenForInvalidations } from './reads/listen.js';
 import { Reads } from './reads/reads.js';
+import { RateLimits } from './limits/rate-limits.js';
+import { shareLimits } from './limits/share-limits.js';
 import { Changes } from './waits/changes.js';
 
 /** The gateway, put together from what the process has. */
@@ -30,6 +33,7 @@ export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<H
     ),
     tokens: new ConsistencyTokens(config.keys.consistency),
     positions,
+    limits: limitsOf(context),
     rpc,
     services: {
       changes: new Changes(nc),
@@ -57,4 +61,19 @@ function cacheOf({ config, nc, logger, drain }: ServiceContext<GatewayConfig>): 
   });
   exportCache(cache);
   return cache;
+}
+
+/** What everybody may ask, counted here and made one with the other gateways' counts as long as Redis is there. */
+function limitsOf({ config, logger, drain }: ServiceContext<GatewayConfig>): RateLimits {
+  const limits = new RateLimits();
+  const redis = new RedisLink({
+    url: config.redis.url,
+    onError: (error) => logger.debug({ err: error }, 'Redis is away: each gateway counts by itself'),
+  });
+  const stop = shareLimits(limits, redis);
+  drain.add('pools', 'limits', () => {
+    stop();
+    redis.close();
+  });
+  return limits;
 }

@@ -10,4 +10,6 @@ export interface Caller {
   /** What last positions are remembered under. */
   readonly credentialId: string;
   readonly roles: readonly Role[];
+  /** How many requests a second this credential may make; null: as many as it likes. */
+  readonly ratePerSecond: number | null;
 }

@@ -12,6 +12,8 @@ import type { Positions } from './positions.js';
 import { asServiceError } from './problem.js';
 import type { AnyRoute } from './route.js';
 import { sendAnswer, sendProblem } from './send.js';
+import type { RateLimits } from '../limits/rate-limits.js';
+import type { TokenBucket } from '../limits/token-bucket.js';
 import { HotPath } from '../reads/hot-path.js';
 import type { Services } from './services.js';
 import type { TokenVerifier } from './token-verifier.js';
@@ -29,6 +31,7 @@ export interface EdgeParts {
   readonly verifier: TokenVerifier;
   readonly tokens: ConsistencyTokens;
   readonly positions: Positions;
+  readonly limits: RateLimits;
   readonly rpc: Rpc;
   readonly services: Services;
   readonly logger: Logger;
@@ -73,12 +76,24 @@ export class Edge {
   fail(request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {
     const error = asServiceError(thrown);
     this.log(request, error);
+    const bucket = error.code === 'rate_limited' ? this.parts.limits.of(request.caller) : undefined;
+    if (bucket !== undefined) tellLimit(reply, bucket);
     return sendProblem(request, reply, error, this.sign(this.positionAfter(request, error)));
   }
 
-  /** Authenticates a request and takes its consistency token. @throws ServiceError `unauthenticated`, `invalid_token` */
+  /** Counts a request that needs no token against its address. @throws ServiceError `rate_limited` */
+  countAnonymous(request: FastifyRequest): void {
+    this.parts.limits.takeAnonymous(request.ip);
+  }
+
+  /**
+   * Authenticates a request and takes its consistency token.
+   * @throws ServiceError `unauthenticated`, `invalid_token`, `rate_limited`
+   */
   async authenticate(request: FastifyRequest): Promise<void> {
-    this.enter(request, await this.verify(request));
+    const caller = await this.verify(request);
+    this.enter(request, caller);
+    this.parts.limits.take(caller as Caller);
   }
 
   /** As `authenticate`, and authorizes, and answers what the L1 has; without a turn of the event loop where the token is known. */
@@ -91,8 +106,12 @@ export class Edge {
     const enter = (found: Caller | null): void => {
       this.enter(request, found);
       const caller = found as Caller;
+      // Waits and streams cost nothing: they are few connections, not many requests.
+      const bucket = route.longLived === true ? null : this.parts.limits.take(caller);
       authorize(caller, route.access);
-      if (route.question === undefined || !this.hot.answer(request, reply, caller)) done();
+      if (route.question !== undefined && this.hot.answer(request, reply, caller, bucket)) return;
+      if (bucket !== null) tellLimit(reply, bucket);
+      done();
     };
     try {
       const caller = this.verify(request);
@@ -109,6 +128,7 @@ export class Edge {
 
   private enter(request: FastifyRequest, caller: Caller | null): void {
     if (caller === null) {
+      this.countAnonymous(request);
       const missing = request.headers.authorization === undefined;
       throw new ServiceError(
         'unauthenticated',
@@ -163,4 +183,9 @@ export class Edge {
   private sign(position: Position | null): string | null {
     return position === null ? null : this.parts.tokens.sign(position);
   }
+}
+
+/** What is left to this caller (draft-ietf-httpapi-ratelimit-headers). */
+function tellLimit(reply: FastifyReply, bucket: TokenBucket): void {
+  reply.header('RateLimit-Policy', bucket.policy).header('RateLimit', bucket.state());
 }

@@ -5,6 +5,8 @@ import type { AnswerDoc, AnyRoute } from '../edge/route.js';
 import { HEADERS, PARAMETERS } from './headers.js';
 import { componentSchemas, inputSchema, outputSchema } from './schemas.js';
 
+/** Of what is left of the caller's rate; waits and streams cost none. */
+const RATE = ['RateLimit', 'RateLimit-Policy'];
 /** What any route may answer, whatever it does. */
 const EVERYWHERE: readonly ErrorCode[] = [
   'malformed_request',
@@ -117,6 +119,7 @@ function answersOf(route: AnyRoute): Record<string, object> {
           'X-Request-Id',
           'NovaCron-Consistency-Token',
           'NovaCron-Served-From',
+          ...(route.longLived === true ? [] : RATE),
           ...(answer.headers ?? []),
         ]),
         ...contentOf(answer),
@@ -163,7 +166,8 @@ function errorsOf(route: AnyRoute): Record<string, object> {
 
 function errorHeaders(status: number): string[] {
   if (status === 401) return ['WWW-Authenticate'];
-  return status === 429 || status === 503 ? ['Retry-After'] : [];
+  if (status === 429) return ['Retry-After', ...RATE];
+  return status === 503 ? ['Retry-After'] : [];
 }
 
 function headerRefs(names: readonly string[]): object {

@@ -26,6 +26,16 @@ export const HEADERS = {
     description: 'Seconds to wait before trying again.',
     schema: { type: 'integer', minimum: 1 },
   },
+  RateLimit: {
+    description: 'What is left of the rate (`r`), and in how many seconds all of it will be (`t`).',
+    schema: text,
+    example: '"token";r=1999;t=1',
+  },
+  'RateLimit-Policy': {
+    description: 'So many requests (`q`) in so many seconds (`w`). Absent: no limit.',
+    schema: text,
+    example: '"token";q=2000;w=1',
+  },
   ETag: { description: 'The version, in quotes.', schema: text, example: '"3"' },
   Location: { description: 'Where the created object or the job is.', schema: text },
 };

@@ -5,6 +5,7 @@ import type { ConsistencyTokens } from '../edge/consistency-token.js';
 import { noneMatch } from '../edge/etag.js';
 import { later, type Positions } from '../edge/positions.js';
 import { CACHE_CONTROL, JSON_TYPE, VARY } from '../edge/send.js';
+import type { TokenBucket } from '../limits/token-bucket.js';
 import type { Reads } from './reads.js';
 
 export interface HotParts {
@@ -21,8 +22,11 @@ export interface HotParts {
 export class HotPath {
   constructor(private readonly parts: HotParts) {}
 
-  /** @returns whether it was answered */
-  answer(request: FastifyRequest, reply: FastifyReply, caller: Caller): boolean {
+  /**
+   * @param bucket that the request was taken from; null without a limit
+   * @returns whether it was answered
+   */
+  answer(request: FastifyRequest, reply: FastifyReply, caller: Caller, bucket: TokenBucket | null): boolean {
     const { reads } = this.parts;
     const { raw, headers, position } = request;
     const question = raw.method === 'GET' ? reads.known(raw.url as string) : undefined;
@@ -53,6 +57,7 @@ export class HotPath {
       'Vary',
       VARY,
     ];
+    if (bucket !== null) fields.push('RateLimit-Policy', bucket.policy, 'RateLimit', bucket.state());
     if (!same) fields.push('Content-Type', JSON_TYPE, 'Content-Length', shown.length);
     if (this.parts.draining.aborted) fields.push('Connection', 'close');
     reply.hijack();

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ERRORS, type ErrorCode } from '@novacron/contracts/errors';
 import { noneMatch } from '../edge/etag.js';
 import { errorPage } from '../errors/error-docs.js';
@@ -14,6 +14,8 @@ export interface RootParts {
   readonly document: object;
   /** What is there and what is missing. */
   readonly ready: () => Promise<Readiness>;
+  /** Counts a request that needs no token. @throws ServiceError `rate_limited` */
+  readonly count: (request: FastifyRequest) => void;
 }
 
 /** What is asked of this very process, at this moment. */
@@ -21,17 +23,16 @@ const NOT_KEPT = 'no-store';
 /** Everybody's, and asked about each time: that costs a 304. */
 const ASKED_ABOUT = 'public, no-cache';
 
-/** Adds the routes outside of the API: they need no token. */
-export function serveRoot(fastify: FastifyInstance, { version, document, ready }: RootParts): void {
-  fastify.get('/', () => ({
-    name: 'NovaCron',
-    version,
-    api: '/api/v1',
-    documentation: '/docs',
-    openapi: '/openapi.json',
-    health: '/health',
-    ready: '/ready',
-  }));
+/** Adds the routes outside of the API: they need no token. Probes are not counted. */
+export function serveRoot(fastify: FastifyInstance, parts: RootParts): void {
+  serveProbes(fastify, parts.ready);
+  void fastify.register(async (pages) => {
+    pages.addHook('onRequest', async (request) => parts.count(request));
+    servePages(pages, parts);
+  });
+}
+
+function serveProbes(fastify: FastifyInstance, ready: RootParts['ready']): void {
   fastify.get('/health', (_request, reply) => reply.header('Cache-Control', NOT_KEPT).send({ status: 'ok' }));
   fastify.get('/ready', async (_request, reply) => {
     const state = await ready();
@@ -41,6 +42,18 @@ export function serveRoot(fastify: FastifyInstance, { version, document, ready }
       .header('Cache-Control', NOT_KEPT)
       .send({ ready: state.ready, missing, checks: state.checks });
   });
+}
+
+function servePages(fastify: FastifyInstance, { version, document }: RootParts): void {
+  fastify.get('/', () => ({
+    name: 'NovaCron',
+    version,
+    api: '/api/v1',
+    documentation: '/docs',
+    openapi: '/openapi.json',
+    health: '/health',
+    ready: '/ready',
+  }));
   const text = Buffer.from(JSON.stringify(document));
   const etag = contentTag(text);
   fastify.get('/openapi.json', (request, reply) => {

@@ -11,12 +11,17 @@ interface Row {
   readonly id: string;
   readonly roles: string[];
   readonly expires_at: Date | null;
+  readonly rate_per_second: number | null;
 }
+
+/** Of a token whose tenant has no rate of its own. */
+const DEFAULT_RATE_PER_SECOND = 2_000;
 
 const FIND: Statement = {
   name: 'gateway_find_token',
   table: 'api_tokens',
-  text: `SELECT k.tenant_id, t.name AS tenant_name, k.id, k.roles, k.expires_at
+  text: `SELECT k.tenant_id, t.name AS tenant_name, k.id, k.roles, k.expires_at,
+                 CASE WHEN NOT k.unlimited THEN coalesce(t.rate_per_second, ${DEFAULT_RATE_PER_SECOND}) END AS rate_per_second
            FROM gateway.api_tokens k JOIN gateway.tenants t USING (tenant_id)
           WHERE k.hash = $1 AND k.revoked_at IS NULL`,
 };
@@ -39,6 +44,7 @@ export function findTokenIn(sys: Database, saw: (position: Position) => void): F
         principal: `token:${row.id}`,
         credentialId: row.id,
         roles: z.array(Role).parse(row.roles),
+        ratePerSecond: row.rate_per_second,
       },
       expiresAt: row.expires_at === null ? null : row.expires_at.getTime(),
     };

@@ -10,7 +10,7 @@ export interface SeededToken {
 }
 
 /**
- * Makes sure that a tenant exists with these tokens, which are good from then on. Safe to run again, also
+ * Makes sure that a tenant exists with these tokens, which are good from then on and have no rate limit. Safe to run again, also
  * with other tokens: those of the same name stop being good.
  */
 export async function seedTenant(
@@ -29,8 +29,8 @@ export async function seedTenant(
     for (const { name, token, roles } of tokens) {
       await tx.query(
         {
-          text: `INSERT INTO gateway.api_tokens (tenant_id, id, name, hash, roles) VALUES ($1, $2, $3, $4, $5)
-                 ON CONFLICT (tenant_id, name) DO UPDATE SET hash = EXCLUDED.hash, roles = EXCLUDED.roles, revoked_at = NULL, expires_at = NULL`,
+          text: `INSERT INTO gateway.api_tokens (tenant_id, id, name, hash, roles, unlimited) VALUES ($1, $2, $3, $4, $5, true)
+                 ON CONFLICT (tenant_id, name) DO UPDATE SET hash = EXCLUDED.hash, roles = EXCLUDED.roles, unlimited = true, revoked_at = NULL, expires_at = NULL`,
         },
         [tenant.id, newId(), name, hashApiToken(key, token), roles],
       );

@@ -97,6 +97,7 @@ async function gateway(): Promise<void> {
   const { serverOptions } = await import('../../dist/edge/server-options.js');
   const { TokenVerifier } = await import('../../dist/edge/token-verifier.js');
   const { serveHttp } = await import('../../dist/http.js');
+  const { RateLimits } = await import('../../dist/limits/rate-limits.js');
   const { Reads } = await import('../../dist/reads/reads.js');
 
   const logger = createLogger('gateway', 'silent');
@@ -127,6 +128,8 @@ async function gateway(): Promise<void> {
     principal: 'token:bench',
     credentialId: 'bench',
     roles: ['owner'],
+    // With a limit, so that what counting costs is in the figure.
+    ratePerSecond: 1_000_000,
   };
   const rpc = { requestBytes } as never;
   const app = fastify(serverOptions);
@@ -135,6 +138,7 @@ async function gateway(): Promise<void> {
     verifier: new TokenVerifier(Buffer.alloc(32), async () => ({ caller: caller as never, expiresAt: null })),
     tokens: new ConsistencyTokens(Buffer.alloc(32)),
     positions: new Positions(),
+    limits: new RateLimits(),
     rpc,
     services: { reads: new Reads(cache, rpc), draining: new AbortController().signal } as never,
     ready: async () => ({ ready: true, checks: {} }),

@@ -31,6 +31,7 @@ const add = (expiresAt: number | null = null): void => {
     tenantName: 't',
     principal: 'token:1',
     credentialId: '1',
+    ratePerSecond: null,
     roles: [],
   } as never;
   table.set(hashApiToken(key, token).toString('hex'), { caller, expiresAt });

@@ -18,6 +18,9 @@ import { trusting } from '../../src/edge/server-options.js';
 import { TokenVerifier, type StoredToken } from '../../src/edge/token-verifier.js';
 import { serveHttp } from '../../src/http.js';
 import { MetricsIntake } from '../../src/metrics/intake.js';
+import { type AddressLimit, RateLimits } from '../../src/limits/rate-limits.js';
+import { shareLimits } from '../../src/limits/share-limits.js';
+import { RedisLink } from '@novacron/cache/redis-link';
 import { httpTelemetry } from '@novacron/telemetry/http';
 import { listenForInvalidations } from '../../src/reads/listen.js';
 import { Reads } from '../../src/reads/reads.js';
@@ -27,6 +30,9 @@ import { standInMetrics } from './stand-in-metrics.js';
 import type { WireRequest } from '@novacron/contracts/envelope';
 
 export const GUIDE_VM = { name: 'web-1', config: { cpu: 2, memory: 4096, disk: 50, image: 'ubuntu-22.04' } };
+
+/** Most tests ask without a token far more often than anybody should. */
+const NO_LIMIT: AddressLimit = { burst: 1e6, perMinute: 1e6 };
 
 export interface Asked {
   readonly token?: string | null;
@@ -62,11 +68,13 @@ export class TestGateway {
   fastify!: FastifyInstance;
   url = '';
   private stopListening = (): void => undefined;
+  private stopSharing = (): void => undefined;
   private connections: NatsConnection[] = [];
 
   private constructor(
     private readonly withRedis: boolean,
     private readonly trustedProxies: readonly string[],
+    private readonly address: AddressLimit,
     first?: TestGateway,
   ) {
     this.tenantId = first?.tenantId ?? newId<TenantId>();
@@ -78,9 +86,17 @@ export class TestGateway {
   }
 
   static async start(
-    options: { readonly redis?: boolean; readonly trustedProxies?: readonly string[] } = {},
+    options: {
+      readonly redis?: boolean;
+      readonly trustedProxies?: readonly string[];
+      readonly address?: AddressLimit;
+    } = {},
   ): Promise<TestGateway> {
-    const gateway = new TestGateway(options.redis === true, options.trustedProxies ?? []);
+    const gateway = new TestGateway(
+      options.redis === true,
+      options.trustedProxies ?? [],
+      options.address ?? NO_LIMIT,
+    );
     gateway.servers = await useTestServers({ nats: true, postgres: false, redis: options.redis ?? false });
     const invalidator = await gateway.connect('cache');
     gateway.orchestrator = new StandInOrchestrator(await gateway.connect('orchestrator'), invalidator);
@@ -92,7 +108,7 @@ export class TestGateway {
 
   /** A second gateway of the same installation: servers, keys and tokens are the first one's. */
   async another(): Promise<TestGateway> {
-    const other = new TestGateway(this.withRedis, this.trustedProxies, this);
+    const other = new TestGateway(this.withRedis, this.trustedProxies, this.address, this);
     other.servers = this.servers;
     other.orchestrator = this.orchestrator;
     await other.serve();
@@ -110,10 +126,20 @@ export class TestGateway {
     this.stopListening = listenForInvalidations(this.nc, this.cache, logger);
     await this.nc.flush();
     httpTelemetry(this.fastify, logger);
+    const limits = new RateLimits(this.address);
+    if (url !== undefined) {
+      const redis = new RedisLink({ url });
+      const stop = shareLimits(limits, redis);
+      this.stopSharing = () => {
+        stop();
+        redis.close();
+      };
+    }
     serveHttp(this.fastify, {
       verifier: new TokenVerifier(this.key, async (hash) => this.stored.get(hash.toString('hex')) ?? null),
       tokens: this.tokens,
       positions: this.positions,
+      limits,
       rpc: new RpcClient(this.nc),
       services: {
         changes: new Changes(this.nc),
@@ -129,7 +155,12 @@ export class TestGateway {
   }
 
   /** A token with this role; of the tests' tenant unless told. Each `name` has one of its own. */
-  token(role: Role = 'owner', tenantId: TenantId = this.tenantId, name = ''): string {
+  token(
+    role: Role = 'owner',
+    tenantId: TenantId = this.tenantId,
+    name = '',
+    ratePerSecond: number | null = null,
+  ): string {
     const known = this.byRole.get(role + tenantId + name);
     if (known !== undefined) return known;
     const token = newApiToken();
@@ -140,6 +171,7 @@ export class TestGateway {
       principal: `token:${id}`,
       credentialId: id,
       roles: [role],
+      ratePerSecond,
     };
     this.stored.set(hashApiToken(this.key, token).toString('hex'), { caller, expiresAt: null });
     this.byRole.set(role + tenantId + name, token);
@@ -176,6 +208,7 @@ export class TestGateway {
     this.stopDraining.abort();
     await this.fastify.close();
     this.stopListening();
+    this.stopSharing();
     this.l2?.close();
     await Promise.all(this.connections.map((nc) => nc.close()));
     if (this.servesFirst) await this.servers.stop();
