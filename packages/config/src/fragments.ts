@@ -14,12 +14,14 @@ import {
   weightedAddresses,
 } from './settings.js';
 
-/** → `nats {url, user, password}`. The user also names the inbox prefix, `_INBOX.<user>`. */
+/** → `nats {url, user, password, streamReplicas}`. The user also names the inbox prefix, `_INBOX.<user>`. */
 export const natsEnv = {
   nats: {
     url: url('NOVACRON_NATS_URL', ['nats:', 'tls:'], 'nats://127.0.0.1:4222'),
     user: text('NOVACRON_NATS_USER'),
     password: secret('NOVACRON_NATS_PASSWORD'),
+    /** Copies of each message of the streams that this service makes; 3 where NATS is a cluster of three. */
+    streamReplicas: integer('NOVACRON_NATS_STREAM_REPLICAS', { min: 1, max: 5 }, 1),
   },
 };
 

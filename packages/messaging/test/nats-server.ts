@@ -16,12 +16,32 @@ export class TestNats {
   ) {}
 
   static async start(maxPayload = 1_048_576): Promise<TestNats> {
+    const nats = await TestNats.prepare(`max_payload: ${maxPayload}`);
+    await nats.up();
+    return nats;
+  }
+
+  /** Servers that share one JetStream. */
+  static async startCluster(size: number): Promise<TestNats[]> {
+    const ports = await Promise.all(Array.from({ length: size }, freePort));
+    const routes = ports.map((port) => `"nats-route://127.0.0.1:${port}"`).join(', ');
+    const servers = await Promise.all(
+      ports.map((port) =>
+        TestNats.prepare(`cluster { name: test, listen: "127.0.0.1:${port}", routes: [${routes}] }`),
+      ),
+    );
+    await Promise.all(servers.map((server) => server.up()));
+    return servers;
+  }
+
+  private static async prepare(settings: string): Promise<TestNats> {
     const dir = mkdtempSync(join(tmpdir(), 'novacron-nats-'));
     const nats = new TestNats(dir, await freePort());
     writeFileSync(
       join(dir, 'nats.conf'),
-      `listen: "127.0.0.1:${nats.port}"
-max_payload: ${maxPayload}
+      `server_name: ${nats.name}
+listen: "127.0.0.1:${nats.port}"
+${settings}
 jetstream { store_dir: "${dir}/js" }
 authorization { users: [
   { user: client, password: c, permissions: { publish: ">", subscribe: ["_INBOX.client.>"], allow_responses: true } }
@@ -29,8 +49,12 @@ authorization { users: [
 ] }
 `,
     );
-    await nats.up();
     return nats;
+  }
+
+  /** As a cluster calls it. */
+  get name(): string {
+    return `nats-${this.port}`;
   }
 
   get url(): string {

@@ -29,8 +29,11 @@ export async function openNats(
   streams: readonly StreamName[],
 ): Promise<NatsConnection> {
   readiness.waitFor('nats', 'connecting');
+  const { url, user, password } = config;
   const nc = await connectNats({
-    ...config,
+    url,
+    user,
+    password,
     name,
     logger,
     signal: drain.signal,
@@ -38,9 +41,10 @@ export async function openNats(
   });
   drain.add('nats', 'connection', () => endNats(nc));
   if (streams.length > 0) {
-    await retried({ logger, drain, readiness }, 'jetstream', () => ensureStreams(nc, streams));
+    const ensure = () => ensureStreams(nc, streams, { replicas: config.streamReplicas });
+    await retried({ logger, drain, readiness }, 'jetstream', ensure);
     // A server may come back without what it had stored.
-    onReconnect(nc, () => void restoreStreams(nc, streams, { logger, drain }));
+    onReconnect(nc, () => void restoreStreams(nc, ensure, { logger, drain }));
   }
   readiness.waitFor('nats', undefined);
   readiness.add('nats', () => {
@@ -114,12 +118,12 @@ async function requireCurrent(
 /** Never rejects. Ends when the connection is lost once more: its return begins another. */
 async function restoreStreams(
   nc: NatsConnection,
-  streams: readonly StreamName[],
+  ensure: () => Promise<void>,
   { logger, drain }: Pick<Surroundings, 'logger' | 'drain'>,
 ): Promise<void> {
   while (isConnected(nc) && !drain.signal.aborted) {
     try {
-      return await ensureStreams(nc, streams);
+      return await ensure();
     } catch (error) {
       logger.warn({ err: error }, 'the streams are not there yet');
       await sleep(LAST_RETRY_MS, undefined, { ref: false });
