@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from '../toolchain.mjs';
 import { configPaths, rulePaths, ruleTestPaths } from '../observability/files.mjs';
+import { COLLECTOR, collectorFindings } from '../observability/collector.mjs';
 import { DASHBOARD_FILES } from '../observability/dashboards/all.mjs';
 import { observabilityFindings, staleDashboards } from '../observability/findings.mjs';
 import { findPromtool } from '../observability/promtool.mjs';
@@ -28,7 +29,23 @@ function promtool() {
   return failed.length === 0;
 }
 
-const findings = [...observabilityFindings(root), ...staleDashboards(root, DASHBOARD_FILES)];
+/** The collector's own word on its configuration, where there is one. */
+function collector() {
+  const { status, stdout, stderr, error } = spawnSync(
+    'otelcol',
+    ['validate', '--config', join(root, COLLECTOR)],
+    { encoding: 'utf8' },
+  );
+  if (error) process.stdout.write('skipped: the collector’s own validation: otelcol is not on PATH\n');
+  else if (status !== 0) process.stdout.write(stdout + stderr);
+  return error !== undefined || status === 0;
+}
+
+const findings = [
+  ...observabilityFindings(root),
+  ...staleDashboards(root, DASHBOARD_FILES),
+  ...collectorFindings(root),
+];
 for (const finding of findings) process.stdout.write(`${finding}\n`);
-const tested = promtool();
-process.exitCode = findings.length === 0 && tested ? 0 : 1;
+const passed = [promtool(), collector(), findings.length === 0];
+process.exitCode = passed.every(Boolean) ? 0 : 1;

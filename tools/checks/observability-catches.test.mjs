@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import { collectorFindings } from '../observability/collector.mjs';
 import { observabilityFindings, staleDashboards } from '../observability/findings.mjs';
 import { FixtureRepository } from './fixture.mjs';
 
@@ -128,4 +129,48 @@ test('a dashboard that was changed by hand, is missing or comes from nowhere is 
   assert.deepEqual(stale(['a.json', 'b']), ['infra/grafana/dashboards/a.json']);
   assert.deepEqual(stale(['a.json', 'a'], ['b.json', 'b']), ['infra/grafana/dashboards/b.json']);
   assert.deepEqual(stale(), ['infra/grafana/dashboards/a.json']);
+});
+
+const collector = (changes, pipeline) => ({
+  receivers: { otlp: {} },
+  processors: { memory_limiter: {}, batch: {} },
+  exporters: { debug: {} },
+  ...changes,
+  service: {
+    pipelines: {
+      traces: {
+        receivers: ['otlp'],
+        processors: ['memory_limiter', 'batch'],
+        exporters: ['${env:EXPORTER:-debug}'],
+        ...pipeline,
+      },
+    },
+  },
+});
+const COLLECTORS = {
+  'an exporter that is not there': [collector({}, { exporters: ['otlphttp'] }), /exporters has no otlphttp/],
+  'a default that is not there': [collector({}, { exporters: ['${env:X:-file}'] }), /exporters has no file/],
+  'a memory limiter that is not first': [
+    collector(
+      { processors: { memory_limiter: {}, batch: {}, filter: {} } },
+      { processors: ['filter', 'memory_limiter', 'batch'] },
+    ),
+    /memory_limiter is not first/,
+  ],
+  'a component of another distribution': [
+    collector({ processors: { memory_limiter: {}, batch: {}, tail_sampling: {} } }),
+    /no tail_sampling/,
+  ],
+};
+for (const [what, [config, message]] of Object.entries(COLLECTORS)) {
+  test(`${what} is found in the collector's configuration`, () => {
+    repository.write('infra/otel/collector.yaml', JSON.stringify(config));
+    const found = collectorFindings(repository.folder);
+    assert.equal(found.length, 1, found.join('\n'));
+    assert.match(found[0], message);
+  });
+}
+test('a collector whose pipeline is whole passes', () => {
+  repository.write('infra/otel/collector.yaml', JSON.stringify(collector({})));
+  assert.deepEqual(collectorFindings(repository.folder), []);
 });

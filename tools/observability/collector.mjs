@@ -1,0 +1,58 @@
+// The collector's configuration, as far as it can be judged without a collector.
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+
+export const COLLECTOR = 'infra/otel/collector.yaml';
+/** Of the core distribution, which docker-compose.yml runs; of the contrib distribution nothing. */
+const CORE = {
+  receivers: ['otlp'],
+  processors: [
+    'memory_limiter',
+    'probabilistic_sampler',
+    'batch',
+    'attributes',
+    'filter',
+    'resource',
+    'span',
+  ],
+  exporters: ['debug', 'file', 'otlp', 'otlphttp'],
+  extensions: ['health_check', 'pprof', 'zpages'],
+};
+
+/** What a name stands for when nothing is set: `${env:NAME:-otlp}` is `otlp`. */
+const settled = (name) => /^\$\{env:\w+:-(.*)\}$/.exec(name)?.[1] ?? name;
+const typeOf = (name) => name.split('/')[0];
+
+function wrongPipeline(config, [name, pipeline]) {
+  const used = ['receivers', 'processors', 'exporters'].flatMap((kind) =>
+    (pipeline[kind] ?? []).map((one) => ({ kind, one: settled(one) })),
+  );
+  const undefinedOnes = used.filter(({ kind, one }) => config[kind]?.[one] === undefined);
+  const order = pipeline.processors ?? [];
+  return [
+    ...undefinedOnes.map(({ kind, one }) => `pipeline ${name}: ${kind} has no ${one}`),
+    ...(order[0] === 'memory_limiter' ? [] : [`pipeline ${name}: memory_limiter is not first`]),
+    ...(order.at(-1) === 'batch' ? [] : [`pipeline ${name}: batch is not last`]),
+  ];
+}
+
+/** What is wrong with the collector's configuration, a line each. */
+export function collectorFindings(root) {
+  const path = join(root, COLLECTOR);
+  if (!existsSync(path)) return [`${COLLECTOR} is missing`];
+  const config = parse(readFileSync(path, 'utf8'));
+  const { pipelines = {}, extensions = [] } = config.service ?? {};
+  const foreign = Object.entries(CORE).flatMap(([kind, known]) =>
+    Object.keys(config[kind] ?? {})
+      .filter((name) => !known.includes(typeOf(name)))
+      .map((name) => `${kind}: the core distribution has no ${name}`),
+  );
+  const missing = extensions.filter((name) => config.extensions?.[name] === undefined);
+  return [
+    ...foreign,
+    ...missing.map((name) => `extensions has no ${name}`),
+    ...(pipelines.traces ? [] : ['there is no pipeline traces']),
+    ...Object.entries(pipelines).flatMap((one) => wrongPipeline(config, one)),
+  ].map((text) => `${COLLECTOR}: ${text}`);
+}
