@@ -10,7 +10,7 @@ const MOST_SECONDS = 60;
 /** A sample each millisecond: a minute is some 60,000 of them, a few megabytes. */
 const CPU_INTERVAL_US = 1_000;
 /** One sample for so many allocated bytes; only those that are still in use are kept. */
-const HEAP_INTERVAL_BYTES = 64 * 1024;
+const HEAP_INTERVAL_BYTES = 16 * 1024;
 /** A client that reads more slowly gets no whole profile: it would keep it, and the one place, for itself. */
 const SEND_MS = 60_000;
 /** Elements of a list that are written at once. */
