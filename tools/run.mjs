@@ -12,6 +12,8 @@ const usage = `usage: node tools/run.mjs COMMAND [arguments]
   stack   status, stop, logs NAME, reset, ...     npm run stack -- status
   host    join a host: host join NAME             npm run host -- join NAME
   bench   the benchmarks                          npm run bench
+  bench:check      is anything slower?          npm run bench:check
+  bench:baseline   what it compares with        npm run bench:baseline
   load    the guide's load scenario               npm run load
   history no read is stale, whatever breaks        npm run history
   chart   the Helm chart: install, check          npm run chart -- check
@@ -21,6 +23,8 @@ Each command has --help.
 
 const stack = join(root, 'packages', 'local-stack', 'dist', 'cli.js');
 
+const benchCheck = join(root, 'packages', 'bench', 'dist', 'check', 'cli.js');
+
 const running = ['./apps/*', '@novacron/local-stack'];
 const needs = {
   start: running,
@@ -28,6 +32,8 @@ const needs = {
   host: running,
   bench: [...running, '@novacron/bench'],
   load: [...running, '@novacron/bench'],
+  'bench:check': [...running, '@novacron/bench'],
+  'bench:baseline': [...running, '@novacron/bench'],
   history: [...running, '@novacron/testkit'],
   chart: running,
 };
@@ -39,6 +45,8 @@ function program(command, args) {
     host: [nodeCommand, [stack, 'host', ...args]],
     bench: [nodeCommand, [join(root, 'packages', 'bench', 'dist', 'cli.js'), ...args]],
     load: [nodeCommand, [join(root, 'packages', 'bench', 'dist', 'load', 'cli.js'), ...args]],
+    'bench:check': [nodeCommand, [benchCheck, ...args]],
+    'bench:baseline': [nodeCommand, [benchCheck, '--write', ...args]],
     history: [nodeCommand, [join(root, 'packages', 'testkit', 'dist', 'history', 'cli.js'), ...args]],
     chart: [nodeCommand, [join(root, 'tools', 'chart', 'cli.mjs'), ...args]],
     check: [nodeCommand, [join(root, 'tools', 'checks', 'check.mjs'), ...args]],

@@ -67,6 +67,7 @@ export const GATES = [
     tells: true,
     hint: 'rules, dashboards, runbooks: docs/observability.md',
   },
+  { name: 'workflows', args: [own('check-workflows.mjs')], hint: 'what is wrong stands above' },
   {
     name: 'gates',
     args: ['--test', '--test-reporter=dot', join(root, 'tools', 'checks') + '/*.test.mjs'],

@@ -11,6 +11,11 @@ const WRONG = {
   'a path of one machine': ['docs/a.md', 'see /root/novacron/log\n'],
   'a barrel': ['packages/config/src/all.ts', "export * from './load.js';\n"],
   'a dependency with its own version': ['packages/config/package.json', '{"dependencies":{"zod":"^4.0.0"}}'],
+  'an action by its tag': [
+    '.github/workflows/a.yml',
+    'permissions: {}\nconcurrency: a\n    timeout-minutes: 5\n    - uses: actions/checkout@v5\n',
+  ],
+  'a workflow without permissions': ['.github/workflows/a.yml', 'concurrency: a\n    timeout-minutes: 5\n'],
   'a file of more than 400 lines': ['a.ts', 'export {};\n'.repeat(401)],
 };
 for (const [what, [path, text]] of Object.entries(WRONG)) {

@@ -73,10 +73,23 @@ function catalog(path, text) {
     }));
 }
 
+/** Actions by commit, since a tag can be moved; no more rights than said; an end in any case. */
+function workflows(path, text) {
+  if (!/^\.github\/workflows\/[^/]+\.ya?ml$/.test(path)) return [];
+  const actions = forbidLines(/\buses:/, 'an action that is not pinned to a commit', ({ line }) =>
+    /uses: [\w./-]+@[0-9a-f]{40} # v\d/.test(line),
+  );
+  const missing = ['permissions', 'concurrency', 'timeout-minutes'].filter(
+    (key) => !new RegExp(`^ *${key}:`, 'm').test(text),
+  );
+  const gaps = missing.map((key) => ({ severity: 'error', text: `a workflow says its ${key}` }));
+  return [...actions(path, text), ...gaps];
+}
+
 function ratchetsFor(path) {
   if (GENERATED.test(path) || SELF.test(path)) return [];
   const inCode = CODE.test(path) ? [length, leftovers, focused, skipped, barrels] : [];
-  return [...inCode, machinePaths, catalog];
+  return [...inCode, machinePaths, catalog, workflows];
 }
 
 /** What is wrong in one file: `{path, line?, severity: 'error' | 'warning', text}`. */

@@ -70,6 +70,19 @@ async function opened<T>(stack: StackProcess, work: (stack: BenchStack) => Promi
   }
 }
 
+/** A connection to the primary as one of the services' roles. */
+export async function connectAs(stack: BenchStack, user: string, password: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port: stack.primaryPort,
+    user,
+    password,
+    database: 'novacron',
+  });
+  await client.connect();
+  return client;
+}
+
 /** Number of VMs in a state whose name begins with `prefix`. */
 export async function countVms(stack: BenchStack, prefix: string, state: string): Promise<number> {
   const text = 'SELECT count(*)::int AS n FROM orchestrator.vms WHERE name LIKE $1 AND state = $2';

@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import type { BenchContext, Benchmark } from './benchmark.js';
 import { burst } from './burst.js';
 import { creates } from './creates.js';
+import { guide } from './guide/guide.js';
 import { ingest } from './ingest.js';
 import { latency } from './latency.js';
 import { describeMachine, now } from './machine.js';
@@ -12,7 +13,7 @@ import { reads } from './reads/reads.js';
 import { type Outcome, type Report, table, writeReport } from './report.js';
 import { start } from './start.js';
 
-const BENCHMARKS: readonly Benchmark[] = [creates, burst, latency, ingest, reads, start, memory];
+const BENCHMARKS: readonly Benchmark[] = [creates, burst, latency, ingest, reads, guide, start, memory];
 
 interface Options {
   readonly output: 'table' | 'json';

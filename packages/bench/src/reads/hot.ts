@@ -22,10 +22,16 @@ const BARE = 'a bare node:http server that sends the same bytes';
 const AT_LEAST = { list: 0.6, vm: 0.6, unchanged: 0.7 };
 const NAMES = { list: 'hot-list', vm: 'hot-vm', unchanged: 'hot-304' };
 
-/** The gateway's own scenario, a program of its own: no package may load an app. */
-async function scenario(context: BenchContext, env: Readonly<Record<string, string>> = {}): Promise<Case[]> {
+function scenario({ quick }: BenchContext, env: Readonly<Record<string, string>> = {}): Promise<Case[]> {
+  return hotReadsScenario(quick ? ['1', '2000'] : ['7', '20000'], env);
+}
+
+/** The gateway's own scenario, a program of its own: no package may load an app. `size`: rounds, requests. */
+export async function hotReadsScenario(
+  size: readonly [rounds: string, requests: string],
+  env: Readonly<Record<string, string>>,
+): Promise<Case[]> {
   const file = join(repositoryRoot, 'apps', 'gateway', 'test', 'bench', 'hot-reads.ts');
-  const size = context.quick ? ['1', '2000'] : ['7', '20000'];
   const { stdout } = await promisify(execFile)(process.execPath, [file, ...size, '--json'], {
     env: { ...inheritedEnvironment(), ...env },
   });
