@@ -97,10 +97,15 @@ export class Core {
     this.actor = new Actor({ db: api, hosts: this.hosts, admission: this.admission, onCommitted });
   }
 
-  async start(): Promise<void> {
+  /** Everything without which a request would be refused that another instance could have served. */
+  async load(): Promise<void> {
     await this.hosts.refresh();
-    await this.liveness.start();
+    await this.liveness.beat();
     await this.admission.count();
+  }
+
+  async start(): Promise<void> {
+    await this.liveness.start();
     this.hosts.start();
     this.admission.start();
     this.relay.start();

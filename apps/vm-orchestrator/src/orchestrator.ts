@@ -46,6 +46,7 @@ export const orchestrator: ServiceSpec<Settings> = {
   postgres: { schema: 'orchestrator', migrations: MIGRATIONS },
   streams: ['EVENTS'],
   module: (context) => OrchestratorModule.from(coreOf(context)),
+  beforeListen: (context) => coreOf(context).load(),
   async onStart(context) {
     const core = coreOf(context);
     const maintenance = new Maintenance(context.sys, context.logger);

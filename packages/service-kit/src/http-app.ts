@@ -7,6 +7,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { nestOptions } from './apps.js';
 import type { ServiceContext } from './context.js';
+import { LastRequests } from './last-requests.js';
 
 export interface HttpSpec<Context> {
   /** Where to listen, read off the service's configuration; port 0 is any free one. */
@@ -24,8 +25,8 @@ const GUIDE: FastifyHttpOptions<Server> = {
   http: { headersTimeout: 5_000, maxHeaderSize: 1_048_576, connectionsCheckingInterval: 1_000 },
   requestTimeout: 10_000,
   keepAliveTimeout: 120_000,
-  // A drain answers what is in flight and what still arrives on open connections; idle ones it closes.
-  forceCloseConnections: 'idle',
+  // A drain answers what is in flight and what still arrives on open connections.
+  forceCloseConnections: false,
   return503OnClosing: false,
 };
 
@@ -45,6 +46,8 @@ export async function httpApp<Context extends ServiceContext>(
     bodyParser: spec.bodyParser ?? true,
   });
   context.drain.add('http', 'server', () => app.close());
+  const last = new LastRequests(fastify.server);
+  context.drain.add('http', 'connections', () => last.end());
   const { host, port } = spec.listen(context);
   await app.listen(port, host);
   return { app, port: (app.getHttpServer().address() as AddressInfo).port };

@@ -33,6 +33,8 @@ export interface ServiceSpec<S extends ServiceSettings> {
   readonly rpc?: { readonly maxInFlight?: number };
   /** Called when every dependency has been reached and migrations are done. */
   readonly module: (context: ServiceContext<Config<S>>) => DynamicModule | Type;
+  /** Before it listens: loads what the very first request needs. Others serve meanwhile, so it may take its time. */
+  readonly beforeListen?: (context: ServiceContext<Config<S>>) => Promise<void>;
   /** After it listens and before it is ready: starts consumers and workers, which add their end to `drain`. */
   readonly onStart?: (
     context: ServiceContext<Config<S>>,
@@ -121,6 +123,7 @@ export async function startService<S extends ServiceSettings>(
     ]);
     monitor = postgres?.monitor;
     const context = new ServiceContext({ ...surroundings, config, nc, databases: postgres?.databases ?? {} });
+    await spec.beforeListen?.(context);
     const { app, port } = await listen(spec, context);
     await spec.onStart?.(context, app);
     readiness.serve();

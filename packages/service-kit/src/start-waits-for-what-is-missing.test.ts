@@ -116,6 +116,26 @@ describe('starting', () => {
     );
   });
 
+  it('leaves requests to others until it has loaded what they need', async () => {
+    running.push(await startService(gateway, { env: servers.env('gateway'), logger }));
+    const ask = () => get(`http://127.0.0.1:${running[0]?.httpPort}/things/1`);
+    const loading = Promise.withResolvers<void>();
+    let asked = false;
+    const beforeListen = () => {
+      asked = true;
+      return loading.promise;
+    };
+    const env = servers.env('orchestrator');
+    const starting = startService({ ...orchestrator, beforeListen }, { env, logger });
+    await until(async () => asked);
+    // Nobody serves it at all: with another instance beside it, that one would have.
+    expect(await ask()).toMatchObject({ status: 500, body: expect.stringContaining('Nobody serves') });
+    expect((await opsOf('orchestrator', '/ready')).status).toBe(503);
+    loading.resolve();
+    running.push(await starting);
+    expect(await ask()).toMatchObject({ status: 200, body: '{"count":0}' });
+  });
+
   it('waits for NATS while /health answers and /ready names it, and becomes ready by itself', async () => {
     await servers.nats.kill();
     const starting = startService(orchestrator, { env: servers.env('orchestrator'), logger });
