@@ -1,5 +1,5 @@
 // What a run comes to, for both tools: out of k6's figures, or out of ours under k6's names.
-import { PARTS, thresholdsOf } from './scenario.js';
+import { PARTS, THRESHOLDS } from './scenario.js';
 
 /** k6's way of naming a figure: `p(95)<1000` is about the value `p(95)`. */
 const EXPRESSION = /^(p\(\d+\)|rate|count|max|med)\s*(<=|<|>=|>|==)\s*([\d.]+)$/;
@@ -29,8 +29,8 @@ function judged(metrics, metric, expression) {
  * @param metrics k6's `values` of each metric, by its name: `{ http_req_failed: { rate: 0 }, … }`
  * @param facts of the run: tool, profile, url, run, users, seconds, …
  */
-export function summarise(metrics, facts, strict) {
-  const thresholds = Object.entries(thresholdsOf(strict)).flatMap(([metric, expressions]) =>
+export function summarise(metrics, facts, demands) {
+  const thresholds = Object.entries(THRESHOLDS[demands]).flatMap(([metric, expressions]) =>
     expressions.map((expression) => judged(metrics, metric, expression)),
   );
   const endpoints = Object.fromEntries(

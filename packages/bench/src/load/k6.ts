@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { inheritedEnvironment, searchPath } from '@novacron/local-stack/config';
-import { loadDirectory } from './scenario.js';
+import { type Demands, loadDirectory } from './scenario.js';
 
 /** Where k6 is, if it is installed. */
 export function findK6(): string | undefined {
@@ -15,7 +15,7 @@ export interface K6Options {
   readonly url: string;
   readonly token: string;
   readonly profile: string;
-  readonly strict: boolean;
+  readonly demands: Demands;
   /** the results file that it writes */
   readonly results: string;
 }
@@ -27,7 +27,7 @@ export function runK6(k6: string, options: K6Options): Promise<number> {
     BASE_URL: options.url,
     AUTH_TOKEN: options.token,
     PROFILE: options.profile,
-    STRICT: String(options.strict),
+    DEMANDS: options.demands,
     RESULTS: options.results,
   };
   const child = spawn(k6, ['run', '--include-system-env-vars', join(loadDirectory, 'k6.js')], {

@@ -30,6 +30,9 @@ interface Scenario {
 /** The figures of one metric, under k6's names: `count`, `rate`, `med`, `p(95)`. */
 export type Figures = Readonly<Record<string, number>>;
 
+/** Which thresholds a run is judged by. */
+export type Demands = 'guide' | 'lossless' | 'strict';
+
 export interface Facts {
   readonly tool: string;
   readonly at: string;
@@ -60,7 +63,7 @@ export interface Summary extends Facts {
 
 /** infra/load/summary.js */
 interface Summaries {
-  summarise(metrics: Readonly<Record<string, Figures>>, facts: Facts, strict: boolean): Summary;
+  summarise(metrics: Readonly<Record<string, Figures>>, facts: Facts, demands: Demands): Summary;
   table(summary: Summary): string;
 }
 

@@ -35,6 +35,10 @@ export interface UserOptions {
   readonly token: string;
   readonly number: number;
   readonly run: string;
+  /** of the think time: 0.1 thinks a tenth as long */
+  readonly pace: number;
+  /** whether creates carry an Idempotency-Key, so that a balancer may send them twice */
+  readonly keys: boolean;
   /** status 0: not answered, for `reason` */
   readonly onAnswer: (
     endpoint: Endpoint,
@@ -97,8 +101,10 @@ export class User {
   #request(): Request {
     const authorization = `Bearer ${this.options.token}`;
     if (this.#next === 'list') return { method: 'GET', path: '/api/v1/vms', headers: { authorization } };
-    const body = JSON.stringify(scenario.newVm(this.options.run, this.options.number, this.#iteration));
-    const headers = { authorization, 'content-type': 'application/json' };
+    const { run, number, keys } = this.options;
+    const body = JSON.stringify(scenario.newVm(run, number, this.#iteration));
+    const key = keys ? { 'idempotency-key': `${run}-${number}-${this.#iteration}` } : undefined;
+    const headers = { authorization, 'content-type': 'application/json', ...key };
     return { method: 'POST', path: '/api/v1/vms', headers, body };
   }
 
@@ -123,7 +129,9 @@ export class User {
   }
 
   #pauseMs(): number {
-    return this.#next === 'create' || this.#iteration === 0 ? 0 : scenario.thinkTime() * 1_000;
+    return this.#next === 'create' || this.#iteration === 0
+      ? 0
+      : scenario.thinkTime() * 1_000 * this.options.pace;
   }
 
   #answered(status: number, ms: number): void {

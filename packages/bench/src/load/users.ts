@@ -15,6 +15,10 @@ export interface LoadOptions {
   readonly token: string;
   readonly stages: readonly Stage[];
   readonly run: string;
+  /** Of the think time, default 1. */
+  readonly pace?: number;
+  /** Creates with Idempotency-Keys, default false: the guide's have none. */
+  readonly keys?: boolean;
   /** Ends the run early; what was measured so far stands. */
   readonly signal?: AbortSignal;
   readonly progress?: (line: string) => void;
@@ -44,6 +48,8 @@ export async function runUsers(options: LoadOptions): Promise<LoadRun> {
       token,
       number,
       run,
+      pace: options.pace ?? 1,
+      keys: options.keys ?? false,
       onAnswer: (endpoint, sentAt, status, ms, reason) => {
         if (status !== 0) nobody.failures = 0;
         recorder.add(endpoint, scenario.atPeak(stages, (sentAt - start) / 1_000), status, ms, reason);
