@@ -100,7 +100,7 @@ export class RateLimits {
 /** Whoever has one IPv6 address has its whole /64. */
 function neighbourhood(address: string): string {
   if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
-  const [head = '', tail] = address.split('::') as [string, string?];
+  const [head, tail] = address.split('::') as [string, string?];
   const groups = head === '' ? [] : head.split(':');
   if (tail !== undefined) {
     const rest = tail === '' ? [] : tail.split(':');
