@@ -2,6 +2,7 @@
 // The one entry of every npm script: makes the machine ready, then hands over to the program that does the work.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { compose } from './compose.mjs';
 import { Failure, handOver } from './progress.mjs';
 import { test } from './test.mjs';
 import { nodeCommand, prepare, root, toolEnvironment } from './toolchain.mjs';
@@ -11,6 +12,7 @@ const usage = `usage: node tools/run.mjs COMMAND [arguments]
   test    run every test                          npm test
   stack   status, stop, logs NAME, reset, ...     npm run stack -- status
   host    join a host: host join NAME             npm run host -- join NAME
+  compose the same in containers                  npm run compose -- up
   bench   the benchmarks                          npm run bench
   bench:check      is anything slower?          npm run bench:check
   bench:baseline   what it compares with        npm run bench:baseline
@@ -63,6 +65,11 @@ async function main([command, ...args]) {
     // With a filter turbo builds what the chosen tests need; the servers are needed in any case.
     await prepare(args.some((arg) => arg.startsWith('--filter')) ? ['@novacron/testkit'] : []);
     return test(args);
+  }
+  if (command === 'compose') {
+    // Images are built in containers; only the tests run here.
+    if (args[0] === 'test') await prepare(['@novacron/testkit']);
+    return compose(args);
   }
   const found = program(command, args);
   if (!found) {

@@ -25,7 +25,7 @@
 
 SET client_min_messages = warning;
 BEGIN;
-SELECT pg_advisory_xact_lock(hashtextextended('novacron:bootstrap', 0));
+DO $$ BEGIN PERFORM pg_advisory_xact_lock(hashtextextended('novacron:bootstrap', 0)); END $$;
 
 \if :{?replication_password}
 DO $$ BEGIN CREATE ROLE novacron_replication; EXCEPTION WHEN duplicate_object THEN NULL; END $$;

@@ -10,6 +10,12 @@ export interface NatsOptions {
   readonly name: string;
   readonly dir: string;
   readonly port: number;
+  /** address to listen on; loopback unless said otherwise */
+  readonly host?: string;
+  /** serves /healthz on loopback when given */
+  readonly monitorPort?: number;
+  /** writes every message to the disk before it is acknowledged; nats-server 2.10 and newer know it */
+  readonly syncAlways?: boolean;
 }
 
 function list(subjects: readonly string[]): string {
@@ -25,13 +31,20 @@ function userEntry(user: NatsUser): string {
 }
 
 /** The server's whole configuration file; understood by nats-server 2.9 and newer. */
-export function natsConf(options: NatsOptions, users: readonly NatsUser[]): string {
+export function natsConf(options: Omit<NatsOptions, 'name'>, users: readonly NatsUser[]): string {
+  const monitor = options.monitorPort === undefined ? '' : `\nhttp: "127.0.0.1:${options.monitorPort}"`;
+  // On a line of its own, for who has to leave it out.
+  const sync = options.syncAlways ? '\n  sync_interval: always' : '';
   return `server_name: novacron
-host: "127.0.0.1"
-port: ${options.port}
+host: ${JSON.stringify(options.host ?? '127.0.0.1')}
+port: ${options.port}${monitor}
 max_payload: 1MB
 write_deadline: "10s"
-jetstream: { store_dir: ${JSON.stringify(join(options.dir, 'jetstream'))}, max_memory_store: 256MB, max_file_store: 20GB }
+jetstream: {
+  store_dir: ${JSON.stringify(join(options.dir, 'jetstream'))}
+  max_memory_store: 256MB
+  max_file_store: 20GB${sync}
+}
 authorization: {
   timeout: 5
   users: [

@@ -33,7 +33,7 @@ export function bootstrapFile(): string {
     HEADER,
     ...[REPLICATION, ...names].map(fromEnvironment),
     '\nSET client_min_messages = warning;\nBEGIN;\n',
-    "SELECT pg_advisory_xact_lock(hashtextextended('novacron:bootstrap', 0));\n",
+    "DO $$ BEGIN PERFORM pg_advisory_xact_lock(hashtextextended('novacron:bootstrap', 0)); END $$;\n",
     `\n\\if :{?${REPLICATION}}\n${statements(replicationRoleSql(`:'${REPLICATION}'`))}\\endif\n\n`,
     statements(rolesSql((role) => `:'${variable(roleName(role))}'`)),
     '\n',

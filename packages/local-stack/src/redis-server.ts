@@ -12,11 +12,13 @@ export interface RedisOptions {
   readonly password: string;
 }
 
-/** Redis holds nothing that cannot be rebuilt: it saves nothing, is bounded, and drops what is used least. */
-export function prepareRedis(options: RedisOptions): void {
-  mkdirSync(options.dir, { recursive: true, mode: 0o700 });
+/**
+ * The server's whole configuration. Redis holds nothing that cannot be rebuilt: it saves nothing, is bounded, and
+ * drops what is used least.
+ */
+export function redisConf(options: Omit<RedisOptions, 'name'> & { readonly bind?: string }): string {
   const lines = [
-    'bind 127.0.0.1',
+    `bind ${options.bind ?? '127.0.0.1'}`,
     `port ${options.port}`,
     `dir ${options.dir}`,
     `requirepass ${options.password}`,
@@ -27,7 +29,12 @@ export function prepareRedis(options: RedisOptions): void {
     'maxmemory-policy allkeys-lfu',
     'latency-tracking no',
   ];
-  writeFileSync(join(options.dir, 'redis.conf'), `${lines.join('\n')}\n`, { mode: 0o600 });
+  return `${lines.join('\n')}\n`;
+}
+
+export function prepareRedis(options: RedisOptions): void {
+  mkdirSync(options.dir, { recursive: true, mode: 0o700 });
+  writeFileSync(join(options.dir, 'redis.conf'), redisConf(options), { mode: 0o600 });
 }
 
 function answers(options: RedisOptions): Promise<boolean> {

@@ -73,22 +73,21 @@ function missingEntry(expected: object, found: unknown, path = ''): string | und
   return undefined;
 }
 
+const RESET = 'Restore it, or discard all state: npm run stack -- reset';
+
 /** The stack's secrets: read from `secrets/secrets.json`, generated when this home is new. */
-export function loadSecrets(paths: Layout): Secrets {
+export function loadSecrets(paths: Layout, repair = RESET): Secrets {
   const file = join(paths.secrets, 'secrets.json');
-  const found = readStateFile(file);
+  const found = readStateFile(file, repair);
   if (found !== undefined) {
     const missing = missingEntry(newSecrets(), found);
     if (!missing) return found as Secrets;
-    throw new StackError(
-      `${file} is damaged: ${missing} is missing`,
-      'Restore it, or discard all state: npm run stack -- reset',
-    );
+    throw new StackError(`${file} is damaged: ${missing} is missing`, repair);
   }
   if (existsSync(join(paths.data, 'postgres-primary'))) {
     throw new StackError(
       `${file} is gone, and without it the data in ${paths.data} cannot be opened`,
-      'Restore it, or discard all state: npm run stack -- reset',
+      repair,
     );
   }
   mkdirSync(paths.secrets, { recursive: true, mode: 0o700 });

@@ -1,13 +1,19 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { repositoryRoot } from '@novacron/local-stack/config';
 import { freeOffset, StackProcess, type StackProcessOptions } from '@novacron/local-stack/stack-process';
+import { ComposeStack } from './compose-stack.js';
+import { composeSetting } from './config.js';
+import type { Component, RunningStack } from './running-stack.js';
 import { privateDirectory, sweepPrivateDirectories } from './test-home.js';
 
 export type TestStackOptions = Omit<StackProcessOptions, 'home' | 'offset'>;
 
 /** A local stack for one test file; if the test process dies, the next one ends it. */
-export class TestStack extends StackProcess {
+export class TestStack extends StackProcess implements RunningStack {
   private constructor(
     options: StackProcessOptions,
     private readonly directory: string,
@@ -24,6 +30,18 @@ export class TestStack extends StackProcess {
     chmodSync(home, 0o711); // else its Postgres data would have to lie elsewhere
     writeFileSync(join(directory, 'stack-home'), home);
     return new TestStack({ ...options, home, offset: await freeOffset() }, directory);
+  }
+
+  components(): Component[] {
+    const status = readFileSync(join(this.home, 'run', 'status.json'), 'utf8');
+    return (JSON.parse(status) as { components: Component[] }).components;
+  }
+
+  /** By the gateway's own seed command, with the settings of the gateway that runs. */
+  async seed(variables: Readonly<Record<string, string>>): Promise<void> {
+    const env = { ...environmentOf(this.pid('gateway')), ...variables };
+    const program = join(repositoryRoot, 'apps', 'gateway', 'dist', 'seed.js');
+    await promisify(execFile)(process.execPath, [program], { env });
   }
 
   override async remove(): Promise<void> {
@@ -43,4 +61,21 @@ export async function useTestStack(options: TestStackOptions = {}): Promise<Test
     await stack.remove();
     throw error;
   }
+}
+
+/** The environment of a process of ours, as it was started with: for commands that need the same settings. */
+export function environmentOf(pid: number | undefined): Record<string, string> {
+  const lines = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean);
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  );
+}
+
+/**
+ * The stack that the end-to-end tests run against: a local one of their own, or the containers of the compose
+ * project that NOVACRON_COMPOSE_PROJECT names (`npm run compose -- test`).
+ */
+export async function useAnyStack(options: TestStackOptions = {}): Promise<RunningStack> {
+  const project = composeSetting();
+  return project === undefined ? useTestStack(options) : ComposeStack.attach(project);
 }

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { TestStack } from '../../../src/stack.js';
+import type { RunningStack } from '../../../src/running-stack.js';
 import { Api, createPatiently, type Created, guideBody } from './api.js';
 import { imbalances, vmsInPostgres } from './database.js';
 import { eventually } from './eventually.js';
@@ -43,7 +43,7 @@ export async function burst(api: Api, options: BurstOptions): Promise<Created[]>
  * capacity add up.
  */
 export async function expectEachOnceAndRunning(
-  stack: TestStack,
+  stack: RunningStack,
   api: Api,
   created: readonly Created[],
   prefix: string,
@@ -87,14 +87,14 @@ interface HostBody {
 }
 
 /** Every host, as the platform's operator sees it. */
-export async function hostsOf(stack: TestStack): Promise<HostBody[]> {
+export async function hostsOf(stack: RunningStack): Promise<HostBody[]> {
   const operator = new Api(stack.url, stack.operatorToken);
   const { status, body, text } = await operator.get<{ items: HostBody[] }>('/api/v1/hosts');
   if (status !== 200) throw new Error(`the hosts' list answers ${status}: ${text}`);
   return body.items;
 }
 
-async function hostIdsUp(stack: TestStack): Promise<string[]> {
+async function hostIdsUp(stack: RunningStack): Promise<string[]> {
   const hosts = await eventually(
     () => hostsOf(stack),
     (all) => all.every(({ state }) => state === 'up'),

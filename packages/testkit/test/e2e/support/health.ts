@@ -1,20 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { TestStack } from '../../../src/stack.js';
+import type { RunningStack } from '../../../src/running-stack.js';
 import { eventually } from './eventually.js';
-
-interface Component {
-  readonly name: string;
-  readonly state: string;
-  readonly pid?: number;
-}
-
-/** What the stack says of its components. */
-export function components(stack: TestStack): Component[] {
-  return (
-    JSON.parse(readFileSync(join(stack.home, 'run', 'status.json'), 'utf8')) as { components: Component[] }
-  ).components;
-}
 
 async function status(url: string): Promise<number> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
@@ -23,8 +8,8 @@ async function status(url: string): Promise<number> {
 }
 
 /** Resolves when every component runs and the gateway is ready. */
-export async function wholeAgain(stack: TestStack, withinMs = 40_000): Promise<void> {
-  const down = async () => components(stack).filter(({ state }) => state !== 'running');
+export async function wholeAgain(stack: RunningStack, withinMs = 40_000): Promise<void> {
+  const down = async () => stack.components().filter(({ state }) => state !== 'running');
   await eventually(down, (names) => names.length === 0, withinMs, 50);
   await eventually(
     () => status(`${stack.url}/ready`),
@@ -35,7 +20,7 @@ export async function wholeAgain(stack: TestStack, withinMs = 40_000): Promise<v
 }
 
 /** Sends a signal to a component's process now; the stack starts it again. */
-export function signal(stack: TestStack, name: string, kind: NodeJS.Signals): number {
+export function signal(stack: RunningStack, name: string, kind: NodeJS.Signals): number {
   const pid = stack.pid(name);
   if (pid === undefined) throw new Error(`${name} does not run`);
   process.kill(pid, kind);
@@ -44,11 +29,11 @@ export function signal(stack: TestStack, name: string, kind: NodeJS.Signals): nu
 
 /** Resolves when another process has taken the place of `pid` and runs. */
 export async function replaced(
-  stack: TestStack,
+  stack: RunningStack,
   name: string,
   pid: number,
   withinMs = 40_000,
 ): Promise<void> {
-  const now = async () => components(stack).find((component) => component.name === name);
+  const now = async () => stack.components().find((component) => component.name === name);
   await eventually(now, (found) => found?.state === 'running' && found.pid !== pid, withinMs, 50);
 }

@@ -1,11 +1,6 @@
-import { execFile } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
-import type { TestStack } from '../../../src/stack.js';
-import { repositoryRoot } from '../../../src/test-home.js';
+import type { RunningStack } from '../../../src/running-stack.js';
 import { Api } from './api.js';
-import { environmentOf } from './environment.js';
 
 export interface SecondTenant {
   readonly tenantId: string;
@@ -14,18 +9,14 @@ export interface SecondTenant {
 }
 
 /** Another tenant, made by the gateway's own seed command with the settings of the stack's gateway. */
-export async function secondTenant(stack: TestStack): Promise<SecondTenant> {
+export async function secondTenant(stack: RunningStack): Promise<SecondTenant> {
   const tenantId = randomUUID();
   const token = randomBytes(32).toString('hex');
-  const env = {
-    ...environmentOf(stack.pid('gateway')),
+  await stack.seed({
     NOVACRON_SEED_TENANT_ID: tenantId,
-    NOVACRON_SEED_TENANT_NAME: 'other',
+    NOVACRON_SEED_TENANT_NAME: `other-${tenantId}`,
     NOVACRON_SEED_TOKEN: token,
     NOVACRON_SEED_OPERATOR_TOKEN: randomBytes(32).toString('hex'),
-  };
-  await promisify(execFile)(process.execPath, [join(repositoryRoot, 'apps', 'gateway', 'dist', 'seed.js')], {
-    env,
   });
   return { tenantId, api: new Api(stack.url, token) };
 }

@@ -1,0 +1,137 @@
+import { createHmac } from 'node:crypto';
+import type { AgentHost } from '../agents.js';
+import { adminNatsUser, hostUser, type NatsService, natsServices, serviceUser } from '../nats-permissions.js';
+import { natsConf } from '../nats-server.js';
+import { roleName, serviceRoles } from '../postgres-bootstrap.js';
+import { adminUser } from '../postgres-server.js';
+import { redisConf } from '../redis-server.js';
+import type { Secrets } from '../secrets.js';
+import { database } from '../stack-env.js';
+
+type Environment = Readonly<Record<string, string>>;
+/** Texts of files by their names. */
+type Files = Readonly<Record<string, string>>;
+
+/** As both `node --env-file` and a shell read it: no value of ours needs quotes. */
+function envFile(values: Environment): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+}
+
+function servicePasswords({ roles, nats, redis }: Secrets, service: NatsService): Environment {
+  return {
+    NOVACRON_PG_API_PASSWORD: roles[service].api,
+    NOVACRON_PG_SYS_PASSWORD: roles[service].sys,
+    NOVACRON_NATS_USER: service,
+    NOVACRON_NATS_PASSWORD: nats[service],
+    ...(service === 'gateway' || service === 'cache'
+      ? { NOVACRON_REDIS_URL: `redis://:${redis}@redis:6379` }
+      : {}),
+  };
+}
+
+function gatewayKeys({ consistencyKey, tokenHashKey }: Secrets): Environment {
+  return { NOVACRON_CONSISTENCY_KEY: consistencyKey, NOVACRON_TOKEN_HASH_KEY: tokenHashKey };
+}
+
+function serviceFiles(secrets: Secrets, service: NatsService): Files {
+  const keys = service === 'gateway' ? gatewayKeys(secrets) : {};
+  return { 'service.env': envFile({ ...servicePasswords(secrets, service), ...keys }) };
+}
+
+/** The owners' passwords are for the migrations alone. */
+function migrationFiles({ roles }: Secrets): Files {
+  return Object.fromEntries(
+    natsServices.map((service) => [
+      `${service}.env`,
+      envFile({ NOVACRON_PG_OWNER_PASSWORD: roles[service].owner }),
+    ]),
+  );
+}
+
+function seedFiles(secrets: Secrets): Files {
+  const { roles, tokenHashKey, token, operatorToken, tenantId } = secrets;
+  return {
+    'seed.env': envFile({
+      NOVACRON_PG_API_PASSWORD: roles.gateway.api,
+      NOVACRON_PG_SYS_PASSWORD: roles.gateway.sys,
+      NOVACRON_TOKEN_HASH_KEY: tokenHashKey,
+      NOVACRON_SEED_TOKEN: token,
+      NOVACRON_SEED_OPERATOR_TOKEN: operatorToken,
+      NOVACRON_SEED_TENANT_ID: tenantId,
+    }),
+  };
+}
+
+function postgresFiles({ postgresAdmin, postgresReplication, roles }: Secrets): Files {
+  const passwords = serviceRoles.map((role) => [
+    `NOVACRON_PG_${roleName(role).toUpperCase()}_PASSWORD`,
+    roles[role.schema][role.kind],
+  ]);
+  return {
+    'postgres.env': envFile({ POSTGRES_USER: adminUser, POSTGRES_PASSWORD: postgresAdmin }),
+    'bootstrap.env': envFile({
+      PGUSER: adminUser,
+      PGPASSWORD: postgresAdmin,
+      NOVACRON_PG_REPLICATION_PASSWORD: postgresReplication,
+      ...(Object.fromEntries(passwords) as Environment),
+    }),
+  };
+}
+
+function natsFiles({ nats }: Secrets, hosts: readonly AgentHost[]): Files {
+  const users = [
+    adminNatsUser(nats.admin),
+    ...natsServices.map((service) => serviceUser(service, nats[service])),
+    ...hosts.map((host) => hostUser(host.hostId, host.natsPassword)),
+  ];
+  const options = { dir: '/data', port: 4222, host: '0.0.0.0', monitorPort: 8222, syncAlways: true };
+  return { 'nats.conf': natsConf(options, users) };
+}
+
+/** Made of another secret, since only containers have a Grafana. */
+function grafanaPassword({ tokenHashKey }: Secrets): string {
+  return createHmac('sha256', tokenHashKey).update('grafana').digest('hex').slice(0, 32);
+}
+
+/** What each volume of docker-compose.yml named `config-…` holds: for each container what it needs and no more. */
+export function composeFiles(secrets: Secrets, hosts: readonly AgentHost[]): Readonly<Record<string, Files>> {
+  return {
+    ...Object.fromEntries(natsServices.map((service) => [service, serviceFiles(secrets, service)])),
+    migrate: migrationFiles(secrets),
+    seed: seedFiles(secrets),
+    postgres: postgresFiles(secrets),
+    replica: { 'replica.env': envFile({ PGPASSWORD: secrets.postgresReplication }) },
+    redis: {
+      'redis.conf': redisConf({ bind: '0.0.0.0', port: 6379, dir: '/tmp', password: secrets.redis }),
+    },
+    nats: natsFiles(secrets, hosts),
+    grafana: { 'admin-password': grafanaPassword(secrets) },
+    agent: { 'hosts.json': `${JSON.stringify(hosts)}\n` },
+  };
+}
+
+export interface Published {
+  readonly url: string;
+  /** host:port of the primary and of NATS, where they are published at all */
+  readonly postgres?: string | undefined;
+  readonly nats?: string | undefined;
+}
+
+/** What a person or a script needs to use the stack, to `eval`. */
+export function userEnvironment(secrets: Secrets, { url, postgres, nats }: Published): string {
+  const values: Environment = {
+    NOVACRON_URL: url,
+    NOVACRON_TOKEN: secrets.token,
+    NOVACRON_OPERATOR_TOKEN: secrets.operatorToken,
+    NOVACRON_TENANT_ID: secrets.tenantId,
+    ...(postgres
+      ? { NOVACRON_PG_ADMIN_URL: `postgres://${adminUser}:${secrets.postgresAdmin}@${postgres}/${database}` }
+      : {}),
+    ...(nats ? { NOVACRON_NATS_ADMIN_URL: `nats://admin:${secrets.nats.admin}@${nats}` } : {}),
+  };
+  return Object.entries(values)
+    .map(([name, value]) => `export ${name}='${value}'\n`)
+    .join('');
+}

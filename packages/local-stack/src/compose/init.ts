@@ -1,0 +1,53 @@
+import { chownSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { agentHosts, ensureDefaultAgents } from '../agents.js';
+import { layout } from '../layout.js';
+import { loadSecrets } from '../secrets.js';
+import { StackError } from '../stack-error.js';
+import { composeFiles, userEnvironment } from './files.js';
+
+/*
+ * The service `init` of docker-compose.yml. `node dist/compose/init.js` makes the secrets when there are none and
+ * writes each container's files into its volume below /config; `… env URL` prints what a user needs.
+ */
+
+const STATE = '/state';
+const CONFIG = '/config';
+const AGENT = 'host-agent-sim';
+const SIMULATED_HOSTS = 20;
+const REPAIR = 'Restore the volume, or discard all state: docker compose down --volumes';
+/** Servers that run as somebody without a name in their image get a data directory of their own. */
+const NATS_DATA = { directory: '/data/nats', uid: 1000 };
+
+function writeAll(directory: string, files: Readonly<Record<string, string>>): void {
+  mkdirSync(directory, { recursive: true });
+  for (const [name, text] of Object.entries(files)) {
+    // Readable for all: who may see it is who has the volume, and each image has another user.
+    writeFileSync(join(directory, `${name}.new`), text, { mode: 0o444 });
+    renameSync(join(directory, `${name}.new`), join(directory, name));
+  }
+}
+
+function main(command: string | undefined): void {
+  const paths = layout(STATE);
+  const secrets = loadSecrets(paths, REPAIR);
+  if (command === 'env') {
+    const [url = 'http://127.0.0.1:8080', postgres, nats] = process.argv.slice(3);
+    process.stdout.write(userEnvironment(secrets, { url, postgres, nats }));
+    return;
+  }
+  ensureDefaultAgents(paths, { qemu: false, simulatedHosts: SIMULATED_HOSTS });
+  for (const [name, files] of Object.entries(composeFiles(secrets, agentHosts(paths, AGENT)))) {
+    writeAll(join(CONFIG, name), files);
+  }
+  chownSync(NATS_DATA.directory, NATS_DATA.uid, NATS_DATA.uid);
+  process.stdout.write('secrets and configuration are there\n');
+}
+
+try {
+  main(process.argv[2]);
+} catch (error) {
+  const text = error instanceof StackError || !(error instanceof Error) ? error : error.stack;
+  process.stderr.write(`init: ${text instanceof Error ? text.message : String(text)}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { agentHosts, ensureDefaultAgents } from '../src/agents.js';
+import { composeFiles, userEnvironment } from '../src/compose/files.js';
+import { repositoryRoot } from '../src/config.js';
+import { layout } from '../src/layout.js';
+import { requireProgram } from '../src/programs.js';
+import { loadSecrets, type Secrets } from '../src/secrets.js';
+
+let home: string;
+let secrets: Secrets;
+let files: ReturnType<typeof composeFiles>;
+
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'novacron-compose-'));
+  const paths = layout(home);
+  secrets = loadSecrets(paths);
+  mkdirSync(paths.agents, { recursive: true });
+  ensureDefaultAgents(paths, { qemu: false, simulatedHosts: 20 });
+  files = composeFiles(secrets, agentHosts(paths, 'host-agent-sim'));
+});
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+/** The volumes whose files hold a secret. */
+function volumesWith(secret: string): string[] {
+  return Object.entries(files)
+    .filter(([, own]) => Object.values(own).some((text) => text.includes(secret)))
+    .map(([volume]) => volume)
+    .sort();
+}
+
+describe('the configuration volumes of compose', () => {
+  it('hold for each container its own secrets alone', () => {
+    const { roles, nats, redis } = secrets;
+    expect(volumesWith(roles.orchestrator.owner)).toEqual(['migrate', 'postgres']);
+    expect(volumesWith(roles.orchestrator.api)).toEqual(['orchestrator', 'postgres']);
+    expect(volumesWith(roles.gateway.sys)).toEqual(['gateway', 'postgres', 'seed']);
+    expect(volumesWith(secrets.postgresAdmin)).toEqual(['postgres']);
+    expect(volumesWith(secrets.postgresReplication)).toEqual(['postgres', 'replica']);
+    expect(volumesWith(nats.metrics)).toEqual(['metrics', 'nats']);
+    expect(volumesWith(nats.admin)).toEqual(['nats']);
+    expect(volumesWith(redis)).toEqual(['cache', 'gateway', 'redis']);
+    expect(volumesWith(secrets.tokenHashKey)).toEqual(['gateway', 'seed']);
+    expect(volumesWith(secrets.consistencyKey)).toEqual(['gateway']);
+    expect(volumesWith(secrets.token)).toEqual(['seed']);
+    expect(volumesWith(secrets.operatorToken)).toEqual(['seed']);
+  });
+
+  it('are each mounted in docker-compose.yml', () => {
+    const compose = readFileSync(join(repositoryRoot, 'docker-compose.yml'), 'utf8');
+    for (const volume of Object.keys(files)) {
+      expect(compose).toContain(`config-${volume}:/config/${volume}`);
+      expect(compose).toContain(`config-${volume}:/config:ro`);
+    }
+  });
+
+  it('have a nats.conf that nats-server takes, with a user for each host', () => {
+    const text = files['nats']?.['nats.conf'] ?? '';
+    expect(text.match(/user: "host-/g)).toHaveLength(20);
+    const server = requireProgram('nats-server');
+    const version = execFileSync(server, ['--version'], { encoding: 'utf8' });
+    const known = / v2\.[0-9]\./.test(version) ? text.replace(/.*sync_interval.*\n/, '') : text;
+    const file = join(home, 'nats.conf');
+    writeFileSync(file, known);
+    expect(() => execFileSync(server, ['-t', '-c', file], { stdio: 'pipe' })).not.toThrow();
+  });
+
+  it('are read alike by node and by a shell', () => {
+    const [name, text] =
+      Object.entries(files['postgres'] ?? {}).find(([file]) => file === 'bootstrap.env') ?? [];
+    const file = join(home, String(name));
+    writeFileSync(file, text ?? '');
+    const program = 'process.stdout.write(process.env.NOVACRON_PG_CACHE_SYS_PASSWORD)';
+    const byNode = execFileSync(process.execPath, [`--env-file=${file}`, '-e', program], { env: {} });
+    const byShell = execFileSync('sh', [
+      '-c',
+      '. "$1"; printf %s "$NOVACRON_PG_CACHE_SYS_PASSWORD"',
+      'sh',
+      file,
+    ]);
+    expect(String(byNode)).toBe(secrets.roles.cache.sys);
+    expect(String(byShell)).toBe(secrets.roles.cache.sys);
+  });
+
+  it('tell a user where it is, and servers only where they are published', () => {
+    const text = userEnvironment(secrets, { url: 'http://127.0.0.1:8080' });
+    expect(text).toContain(`export NOVACRON_TOKEN='${secrets.token}'\n`);
+    expect(text).not.toContain(secrets.postgresAdmin);
+    expect(userEnvironment(secrets, { url: 'http://h', postgres: '127.0.0.1:1' })).toContain(
+      secrets.postgresAdmin,
+    );
+  });
+});
