@@ -1,5 +1,10 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { inheritedEnvironment } from '@novacron/local-stack/config';
 import { type TestStack, useTestStack } from '@novacron/testkit/stack';
+import type { Summary } from '../../src/load/scenario.js';
 import { runLoad } from './run-load.js';
 
 let stack: TestStack;
@@ -37,4 +42,31 @@ it('fails when its token is not known, with what was answered', async () => {
   expect(results?.thresholds.filter(({ ok }) => !ok).map(({ metric }) => metric)).toContain(
     'http_req_failed',
   );
+}, 120_000);
+
+it("is k6's script too: what k6 would call makes the same requests, deletes what it made, and reports the same", async () => {
+  const env = {
+    ...inheritedEnvironment(),
+    BASE_URL: stack.url,
+    AUTH_TOKEN: stack.token,
+    PROFILE: 'smoke',
+    DEMANDS: 'lossless',
+    RESULTS: 'results.json',
+  };
+  const standIn = join(import.meta.dirname, 'k6-stand-in.mjs');
+  const { stdout } = await promisify(execFile)(process.execPath, [standIn], { env });
+  const { summary, options } = JSON.parse(stdout) as {
+    summary: Record<string, string>;
+    options: { stages: unknown[]; thresholds: Record<string, string[]> };
+  };
+  expect(options.stages).toHaveLength(3);
+  expect(options.thresholds).toMatchObject({
+    http_req_duration: ['p(95)<1000'],
+    http_req_failed: ['rate<0.01'],
+  });
+  expect(summary['stdout']).toMatch(/^create +6 /m);
+  const results = JSON.parse(summary['results.json'] ?? '') as Summary;
+  expect(results).toMatchObject({ tool: 'k6', failed: 0, errors: 0, users: 2 });
+  expect(results.endpoints['http_req_duration{endpoint:list,peak:true}']?.['count']).toBe(6);
+  expect((await list()).filter(({ state }) => state !== 'deleting')).toEqual([]);
 }, 120_000);
