@@ -3,6 +3,7 @@ import { Initial1764000000000 } from './0001-initial.js';
 import { VmJson1764003600000 } from './0002-vm-json.js';
 import { Workers1764007200000 } from './0003-workers.js';
 import { History1764010800000 } from './0004-history.js';
+import { Autovacuum1764014400000 } from './0005-autovacuum.js';
 
 /** Every migration of the schema, oldest first. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -10,4 +11,5 @@ export const MIGRATIONS: readonly Migration[] = [
   VmJson1764003600000,
   Workers1764007200000,
   History1764010800000,
+  Autovacuum1764014400000,
 ];
