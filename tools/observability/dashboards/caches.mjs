@@ -64,6 +64,7 @@ export const caches = dashboard({
       }),
       graph('Events of the stream', 'ops', {
         '{{kind}}': rate('novacron_cache_events_total', TELLER, ['kind']),
+        'of a lost history': rate('novacron_cache_lost_events_total', TELLER),
         'no events': rate('novacron_cache_malformed_events_total', TELLER),
         'no watermarks': rate('novacron_cache_malformed_watermarks_total', TELLER),
       }),

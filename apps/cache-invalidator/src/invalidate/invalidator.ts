@@ -35,6 +35,7 @@ const malformed = counter(
 const lost = counter(
   'novacron_cache_lost_events_total',
   'Events of a history that was lost by a promotion or left by a restore: passed over',
+  [{}],
 );
 
 /**
