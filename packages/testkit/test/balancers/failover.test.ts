@@ -101,6 +101,29 @@ const KINDS = (['nginx', 'haproxy'] as const).filter(canRun);
 
   it('no idempotent request fails when one is killed', () => goesAway('SIGKILL'), 120_000);
   it('no idempotent request fails when one drains', () => goesAway('SIGTERM'), 120_000);
+  it.each(KINDS)(
+    '%s: what was read through it, compressed or not, can be changed with its ETag',
+    async (kind) => {
+      const { client } = await through(kind, [stays()]);
+      const headers = { authorization: `Bearer ${stack.token}`, 'accept-encoding': 'gzip' };
+      const path = `/api/v1/vms/${vmId}`;
+      const patch = (tags: object, more: Record<string, string> = {}) =>
+        client.ask(path, {
+          method: 'PATCH',
+          headers: { ...headers, 'content-type': 'application/json', ...more },
+          body: JSON.stringify({ tags }),
+        });
+      // Large enough to be compressed.
+      const note = 'x'.repeat(200);
+      expect((await patch({ a: note, b: note, c: note, d: note, e: note })).status).toBe(200);
+      const read = await client.ask(path, { headers });
+      expect(read.headers['content-encoding']).toBe(kind === 'nginx' ? 'gzip' : undefined);
+      const match = { 'if-match': read.headers.etag ?? '' };
+      expect((await patch({ a: 'small again' }, match)).status).toBe(200);
+      expect((await patch({ a: 'too late' }, match)).status).toBe(412);
+    },
+  );
+
   it('a wait of 30 s gets its answer', async () => {
     for (const [kind, seconds, code] of await Promise.all(longWaits)) {
       expect([kind, code]).toEqual([kind, 'wait_timeout']);
