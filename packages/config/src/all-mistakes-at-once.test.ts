@@ -34,7 +34,12 @@ function errorOf(load: () => unknown): ConfigError {
 describe('loadConfig', () => {
   it('gives typed values in the shape of the settings, with defaults', () => {
     const config = loadConfig(service, good);
-    expect(config.nats).toEqual({ url: 'nats://127.0.0.1:4222', user: 'orchestrator', password: 'p' });
+    expect(config.nats).toEqual({
+      url: 'nats://127.0.0.1:4222',
+      user: 'orchestrator',
+      password: 'p',
+      streamReplicas: 1,
+    });
     expect(config.postgres.primary).toEqual({ host: '127.0.0.1', port: 5432 });
     expect(config.postgres.replicas).toEqual([
       { host: 'a', port: 5433, weight: 3 },
