@@ -39,12 +39,27 @@ function settingsFor({ image, args = [], command }) {
   return args[1] === 'dist/migrate.js' ? migrationEnv : settingsOf.get(app);
 }
 
+/** The passwords that bootstrap.sql takes from its environment and the Job that runs it does not have. */
+function missingPasswords(objects) {
+  const sql = objects.find(({ kind, data }) => kind === 'ConfigMap' && data['bootstrap.sql'])?.data[
+    'bootstrap.sql'
+  ];
+  const job = objects.find(({ spec }) => spec?.template?.spec.containers[0].name === 'bootstrap');
+  const given = new Set(job?.spec.template.spec.containers[0].env.map(({ name }) => name));
+  const asked = [...(sql ?? '').matchAll(/^\\getenv (\S+) (\S+)$/gm)];
+  // Whoever runs Postgres makes the role for its replicas.
+  const missing = asked.filter(
+    ([, variable, name]) => variable !== 'replication_password' && !given.has(name),
+  );
+  return missing.map(([, , name]) => `bootstrap.sql reads ${name}, which its Job does not give`);
+}
+
 /** What is wrong with the environments in one rendering. */
 export function wrongEnvironments(objects) {
   const secrets = new Map(
     objects.filter(({ kind }) => kind === 'Secret').map(({ metadata, data }) => [metadata.name, data]),
   );
-  const faults = [];
+  const faults = missingPasswords(objects);
   for (const { metadata, spec } of objects) {
     for (const container of spec?.template?.spec.containers ?? []) {
       const settings = settingsFor(container);

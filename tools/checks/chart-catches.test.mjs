@@ -113,6 +113,14 @@ test('an app is refused what its configuration does not take', needs('helm'), as
   assert.match(faults.join('\n'), /nc-novacron-gateway reads no NOVACRON_PG_POOL/);
 });
 
+test('the bootstrap is refused without a password that its SQL asks for', needs('helm'), async () => {
+  const bootstrap = { bootstrap: { enabled: true, existingSecret: 'superuser' } };
+  const spoil = spoiled('jobs.yaml', '"OWNER" "API" "SYS"', '"OWNER" "API"');
+  const combination = { name: 'one', values: [...values, bootstrap], apiVersions: [] };
+  const { faults } = await renderAll(spoil, [combination], wrongEnvironments);
+  assert.match(faults.join('\n'), /reads NOVACRON_PG_METRICS_SYS_PASSWORD, which its Job does not give/);
+});
+
 test('a comment of a value becomes a row, with its path', () => {
   const yaml = 'a:\n  # -- What it is.\n  b: 1\n  # not told\n  c: 2\n# -- Block.\nd:\n  e: 3\n';
   assert.deepEqual(documentedValues(yaml), [
