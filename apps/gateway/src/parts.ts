@@ -3,6 +3,7 @@ import { L2 } from '@novacron/cache/l2';
 import { RedisLink } from '@novacron/cache/redis-link';
 import { changesOf } from '@novacron/cache/rules';
 import type { ServiceContext } from '@novacron/service-kit/context';
+import { retried } from '@novacron/service-kit/dependencies';
 import { replicationOf } from '@novacron/service-kit/replication';
 import type { GatewayConfig } from './config.js';
 import { ConsistencyTokens } from './edge/consistency-token.js';
@@ -25,7 +26,8 @@ export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<H
   const positions = new Positions();
   const cache = cacheOf(context);
   // So that the very first answer, whatever it is, can carry a consistency token.
-  positions.saw((await sys.primary.read({ timeoutMs: 5_000 }, [])).position);
+  const { position } = await retried(context, 'position', () => sys.primary.read({ timeoutMs: 5_000 }, []));
+  positions.saw(position);
   return {
     verifier: new TokenVerifier(
       config.keys.tokenHash,

@@ -131,8 +131,8 @@ async function restoreStreams(
   }
 }
 
-/** Tries until it works or the drain begins; /ready tells the last reason meanwhile. */
-async function retried<T>(
+/** For what a start cannot do without: tries until it works or the drain begins; /ready tells the last reason meanwhile. */
+export async function retried<T>(
   { logger, drain, readiness }: Omit<Surroundings, 'name'>,
   name: string,
   attempt: () => Promise<T>,

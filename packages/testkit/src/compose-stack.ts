@@ -29,6 +29,8 @@ const SERVICES: Readonly<Record<string, string>> = {
 
 /** The running containers of a compose project of this machine, as a stack for tests. */
 export class ComposeStack implements RunningStack {
+  readonly gateways = 2;
+
   private constructor(
     private readonly project: string,
     private readonly variables: Record<string, string>,

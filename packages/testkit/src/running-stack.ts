@@ -11,6 +11,8 @@ export interface RunningStack {
   readonly url: string;
   readonly token: string;
   readonly operatorToken: string;
+  /** How many answer at `url`. */
+  readonly gateways: number;
   /** NOVACRON_URL, NOVACRON_TOKEN, addresses of the servers */
   env(): Record<string, string>;
   components(): Component[];

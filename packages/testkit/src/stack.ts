@@ -14,6 +14,8 @@ export type TestStackOptions = Omit<StackProcessOptions, 'home' | 'offset'>;
 
 /** A local stack for one test file; if the test process dies, the next one ends it. */
 export class TestStack extends StackProcess implements RunningStack {
+  readonly gateways = 1;
+
   private constructor(
     options: StackProcessOptions,
     private readonly directory: string,

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { anyFreePort } from '@novacron/local-stack/ports';
 import { ComposeStack } from '../../src/compose-stack.js';
 import { repositoryRoot } from '../../src/test-home.js';
-import { Api, guideBody } from '../e2e/support/api.js';
+import { type Api, apiOf, guideBody } from '../e2e/support/api.js';
 import { eventually } from '../e2e/support/eventually.js';
 import { replaced, signal, wholeAgain } from '../e2e/support/health.js';
 import { note } from '../e2e/support/note.js';
@@ -55,7 +55,7 @@ if (reason !== undefined) note(`compose up is skipped: ${reason}`);
     await compose('up', '--no-build');
     process.env['NOVACRON_URL'] = `http://127.0.0.1:${port}`;
     stack = await ComposeStack.attach(project);
-    api = new Api(stack.url, stack.token);
+    api = apiOf(stack, stack.token);
   }, 600_000);
   afterAll(async () => {
     await compose('down', '--volumes');

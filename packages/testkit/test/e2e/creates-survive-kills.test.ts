@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import type { RunningStack } from '../../src/running-stack.js';
 import { TestStack, useAnyStack } from '../../src/stack.js';
-import { Api } from './support/api.js';
+import { type Api, apiOf } from './support/api.js';
 import { burst, expectEachOnceAndRunning, hostsOf } from './support/burst.js';
 import { imbalances } from './support/database.js';
 import { eventually } from './support/eventually.js';
@@ -15,7 +15,7 @@ let api: Api;
 
 beforeAll(async () => {
   stack = await useAnyStack();
-  api = new Api(stack.url, stack.token);
+  api = apiOf(stack, stack.token);
 });
 
 afterAll(() => stack?.remove());

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunningStack } from '../../../src/running-stack.js';
 
 /** What a VM looks like to a client; only what these tests read. */
 export interface VmBody {
@@ -45,9 +46,13 @@ export function guideBody(name: string) {
 
 /** A client of the public API with one token, and nothing but HTTP. */
 export class Api {
+  private seen: RequestHeaders = {};
+
   constructor(
     readonly url: string,
     private readonly token: string | undefined,
+    /** Whether it shows each gateway what others have told it, as the SDK does. */
+    private readonly carries = false,
   ) {}
 
   /** Sends `body` as it is when it is text, else as JSON. A refusal is an answer; a broken connection throws. */
@@ -61,11 +66,13 @@ export class Api {
     const type = body === undefined ? {} : { 'Content-Type': 'application/json' };
     const response = await fetch(`${this.url}${path}`, {
       method,
-      headers: { ...authorization, ...type, ...headers },
+      headers: { ...authorization, ...type, ...this.seen, ...headers },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       signal: AbortSignal.timeout(LONGEST_ANSWER_MS),
     });
     const text = await response.text();
+    const consistency = response.headers.get('novacron-consistency-token');
+    if (this.carries && consistency !== null) this.seen = { 'NovaCron-Consistency-Token': consistency };
     const isJson = /json/.test(response.headers.get('content-type') ?? '') && text !== '';
     return {
       status: response.status,
@@ -118,6 +125,11 @@ export class Api {
     } while (cursor !== null);
     return all;
   }
+}
+
+/** A client of a stack. Where answers come from several gateways, only a token makes the next read as new as the last. */
+export function apiOf(stack: Pick<RunningStack, 'url' | 'gateways'>, token: string): Api {
+  return new Api(stack.url, token, stack.gateways > 1);
 }
 
 /** How a patient client fared. */

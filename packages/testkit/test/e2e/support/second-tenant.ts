@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { RunningStack } from '../../../src/running-stack.js';
-import { Api } from './api.js';
+import { type Api, apiOf } from './api.js';
 
 export interface SecondTenant {
   readonly tenantId: string;
@@ -18,5 +18,5 @@ export async function secondTenant(stack: RunningStack): Promise<SecondTenant> {
     NOVACRON_SEED_TOKEN: token,
     NOVACRON_SEED_OPERATOR_TOKEN: randomBytes(32).toString('hex'),
   });
-  return { tenantId, api: new Api(stack.url, token) };
+  return { tenantId, api: apiOf(stack, token) };
 }
