@@ -21,10 +21,10 @@ interface Inspected {
   };
 }
 
-/** What is called otherwise in containers. */
-const SERVICES: Readonly<Record<string, string>> = {
-  gateway: 'gateway-1',
-  'host-agent-sim': 'host-agent',
+/** What is called otherwise in the local stack, whose names tests use. */
+const LOCAL_NAMES: Readonly<Record<string, string>> = {
+  'gateway-1': 'gateway',
+  'host-agent': 'host-agent-sim',
 };
 
 /** The running containers of a compose project of this machine, as a stack for tests. */
@@ -109,13 +109,13 @@ export class ComposeStack implements RunningStack {
       .map((container) => {
         const { Status, Health, Pid } = container.State;
         const state = Health?.Status === 'healthy' ? Status : `${Status}, ${Health?.Status}`;
-        return { name: serviceOf(container), state, pid: Pid };
+        const service = serviceOf(container);
+        return { name: LOCAL_NAMES[service] ?? service, state, pid: Pid };
       });
   }
 
   pid(name: string): number | undefined {
-    const service = SERVICES[name] ?? name;
-    const pid = this.components().find((component) => component.name === service)?.pid;
+    const pid = this.components().find((component) => component.name === name)?.pid;
     return pid === undefined || pid === 0 ? undefined : pid;
   }
 

@@ -73,11 +73,11 @@ if (reason !== undefined) note(`compose up is skipped: ${reason}`);
   });
 
   it('goes on answering while a gateway is killed, which comes back', async () => {
-    const killed = signal(stack, 'gateway-1', 'SIGKILL');
+    const killed = signal(stack, 'gateway', 'SIGKILL');
     const statuses = new Set<number>();
     for (let asked = 0; asked < 20; asked++) statuses.add((await api.get('/api/v1/vms')).status);
     expect([...statuses]).toEqual([200]);
-    await replaced(stack, 'gateway-1', killed);
+    await replaced(stack, 'gateway', killed);
   });
 
   it('is a second `up` later what it was: same tokens, same VMs', async () => {
