@@ -30,6 +30,8 @@ const LOCAL_NAMES: Readonly<Record<string, string>> = {
 /** The running containers of a compose project of this machine, as a stack for tests. */
 export class ComposeStack implements RunningStack {
   readonly gateways = 2;
+  /** Of the tenants made for the test. */
+  private readonly tokens: string[] = [];
 
   private constructor(
     private readonly project: string,
@@ -120,6 +122,7 @@ export class ComposeStack implements RunningStack {
   }
 
   async seed(variables: Readonly<Record<string, string>>): Promise<void> {
+    this.tokens.push(variables['NOVACRON_SEED_TOKEN'] ?? '');
     const gateway = this.inspect().find((container) => serviceOf(container) === 'gateway-1');
     if (gateway === undefined) throw new Error('gateway-1 does not run');
     const settings = Object.entries(variables).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
@@ -129,7 +132,10 @@ export class ComposeStack implements RunningStack {
 
   /** Of what the test made; the containers were not started for it. */
   async remove(): Promise<void> {
-    const headers = { authorization: `Bearer ${this.token}` };
+    for (const token of this.tokens) await this.removeVms({ authorization: `Bearer ${token}` });
+  }
+
+  private async removeVms(headers: Readonly<Record<string, string>>): Promise<void> {
     for (let left = -1; left !== 0;) {
       const list = await fetch(`${this.url}/api/v1/vms?limit=500`, { headers });
       const { items } = (await list.json()) as { items: readonly { readonly id: string }[] };

@@ -83,6 +83,7 @@ describe('deletes', () => {
   it('all end, and free quota and room, although an agent and the primary are killed meanwhile', async () => {
     const vms = await api.list('');
     const first = vms.splice(0, 150);
+    const known = new Set([...first, ...vms].map(({ id }) => id));
     let asked = 0;
     const patiently = async (id: string): Promise<void> => {
       const answer = () => api.remove(id).then(({ status }) => status);
@@ -112,6 +113,8 @@ describe('deletes', () => {
       [...guests]
         .filter(([, places]) => places.some(({ power }) => power !== 'absent'))
         .map(([id]) => id)
+        // Hosts of containers may run what others made; those of a stack of our own must not.
+        .filter((id) => stack instanceof TestStack || known.has(id))
         .sort(),
     ).toEqual(vms.map(({ id }) => id).sort());
   });
