@@ -16,10 +16,12 @@ afterEach(async () => {
 });
 
 const login = { user: 'server', password: 's', name: 'test' };
-const copies = async (connection: NatsConnection) =>
-  (await (await jetstreamManager(connection)).streams.info(EVENTS)).cluster?.replicas?.filter(
-    ({ current }) => current,
-  ).length;
+/** While servers elect a leader nothing of JetStream answers. */
+const info = (connection: NatsConnection) =>
+  eventually(async () => (await jetstreamManager(connection)).streams.info(EVENTS));
+/** With a message id it may be asked again. */
+const publish = (connection: NatsConnection, id: string) =>
+  eventually(() => jetstream(connection).publish('events.a', id, { msgID: id, timeout: 2_000 }));
 
 it('a stream of one copy gets three when told so, and its messages outlive any server', async () => {
   servers = await TestNats.startCluster(3);
@@ -27,16 +29,17 @@ it('a stream of one copy gets three when told so, and its messages outlive any s
   const connection = nc;
   // The servers elect first who keeps their JetStream in order.
   await eventually(() => ensureStreams(connection, [EVENTS], SIZES));
-  await jetstream(connection).publish('events.a', 'before');
-  await ensureStreams(connection, [EVENTS], { ...SIZES, replicas: 3 });
-  await until(async () => (await copies(connection).catch(() => 0)) === 2);
+  await publish(connection, 'before');
+  await eventually(() => ensureStreams(connection, [EVENTS], { ...SIZES, replicas: 3 }));
+  await until(async () => {
+    const { cluster } = await info(connection);
+    return cluster?.replicas?.filter(({ current }) => current).length === 2;
+  });
 
-  const { cluster } = await (await jetstreamManager(connection)).streams.info(EVENTS);
+  const { cluster } = await info(connection);
   const leader = servers.find(({ name }) => name === cluster?.leader);
   await leader?.kill();
-  const options = { msgID: '2', timeout: 2_000 };
-  await eventually(() => jetstream(connection).publish('events.a', 'after', options));
-  const { state } = await (await jetstreamManager(connection)).streams.info(EVENTS);
+  await publish(connection, 'after');
   expect(leader).toBeDefined();
-  expect(state.messages).toBe(2);
+  expect((await info(connection)).state.messages).toBe(2);
 });
