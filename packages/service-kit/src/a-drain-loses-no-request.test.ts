@@ -64,14 +64,14 @@ describe('a service that ends', () => {
   it('answers on connections that were idle when it stopped listening, and closes each with its answer', async () => {
     await start();
     const idle = await Promise.all(Array.from({ length: 15 }, open));
-    const before = await Promise.all(idle.map((socket) => ask(socket, '/slow')));
+    const before = await Promise.all(idle.map((socket) => ask(socket, '/quick')));
     for (const answer of before) expect(answer).toMatch(/^HTTP\/1.1 200 .*connection: keep-alive/is);
     child.kill('SIGTERM');
     // As a balancer takes them from its pool: one, and soon the next.
     const answers: Promise<string>[] = [];
     const taking = setInterval(() => {
       const next = idle.shift();
-      if (next) answers.push(ask(next, '/slow'));
+      if (next) answers.push(ask(next, '/quick'));
     }, 200);
     await refused();
     const unasked = idle.length;
@@ -86,7 +86,7 @@ describe('a service that ends', () => {
   it('waits neither for connections that nobody uses nor for one that never asked anything', async () => {
     await start();
     const idle = await open();
-    await ask(idle, '/slow');
+    await ask(idle, '/quick');
     await open();
     child.kill('SIGTERM');
     expect(await child.ended).toEqual({ code: 0, signal: null });
@@ -96,7 +96,7 @@ describe('a service that ends', () => {
   it('gives up a request that never gets whole', async () => {
     await start();
     const half = await open();
-    half.write('GET /slow HTTP/1.1\r\nhost: local');
+    half.write('GET /quick HTTP/1.1\r\nhost: local');
     child.kill('SIGTERM');
     expect(await child.ended).toEqual({ code: 0, signal: null });
     expect(child.output).toContain('"clean":true');

@@ -14,6 +14,7 @@ if (process.argv[2] === 'http') {
       listen: ({ config }) => ({ host: '127.0.0.1', port: config.http.port }),
       prepare: (fastify, { drain }) => {
         fastify.addHook('onRequest', async (request) => process.stdout.write(`begun ${request.url}\n`));
+        fastify.get('/quick', async () => ({ quick: true }));
         // It takes until the test says so.
         fastify.get(
           '/slow',
