@@ -231,6 +231,9 @@ describe('what is kept', () => {
     expect(cache.coherence.history).toBe(HISTORY);
     cache.coherence.onWatermark(1, { systemId: '8', timeline: 1, lsn: 5n });
     expect(cache.coherence.history).toBe('8.1');
+    // Its positions begin anew, far below all that was heard before.
+    cache.coherence.onWatermark(1, { systemId: '8', timeline: 1, lsn: 6n });
+    expect(cache.coherence.published('events')).toBe(5n);
     cache.coherence.onInvalidation({ v: 1, history: HISTORY, events: [] });
     expect(cache.coherence.history).toBe('8.1');
   });

@@ -119,7 +119,7 @@ export class Cache {
     if (request.consistency === 'strong') return this.#load(place, request, request.token ?? ANY, '');
     const token = this.#floorFor(place, request);
     try {
-      return await this.#flights.run(place.key, token, (wanted) => this.#find(place, request, wanted));
+      return await this.#flights.run(flightOf(place), token, (wanted) => this.#find(place, request, wanted));
     } catch (error) {
       if (request.consistency !== 'eventual' || !isDown(error)) throw error;
       const stale = await this.#stale(place, request.tenantId);
@@ -235,7 +235,7 @@ export class Cache {
     this.#counters.refreshes += 1;
     const place = this.#place(request);
     this.#flights
-      .run(key, entry.position, (wanted) => this.#load(place, request, wanted, ''))
+      .run(flightOf(place), entry.position, (wanted) => this.#load(place, request, wanted, ''))
       .catch(() => void (this.#counters.failedRefreshes += 1))
       .finally(() => setTimeout(() => this.#refreshing.delete(key), REFRESH_PAUSE_MS).unref());
   }
@@ -260,6 +260,11 @@ export class Cache {
 
 interface Place extends L2Place {
   readonly teller: Teller;
+}
+
+/** Tokens of two histories do not compare, so their readers share no load. */
+function flightOf({ history, key }: Place): string {
+  return `${history}:${key}`;
 }
 
 function tellerOf({ type }: ReadRequest): Teller {

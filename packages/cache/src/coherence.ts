@@ -84,6 +84,7 @@ export class Coherence {
     this.#published = null;
     this.#advancedAt = null;
     this.onReconnect();
+    this.#l1.forgetHistory();
   }
 
   onInvalidation(message: Invalidation): void {
@@ -134,8 +135,10 @@ export class Coherence {
   #advance(position: bigint): void {
     this.#l1.advance(position);
     const watermark = this.#l1.watermark();
+    // Refused: invalidations beyond it may be forgotten.
+    if (watermark === null || position < watermark) return;
     this.#advancedAt = this.#clock();
-    if (watermark !== null) this.#published = watermark - 1n;
+    this.#published = watermark - 1n;
   }
 
   /** @returns whether messages of `history` count; a later timeline of the same database takes over by itself */

@@ -139,7 +139,7 @@ export class L1 {
       teller,
       position: later(this.#generations.get(group)?.position, position),
     });
-    if (this.#generations.size > this.#maxTombstones) this.drop();
+    if (this.#generations.size > this.#maxTombstones) this.#forgetAllOf(teller);
   }
 
   /** Every invalidation of this teller up to `position` has been applied here. */
@@ -161,6 +161,15 @@ export class L1 {
     this.#generations.clear();
     this.distrust('events');
     this.distrust('metrics');
+  }
+
+  /** Positions are of another history from now on: nothing that was told before compares with them. */
+  forgetHistory(): void {
+    this.drop();
+    for (const teller of ['events', 'metrics'] as const) {
+      this.#heard[teller] = 0n;
+      this.#forgotten[teller] = 0n;
+    }
   }
 
   watermark(teller: Teller = 'events'): bigint | null {
@@ -190,6 +199,15 @@ export class L1 {
       return held.version < entry.version;
     }
     return held.position <= entry.position;
+  }
+
+  /** Too much to remember: nothing that this teller makes old is vouched for, until its watermark is beyond all. */
+  #forgetAllOf(teller: Teller): void {
+    if (teller === 'events') return this.drop();
+    for (const [group, { teller: by }] of this.#generations)
+      if (by === teller) this.#generations.delete(group);
+    for (const [key, held] of this.#entries.entries()) if (held.teller === teller) this.#entries.delete(key);
+    this.distrust(teller);
   }
 
   /**

@@ -43,6 +43,8 @@ export async function restore(config: StackConfig, wanted: string): Promise<void
     const { primary } = wholeTopology(paths);
     const target = join(paths.data, primary);
     refuseServer(paths, primary, target);
+    // A restore that was killed at its very end is through first.
+    finishRestore(target);
     const aside = await rebuild(config, paths, target, file);
     process.stderr.write(
       `the database is as it was at ${madeAt}\n${aside ? `the data before it: ${aside}\n` : ''}Start it: npm start\n`,

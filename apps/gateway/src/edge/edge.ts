@@ -91,9 +91,8 @@ export class Edge {
    * @throws ServiceError `unauthenticated`, `invalid_token`, `rate_limited`
    */
   async authenticate(request: FastifyRequest): Promise<void> {
-    const caller = await this.verify(request);
-    this.enter(request, caller);
-    this.parts.limits.take(caller as Caller);
+    this.parts.limits.take(this.identify(request, await this.verify(request)));
+    this.takePosition(request);
   }
 
   /** As `authenticate`, and authorizes, and answers what the L1 has; without a turn of the event loop where the token is known. */
@@ -104,10 +103,10 @@ export class Edge {
     done: (error?: Error) => void,
   ): void {
     const enter = (found: Caller | null): void => {
-      this.enter(request, found);
-      const caller = found as Caller;
+      const caller = this.identify(request, found);
       // Waits and streams cost nothing: they are few connections, not many requests.
       const bucket = route.longLived === true ? null : this.parts.limits.take(caller);
+      this.takePosition(request);
       authorize(caller, route.access);
       if (route.question !== undefined && this.hot.answer(request, reply, caller, bucket)) return;
       if (bucket !== null) tellLimit(reply, bucket);
@@ -123,10 +122,11 @@ export class Edge {
   }
 
   private verify(request: FastifyRequest): Caller | null | Promise<Caller | null> {
-    return this.parts.verifier.verifyHeader(request.headers.authorization);
+    const { verifier, limits } = this.parts;
+    return verifier.verifyHeader(request.headers.authorization, () => limits.refuseSpent(request.ip));
   }
 
-  private enter(request: FastifyRequest, caller: Caller | null): void {
+  private identify(request: FastifyRequest, caller: Caller | null): Caller {
     if (caller === null) {
       this.countAnonymous(request);
       const missing = request.headers.authorization === undefined;
@@ -137,6 +137,11 @@ export class Edge {
     }
     request.caller = caller;
     request.position = this.parts.positions.of(caller.credentialId);
+    return caller;
+  }
+
+  /** After the request is counted: a wrong token costs as much as a right one. @throws ServiceError `invalid_token` */
+  private takePosition(request: FastifyRequest): void {
     const presented = request.headers['novacron-consistency-token'];
     if (presented === undefined) return;
     request.position = this.parts.tokens.verify(String(presented));

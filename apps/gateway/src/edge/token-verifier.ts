@@ -60,8 +60,12 @@ export class TokenVerifier {
   /**
    * {@link verify} of an Authorization header. Headers that were good lately are known as they are, without
    * hashing; none of them is kept here for longer than a verification counts.
+   * @param beforeAsking may throw, and so spare the database the question
    */
-  verifyHeader(header: string | undefined): Caller | null | Promise<Caller | null> {
+  verifyHeader(
+    header: string | undefined,
+    beforeAsking?: () => void,
+  ): Caller | null | Promise<Caller | null> {
     if (header === undefined) return null;
     const now = this.now();
     if (now - this.recentSince >= this.knownMs) {
@@ -72,7 +76,7 @@ export class TokenVerifier {
     if (recent !== undefined && now < recent.until) return recent.caller;
     const token = BEARER.exec(header)?.[1];
     if (token === undefined) return null;
-    const caller = this.verify(token);
+    const caller = this.verify(token, beforeAsking);
     if (caller !== null && !(caller instanceof Promise) && this.recent.size < MAX_RECENT) {
       this.recent.set(header, { caller, until: this.goodUntil });
     }
@@ -80,7 +84,7 @@ export class TokenVerifier {
   }
 
   /** The caller, null for a token that is not valid; a promise only when the database has to be asked. */
-  verify(token: string): Caller | null | Promise<Caller | null> {
+  verify(token: string, beforeAsking?: () => void): Caller | null | Promise<Caller | null> {
     if (!isApiToken(token)) return null;
     const hash = hashApiToken(this.key, token);
     const id = hash.toString('base64');
@@ -92,6 +96,7 @@ export class TokenVerifier {
       this.goodUntil = Math.min(known.at + this.knownMs, known.token?.expiresAt ?? Infinity);
       return this.unexpired(known.token);
     }
+    if (known?.token === undefined || known.token === null) beforeAsking?.();
     return this.ask(id, hash, known);
   }
 

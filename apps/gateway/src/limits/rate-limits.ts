@@ -63,6 +63,16 @@ export class RateLimits {
     return this.#take(who, bucket, now);
   }
 
+  /**
+   * Before the database is asked for a token that nobody here knows: an address that has used up what it has
+   * without a token may not make work with made-up ones.
+   * @throws ServiceError `rate_limited`
+   */
+  refuseSpent(address: string): void {
+    const bucket = this.#addresses.get(neighbourhood(address));
+    if (bucket?.spent(this.now()) === true) throw refused(bucket);
+  }
+
   /** What was taken from since the last call, at most so many; the others wait for the next one. */
   untold(most: number): (readonly [name: string, bucket: TokenBucket])[] {
     const some = [...this.#untold].slice(0, most);
@@ -86,15 +96,18 @@ export class RateLimits {
     const taken = bucket.take(now);
     if (bucket.untold === 1 || !taken) this.#remember(name, bucket);
     if (taken) return bucket;
-    const whose = bucket.name === 'token' ? 'this token' : 'this address without a token';
-    throw new ServiceError('rate_limited', `Too many requests of ${whose}.`, {
-      retryAfterMs: bucket.retryAfterMs,
-    });
+    throw refused(bucket);
   }
 
   #remember(name: string, bucket: TokenBucket): void {
     if (this.#untold.size < REMEMBERED) this.#untold.set(`${bucket.name}:${name}`, bucket);
   }
+}
+
+function refused(bucket: TokenBucket): ServiceError {
+  const whose = bucket.name === 'token' ? 'this token' : 'this address without a token';
+  const { retryAfterMs } = bucket;
+  return new ServiceError('rate_limited', `Too many requests of ${whose}.`, { retryAfterMs });
 }
 
 /** Whoever has one IPv6 address has its whole /64. */

@@ -29,6 +29,12 @@ export class TokenBucket {
     return true;
   }
 
+  /** Whether {@link take} would find none now. */
+  spent(now: number): boolean {
+    this.#refill(now);
+    return this.#level < 1;
+  }
+
   /** What is left, as the header `RateLimit` says it. */
   state(): string {
     const left = Math.max(0, Math.floor(this.#level));

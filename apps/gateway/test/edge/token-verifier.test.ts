@@ -38,6 +38,19 @@ const add = (expiresAt: number | null = null): void => {
 };
 
 describe('the token verifier', () => {
+  it('asks for a token that it does not know only where that is allowed, and for one that it knows in any case', async () => {
+    const refuse = () => {
+      throw new Error('spent');
+    };
+    add();
+    expect(() => verifier.verifyHeader(`Bearer ${token}`, refuse)).toThrow('spent');
+    expect(lookups).toBe(0);
+    expect(await verifier.verifyHeader(`Bearer ${token}`)).not.toBeNull();
+    now += 20_000;
+    expect(await verifier.verifyHeader(`Bearer ${token}`, refuse)).not.toBeNull();
+    expect(lookups).toBe(2);
+  });
+
   it('asks the database once for requests that come together, and not again for a while', async () => {
     add();
     const callers = await Promise.all([

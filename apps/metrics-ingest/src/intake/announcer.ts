@@ -70,7 +70,7 @@ export class Announcer {
   #tell(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#toldAt = performance.now();
+    if (this.#waiting.size > 0) this.#toldAt = performance.now();
     if (this.options.connected() && this.#position) {
       const position = formatPosition(this.#position);
       const all = [...this.#waiting];

@@ -144,8 +144,9 @@ export class Session {
   /** Keeps the leases; where the share has changed, begins to read anew with what is owned now. */
   async #renew(): Promise<void> {
     const { owned, surplus } = await this.options.leases.renew();
-    for (const partition of this.#resumes.keys()) {
-      if (!owned.some((one) => one.partition === partition)) {
+    for (const [partition, { position }] of this.#resumes) {
+      // Won back in the same moment it has another fence: somebody may have written in between.
+      if (!owned.some((one) => one.partition === partition && one.fence === position.fence)) {
         throw new Error(`the lease of partition ${partition} was lost`);
       }
     }

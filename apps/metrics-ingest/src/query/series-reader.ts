@@ -1,7 +1,7 @@
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { LatestResult, RangeQuery, RangeResult } from '@novacron/contracts/metrics';
-import { formatPosition, parsePosition } from '@novacron/contracts/position';
+import { formatPosition, maxPosition, parsePosition, type Position } from '@novacron/contracts/position';
 import type { Answers, Database, Session } from '@novacron/postgres/database';
 import { BUILT_IN_IDS, builtInId } from '../store/metric-names.js';
 import { planRange, unitOf, type RangePlan } from './plan.js';
@@ -39,7 +39,7 @@ export class SeriesReader {
    */
   async range(meta: RequestMeta, query: RangeQuery): Promise<Read<RangeResult>> {
     const plan = planRange(query);
-    const ids = await this.#numbers(meta, plan.metrics);
+    const { ids, without } = await this.#numbers(meta, plan.metrics);
     const params = [query.vmId, [...ids.values()], plan.from, plan.to, plan.stepMs];
     const call = {
       statement: RANGE[plan.agg],
@@ -52,7 +52,8 @@ export class SeriesReader {
     ]);
     await this.#requireVm(meta, query.vmId, answers);
     const rows = (answers.results[2]?.rows ?? []) as unknown as Bucket[];
-    return { body: rangeResult(query, plan, ids, rows), ...shown(answers) };
+    const position = without ? earlier(without, answers.position) : answers.position;
+    return { body: rangeResult(query, plan, ids, rows), ...shown({ ...answers, position }) };
   }
 
   /** The last value of each metric of the VM. @throws ServiceError not_found */
@@ -82,8 +83,14 @@ export class SeriesReader {
       throw new ServiceError('not_found', `There is no VM ${vmId}`, { readAt: shown(answers) });
   }
 
-  /** Names → numbers; a name without points has none and is left out. */
-  async #numbers(meta: RequestMeta, metrics: readonly string[]): Promise<Map<string, number>> {
+  /**
+   * Names → numbers; a name without points has none and is left out.
+   * @returns also, when one was left out, up to where that is so: a later state may have it
+   */
+  async #numbers(
+    meta: RequestMeta,
+    metrics: readonly string[],
+  ): Promise<{ ids: Map<string, number>; without?: Position }> {
     const ids = new Map<string, number>();
     const custom: string[] = [];
     for (const name of metrics) {
@@ -91,11 +98,15 @@ export class SeriesReader {
       if (id === undefined) custom.push(name);
       else ids.set(name, id);
     }
-    if (custom.length === 0) return ids;
+    if (custom.length === 0) return { ids };
     const session = this.#session(meta);
-    const { rows } = await session.query<{ name: string; id: number }>(NUMBERS, [custom], readOptions(meta));
+    const { rows, position } = await session.query<{ name: string; id: number }>(
+      NUMBERS,
+      [custom],
+      readOptions(meta),
+    );
     for (const { name, id } of rows) ids.set(name, id);
-    return ids;
+    return rows.length < custom.length ? { ids, without: position } : { ids };
   }
 }
 
@@ -108,6 +119,10 @@ interface LatestRow {
 
 function readOptions({ tenantId, remainingMs }: RequestMeta): { tenantId: string; timeoutMs: number } {
   return { tenantId, timeoutMs: remainingMs };
+}
+
+function earlier(a: Position, b: Position): Position {
+  return maxPosition(a, b) === a ? b : a;
 }
 
 /** `position`: what a token for this answer must ask for, as nothing in it is later. `holds`: what it has for certain. */

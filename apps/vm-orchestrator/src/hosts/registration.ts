@@ -69,8 +69,14 @@ export class Registration {
    * @throws ServiceError `name_taken` when another host bears the name
    */
   async register(hostId: HostId, said: RegisterHost): Promise<Registered> {
-    const { row, generation } = await retrying(() => this.#write(hostId, said));
+    let written = await retrying(() => this.#write(hostId, said));
     await this.snapshot.refresh();
+    // The database was promoted or restored a moment ago: an epoch of before may have been given to this host already.
+    if (this.snapshot.generation > written.generation) {
+      written = await retrying(() => this.#write(hostId, said));
+      await this.snapshot.refresh();
+    }
+    const { row, generation } = written;
     this.log.info(
       { hostId, host: row.name, zone: row.zone, driver: row.driver, epoch: row.epoch, state: row.state },
       'host registered',
