@@ -7,11 +7,11 @@ hooks, and one that fails stops the installation or the upgrade before any pod i
 {{- and .Release.IsInstall (or .Values.cnpg.enabled .Values.secrets.generate) | ternary "yes" "" -}}
 {{- end }}
 
-{{/* Takes {root, weight}. */}}
+{{/* Takes {root, weight, events}; without events it comes before the installation or the upgrade. */}}
 {{- define "novacron.hook" -}}
 {{- if not (include "novacron.plainJobs" .root) }}
 annotations:
-  helm.sh/hook: pre-install,pre-upgrade
+  helm.sh/hook: {{ .events | default "pre-install,pre-upgrade" }}
   helm.sh/hook-weight: {{ .weight | quote }}
   helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
@@ -24,7 +24,7 @@ annotations:
 {{- end -}}
 {{- end }}
 
-{{/* A Job of one container. Takes {root, name, weight, image, container, volumes}; the last two are YAML. */}}
+{{/* A Job of one container. Takes {root, name, weight, image, container, volumes, events}; container and volumes are YAML. */}}
 {{- define "novacron.job" -}}
 {{- $context := dict "root" .root "name" .name "suffix" (include "novacron.jobSuffix" .) -}}
 apiVersion: batch/v1
