@@ -38,6 +38,8 @@ function powerDown(socket: string): void {
     qmp.write('{"execute":"qmp_capabilities"}\n{"execute":"system_powerdown"}\n');
   });
   qmp.on('error', () => undefined); // it closes when the guest is off
+  // QEMU talks to one at a time: the next press needs the socket.
+  setTimeout(() => qmp.destroy(), 1_000).unref();
 }
 
 // Machines without QEMU or without Debian packages have no zone `local`; everything else is tested there.
