@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Name } from './common.js';
 import { type HostId, VmId } from './ids.js';
-import { Capability, Capacity } from './infrastructure.js';
+import { Capability, Capacity, ReportedCondition } from './infrastructure.js';
 import { VmConfig } from './vms.js';
 
 /*
@@ -32,8 +32,16 @@ export const Registered = z.object({
 });
 export type Registered = z.infer<typeof Registered>;
 
+/**
+ * `conditions` lists the agent's own conditions that hold now; a type that is missing does not hold. An agent that
+ * sends no list leaves its conditions as they are.
+ */
+export const Heartbeat = z.object({
+  ...stamped,
+  guests: z.number().int().nonnegative(),
+  conditions: z.array(ReportedCondition).max(20).optional(),
+});
 /** `needed: 'register'` when the orchestrator does not know this epoch (any more). */
-export const Heartbeat = z.object({ ...stamped, guests: z.number().int().nonnegative() });
 export const HeartbeatReply = z.object({ needed: z.enum(['nothing', 'register', 'inventory']) });
 
 export const PowerState = z.enum(['running', 'paused', 'stopped', 'absent']);

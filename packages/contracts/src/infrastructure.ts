@@ -26,6 +26,46 @@ export const Capacity = z.object({
 });
 export type Capacity = z.infer<typeof Capacity>;
 
+/**
+ * Every condition that a host can have, by type. `source` sets and clears it. A host with a condition that
+ * `blocksPlacement` gets no new VMs; the VMs that it has stay.
+ */
+export const HOST_CONDITIONS = {
+  /** No heartbeat arrives. */
+  HostUnreachable: { source: 'orchestrator', blocksPlacement: true },
+  /** The file system of the agent or of the disks is full. */
+  StorageFull: { source: 'agent', blocksPlacement: true },
+  /** Some guests' records cannot be read: they can be force-stopped and deleted, and nothing else. */
+  GuestsDamaged: { source: 'agent', blocksPlacement: false },
+  /** The host's clock differs from the control plane's by more than the bound. */
+  ClockSkewed: { source: 'orchestrator', blocksPlacement: false },
+  /** The host claims something that contradicts its record. */
+  RecordContradicted: { source: 'orchestrator', blocksPlacement: true },
+} as const satisfies Record<string, { source: 'agent' | 'orchestrator'; blocksPlacement: boolean }>;
+export type HostConditionType = keyof typeof HOST_CONDITIONS;
+
+const HOST_CONDITION_TYPES = Object.keys(HOST_CONDITIONS) as HostConditionType[];
+
+/** The types that the host's own agent sets. */
+export const AGENT_CONDITION_TYPES = HOST_CONDITION_TYPES.filter(
+  (type) => HOST_CONDITIONS[type].source === 'agent',
+);
+
+/** Whether the type keeps new VMs away from the host; an unknown type (of a newer version) does not. */
+export function blocksPlacement(type: string): boolean {
+  const known = HOST_CONDITION_TYPES.find((candidate) => candidate === type);
+  return known !== undefined && HOST_CONDITIONS[known].blocksPlacement;
+}
+
+/** A condition that the agent reports as true. Tenants may read the message: no paths, no addresses. */
+export const ReportedCondition = z.object({
+  type: z.enum(AGENT_CONDITION_TYPES as [HostConditionType, ...HostConditionType[]]),
+  /** One word in CamelCase. */
+  reason: z.string().min(1).max(63),
+  message: z.string().max(500),
+});
+export type ReportedCondition = z.infer<typeof ReportedCondition>;
+
 export const HostState = z.enum(['up', 'down', 'fenced']);
 export const Host = z.object({
   id: HostId,

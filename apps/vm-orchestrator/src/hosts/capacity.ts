@@ -1,4 +1,6 @@
+import type { Condition } from '@novacron/contracts/common';
 import type { HostId, VmId } from '@novacron/contracts/ids';
+import { blocksPlacement } from '@novacron/contracts/infrastructure';
 import type { Call, Statement, Transaction } from '@novacron/postgres/database';
 import type { HostEffect } from '../jobs/operation.js';
 import type { VmRow } from '../vms/row.js';
@@ -20,11 +22,12 @@ interface Room {
   allocated_memory: number;
   allocated_disk: number;
   vm_count: number;
+  conditions: Condition[];
 }
 
 const LOCK_HOSTS: Statement = {
   name: 'hosts-lock-room',
-  text: `SELECT id, state, schedulable, cpu, memory, disk, allocated_cpu, allocated_memory, allocated_disk, vm_count
+  text: `SELECT id, state, schedulable, cpu, memory, disk, allocated_cpu, allocated_memory, allocated_disk, vm_count, conditions
     FROM hosts WHERE id = ANY($1) ORDER BY id FOR UPDATE`,
 };
 
@@ -44,7 +47,7 @@ const LEAVE_CLEANUPS: Statement = {
 
 /**
  * Books capacity of hosts, with the state change that it belongs to. A reservation is refused when the host
- * has no room, is cordoned or is not up; the caller then places again.
+ * has no room, is cordoned, is not up or has a condition that blocks placement; the caller then places again.
  */
 export async function applyHostEffects(
   tx: Transaction,
@@ -74,6 +77,7 @@ function admits(host: Room, vm: VmRow): boolean {
   return (
     host.state === 'up' &&
     host.schedulable &&
+    !host.conditions.some(({ type }) => blocksPlacement(type)) &&
     host.allocated_cpu + vm.cpu <= host.cpu &&
     host.allocated_memory + vm.memory <= host.memory &&
     host.allocated_disk + vm.disk <= host.disk

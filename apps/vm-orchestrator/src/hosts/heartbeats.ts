@@ -1,11 +1,13 @@
 import type { HeartbeatReply } from '@novacron/contracts/agents';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
+import type { ReportedCondition } from '@novacron/contracts/infrastructure';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import type { z } from 'zod';
 import type { HostSnapshot } from '../placement/snapshot.js';
+import type { HostConditions } from './conditions.js';
 import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, withoutCondition, type HostRow } from './row.js';
 import { downAfterMs, type HostSettings } from './settings.js';
 
@@ -48,6 +50,7 @@ export class Heartbeats {
   constructor(
     private readonly db: Database,
     private readonly snapshot: HostSnapshot,
+    private readonly conditions: Pick<HostConditions, 'report'>,
     private readonly settings: HostSettings,
     private readonly log: Logger,
   ) {}
@@ -65,9 +68,11 @@ export class Heartbeats {
 
   /**
    * Answers a heartbeat with what the orchestrator needs of the host.
+   *
+   * @param reported the agent's own conditions that hold now; undefined leaves them as they are
    * @throws ServiceError `dependency_down` when heartbeats cannot be written down: another one should hear it
    */
-  async beat(hostId: HostId, epoch: number): Promise<Needed> {
+  async beat(hostId: HostId, epoch: number, reported?: readonly ReportedCondition[]): Promise<Needed> {
     // The view may be a second old: an epoch that differs is looked up before the host is sent to register.
     if (this.snapshot.host(hostId)?.epoch !== epoch) await this.snapshot.refresh();
     const host = this.snapshot.host(hostId);
@@ -76,6 +81,7 @@ export class Heartbeats {
     if (this.#failingSince !== null && performance.now() - this.#failingSince > this.settings.heartbeatMs) {
       throw new ServiceError('dependency_down', 'Heartbeats cannot be stored', { retryAfterMs: 500 });
     }
+    if (reported) await this.conditions.report(hostId, reported);
     return host.state === 'down' ? this.#bringBack(hostId, epoch) : 'nothing';
   }
 

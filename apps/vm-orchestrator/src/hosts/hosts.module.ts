@@ -8,6 +8,7 @@ import { Cleanups } from '../resync/cleanups.js';
 import { Inventories } from '../resync/inventories.js';
 import { Reports, type WakeJobs } from '../resync/reports.js';
 import { ResyncScheduler } from '../resync/scheduler.js';
+import { HostConditions } from './conditions.js';
 import { DownDetector } from './down-detector.js';
 import { Heartbeats } from './heartbeats.js';
 import { HostActions } from './host-actions.js';
@@ -38,6 +39,7 @@ export class Hosts {
   readonly directory: HostDirectory;
   readonly actions: HostActions;
   readonly intake: HostIntake;
+  readonly conditions: HostConditions;
   readonly heartbeats: Heartbeats;
   readonly downDetector: DownDetector;
   readonly resync: ResyncScheduler;
@@ -48,7 +50,8 @@ export class Hosts {
     const audit = new AllocationAudit(sys, log);
     this.directory = new HostDirectory(api);
     this.actions = new HostActions(sys, snapshot, unreachable, settings);
-    this.heartbeats = new Heartbeats(sys, snapshot, settings, log);
+    this.conditions = new HostConditions(sys, snapshot, log);
+    this.heartbeats = new Heartbeats(sys, snapshot, this.conditions, settings, log);
     this.downDetector = new DownDetector(sys, nc, snapshot, unreachable, settings, log);
     const cleanups = new Cleanups(sys, link, snapshot, log);
     this.resync = new ResyncScheduler(sys, link, cleanups, settings, log);

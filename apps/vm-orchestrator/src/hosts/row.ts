@@ -1,7 +1,7 @@
 import type { Condition } from '@novacron/contracts/common';
 import { PLATFORM } from '@novacron/contracts/events';
 import { newId, type EventId, type HostId } from '@novacron/contracts/ids';
-import type { Host } from '@novacron/contracts/infrastructure';
+import type { Host, HostConditionType } from '@novacron/contracts/infrastructure';
 import type { NewEvent } from '@novacron/outbox/append';
 
 /** A row of `hosts` with its last heartbeat. */
@@ -84,4 +84,4 @@ export function withoutCondition(conditions: readonly Condition[], type: string)
 }
 
 /** Of a host that stopped sending heartbeats, and of its VMs. */
-export const HOST_UNREACHABLE = 'HostUnreachable';
+export const HOST_UNREACHABLE = 'HostUnreachable' satisfies HostConditionType;

@@ -1,3 +1,4 @@
+import { blocksPlacement } from '@novacron/contracts/infrastructure';
 import { free, type HostView, type PlacementRequest, type Resource } from './host-view.js';
 
 /** Refuses hosts; `refuse` answers why not, for a person, or null. */
@@ -41,6 +42,13 @@ export const FILTERS: readonly Filter[] = [
   },
   { name: 'state', refuse: (host) => (host.state === 'up' ? null : `${host.name} is ${host.state}`) },
   { name: 'schedulable', refuse: (host) => (host.schedulable ? null : `${host.name} is cordoned`) },
+  {
+    name: 'condition',
+    refuse: (host) => {
+      const condition = host.conditions.find(({ type }) => blocksPlacement(type));
+      return condition ? `${host.name} has the condition ${condition.type}` : null;
+    },
+  },
   ...SUITABLE,
   {
     name: 'cleanup',

@@ -1,3 +1,4 @@
+import type { Condition } from '@novacron/contracts/common';
 import type { HostId, TenantId, VmId } from '@novacron/contracts/ids';
 import type { Capability, Capacity, Host } from '@novacron/contracts/infrastructure';
 
@@ -8,6 +9,7 @@ export interface HostView {
   readonly zone: string;
   readonly state: Host['state'];
   readonly schedulable: boolean;
+  readonly conditions: readonly Condition[];
   readonly capabilities: readonly Capability[];
   readonly images: readonly string[];
   readonly capacity: Capacity;

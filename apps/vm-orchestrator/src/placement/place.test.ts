@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Condition } from '@novacron/contracts/common';
 import { newId, type HostId, type TenantId, type VmId } from '@novacron/contracts/ids';
+import type { HostConditionType } from '@novacron/contracts/infrastructure';
 import { Placement } from '@novacron/contracts/vms';
 import fc from 'fast-check';
 import type { HostView, PlacementRequest } from './host-view.js';
@@ -15,6 +17,7 @@ function host(over: Partial<HostView> = {}): HostView {
     zone: 'sim',
     state: 'up',
     schedulable: true,
+    conditions: [],
     capabilities: ['pause'],
     images: ['ubuntu-22.04'],
     capacity: { cpu: 64, memory: 65_536, disk: 1_000 },
@@ -22,6 +25,10 @@ function host(over: Partial<HostView> = {}): HostView {
     cleanups: 0,
     ...over,
   };
+}
+
+function condition(type: HostConditionType): Condition {
+  return { type, status: 'true', reason: 'Test', message: 'test', lastTransitionAt: NOW.toISOString() };
 }
 
 function request(over: Partial<PlacementRequest> = {}): PlacementRequest {
@@ -47,6 +54,7 @@ const hostArb = fc
     images: fc.subarray(['ubuntu-22.04', 'tiny-linux']),
     capabilities: fc.subarray(['pause' as const, 'migrate' as const]),
     cleanups: fc.constantFrom(0, 0, 1),
+    conditions: fc.subarray((['StorageFull', 'GuestsDamaged', 'ClockSkewed'] as const).map(condition)),
     capacity: fc.record({ cpu: amount(16), memory: amount(16_000), disk: amount(500) }),
     allocated: fc.record({ cpu: amount(16), memory: amount(16_000), disk: amount(500) }),
   })
@@ -67,6 +75,7 @@ describe('placement', () => {
         const chosen = hosts.find(({ id }) => id === place(wanted, hosts, NOW).hostId);
         if (!chosen) return;
         expect(chosen).toMatchObject({ zone: 'sim', state: 'up', schedulable: true, cleanups: 0 });
+        expect(chosen?.conditions.map(({ type }) => type)).not.toContain('StorageFull');
         expect(chosen.images).toContain(wanted.image);
         expect(chosen.capabilities).toEqual(expect.arrayContaining([...wanted.needs]));
         for (const resource of ['cpu', 'memory', 'disk'] as const) {

@@ -33,6 +33,7 @@ interface SnapshotRow extends Capacity {
   zone: string;
   state: HostView['state'];
   schedulable: boolean;
+  conditions: HostView['conditions'];
   capabilities: HostView['capabilities'];
   images: string[];
   allocated_cpu: number;
@@ -49,7 +50,7 @@ const NOTHING: Capacity = { cpu: 0, memory: 0, disk: 0 };
 
 const LOAD = {
   name: 'hosts-snapshot',
-  text: `SELECT id, name, zone, state, schedulable, capabilities, images, cpu, memory, disk,
+  text: `SELECT id, name, zone, state, schedulable, conditions, capabilities, images, cpu, memory, disk,
                 allocated_cpu, allocated_memory, allocated_disk, epoch, coalesce(c.cleanups, 0)::int AS cleanups
            FROM hosts
            LEFT JOIN (SELECT host_id, count(*) AS cleanups FROM cleanups GROUP BY host_id) c ON c.host_id = id
@@ -219,14 +220,15 @@ function sum(a: Capacity, b: Capacity): Capacity {
 }
 
 function toKnownHost(row: SnapshotRow): KnownHost {
-  const { id, name, zone, state, schedulable, capabilities, images, epoch, cleanups, cpu, memory, disk } =
-    row;
+  const { id, name, zone, state, schedulable, conditions, capabilities, images, epoch, cleanups } = row;
+  const { cpu, memory, disk } = row;
   return {
     id,
     name,
     zone,
     state,
     schedulable,
+    conditions,
     capabilities,
     images,
     epoch,

@@ -12,6 +12,7 @@ import {
   type VmFact,
 } from '@novacron/contracts/agents';
 import type { HostId, VmId } from '@novacron/contracts/ids';
+import type { ReportedCondition } from '@novacron/contracts/infrastructure';
 import { requestDirect, serveDirect } from '@novacron/messaging/direct';
 import { Intake } from '@novacron/messaging/intake';
 import { createLogger } from '@novacron/telemetry/logger';
@@ -22,6 +23,8 @@ export class TinyAgent {
   readonly guests = new Map<VmId, { power: PowerState; incarnation: number; reason: string | null }>();
   readonly commands: Command[] = [];
   inventoriesAsked = 0;
+  /** What each heartbeat reports; undefined as of an agent that knows no conditions. */
+  conditions: ReportedCondition[] | undefined;
   registered: Registered = { epoch: 0, generation: 0, heartbeatMs: 0 };
   /** Answers a command; deletes succeed, everything else is unsupported. */
   onCommand: (command: Command) => CommandReply = (command) => this.#deleted(command);
@@ -83,8 +86,14 @@ export class TinyAgent {
   }
 
   async heartbeat(epoch = this.registered.epoch): Promise<string> {
-    return (await this.say('heartbeat', { ...this.stamp(), epoch, guests: this.guests.size }, HeartbeatReply))
-      .needed;
+    const { conditions } = this;
+    const body = {
+      ...this.stamp(),
+      epoch,
+      guests: this.guests.size,
+      ...(conditions === undefined ? {} : { conditions }),
+    };
+    return (await this.say('heartbeat', body, HeartbeatReply)).needed;
   }
 
   /** Beats by itself until `silence()`, more often than it must: the machine may stall. */

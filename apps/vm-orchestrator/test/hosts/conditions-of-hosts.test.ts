@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Condition } from '@novacron/contracts/common';
+import type { HostId } from '@novacron/contracts/ids';
+import type { ReportedCondition } from '@novacron/contracts/infrastructure';
+import { applyHostEffects } from '../../src/hosts/capacity.js';
+import { HostsRig, OPERATOR, type Orchestrator } from '../support/hosts-rig.js';
+
+const FULL: ReportedCondition = { type: 'StorageFull', reason: 'NoSpace', message: 'no space for VMs' };
+
+let rig: HostsRig;
+let orchestrator: Orchestrator;
+
+beforeAll(async () => {
+  rig = await HostsRig.start();
+  orchestrator = await rig.orchestrator();
+});
+afterAll(() => rig.stop());
+
+const conditionsOf = async (id: HostId) =>
+  (await orchestrator.hosts.directory.host(OPERATOR, id)).body.conditions;
+
+describe('a host', () => {
+  it('has the conditions that its agent reports, with one event for each change', async () => {
+    const agent = await rig.agent();
+    await agent.register();
+    agent.conditions = [FULL];
+    for (let beat = 0; beat < 3; beat++) await agent.heartbeat();
+    const [full] = await conditionsOf(agent.id);
+    expect(Condition.parse(full)).toMatchObject({ ...FULL, status: 'true' });
+    agent.conditions = undefined;
+    await agent.heartbeat();
+    expect(await conditionsOf(agent.id)).toEqual([full]);
+    agent.conditions = [];
+    await agent.heartbeat();
+    expect(await conditionsOf(agent.id)).toEqual([]);
+    expect((await rig.events(agent.id)).map(({ data }) => data['conditions'])).toEqual([[], [full], []]);
+  });
+
+  it('keeps the conditions of the orchestrator when its agent reports none', async () => {
+    const agent = await rig.agent();
+    await agent.register();
+    await orchestrator.hosts.conditions.set(agent.id, 'ClockSkewed', { reason: 'Ahead', message: '60 s' });
+    agent.conditions = [];
+    await agent.heartbeat();
+    expect(await conditionsOf(agent.id)).toMatchObject([{ type: 'ClockSkewed' }]);
+    await orchestrator.hosts.conditions.clear(agent.id, 'ClockSkewed');
+    expect(await conditionsOf(agent.id)).toEqual([]);
+  });
+
+  it('takes no new VM while a condition blocks placement, and does again afterwards', async () => {
+    const agent = await rig.agent();
+    await agent.register();
+    const vm = await rig.vmRow(await rig.vm({ host_id: agent.id }));
+    const reserve = async () => {
+      const { result } = await rig.sys.transaction({}, (tx) =>
+        applyHostEffects(tx, [{ effect: 'reserve', hostId: agent.id, vm }], new Date()),
+      );
+      return result.refused.size === 0;
+    };
+    agent.conditions = [FULL];
+    await agent.heartbeat();
+    expect(orchestrator.snapshot.host(agent.id)?.conditions).toMatchObject([{ type: 'StorageFull' }]);
+    expect(await reserve()).toBe(false);
+    agent.conditions = [];
+    await agent.heartbeat();
+    expect(await reserve()).toBe(true);
+  });
+});
