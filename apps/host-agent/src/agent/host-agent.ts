@@ -98,7 +98,8 @@ export class HostAgent {
     this.#registration = new Registration({
       clock,
       register: () => this.#register(),
-      heartbeat: async () => (await this.#link.heartbeat(this.#stamps.draw(), this.#guests)).needed,
+      heartbeat: async (timeoutMs) =>
+        (await this.#link.heartbeat(this.#stamps.draw(), this.#guests, timeoutMs)).needed,
       onRegistered: ({ epoch }) => this.#registered(epoch),
       onInventoryWanted: () => this.sendInventory(),
       onFailure: (what, error) => logger.warn(whatFailed(error), `${what} failed`),

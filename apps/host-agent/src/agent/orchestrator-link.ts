@@ -31,8 +31,8 @@ export class OrchestratorLink {
     return this.#ask('register', body, Registered);
   }
 
-  heartbeat(stamp: Stamp, guests: number) {
-    return this.#ask('heartbeat', { ...stamp, guests }, HeartbeatReply);
+  heartbeat(stamp: Stamp, guests: number, timeoutMs: number) {
+    return this.#ask('heartbeat', { ...stamp, guests }, HeartbeatReply, timeoutMs);
   }
 
   report(stamp: Stamp, facts: readonly VmFact[]) {
@@ -82,8 +82,9 @@ export class OrchestratorLink {
     what: 'register' | 'heartbeat' | 'report' | 'inventory',
     body: unknown,
     reply: Reply,
+    timeoutMs = TIMEOUT_MS,
   ): Promise<z.infer<Reply>> {
     const subject = hostSubjects[what](this.hostId);
-    return requestDirect(this.nc, { subject, label: `hosts.*.${what}`, body, reply, timeoutMs: TIMEOUT_MS });
+    return requestDirect(this.nc, { subject, label: `hosts.*.${what}`, body, reply, timeoutMs });
   }
 }

@@ -62,6 +62,20 @@ describe('a registration', () => {
     registration.close();
   });
 
+  it('repeats a lost heartbeat before the host would count as silent', async () => {
+    const { clock, seen, answers, registration } = host();
+    await registration.begin();
+    answers.deaf = true;
+    await clock.advance(5_000);
+    expect(seen).toMatchObject({ beats: 0, failures: ['heartbeat'] });
+    answers.deaf = false;
+    await clock.advance(2_500);
+    expect(seen.beats).toBe(1);
+    await clock.advance(5_000);
+    expect(seen.beats).toBe(2);
+    registration.close();
+  });
+
   it('sends an inventory when a heartbeat asks for it', async () => {
     const { clock, seen, answers, registration } = host();
     await registration.begin();

@@ -7,7 +7,8 @@ const LAST_RETRY_MS = 5_000;
 export interface RegistrationOptions {
   readonly clock: Clock;
   readonly register: () => Promise<Registered>;
-  readonly heartbeat: () => Promise<'nothing' | 'register' | 'inventory'>;
+  /** Fails when there is no answer within `timeoutMs`. */
+  readonly heartbeat: (timeoutMs: number) => Promise<'nothing' | 'register' | 'inventory'>;
   /** An epoch has begun. */
   readonly onRegistered: (registered: Registered) => void;
   readonly onInventoryWanted: () => void;
@@ -61,20 +62,28 @@ export class Registration {
     }
   }
 
-  #beatIn(ms: number): void {
+  #beatIn(everyMs: number, inMs = everyMs): void {
     this.#cancelBeat?.();
     if (this.#closing.signal.aborted) return;
-    this.#cancelBeat = this.options.clock.after(ms, () => void this.#beat(ms));
+    this.#cancelBeat = this.options.clock.after(inMs, () => void this.#beat(everyMs));
   }
 
+  /**
+   * A heartbeat without an answer is repeated twice as often: the orchestrator that it went to may be stalled,
+   * and another one takes the next. One lost message must not cost the host its good name.
+   */
   async #beat(everyMs: number): Promise<void> {
+    const { clock, heartbeat, onFailure, onInventoryWanted } = this.options;
+    const startedAt = clock.now();
+    let nextInMs = everyMs;
     try {
-      const needed = await this.options.heartbeat();
+      const needed = await heartbeat(everyMs / 2);
       if (needed === 'register') return await this.begin();
-      if (needed === 'inventory') this.options.onInventoryWanted();
+      if (needed === 'inventory') onInventoryWanted();
     } catch (error) {
-      this.options.onFailure('heartbeat', error);
+      onFailure('heartbeat', error);
+      nextInMs = Math.min(everyMs / 2, Math.max(0, everyMs / 2 - (clock.now() - startedAt)));
     }
-    if (!this.#registering) this.#beatIn(everyMs);
+    if (!this.#registering) this.#beatIn(everyMs, nextInMs);
   }
 }

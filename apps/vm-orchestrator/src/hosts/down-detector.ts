@@ -1,6 +1,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { HostId } from '@novacron/contracts/ids';
 import { isConnected } from '@novacron/messaging/connect';
+import { RoundTrip } from '@novacron/messaging/round-trip';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { counter } from '@novacron/telemetry/metrics';
@@ -36,13 +37,15 @@ const lost = counter(
 /**
  * Takes hosts for down that nobody has heard, and their VMs for unknown. Any number of orchestrators may do
  * this: the change is a compare-and-set. It doubts itself first: after its own start, and whenever this
- * process, NATS or the database was away, every host gets time to be heard again.
+ * process, NATS or the database was away, every host gets time to be heard again. Silence counts only while
+ * messages of this process pass through NATS and back.
  */
 export class DownDetector {
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | null = null;
   #lastTickAt = 0;
   #trustAfter = Infinity;
+  #path: RoundTrip | undefined;
   readonly #everyMs: number;
 
   constructor(
@@ -59,6 +62,7 @@ export class DownDetector {
   start(): void {
     if (this.#timer) return;
     this.#doubt();
+    this.#path = new RoundTrip(this.nc, 'wake.orchestrator');
     this.#lastTickAt = performance.now();
     this.#timer = setInterval(() => void this.tick(), this.#everyMs).unref();
   }
@@ -67,6 +71,7 @@ export class DownDetector {
     clearInterval(this.#timer);
     this.#timer = undefined;
     await this.#ticking;
+    this.#path?.close();
   }
 
   /** One look, never two at a time. Never rejects. */
@@ -78,7 +83,7 @@ export class DownDetector {
     const now = performance.now();
     const late = now - this.#lastTickAt > this.#everyMs + downAfterMs(this.settings) / 2;
     this.#lastTickAt = now;
-    if (late || !isConnected(this.nc)) this.#doubt();
+    if (late || !isConnected(this.nc) || !this.#pathIsLive()) this.#doubt();
     try {
       const { rows } = await this.db.primary.query<{ id: HostId }>(SILENT, [downAfterMs(this.settings)]);
       const trusted = rows.length > 0 && performance.now() >= this.#trustAfter;
@@ -91,6 +96,12 @@ export class DownDetector {
       this.#doubt();
       this.log.warn({ err: error }, 'silent hosts could not be looked for');
     }
+  }
+
+  /** Found out well before a host whose last heartbeat just made it through would count as silent. */
+  #pathIsLive(): boolean {
+    this.#path?.send();
+    return (this.#path?.silentForMs ?? 0) <= this.#everyMs + downAfterMs(this.settings) / 3;
   }
 
   #doubt(): void {

@@ -129,6 +129,25 @@ describe('an orchestrator that was away itself', () => {
   });
 });
 
+describe('a NATS server that is frozen', () => {
+  it('takes no host down and makes no VM unknown; a host that died meanwhile is found afterwards', async () => {
+    const alive = [await upAgent(), await upAgent(), await upAgent(), await upAgent()];
+    const dead = await upAgent();
+    const vms = await Promise.all(alive.map((agent) => rig.vm({ host_id: agent.id, state: 'running' })));
+    const pid = rig.servers.nats.pid as number;
+    process.kill(pid, 'SIGSTOP');
+    dead.silence();
+    await sleep(16_000).finally(() => process.kill(pid, 'SIGCONT'));
+    await becomes(dead, 'down');
+    await sleep(graceMs(FAST));
+    for (const agent of alive) {
+      expect((await rig.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up']);
+      agent.silence();
+    }
+    for (const vm of vms) expect(await rig.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
+  });
+});
+
 describe('a fenced host', () => {
   it('has its unknown VMs stopped as lost, stays fenced over a registration, and is heard again after uncordon', async () => {
     const { actions } = orchestrator.hosts;
