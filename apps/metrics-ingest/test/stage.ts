@@ -6,7 +6,7 @@ import {
   metricSubject,
   type MetricBatch,
 } from '@novacron/contracts/metrics';
-import { newId } from '@novacron/contracts/ids';
+import { newId, type TenantId, type VmId } from '@novacron/contracts/ids';
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { connectNats } from '@novacron/messaging/connect';
 import { RpcClient } from '@novacron/messaging/rpc-client';
@@ -169,8 +169,8 @@ export function batchOf(
 ): MetricBatch {
   return {
     v: 1,
-    tenantId: source === 'gateway' ? vm.tenantId : null,
-    vmIds: [vm.vmId],
+    tenantId: source === 'gateway' ? (vm.tenantId as TenantId) : null,
+    vmIds: [vm.vmId as VmId],
     metrics: [metric],
     vm: points.map(() => 0),
     metric: points.map(() => 0),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { eventSubject } from './events.js';
+import { EventId, HostId, JobId, TenantId, VmId } from './ids.js';
 import { metricPartition, METRIC_PARTITIONS, MetricBatch } from './metrics.js';
 import { formatPosition, maxPosition, parseLsn, parsePosition } from './position.js';
 import { ServiceError } from './errors.js';
@@ -87,6 +88,22 @@ describe('a metric', () => {
   it('batch with columns of different lengths is refused', () => {
     const batch = { v: 1, tenantId: null, vmIds: [], metrics: [], vm: [0], metric: [], time: [], value: [] };
     expect(MetricBatch.safeParse(batch).success).toBe(false);
+  });
+});
+
+describe('an id', () => {
+  const lower = '01890a5d-ac96-774b-bcce-b302099a8057';
+
+  it.each(Object.entries({ TenantId, VmId, JobId, HostId, EventId }))(
+    'has one form in which keys and subjects use it: %s',
+    (_, schema) => expect(schema.parse(lower.toUpperCase())).toBe(lower),
+  );
+
+  it('has that form in a batch of metrics, too', () => {
+    const columns = { vm: [0], metric: [0], time: [1], value: [1] };
+    const ids = { tenantId: lower.toUpperCase(), vmIds: [lower.toUpperCase()] };
+    const batch = MetricBatch.parse({ v: 1, ...ids, metrics: ['x'], ...columns });
+    expect([batch.tenantId, batch.vmIds]).toEqual([lower, [lower]]);
   });
 });
 

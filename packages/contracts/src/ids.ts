@@ -1,8 +1,11 @@
 import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 
-// Branded ids: no bare string travels between two services.
-const id = <Brand extends string>(brand: Brand) => z.uuid().brand(brand);
+/**
+ * Branded ids: no bare string travels between two services. A UUID may be written in either case (RFC 9562 §4); the
+ * lower-case form is the one that caches, subjects and keys use, so every door parses to it.
+ */
+const id = <Brand extends string>(brand: Brand) => z.uuid().toLowerCase().brand(brand);
 
 export const TenantId = id('TenantId');
 export type TenantId = z.infer<typeof TenantId>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { defineRpc } from './envelope.js';
-import { VmId } from './ids.js';
+import { TenantId, VmId } from './ids.js';
 
 /** Partitions of metric intake: one owner reads one partition in order. */
 export const METRIC_PARTITIONS = 16;
@@ -45,8 +45,8 @@ export const MetricBatch = z
   .object({
     v: z.literal(1),
     /** Only batches that users push carry one: a host's VMs are looked up. */
-    tenantId: z.uuid().nullable(),
-    vmIds: z.array(z.uuid()).max(10_000),
+    tenantId: TenantId.nullable(),
+    vmIds: z.array(VmId).max(10_000),
     metrics: z.array(MetricName).max(1_000),
     /** For each point an index into `vmIds`, an index into `metrics`, a time and a value. */
     vm: z.array(z.number().int().nonnegative()),

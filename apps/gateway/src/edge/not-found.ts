@@ -17,7 +17,7 @@ export function answerTheUnknown(fastify: FastifyInstance, edge: Edge, offers: r
   const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     try {
       await edge.authenticate(request);
-      const path = request.url.split('?')[0] as string;
+      const path = plainPath(request.url);
       const allowed = [
         ...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)),
       ];
@@ -33,4 +33,14 @@ export function answerTheUnknown(fastify: FastifyInstance, edge: Edge, offers: r
     if (request.is404) void answer(request, reply);
     else done();
   });
+}
+
+/** The path as the router compares it: without query and trailing slash, percent-encoding undone. */
+function plainPath(url: string): string {
+  const path = (url.split('?')[0] as string).replace(/(?<=.)\/$/, '');
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
 }

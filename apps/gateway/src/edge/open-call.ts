@@ -5,7 +5,7 @@ import { fieldErrors } from '@novacron/contracts/validation';
 import type { z } from 'zod';
 import { Call, type Rpc } from './call.js';
 import type { Caller } from './caller.js';
-import { idempotencyOf } from './idempotency.js';
+import { effectOf, idempotencyOf } from './idempotency.js';
 import { normalizeQuery } from './query.js';
 import type { AnyRoute } from './route.js';
 
@@ -41,7 +41,7 @@ export function openCall(
     throw new ServiceError('invalid_request', what, { errors: wrong });
   }
   const idempotency = takesKey(route)
-    ? idempotencyOf(header(request, 'idempotency-key'), `${route.method} ${pathOf(request)}`, body)
+    ? idempotencyOf(header(request, 'idempotency-key'), effectOf(route, params), body)
     : undefined;
   return new Call(
     caller,
@@ -78,11 +78,6 @@ function bodyOf(route: AnyRoute, request: FastifyRequest): unknown {
 function header(request: FastifyRequest, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(',') : value;
-}
-
-function pathOf(request: FastifyRequest): string {
-  const query = request.url.indexOf('?');
-  return query === -1 ? request.url : request.url.slice(0, query);
 }
 
 /** Aborted when the connection closes before the answer is out. */

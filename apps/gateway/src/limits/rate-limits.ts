@@ -110,9 +110,14 @@ function refused(bucket: TokenBucket): ServiceError {
   return new ServiceError('rate_limited', `Too many requests of ${whose}.`, { retryAfterMs });
 }
 
-/** Whoever has one IPv6 address has its whole /64. */
+/**
+ * The one name of all addresses that a single client has: an IPv4 address, also one mapped into IPv6, or the /64 of an
+ * IPv6 address. A proxy may write an address in any of its spellings (RFC 5952 §2).
+ */
 function neighbourhood(address: string): string {
-  if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
+  if (!isIPv6(address)) return address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped !== null) return mapped[1] as string;
   const [head, tail] = address.split('::') as [string, string?];
   const groups = head === '' ? [] : head.split(':');
   if (tail !== undefined) {
@@ -120,5 +125,8 @@ function neighbourhood(address: string): string {
     while (groups.length + rest.length < 8) groups.push('0');
     groups.push(...rest);
   }
-  return groups.slice(0, 4).join(':');
+  return groups
+    .slice(0, 4)
+    .map((group) => parseInt(group, 16).toString(16))
+    .join(':');
 }

@@ -1,3 +1,4 @@
+import type { TenantId, VmId } from '@novacron/contracts/ids';
 import { metricPartition, type MetricBatch } from '@novacron/contracts/metrics';
 import type { GoodSeries } from './check-points.js';
 
@@ -16,7 +17,7 @@ export interface PartitionBatch {
  * Series as the batches that intake takes: by partition, in order, none larger than a message may be.
  * @param tenantId whose VMs these must be; null for a platform operator, who may write any tenant's
  */
-export function toBatches(tenantId: string | null, series: readonly GoodSeries[]): PartitionBatch[] {
+export function toBatches(tenantId: TenantId | null, series: readonly GoodSeries[]): PartitionBatch[] {
   const full: PartitionBatch[] = [];
   const open = new Map<number, Builder>();
   for (const { vmId, metric, times, values } of series) {
@@ -39,11 +40,11 @@ class Builder {
   private readonly vms = new Map<string, number>();
   private readonly metrics = new Map<string, number>();
 
-  constructor(tenantId: string | null) {
+  constructor(tenantId: TenantId | null) {
     this.batch = { v: 1, tenantId, vmIds: [], metrics: [], vm: [], metric: [], time: [], value: [] };
   }
 
-  isFullFor(vmId: string, metric: string): boolean {
+  isFullFor(vmId: VmId, metric: string): boolean {
     return (
       this.batch.time.length >= MAX_POINTS ||
       (this.vms.size >= MAX_VMS && !this.vms.has(vmId)) ||
@@ -51,7 +52,7 @@ class Builder {
     );
   }
 
-  add(vmId: string, metric: string, time: number, value: number): void {
+  add(vmId: VmId, metric: string, time: number, value: number): void {
     this.batch.vm.push(indexOf(this.vms, this.batch.vmIds, vmId));
     this.batch.metric.push(indexOf(this.metrics, this.batch.metrics, metric));
     this.batch.time.push(time);

@@ -1,6 +1,5 @@
-import type { VmId } from '@novacron/contracts/ids';
+import { VmId } from '@novacron/contracts/ids';
 import { isBuiltIn, MetricName, type PushMetrics, type PushResult } from '@novacron/contracts/metrics';
-import { z } from 'zod';
 
 /** Points of one series that are good. */
 export interface GoodSeries {
@@ -11,8 +10,6 @@ export interface GoodSeries {
 }
 
 type Rejection = PushResult['rejected'][number];
-
-const Uuid = z.uuid();
 
 /** Times of points that can be stored, in milliseconds since 1970. */
 export interface TimeBounds {
@@ -32,7 +29,12 @@ export function checkPoints(
   const good: GoodSeries[] = [];
   const rejected: Rejection[] = [];
   push.series.forEach((series, index) => {
-    const wrong = wrongSeries(series, mayPushBuiltIns);
+    const vmId = VmId.safeParse(series.vmId);
+    if (!vmId.success) {
+      rejected.push({ series: index, point: null, code: 'invalid_vm_id', detail: 'vmId is not a UUID' });
+      return;
+    }
+    const wrong = wrongMetric(series.metric, mayPushBuiltIns);
     if (wrong !== null) {
       rejected.push({ series: index, point: null, ...wrong });
       return;
@@ -49,16 +51,14 @@ export function checkPoints(
       times.push(time);
       values.push(value);
     });
-    if (times.length > 0)
-      good.push({ vmId: series.vmId.toLowerCase() as VmId, metric: series.metric, times, values });
+    if (times.length > 0) good.push({ vmId: vmId.data, metric: series.metric, times, values });
   });
   return { good, rejected };
 }
 
 type Wrong = Pick<Rejection, 'code' | 'detail'> | null;
 
-function wrongSeries({ vmId, metric }: PushMetrics['series'][number], mayPushBuiltIns: boolean): Wrong {
-  if (!Uuid.safeParse(vmId).success) return { code: 'invalid_vm_id', detail: 'vmId is not a UUID' };
+function wrongMetric(metric: string, mayPushBuiltIns: boolean): Wrong {
   const name = MetricName.safeParse(metric);
   if (!name.success)
     return { code: 'invalid_metric', detail: name.error.issues[0]?.message ?? 'not a metric name' };

@@ -145,8 +145,10 @@ describe('an address without a good token', () => {
     const limits = new RateLimits({ burst: 1, perMinute: 1 }, () => 0);
     limits.takeAnonymous('2001:db8:0:1::5');
     expect(() => limits.takeAnonymous('2001:db8:0:1:ffff::9')).toThrow('rate_limited');
+    expect(() => limits.takeAnonymous('2001:0DB8:0000:0001::7')).toThrow('rate_limited');
     expect(() => limits.takeAnonymous('2001:db8:0:2::5')).not.toThrow();
     expect(() => limits.takeAnonymous('::ffff:192.0.2.1')).not.toThrow();
+    expect(() => limits.takeAnonymous('192.0.2.1')).toThrow('rate_limited');
   });
 });
 
