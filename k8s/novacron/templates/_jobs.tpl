@@ -1,39 +1,35 @@
 {{/*
-Where the first installation itself brings the database or the secrets (cnpg, secrets.generate), nothing that runs
-before it could reach them: there the Jobs are ordinary objects, and try until they can. Everywhere else they are
-hooks, and one that fails stops the installation or the upgrade before any pod is replaced.
+Where the first installation itself brings the database or the secrets (cnpg, secrets.generate), no Job can run before
+it: there the Jobs are hooks after the installation, and retry until the database is there. Everywhere else they come
+before it, and one that fails stops the installation. An upgrade always runs them first. They are hooks in every case,
+so that a rollback, which applies an older revision's objects but none of its install hooks, runs none of them again.
 */}}
-{{- define "novacron.plainJobs" -}}
-{{- and .Release.IsInstall (or .Values.cnpg.enabled .Values.secrets.generate) | ternary "yes" "" -}}
+{{- define "novacron.installHook" -}}
+{{- or .Values.cnpg.enabled .Values.secrets.generate | ternary "post-install" "pre-install" -}}
 {{- end }}
 
-{{/* Takes {root, weight, events}; without events it comes before the installation or the upgrade. */}}
+{{/* Takes {root, weight, events}; without events the Job runs before an upgrade and around the installation. */}}
 {{- define "novacron.hook" -}}
-{{- if not (include "novacron.plainJobs" .root) }}
 annotations:
-  helm.sh/hook: {{ .events | default "pre-install,pre-upgrade" }}
+  helm.sh/hook: {{ .events | default (printf "%s,pre-upgrade" (include "novacron.installHook" .root)) }}
   helm.sh/hook-weight: {{ .weight | quote }}
   helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
-{{- end }}
 
-{{/* A Job's pod cannot be changed, so a plain Job is called anew for each image. Takes {root, image}. */}}
-{{- define "novacron.jobSuffix" -}}
-{{- if include "novacron.plainJobs" .root -}}
-{{ sha256sum .image | trunc 8 }}
-{{- end -}}
-{{- end }}
-
-{{/* A Job of one container. Takes {root, name, weight, image, container, volumes, events}; container and volumes are YAML. */}}
+{{/*
+A Job of one container. Takes {root, name, weight, image, container, volumes, events, service}; container and volumes are
+YAML, service gives the placement. A failed pod stays, because its log is the only account of the failure.
+*/}}
 {{- define "novacron.job" -}}
-{{- $context := dict "root" .root "name" .name "suffix" (include "novacron.jobSuffix" .) -}}
+{{- $context := dict "root" .root "name" .name -}}
+{{- $service := pick .service "priorityClassName" "nodeSelector" "tolerations" -}}
 apiVersion: batch/v1
 kind: Job
 metadata:
   {{- include "novacron.metadata" $context | nindent 2 }}
   {{- include "novacron.hook" . | nindent 2 }}
 spec:
-  backoffLimit: {{ empty (include "novacron.plainJobs" .root) | ternary 2 30 }}
+  backoffLimit: {{ eq (include "novacron.installHook" .root) "post-install" | ternary 30 2 }}
   activeDeadlineSeconds: {{ .root.Values.migrations.activeDeadlineSeconds }}
   template:
     metadata:
@@ -43,7 +39,8 @@ spec:
     spec:
       {{- include "novacron.podSecurity" .root | nindent 6 }}
       {{- include "novacron.pullSecrets" .root | nindent 6 }}
-      restartPolicy: OnFailure
+      {{- include "novacron.placement" (dict "context" $context "service" $service) | nindent 6 }}
+      restartPolicy: Never
       containers:
         - name: {{ .name }}
           image: {{ .image }}

@@ -1,8 +1,11 @@
-{{/* Prefix of the names of all objects: 40 characters, so that with any suffix 63 suffice. */}}
+{{/*
+Prefix of the names of all objects. A Job's name becomes a label of its pods, which holds 63 characters: with the
+longest suffix, `-migrate-cache-invalidator` and nine characters to spare, 28 are left for the prefix.
+*/}}
 {{- define "novacron.fullname" -}}
 {{- $chart := default .Chart.Name .Values.nameOverride -}}
 {{- $name := contains $chart .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $chart) -}}
-{{- default $name .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- default $name .Values.fullnameOverride | trunc 28 | trimSuffix "-" -}}
 {{- end }}
 
 {{/* Labels that select the pods of a component. Takes {root, name}. */}}

@@ -28,7 +28,7 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* Environment of every process of ours. Takes {root, settings: {resources, env, …}}; its own `env` is added by novacron.moreEnv. */}}
+{{/* Environment of every process of ours. Takes {root, settings: {resources, env, …}}; its own `env` is merged by novacron.mergedEnv. */}}
 {{- define "novacron.processEnv" -}}
 {{- $telemetry := .root.Values.telemetry -}}
 {{- $limits := .settings.resources.limits -}}
@@ -57,12 +57,20 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* The user's own environment, a map. */}}
-{{- define "novacron.moreEnv" -}}
-{{- range $name, $value := . }}
-- name: {{ $name }}
-  value: {{ include "novacron.text" $value | quote }}
-{{- end }}
+{{/*
+The chart's environment with the operator's own, which wins: a name that stands twice is ambiguous to the API server.
+Takes {list: the chart's, as YAML, env: the operator's, a map}.
+*/}}
+{{- define "novacron.mergedEnv" -}}
+{{- $own := .env -}}
+{{- $entries := list -}}
+{{- range fromYamlArray .list -}}
+{{- if not (hasKey $own .name) -}}{{- $entries = append $entries . -}}{{- end -}}
+{{- end -}}
+{{- range $name, $value := $own -}}
+{{- $entries = append $entries (dict "name" $name "value" (include "novacron.text" $value)) -}}
+{{- end -}}
+{{- toYaml $entries -}}
 {{- end }}
 
 {{/* Variables out of a Secret whose keys have their names. Takes {secret, keys}. */}}

@@ -48,12 +48,33 @@ redis://:{{ include "novacron.valkeyPassword" . }}@{{ include "novacron.fullname
 {{- end -}}
 {{- end }}
 
-{{/* A host as the agent reads it, as JSON. Takes {name, agent}. */}}
+{{/*
+A host as the agent reads it, as JSON. Id and password follow from the key of its Secret and its name: after a rollback,
+which takes newer hosts out of the Secret, the next upgrade gives them the same ones. The id is a UUIDv8 (RFC 9562).
+Takes {name, agent, key}.
+*/}}
 {{- define "novacron.newHost" -}}
-{{- $id := uuidv4 -}}
-{{- $host := dict "hostId" $id "name" .name "natsUser" (printf "host-%s" $id) "natsPassword" (include "novacron.password" .) -}}
+{{- $hex := printf "%s id %s" .key .name | sha256sum -}}
+{{- $id := printf "%s-%s-8%s-8%s-%s" (substr 0 8 $hex) (substr 8 12 $hex) (substr 13 16 $hex) (substr 17 20 $hex) (substr 20 32 $hex) -}}
+{{- $password := printf "%s password %s" .key .name | sha256sum | trunc 40 -}}
+{{- $host := dict "hostId" $id "name" .name "natsUser" (printf "host-%s" $id) "natsPassword" (print "p" $password) -}}
 {{- with .agent.capacity -}}
 {{- $_ := set $host "capacity" . -}}
 {{- end -}}
 {{- toRawJson $host -}}
+{{- end }}
+
+{{/* What decides who is in an agent's Secret: pods that read it at their start are replaced when it changes. */}}
+{{- define "novacron.hostNames" -}}
+{{- eq .kind "DaemonSet" | ternary (join "," .nodes) (.hosts | toString) -}}
+{{- end }}
+
+{{/* The same of every agent that runs, for the server that knows them all. Takes the root. */}}
+{{- define "novacron.allHosts" -}}
+{{- $all := list -}}
+{{- range $name, $own := .Values.hostAgents -}}
+{{- $agent := mustMergeOverwrite (deepCopy $.Values.agentDefaults) $own -}}
+{{- if $agent.enabled -}}{{- $all = append $all (printf "%s=%s" $name (include "novacron.hostNames" $agent)) -}}{{- end -}}
+{{- end -}}
+{{- join ";" $all -}}
 {{- end }}

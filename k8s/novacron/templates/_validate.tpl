@@ -5,6 +5,8 @@
 {{- include "novacron.validateAutoscaling" . -}}
 {{- include "novacron.validateConnections" . -}}
 {{- include "novacron.validateAgents" . -}}
+{{- include "novacron.validateResources" . -}}
+{{- include "novacron.validateImmutable" . -}}
 {{- end }}
 
 {{- define "novacron.validateDrain" -}}
@@ -40,8 +42,9 @@
 {{- end }}
 
 {{/*
-Connections to the primary when every service has its most pods and one more of a rolling update, each with two
-pools, while all migrations run (three connections each).
+Connections to the primary when every service has its most pods and two more of a rolling update, the new one and the
+one that drains, each with two pools, while all migrations run (three connections each). minReadySeconds of the
+Deployments keeps it at two.
 */}}
 {{- define "novacron.validateConnections" -}}
 {{- $sum := 0 -}}
@@ -49,7 +52,7 @@ pools, while all migrations run (three connections each).
 {{- range $name, $own := .Values.services -}}
 {{- $service := mustMergeOverwrite (deepCopy $.Values.serviceDefaults) $own -}}
 {{- $most := $service.autoscaling.enabled | ternary $service.autoscaling.maxReplicas $service.replicas | int -}}
-{{- $connections := add (mul (add $most 1) 2 $service.poolMax) ($.Values.migrations.enabled | ternary 3 0) -}}
+{{- $connections := add (mul (add $most 2) 2 $service.poolMax) ($.Values.migrations.enabled | ternary 3 0) -}}
 {{- $sum = add $sum $connections -}}
 {{- $parts = append $parts (printf "%s %d" $name $connections) -}}
 {{- end -}}
@@ -74,6 +77,52 @@ pools, while all migrations run (three connections each).
 {{- end -}}
 {{- if and $.Values.secrets.generate (not $agent.existingSecret) (eq $agent.kind "Deployment") (lt (int $agent.hosts) 1) -}}
 {{- fail (printf "hostAgents.%s.hosts is missing: say how many hosts secrets.generate makes" $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The API server refuses pods that request more than their limit, after the hooks have run. */}}
+{{- define "novacron.validateResources" -}}
+{{- $all := dict "nats.resources" .Values.nats.resources "valkey.resources" .Values.valkey.resources "cnpg.resources" .Values.cnpg.resources -}}
+{{- range $name, $own := .Values.services -}}
+{{- $_ := set $all (printf "services.%s.resources" $name) (mustMergeOverwrite (deepCopy $.Values.serviceDefaults) $own).resources -}}
+{{- end -}}
+{{- range $name, $own := .Values.hostAgents -}}
+{{- $_ := set $all (printf "hostAgents.%s.resources" $name) (mustMergeOverwrite (deepCopy $.Values.agentDefaults) $own).resources -}}
+{{- end -}}
+{{- range $where, $resources := $all -}}
+{{- range $what, $request := $resources.requests -}}
+{{- $limit := get (default dict $resources.limits) $what -}}
+{{- if and $limit (gt (include "novacron.amount" (dict "text" $request) | float64) (include "novacron.amount" (dict "text" $limit) | float64)) -}}
+{{- fail (printf "%s: the request of %s (%v) is more than its limit (%v)" $where $what $request $limit) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* What an installed release cannot change is refused here, before the hooks of an upgrade run. */}}
+{{- define "novacron.validateImmutable" -}}
+{{- if .Values.nats.enabled -}}
+{{- $name := printf "%s-nats" (include "novacron.fullname" .) -}}
+{{- range (lookup "apps/v1" "StatefulSet" .Release.Namespace $name | dig "spec" "volumeClaimTemplates" list) -}}
+{{- $size := .spec.resources.requests.storage -}}
+{{- if ne (include "novacron.amount" (dict "text" $size)) (include "novacron.amount" (dict "text" $.Values.nats.storage)) -}}
+{{- fail (printf "nats.storage is %s in this release and cannot become %v: a StatefulSet keeps the size of its volumes. docs/kubernetes.md says how to grow them" $size $.Values.nats.storage) -}}
+{{- end -}}
+{{- $class := default "" .spec.storageClassName -}}
+{{- if and $.Values.nats.storageClass (ne $class $.Values.nats.storageClass) -}}
+{{- fail (printf "nats.storageClass is %q in this release and cannot become %q: a StatefulSet keeps the class of its volumes" $class $.Values.nats.storageClass) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $own := .Values.hostAgents -}}
+{{- $agent := mustMergeOverwrite (deepCopy $.Values.agentDefaults) $own -}}
+{{- if and $agent.enabled (eq $agent.kind "Deployment") -}}
+{{- $claim := lookup "v1" "PersistentVolumeClaim" $.Release.Namespace (printf "%s-host-agent-%s" (include "novacron.fullname" $) $name) -}}
+{{- $size := dig "spec" "resources" "requests" "storage" "" $claim -}}
+{{- if and $size (gt (include "novacron.amount" (dict "text" $size) | float64) (include "novacron.amount" (dict "text" $agent.state.storage) | float64)) -}}
+{{- fail (printf "hostAgents.%s.state.storage is %s in this release and cannot become %v: a volume does not shrink" $name $size $agent.state.storage) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
