@@ -19,6 +19,7 @@ const usage = `usage: node tools/run.mjs COMMAND [arguments]
   load    the guide's load scenario               npm run load
   history no read is stale, whatever breaks        npm run history
   chart   the Helm chart: install, check          npm run chart -- check
+  cluster a real control plane for the chart      npm run cluster -- test
   check   types, lint, format, walls, dead code    npm run check
 Each command has --help.
 `;
@@ -38,6 +39,8 @@ const needs = {
   'bench:baseline': [...running, '@novacron/bench'],
   history: [...running, '@novacron/testkit'],
   chart: running,
+  // The chart's matrix reads what the apps are built to.
+  cluster: running,
 };
 
 function program(command, args) {
@@ -51,6 +54,7 @@ function program(command, args) {
     'bench:baseline': [nodeCommand, [benchCheck, '--write', ...args]],
     history: [nodeCommand, [join(root, 'packages', 'testkit', 'dist', 'history', 'cli.js'), ...args]],
     chart: [nodeCommand, [join(root, 'tools', 'chart', 'cli.mjs'), ...args]],
+    cluster: [nodeCommand, [join(root, 'tools', 'cluster', 'cli.mjs'), ...args]],
     check: [nodeCommand, [join(root, 'tools', 'checks', 'check.mjs'), ...args]],
   };
   return programs[command];

@@ -1,0 +1,72 @@
+// npm run cluster -- build|up|test|down
+import { rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { hasGo } from '../go-programs.mjs';
+import { Failure, handOver, phase } from '../progress.mjs';
+import { nodeCommand, toolEnvironment } from '../toolchain.mjs';
+import { down, home, kubeconfig, up } from './control-plane.mjs';
+import { build, findTool, PROGRAMS } from './programs.mjs';
+
+const usage = `usage: npm run cluster -- COMMAND
+  build          build Kubernetes, kwok, etcd and helm out of the Go module proxy, into .toolchain
+  up             start a control plane with six simulated nodes on 127.0.0.1
+  test [NAME]    install the chart on one of its own, scale, drain, upgrade, fail, roll back
+  down           end the control plane, and remove its state
+`;
+
+const tests = join(dirname(fileURLToPath(import.meta.url)), 'test');
+const missing = () => PROGRAMS.filter((name) => findTool(name) === undefined);
+
+async function start() {
+  if (missing().length > 0) await build();
+  await phase('control plane', up);
+}
+
+async function test([name]) {
+  if (missing().length > 0 && !hasGo()) {
+    process.stdout.write('cluster: skipped, since Kubernetes is built from Go: install Go 1.26 or newer\n');
+    return 0;
+  }
+  await start();
+  try {
+    const files = name === undefined ? join(tests, '*.test.mjs') : join(tests, `${name}.test.mjs`);
+    // One after the other: each has its namespace, and all share two cores.
+    return await handOver(
+      nodeCommand,
+      ['--test', '--test-concurrency=1', '--test-reporter=spec', files],
+      toolEnvironment(),
+    );
+  } finally {
+    await down();
+  }
+}
+
+async function main([command, ...args]) {
+  switch (command) {
+    case 'build':
+      await build();
+      return 0;
+    case 'up':
+      await start();
+      process.stdout.write(`export KUBECONFIG=${kubeconfig} PATH=${dirname(findTool('kubectl'))}:$PATH\n`);
+      return 0;
+    case 'test':
+      return test(args);
+    case 'down':
+      await down();
+      rmSync(home, { recursive: true, force: true });
+      return 0;
+    default:
+      process.stderr.write(usage);
+      return command === '--help' ? 0 : 2;
+  }
+}
+
+main(process.argv.slice(2)).then(
+  (code) => (process.exitCode = code),
+  (error) => {
+    process.stderr.write(`cluster: ${error instanceof Failure ? error.message : error.stack}\n`);
+    process.exitCode = 1;
+  },
+);

@@ -1,0 +1,107 @@
+// What the cluster holds before anything is installed: nodes, a storage class, and the metrics APIs.
+
+const capacity = { cpu: '8', memory: '32Gi', pods: '110', 'ephemeral-storage': '100Gi' };
+
+const node = (index) => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: {
+    name: `node-${index}`,
+    annotations: { 'kwok.x-k8s.io/node': 'fake' },
+    labels: {
+      'kubernetes.io/hostname': `node-${index}`,
+      'kubernetes.io/os': 'linux',
+      'node-type': 'compute-optimized',
+      'topology.kubernetes.io/zone': `zone-${index % 3}`,
+    },
+  },
+  status: { allocatable: capacity, capacity },
+});
+
+const storageClass = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name: 'local', annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' } },
+  provisioner: 'kubernetes.io/host-path',
+};
+
+/** The aggregator sends a group of APIs to a process on this machine. */
+function metricsApis(port) {
+  const service = { name: 'metrics', namespace: 'kube-system', port };
+  const group = (name, version, priority) => ({
+    apiVersion: 'apiregistration.k8s.io/v1',
+    kind: 'APIService',
+    metadata: { name: `${version}.${name}` },
+    spec: {
+      service,
+      group: name,
+      version,
+      insecureSkipTLSVerify: true,
+      groupPriorityMinimum: 100,
+      versionPriority: priority,
+    },
+  });
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'metrics', namespace: 'kube-system' },
+      spec: { type: 'ExternalName', externalName: 'localhost', ports: [{ name: 'https', port }] },
+    },
+    group('metrics.k8s.io', 'v1beta1', 100),
+    group('custom.metrics.k8s.io', 'v1beta1', 100),
+    group('custom.metrics.k8s.io', 'v1beta2', 200),
+  ];
+}
+
+/** The built-in roles let an autoscaler read metrics.k8s.io, and leave custom metrics to the operator. */
+const customMetricsReaders = [
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: 'custom-metrics-readers' },
+    rules: [{ apiGroups: ['custom.metrics.k8s.io'], resources: ['*'], verbs: ['get', 'list'] }],
+  },
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'custom-metrics-readers' },
+    roleRef: {
+      apiGroup: 'rbac.authorization.k8s.io',
+      kind: 'ClusterRole',
+      name: 'custom-metrics-readers',
+    },
+    subjects: [{ kind: 'ServiceAccount', name: 'horizontal-pod-autoscaler', namespace: 'kube-system' }],
+  },
+];
+
+/** CloudNativePG's own definition is in no registry: this one lets the API server store its objects. */
+const postgresClusters = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'clusters.postgresql.cnpg.io' },
+  spec: {
+    group: 'postgresql.cnpg.io',
+    scope: 'Namespaced',
+    names: { kind: 'Cluster', plural: 'clusters', singular: 'cluster', listKind: 'ClusterList' },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+};
+
+/** Everything, in the order in which it is applied. */
+export function fleet({ nodes, metricsPort }) {
+  return [
+    ...Array.from({ length: nodes }, (_, index) => node(index)),
+    storageClass,
+    postgresClusters,
+    ...metricsApis(metricsPort),
+    ...customMetricsReaders,
+  ];
+}

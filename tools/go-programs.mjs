@@ -1,0 +1,96 @@
+// Programs written in Go that checks and the cluster need: pinned by go.mod and go.sum beside this file, built out of
+// the Go module proxy into .toolchain. helm and the cluster come from one module, so that they agree on Kubernetes.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { Failure, phase, quietly } from './progress.mjs';
+import { root } from './toolchain.mjs';
+
+const source = join(root, 'tools');
+const goMod = () => readFileSync(join(source, 'go.mod'), 'utf8');
+
+/** The version of Kubernetes of the cluster, and the one that helm assumes; the schemas in chart/kinds are of it too. */
+export const KUBERNETES = '1.36.3';
+
+const folderOf = (set) => join(root, '.toolchain', set);
+
+function isProgram(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Path of program `name` in the given sets (`chart`, `cluster`), else the first on PATH, else undefined. */
+export function findProgram(name, sets) {
+  const folders = [...sets.map(folderOf), ...(process.env.PATH ?? '').split(delimiter)];
+  return folders.map((folder) => join(folder, name)).find(isProgram);
+}
+
+export function hasGo() {
+  return spawnSync('go', ['version']).status === 0;
+}
+
+/** Versions that programs take from their linker: helm its own and the cluster's, Kubernetes its own. */
+function linkerFlags() {
+  const [, helm] = /helm\.sh\/helm\/v3 (v\S+)/.exec(goMod());
+  const [major, minor] = KUBERNETES.split('.');
+  const base = 'k8s.io/component-base/version';
+  const values = {
+    'helm.sh/helm/v3/internal/version.version': helm,
+    [`${base}.gitVersion`]: `v${KUBERNETES}`,
+    [`${base}.gitMajor`]: major,
+    [`${base}.gitMinor`]: minor,
+    [`${base}.gitTreeState`]: 'clean',
+    [`${base}.buildDate`]: '1970-01-01T00:00:00Z',
+  };
+  for (const place of ['pkg/chartutil', 'pkg/lint/rules']) {
+    values[`helm.sh/helm/v3/${place}.k8sVersionMajor`] = major;
+    values[`helm.sh/helm/v3/${place}.k8sVersionMinor`] = minor;
+  }
+  const flags = Object.entries(values).map(([name, value]) => `-X ${name}=${value}`);
+  return ['-s', '-w', ...flags].join(' ');
+}
+
+function fingerprint(packages) {
+  const hash = createHash('sha256').update(packages.join('\n'));
+  for (const file of ['go.mod', 'go.sum', 'go-programs.mjs', 'chart/podsecurity/main.go'])
+    hash.update(readFileSync(join(source, file)));
+  return hash.digest('hex');
+}
+
+/**
+ * Builds `packages` into .toolchain/SET; nothing to do when they are there. `renamed` maps the name that Go gives a
+ * program to the one that people know. @throws Failure when Go is missing, or the build fails
+ */
+export async function buildPrograms({ set, packages, title, renamed = {} }) {
+  const bin = folderOf(set);
+  const stamp = join(bin, 'installed');
+  const wanted = fingerprint(packages);
+  try {
+    if (readFileSync(stamp, 'utf8') === wanted) return;
+  } catch {
+    // not built yet
+  }
+  if (!hasGo()) {
+    throw new Failure(`${title} are Go programs: install Go 1.26 or newer (https://go.dev/dl), then again`);
+  }
+  rmSync(bin, { recursive: true, force: true });
+  mkdirSync(bin, { recursive: true });
+  // Without debug information Kubernetes needs a third of the disk, and the collector rarely runs at GOGC=400.
+  const env = { ...process.env, CGO_ENABLED: '0', GOGC: '400', GOFLAGS: '-buildvcs=false -mod=readonly' };
+  const flags = ['-p', '2', '-trimpath', '-gcflags=all=-dwarf=false', '-ldflags', linkerFlags()];
+  await phase(title, () =>
+    quietly(
+      'go',
+      ['build', ...flags, '-o', `${bin}/`, ...packages],
+      { cwd: source, env },
+      'The reason stands above; the Go module proxy has to be reachable',
+    ),
+  );
+  for (const [from, to] of Object.entries(renamed)) renameSync(join(bin, from), join(bin, to));
+  writeFileSync(stamp, wanted);
+}
