@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { ServiceError } from '@novacron/contracts/errors';
 
 /** Commits a batch at once; answers for each item, in order, a result or the error it was refused with. */
 export type CommitBatch<In, Out> = (batch: readonly In[]) => Promise<readonly (Out | Error)[]>;
@@ -61,10 +62,27 @@ export class GroupCommit<In, Out> {
           else waiting.resolve(answer as Out);
         });
       } catch (error) {
-        for (const waiting of batch) waiting.reject(error);
+        // A value of one item that the database refuses must not refuse the others.
+        if (batch.length > 1 && isRefusal(error)) await this.#each(batch);
+        else for (const waiting of batch) waiting.reject(error);
       }
     }
     this.#running = false;
     this.options.onIdle?.();
   }
+  async #each(batch: readonly Waiting<In, Out>[]): Promise<void> {
+    for (const { item, resolve, reject, within } of batch) {
+      try {
+        const [answer] = await within(() => this.commit([item]));
+        if (answer instanceof Error) reject(answer);
+        else resolve(answer as Out);
+      } catch (error) {
+        reject(error);
+      }
+    }
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof ServiceError && error.code === 'invalid_request';
 }

@@ -1,7 +1,18 @@
 import { z } from 'zod';
 
-/** RFC 3339 in UTC with milliseconds: `2026-11-23T16:30:00.000Z`. */
-export const Timestamp = z.iso.datetime({ precision: 3 });
+/**
+ * RFC 3339 in UTC with milliseconds: `2026-11-23T16:30:00.000Z`. Years 0001 to 9999: Postgres has no year 0, and
+ * JavaScript writes later ones with a sign.
+ */
+export const Timestamp = z.iso
+  .datetime({ precision: 3 })
+  .refine((time) => !time.startsWith('0000'), 'a time of the years 0001 to 9999');
+
+/** A time as a person sends it, with any offset and precision (RFC 3339), as a {@link Timestamp}. */
+export const TimestampInput = z.iso
+  .datetime({ offset: true })
+  .transform((time) => new Date(time).toISOString())
+  .pipe(Timestamp);
 
 /** A name as DNS labels allow it (RFC 1123), so that it can be a host name too. */
 export const Name = z

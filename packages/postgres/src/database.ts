@@ -69,7 +69,7 @@ export function createDatabase(settings: DatabaseSettings): Database {
   const max = poolSize(settings);
   const name = `${settings.schema}-${settings.role}`;
   const pool = new Pool(settings, settings.primary, max, `${name}-primary`);
-  const primary = new Primary(pool);
+  const primary = new Primary(pool, { servesClients: settings.role === 'api' });
   const progress = new PrimaryProgress();
   let primaryReads = 0;
   const replicas = (settings.replicas ?? []).map((address, index) => {

@@ -6,6 +6,12 @@ import { RETRY_AFTER_MS } from './settings.js';
 const QUERY_CANCELED = '57014';
 /** The server is there and cannot serve: shutting down, starting, out of slots, idle too long. */
 const SERVER_UNUSABLE = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03']);
+/**
+ * Text that its type does not take: datetime format, datetime field, time zone, character, regular expression, text
+ * representation, untranslatable character. Other codes of class 22 (an overflow, a division by zero) may come of
+ * what is stored: they are mistakes of a statement.
+ */
+const TEXT_REFUSED = new Set(['22007', '22008', '22009', '22021', '2201B', '22P02', '22P05']);
 const RETRYABLE = new Set(['40001', '40P01', '55P03']);
 
 /** What a failed connection, statement or transaction becomes for the caller. Errors of SQL stay as they are. */
@@ -15,6 +21,17 @@ export function translate(error: unknown): unknown {
   if (code === QUERY_CANCELED) return late(error);
   if (isConnectionLoss(error)) return down(error);
   return error;
+}
+
+/**
+ * {@link translate} for statements that serve a tenant's request: a value that the database refuses is the client's,
+ * as 422. Its contract should have refused it first, so the cause goes to the log.
+ */
+export function translateForClient(error: unknown): unknown {
+  if (!(error instanceof pg.DatabaseError) || !TEXT_REFUSED.has(error.code ?? '')) return translate(error);
+  return new ServiceError('invalid_request', 'A value is not one that can be stored or compared', {
+    cause: error,
+  });
 }
 
 /** The database is not there: 503 with Retry-After. */

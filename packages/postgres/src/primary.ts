@@ -1,6 +1,6 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
-import { codeOf, down, translate } from './failure.js';
+import { codeOf, down, translate, translateForClient } from './failure.js';
 import { requireHistory, type Forks, type History } from './history.js';
 import type { Link, Row } from './link.js';
 import { observed } from './observe.js';
@@ -54,7 +54,11 @@ export class Primary {
   readonly #settled = new Settled();
   #history: History | undefined;
 
-  constructor(private readonly pool: Pool) {
+  /** @param options `servesClients`: values in statements are those of clients' requests */
+  constructor(
+    private readonly pool: Pool,
+    private readonly options: { readonly servesClients: boolean },
+  ) {
     this.session = {
       ...sessionOf((options, calls) => this.#read(options, calls)),
       batch: (options, calls) => this.#batch(options, calls),
@@ -222,7 +226,7 @@ export class Primary {
       return await work(link);
     } catch (error) {
       await link.rollback();
-      throw translate(error);
+      throw this.options.servesClients ? translateForClient(error) : translate(error);
     } finally {
       this.pool.release(link);
     }

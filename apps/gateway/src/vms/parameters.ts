@@ -1,3 +1,4 @@
+import { TimestampInput } from '@novacron/contracts/common';
 import { VmId } from '@novacron/contracts/ids';
 import { VmListQuery } from '@novacron/contracts/vms';
 import { z } from 'zod';
@@ -5,9 +6,4 @@ import { z } from 'zod';
 export const vmParams = z.object({ id: VmId });
 
 /** As the orchestrator takes it, but any RFC 3339 time will do for `updatedSince`. */
-export const listParameters = VmListQuery.extend({
-  updatedSince: z.iso
-    .datetime({ offset: true })
-    .transform((time) => new Date(time).toISOString())
-    .optional(),
-});
+export const listParameters = VmListQuery.extend({ updatedSince: TimestampInput.optional() });

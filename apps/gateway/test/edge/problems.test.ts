@@ -87,6 +87,17 @@ describe('a wrong request', () => {
     expect(paths(id)).toEqual(['/path/id']);
   });
 
+  it.each([
+    '0000-01-01T00:00:00Z',
+    '0001-01-01T00:00:00+10:00',
+    '9999-12-31T23:00:00-02:00',
+    '2026-02-30T00:00:00Z',
+  ])('with a time that JavaScript or Postgres does not have is 422: %s', async (time) => {
+    const answer = await gateway.ask('GET', `/api/v1/vms?updatedSince=${encodeURIComponent(time)}`);
+    expectProblem(answer, 'invalid_request');
+    expect(paths(answer)).toEqual(['/query/updatedSince']);
+  });
+
   it('with an Idempotency-Key that is too long is 422', async () => {
     const answer = await gateway.ask('POST', '/api/v1/vms', {
       body: GUIDE_VM,

@@ -20,7 +20,7 @@ export async function listJobs(
   if (query.kind !== undefined) where.push(`kind = ${bind(query.kind)}`);
   if (query.status?.length) where.push(`status = ANY(${bind(query.status)})`);
   if (query.cursor !== undefined) {
-    const from = decodeCursor(query.cursor, SORT);
+    const from = decodeCursor(query.cursor, SORT, 'timestamptz');
     where.push(`(created_at, id) < (${bind(from.value)}::timestamptz, ${bind(from.id)}::uuid)`);
   }
   const text = `SELECT * FROM jobs WHERE ${where.join(' AND ')} ORDER BY created_at DESC, id DESC LIMIT ${bind(query.limit + 1)}`;

@@ -40,7 +40,7 @@ export function select(tenantId: string, query: VmListQuery): { statement: State
   const [direction, beyond] = query.sort.startsWith('-') ? ['DESC', '<'] : ['ASC', '>'];
   const where = [`tenant_id = $1`, `state <> 'deleted'`, ...filters(query, bind)];
   if (query.cursor !== undefined) {
-    const from = decodeCursor(query.cursor, query.sort);
+    const from = decodeCursor(query.cursor, query.sort, type);
     where.push(`(${column}, id) ${beyond} (${bind(from.value)}::${type}, ${bind(from.id)}::uuid)`);
   }
   const text = `SELECT ${VM_COLUMNS} FROM vms WHERE ${where.join(' AND ')}
