@@ -14,8 +14,8 @@ export interface HttpParts extends EdgeParts {
 }
 
 /**
- * Puts everything that the gateway serves on a Fastify instance made with `serverOptions`: hooks for every
- * request on the instance itself, the routes in a scope of their own, where Nest's handlers do not reach.
+ * Puts everything that the gateway serves on a Fastify instance made with `trusting()`: hooks for every request on the
+ * instance itself, the routes in a scope of their own, where Nest's handlers do not reach.
  */
 export function serveHttp(fastify: FastifyInstance, parts: HttpParts): Edge {
   const edge = new Edge(parts);

@@ -73,7 +73,7 @@ async function sleepOn(clock: Clock, ms: number, signal?: AbortSignal): Promise<
   });
 }
 
-/** Two turns of the event loop: everything that was ready, file callbacks included, has run. */
+/** Three turns of the event loop: everything that was ready, file callbacks included, has run. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

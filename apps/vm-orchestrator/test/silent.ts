@@ -1,4 +1,4 @@
 import { createLogger, type Logger } from '@novacron/telemetry/logger';
 
-/** Tests look at what is done, not at what is logged; set NOVACRON_LOG_LEVEL to see it. */
+/** A logger that writes nothing: tests look at effects, not at the log. */
 export const silent: Logger = createLogger('test', 'silent');

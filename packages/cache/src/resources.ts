@@ -11,8 +11,8 @@
  * | job-list | 30 s | 80 % | – | any event of a job of the tenant |
  * | metrics-latest | 15 s | 70 % | 5 s | new points of the VM |
  * | metrics-hour | 60 s | 70 % | 5 s | new points of the VM |
- * | image-list | 5 min | 80 % | – | any event of an image |
- * | zone-list | 5 min | 80 % | – | any event of a zone |
+ * | image-list | 5 min | 80 % | – | any event of an image, a zone or a host |
+ * | zone-list | 5 min | 80 % | – | any event of a zone, an image, a host or a VM (capacity) |
  */
 export const RESOURCES = {
   vm: { kind: 'single', ttlMs: 300_000, refreshAt: 0.8, negativeTtlMs: 10_000 },

@@ -63,7 +63,7 @@ export const Vm = z.object({
   /** Grows with what the user wants; `observedGeneration` follows when it is so. */
   generation: z.number().int(),
   observedGeneration: z.number().int(),
-  /** Grows with every guest process; null before the first. */
+  /** Counts the guest processes of the VM; 0 before the first. */
   incarnation: z.number().int(),
   version: z.number().int(),
   allowedActions: z.array(VmActionName),

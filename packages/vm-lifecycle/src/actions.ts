@@ -62,8 +62,8 @@ export type Gate =
   | { readonly outcome: 'invalid_state' };
 
 /**
- * Decides what asking `action` of a VM comes to. Pure: the gateway calls it to answer early and to list
- * `allowedActions`, the orchestrator under its row lock to be right.
+ * Decides the outcome of `action` on a VM. Pure: the orchestrator calls it under the lock of the VM's row, and to list
+ * `allowedActions`.
  */
 export function gate(action: VmAction, vm: GateView): Gate {
   const rule: ActionRule = ACTIONS[action];

@@ -1,9 +1,9 @@
 /**
- * The life of a virtual machine, as one table. Everything else derives from it: what the orchestrator may
- * write, the API's `allowedActions`, the console's buttons, the documentation and the property tests.
+ * The states of a virtual machine and the transitions between them, as one table. The orchestrator takes the deadlines
+ * of jobs from it, and the property tests hold every transition and deadline against it.
  *
- * `deadlineMs` is how long a transient state may last before its way out is taken; `wayOut` is the state
- * that the deadline leads to. Stable states have neither.
+ * `deadlineMs` is how long a transient state may last. `wayOut` is a state that the deadline can lead to; the job's
+ * operation decides which one it is. Stable states have neither.
  */
 export const STATES = {
   pending: {
