@@ -143,6 +143,18 @@ describe('an action', () => {
       }),
     ).rejects.toMatchObject({ code: 'precondition_failed' });
     expect((await fixture.row(id)).state).toBe('running');
+    const several = { id, action: 'stop', options: { graceSeconds: 1 } } as const;
+    await expect(
+      fixture.core.actor.act(fixture.meta(), {
+        ...several,
+        ifMatch: [Number(version) + 1, Number(version) - 1],
+      }),
+    ).rejects.toMatchObject({ code: 'precondition_failed' });
+    const taken = await fixture.core.actor.act(fixture.meta(), {
+      ...several,
+      ifMatch: [Number(version) - 1, Number(version)],
+    });
+    expect(taken.body.job?.kind).toBe('stop');
   });
 });
 

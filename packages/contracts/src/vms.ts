@@ -111,7 +111,17 @@ export const ActionResult = z.object({ vm: Vm, job: Job.nullable() });
 export type ActionResult = z.infer<typeof ActionResult>;
 
 const one = z.object({ id: VmId });
-const expected = { ifMatch: z.number().int().optional() };
+const version = z.number().int();
+/** The version that a change is for, or any of several. */
+export const IfMatch = z.union([version, z.array(version).max(100)]);
+export type IfMatch = z.infer<typeof IfMatch>;
+
+/** Whether a change for `ifMatch` may be made at this version; undefined: at any. */
+export function isExpected(ifMatch: IfMatch | undefined, present: number): boolean {
+  return ifMatch === undefined || [ifMatch].flat().includes(present);
+}
+
+const expected = { ifMatch: IfMatch.optional() };
 
 export const vmsRpc = {
   create: defineRpc('rpc.orchestrator.vms.create', CreateVm, Vm),

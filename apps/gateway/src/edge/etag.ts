@@ -1,6 +1,11 @@
 import { ServiceError } from '@novacron/contracts/errors';
+import type { IfMatch } from '@novacron/contracts/vms';
 
-const ENTITY_TAG = /^(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$/;
+/** One element of a list of entity tags (RFC 9110 §8.8.3, §5.6.1); an element may be empty. */
+const ELEMENT = /[ \t]*(?:(?:W\/)?"([\x21\x23-\x7e\x80-\xff]*)")?[ \t]*(?:,|$)/y;
+/** What compressing proxies add to a tag: Apache, Caddy `-gzip`, Jetty `--gzip`, older ones `;gzip`. */
+const CODING = /(?:--?|[;:])(?:gzip|br|zstd|deflate)$/;
+const MOST = 100;
 
 export function etagOf(version: number): string {
   return `"${version}"`;
@@ -10,26 +15,41 @@ export function etagOf(version: number): string {
 export function noneMatch(header: string | undefined, etag: string): boolean {
   if (header === undefined) return true;
   if (header === etag || header.trim() === '*') return false;
-  return !header.split(',').some((tag) => `"${ENTITY_TAG.exec(tag.trim())?.[2]}"` === etag);
+  return !tagsOf(header)?.some((tag) => `"${tag}"` === etag || `"${tag.replace(CODING, '')}"` === etag);
 }
 
 /**
- * The version that If-Match asks for; undefined when any will do (no header, or `*`).
- * @throws ServiceError `precondition_failed` for a tag that no version of ours has, `invalid_request` for no tag
+ * The version that If-Match asks for, or several; undefined when any will do (no header, or `*`).
+ * @throws ServiceError `precondition_failed` when no tag names a version, `invalid_request` for what is not a list of tags
  */
-export function expectedVersion(header: string | undefined): number | undefined {
+export function expectedVersion(header: string | undefined): IfMatch | undefined {
   if (header === undefined || header.trim() === '*') return undefined;
-  const tag = ENTITY_TAG.exec(header.trim());
-  if (tag === null) {
-    throw new ServiceError('invalid_request', 'If-Match is not one entity tag.', {
-      errors: [{ path: '/header/If-Match', message: 'send one ETag as it was answered, or *' }],
+  const tags = tagsOf(header);
+  if (tags === null || tags.length === 0 || tags.length > MOST) {
+    throw new ServiceError('invalid_request', `If-Match is not a list of 1 to ${MOST} entity tags.`, {
+      errors: [{ path: '/header/If-Match', message: 'send ETags as they were answered, or *' }],
     });
   }
-  const version = Number(tag[2]);
-  // A weak tag counts, against RFC 9110 §13.1.1: what compresses on the way has to make our strong ones weak, and
-  // the version that it names is as sure as before.
-  if (!/^\d{1,15}$/.test(tag[2] ?? '') || !Number.isSafeInteger(version)) {
+  // A weak tag and one with a suffix count, against RFC 9110 §13.1.1: a proxy that compresses changes our strong tags,
+  // and the version that they name is as sure as before.
+  const versions = tags
+    .map((tag) => tag.replace(CODING, ''))
+    .filter((tag) => /^\d{1,15}$/.test(tag))
+    .map(Number);
+  const [version] = versions;
+  if (version === undefined)
     throw new ServiceError('precondition_failed', 'No version of this has that ETag.');
+  return versions.length === 1 ? version : versions;
+}
+
+/** The opaque parts of a list of entity tags; null when it is not one. */
+function tagsOf(header: string): string[] | null {
+  const tags: string[] = [];
+  ELEMENT.lastIndex = 0;
+  while (ELEMENT.lastIndex < header.length) {
+    const element = ELEMENT.exec(header);
+    if (element === null) return null;
+    if (element[1] !== undefined) tags.push(element[1]);
   }
-  return version;
+  return tags;
 }

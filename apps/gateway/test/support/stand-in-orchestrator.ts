@@ -7,7 +7,7 @@ import { newId, type JobId, type TenantId, type VmId } from '@novacron/contracts
 import { infrastructureRpc } from '@novacron/contracts/infrastructure';
 import { jobsRpc, type Job } from '@novacron/contracts/jobs';
 import { parseOrThrow } from '@novacron/contracts/validation';
-import { vmsRpc, type CreateVm, type Vm } from '@novacron/contracts/vms';
+import { isExpected, vmsRpc, type CreateVm, type IfMatch, type Vm } from '@novacron/contracts/vms';
 import { gate, type VmAction } from '@novacron/vm-lifecycle/actions';
 import { at, HOST, SOME_HOST } from './some-host.js';
 
@@ -50,11 +50,11 @@ export class StandInOrchestrator {
     serve(vmsRpc.list, (_body, { tenantId }) => ({
       body: { items: [...this.vms.values()].filter((vm) => vm.tenantId === tenantId), nextCursor: null },
     }));
-    serve(vmsRpc.patch, (body: { id: string; patch: Partial<Vm>; ifMatch?: number }, request) => {
+    serve(vmsRpc.patch, (body: { id: string; patch: Partial<Vm>; ifMatch?: IfMatch }, request) => {
       const vm = this.expect(body, request);
       return { body: this.change(vm.id, body.patch) };
     });
-    serve(vmsRpc.act, (body: { id: string; action: VmAction; ifMatch?: number }, request) =>
+    serve(vmsRpc.act, (body: { id: string; action: VmAction; ifMatch?: IfMatch }, request) =>
       this.act(body, request),
     );
     serve(vmsRpc.placement, (body: { id: string }, request) => ({
@@ -176,7 +176,7 @@ export class StandInOrchestrator {
     return reply;
   }
 
-  private act(body: { id: string; action: VmAction; ifMatch?: number }, request: WireRequest): object {
+  private act(body: { id: string; action: VmAction; ifMatch?: IfMatch }, request: WireRequest): object {
     const vm = this.expect(body, request, true);
     const verdict = gate(body.action, { state: vm.state, task: null, placed: true });
     if (verdict.outcome === 'already') return { body: { vm, job: null } };
@@ -192,9 +192,9 @@ export class StandInOrchestrator {
     return { position: this.position, ...(this.cacheable ? { holds: this.position } : {}) };
   }
 
-  private expect(body: { id: string; ifMatch?: number }, request: WireRequest, tombstone = false): Vm {
+  private expect(body: { id: string; ifMatch?: IfMatch }, request: WireRequest, tombstone = false): Vm {
     const vm = this.vm(body.id, request, tombstone);
-    if (body.ifMatch === undefined || body.ifMatch === vm.version) return vm;
+    if (isExpected(body.ifMatch, vm.version)) return vm;
     throw new ServiceError('precondition_failed', `the version is ${vm.version}`);
   }
 

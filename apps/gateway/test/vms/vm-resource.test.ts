@@ -106,6 +106,13 @@ describe('changing', () => {
     );
   });
 
+  it('with If-Match of several versions works when the present one is among them', async () => {
+    const patch = (tags: string) =>
+      gateway.ask('PATCH', path, { body: { tags: { at: 'once' } }, headers: { 'if-match': tags } });
+    expect((await patch('"1", "2-gzip"')).status).toBe(200);
+    expect((await patch('"1", "2-gzip"')).status).toBe(412);
+  });
+
   it('of nothing, or of the configuration, is 422', async () => {
     expect((await gateway.ask('PATCH', path, { body: {} })).status).toBe(422);
     const config = await gateway.ask('PATCH', path, { body: { config: { cpu: 8 } } });

@@ -13,6 +13,7 @@ import { DESIRED, NEEDS, operationFor } from '../operations/registry.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import type { Admission, Ticket } from './admission.js';
 import { changeVms } from './change.js';
+import { requireVersion } from './if-match.js';
 import { recallCalls, recalled, rememberCalls } from './idempotency.js';
 import { INSERT_JOBS, newJob } from './new-job.js';
 import { gateView, toVm, type VmRow } from './row.js';
@@ -75,12 +76,7 @@ export class Actor {
     if (!vm || (vm.state === 'deleted' && body.action !== 'delete')) {
       throw new ServiceError('not_found', `There is no VM ${body.id}`);
     }
-    if (body.ifMatch !== undefined && body.ifMatch !== vm.version) {
-      throw new ServiceError(
-        'precondition_failed',
-        `The VM is at version ${vm.version}, not ${body.ifMatch}`,
-      );
-    }
+    requireVersion(vm, body.ifMatch);
     const decision = gate(body.action, gateView(vm));
     refuse(decision, body.action, vm);
     requireCapability(body.action, vm, this.ports.hosts);

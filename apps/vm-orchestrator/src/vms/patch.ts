@@ -6,6 +6,7 @@ import type { Database } from '@novacron/postgres/database';
 import { isUniqueViolation } from '@novacron/postgres/failure';
 import { retrying } from '@novacron/postgres/retry';
 import { changeVms } from './change.js';
+import { requireVersion } from './if-match.js';
 import { toVm, type VmRow } from './row.js';
 import { LOCK_VM } from './statements.js';
 
@@ -25,9 +26,7 @@ export async function patchVm(
         const { rows } = await tx.query<VmRow>(LOCK_VM, [tenantId, id]);
         const vm = rows[0];
         if (!vm || vm.state === 'deleted') throw new ServiceError('not_found', `There is no VM ${id}`);
-        if (ifMatch !== undefined && ifMatch !== vm.version) {
-          throw new ServiceError('precondition_failed', `The VM is at version ${vm.version}, not ${ifMatch}`);
-        }
+        requireVersion(vm, ifMatch);
         const change = { name: patch.name ?? vm.name, tags: patch.tags ?? vm.tags };
         const [changed] = await changeVms(tx, [{ row: vm, patch: change }], new Date());
         return changed as VmRow;
