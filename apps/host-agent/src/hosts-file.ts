@@ -1,7 +1,7 @@
 import { Name } from '@novacron/contracts/common';
 import { HostId } from '@novacron/contracts/ids';
 import { Capacity } from '@novacron/contracts/infrastructure';
-import { fieldErrors } from '@novacron/contracts/validation';
+import { WrongFields } from '@novacron/contracts/validation';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 
@@ -24,7 +24,8 @@ export async function readHosts(path: string): Promise<HostEntry[]> {
     .min(1)
     .safeParse(await readJson(path));
   if (!hosts.success) {
-    const mistakes = fieldErrors(hosts.error.issues).map((mistake) => `${mistake.path} ${mistake.message}`);
+    const { named } = new WrongFields().add(hosts.error.issues);
+    const mistakes = named.map((mistake) => `${mistake.path} ${mistake.message}`);
     throw new Error(`hosts file ${path}: ${mistakes.join('; ')}`);
   }
   const twice = hosts.data.find(

@@ -10,10 +10,21 @@ import { latency } from './latency.js';
 import { describeMachine, now } from './machine.js';
 import { memory } from './memory.js';
 import { reads } from './reads/reads.js';
+import { refusals } from './refusals.js';
 import { type Outcome, type Report, table, writeReport } from './report.js';
 import { start } from './start.js';
 
-const BENCHMARKS: readonly Benchmark[] = [creates, burst, latency, ingest, reads, guide, start, memory];
+const BENCHMARKS: readonly Benchmark[] = [
+  creates,
+  burst,
+  latency,
+  ingest,
+  reads,
+  refusals,
+  guide,
+  start,
+  memory,
+];
 
 interface Options {
   readonly output: 'table' | 'json';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Name } from './common.js';
+import { Name, recordOf } from './common.js';
 import { type HostId, VmId } from './ids.js';
 import { Capability, Capacity, ReportedCondition } from './infrastructure.js';
 import { VmConfig } from './vms.js';
@@ -17,10 +17,10 @@ export const RegisterHost = z.object({
   zone: z.string().min(1).max(63),
   driver: z.string().min(1).max(40),
   agentVersion: z.string(),
-  capabilities: z.array(Capability),
-  images: z.array(z.string()),
+  capabilities: z.array(Capability).max(64),
+  images: z.array(z.string().max(63)).max(1_000),
   capacity: Capacity,
-  labels: z.record(z.string(), z.string()),
+  labels: recordOf(z.string().max(63), z.string().max(255), 64),
 });
 export type RegisterHost = z.infer<typeof RegisterHost>;
 
@@ -78,7 +78,7 @@ export const GuestSpec = z.object({
   name: Name,
   config: VmConfig,
   userData: z.string().nullable(),
-  sshKeys: z.array(z.string()),
+  sshKeys: z.array(z.string()).max(50),
 });
 export type GuestSpec = z.infer<typeof GuestSpec>;
 

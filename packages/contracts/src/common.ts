@@ -29,9 +29,26 @@ export const storable = z
 /** Text that a person sends, of at most so many UTF-16 units. */
 export const text = (max: number) => storable.max(max);
 
-export const Tags = z
-  .record(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$/), text(255))
-  .refine((tags) => Object.keys(tags).length <= 50, 'at most 50 tags');
+/**
+ * A record of at most `max` entries. zod looks at every entry before it checks a record's size, so the entries are
+ * counted first. An array needs no such help: zod checks its length before its elements.
+ */
+export function recordOf<Key extends z.ZodString, Value extends z.ZodType>(
+  key: Key,
+  value: Value,
+  max: number,
+) {
+  return z.preprocess(
+    (given, context) => {
+      const size = typeof given === 'object' && given !== null ? Object.keys(given).length : 0;
+      if (size > max) context.addIssue(`at most ${max} entries, not ${size}`);
+      return given;
+    },
+    z.record(key, value).meta({ maxProperties: max }),
+  );
+}
+
+export const Tags = recordOf(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$/), text(255), 50);
 export type Tags = z.infer<typeof Tags>;
 
 /** Something that a person needs to know about a resource, as Kubernetes' conditions say it. */

@@ -19,14 +19,14 @@ export type Consistency = z.infer<typeof Consistency>;
 export const RequestMeta = z.object({
   tenantId: TenantId,
   principal: z.string().min(1).max(200),
-  roles: z.array(Role),
+  roles: z.array(Role).max(8),
   /** Milliseconds that the asker still waits, counted from when it sent. */
   remainingMs: z.number().int().positive(),
   consistency: Consistency,
   /** The state answered must not be older than this; null: any. */
   minPosition: PositionText.nullable(),
   idempotency: z
-    .object({ key: z.string().min(1).max(255), route: z.string(), bodyHash: z.string() })
+    .object({ key: z.string().min(1).max(255), route: z.string().max(1_000), bodyHash: z.string().max(128) })
     .optional(),
 });
 export type RequestMeta = z.infer<typeof RequestMeta>;

@@ -69,16 +69,23 @@ export const PushMetrics = z.strictObject({
 });
 export type PushMetrics = z.infer<typeof PushMetrics>;
 
+/** Rejections that an answer names. */
+export const MAX_NAMED_REJECTIONS = 1_000;
+
 export const PushResult = z.object({
   accepted: z.number().int(),
-  rejected: z.array(
-    z.object({
-      series: z.number().int(),
-      point: z.number().int().nullable(),
-      code: z.string(),
-      detail: z.string(),
-    }),
-  ),
+  rejected: z
+    .array(
+      z.object({
+        series: z.number().int(),
+        point: z.number().int().nullable(),
+        code: z.string(),
+        detail: z.string(),
+      }),
+    )
+    .max(MAX_NAMED_REJECTIONS),
+  /** Rejections beside the named ones; left out when there are none. */
+  moreRejected: z.number().int().optional(),
 });
 export type PushResult = z.infer<typeof PushResult>;
 

@@ -1,7 +1,7 @@
 /** Both sides of the envelope: JSON in UTF-8, in the shapes of contracts/envelope. */
 import { RawBody } from '@novacron/contracts/envelope';
 import { ServiceError, isErrorCode, type FieldError, type ReadAt } from '@novacron/contracts/errors';
-import { fieldErrors } from '@novacron/contracts/validation';
+import { WrongFields } from '@novacron/contracts/validation';
 import type { z } from 'zod';
 
 /** Milliseconds that the asker of a direct request still waits; in an envelope it is a field. */
@@ -47,13 +47,11 @@ export function splitReply(bytes: Uint8Array): { head: Record<string, unknown>; 
   return { head, body: buffer.subarray(at + BODY_KEY.length, -1) };
 }
 
-/** Parses or throws `invalid_request` with a JSON Pointer for each wrong field, below `prefix`. */
+/** Parses or throws `invalid_request` with a JSON Pointer below `prefix` for wrong fields, as `WrongFields` bounds them. */
 export function validated<S extends z.ZodType>(schema: S, value: unknown, prefix = ''): z.infer<S> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const errors = fieldErrors(parsed.error.issues, prefix);
-  const fields = errors.length === 1 ? '1 field is wrong' : `${errors.length} fields are wrong`;
-  throw new ServiceError('invalid_request', fields, { errors });
+  throw new WrongFields().add(parsed.error.issues, prefix).error();
 }
 
 /** `{ok:false, …}` of an error. What is no ServiceError becomes `internal` and tells nothing. */

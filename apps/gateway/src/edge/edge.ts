@@ -7,6 +7,7 @@ import type { Rpc } from './call.js';
 import type { Caller } from './caller.js';
 import type { ConsistencyTokens } from './consistency-token.js';
 import { takeJsonOnly } from './json-body.js';
+import { JSON_LIMITS } from './json-shape.js';
 import { openCall } from './open-call.js';
 import type { Positions } from './positions.js';
 import { asServiceError } from './problem.js';
@@ -65,7 +66,7 @@ export class Edge {
         method: route.method,
         url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
         bodyLimit: route.bodyLimit ?? 1_048_576,
-        config: { longLived: route.longLived === true },
+        config: { longLived: route.longLived === true, jsonLimits: route.jsonLimits ?? JSON_LIMITS },
         onRequest: (request, reply, done) => this.admit(route, request, reply, done),
         handler: (request, reply) => this.handle(route, request, reply),
       });

@@ -1,22 +1,30 @@
 import type { FastifyInstance } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
+import { checkShape, JSON_LIMITS, type JsonLimits } from './json-shape.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Takes JSON and nothing else. An empty body is no body: whether one is needed, the route's schema says. */
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    jsonLimits?: JsonLimits;
+  }
+}
+
+/** Takes JSON and nothing else. An empty body counts as none: the route's schema says whether it needs one. */
 export function takeJsonOnly(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
     try {
-      done(null, parseJson(body as Buffer));
+      done(null, parseJson(body as Buffer, request.routeOptions.config.jsonLimits ?? JSON_LIMITS));
     } catch (error) {
       done(error as Error);
     }
   });
 }
 
-function parseJson(body: Buffer): unknown {
+function parseJson(body: Buffer, limits: JsonLimits): unknown {
   if (body.length === 0) return undefined;
+  checkShape(body, limits);
   try {
     return JSON.parse(utf8.decode(body));
   } catch (error) {

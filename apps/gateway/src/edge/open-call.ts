@@ -1,17 +1,17 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Consistency } from '@novacron/contracts/envelope';
-import { ServiceError, type FieldError } from '@novacron/contracts/errors';
-import { fieldErrors } from '@novacron/contracts/validation';
+import { ServiceError } from '@novacron/contracts/errors';
+import { WrongFields } from '@novacron/contracts/validation';
 import type { z } from 'zod';
 import { Call, type Rpc } from './call.js';
 import type { Caller } from './caller.js';
 import { effectOf, idempotencyOf } from './idempotency.js';
-import { normalizeQuery } from './query.js';
+import { normalizeQuery, requireQuery } from './query.js';
 import type { AnyRoute } from './route.js';
 
 /**
  * Parses a request by its route's schemas.
- * @throws ServiceError `invalid_request` naming every field that is wrong: a body's by JSON Pointer, others
+ * @throws ServiceError `invalid_request` naming the fields that are wrong: a body's by JSON Pointer, others
  *   with `/path`, `/query` or `/header` in front; `malformed_json` for a body that is missing
  */
 export function openCall(
@@ -21,14 +21,9 @@ export function openCall(
   caller: Caller,
   rpc: Rpc,
 ): Call {
-  const wrong: FieldError[] = [];
+  const wrong = new WrongFields();
   const params = part(route.params, request.params, '/path', wrong);
-  const query = part(
-    route.query,
-    normalizeQuery(request.query as Record<string, unknown>, route.lists),
-    '/query',
-    wrong,
-  );
+  const query = part(route.query, normalizeQuery(requireQuery(request.query), route.lists), '/query', wrong);
   const consistency = part(
     Consistency,
     header(request, 'novacron-consistency') ?? 'causal',
@@ -36,10 +31,7 @@ export function openCall(
     wrong,
   );
   const body = part(route.body, bodyOf(route, request), '', wrong);
-  if (wrong.length > 0) {
-    const what = wrong.length === 1 ? '1 field is wrong.' : `${wrong.length} fields are wrong.`;
-    throw new ServiceError('invalid_request', what, { errors: wrong });
-  }
+  if (wrong.total > 0) throw wrong.error();
   const idempotency = takesKey(route)
     ? idempotencyOf(header(request, 'idempotency-key'), effectOf(route, params), body)
     : undefined;
@@ -61,11 +53,11 @@ export function takesKey(route: AnyRoute): boolean {
   return route.method === 'POST' && route.takesNoKey !== true;
 }
 
-function part(schema: z.ZodType | undefined, value: unknown, prefix: string, wrong: FieldError[]): unknown {
+function part(schema: z.ZodType | undefined, value: unknown, prefix: string, wrong: WrongFields): unknown {
   if (schema === undefined) return undefined;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  wrong.push(...fieldErrors(parsed.error.issues, prefix));
+  wrong.add(parsed.error.issues, prefix);
   return undefined;
 }
 

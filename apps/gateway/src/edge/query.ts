@@ -1,9 +1,38 @@
+import { parse } from 'node:querystring';
+import { ServiceError } from '@novacron/contracts/errors';
+
+/** Characters of a URL, and parameters of its query. The longest list query that makes sense is half as long. */
+const MAX_URL = 16_384;
+const MAX_PARAMETERS = 100;
+
+type Query = Record<string, unknown>;
+
+/** Stands for a query that has too many parameters: nobody parses it. */
+const REFUSED: Query = Object.freeze({});
+
+/** Fastify's parser of query strings. It must not throw: {@link requireQuery} does, where errors are answered. */
+export function parseQuery(text: string): Query {
+  if (text.length > MAX_URL) return REFUSED;
+  let parameters = 1;
+  for (let i = text.indexOf('&'); i !== -1; i = text.indexOf('&', i + 1)) parameters += 1;
+  return parameters > MAX_PARAMETERS ? REFUSED : parse(text, '&', '=', { maxKeys: 0 });
+}
+
+/** The parsed query. @throws ServiceError `invalid_request` for one that {@link parseQuery} refused */
+export function requireQuery(query: unknown): Query {
+  if (query !== REFUSED) return query as Query;
+  const message = `at most ${MAX_PARAMETERS} parameters and ${MAX_URL.toLocaleString('en-US')} characters`;
+  throw new ServiceError('invalid_request', 'The query is too long.', {
+    errors: [{ path: '/query', message }],
+  });
+}
+
 /** How a parameter that may be given several times is written: `a=1&a=2`, or also `a=1,2`. */
 export type ListStyle = 'repeat' | 'comma';
 
 /** The parsed query string with its list parameters as arrays, as the schemas want them. */
 export function normalizeQuery(
-  query: Readonly<Record<string, unknown>>,
+  query: Readonly<Query>,
   lists: Readonly<Record<string, ListStyle>> = {},
 ): Record<string, unknown> {
   const normal: Record<string, unknown> = { ...query };

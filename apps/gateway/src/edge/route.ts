@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Access } from './access.js';
 import type { Question } from '../reads/question.js';
 import type { Call } from './call.js';
+import type { JsonLimits } from './json-shape.js';
 import type { ListStyle } from './query.js';
 import type { Services } from './services.js';
 
@@ -60,6 +61,8 @@ export interface Route<
   readonly bodyIsOptional?: boolean;
   /** Bytes; 1 MiB unless told. */
   readonly bodyLimit?: number;
+  /** What the body may consist of; JSON_LIMITS unless told. */
+  readonly jsonLimits?: JsonLimits;
   /** No Idempotency-Key although it is a POST. */
   readonly takesNoKey?: boolean;
   /** Waits on purpose: not called slow. */

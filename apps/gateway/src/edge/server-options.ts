@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { ServiceError } from '@novacron/contracts/errors';
 import { asServiceError, PROBLEM_TYPE, toProblem } from './problem.js';
+import { parseQuery } from './query.js';
 import { requestId } from './request-id.js';
 import { sendProblem } from './send.js';
 
@@ -12,7 +13,7 @@ export const serverOptions: FastifyHttpOptions<Server> = {
   bodyLimit: 1_048_576,
   requestIdHeader: false,
   genReqId: requestId,
-  routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
+  routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true, querystringParser: parseQuery },
   frameworkErrors: (error, request, reply) =>
     void sendProblem(request, reply as FastifyReply, asServiceError(error), null),
   clientErrorHandler: refuseConnection,

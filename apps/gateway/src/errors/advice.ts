@@ -33,7 +33,7 @@ export const ADVICE: Record<ErrorCode, string> = {
   body_too_large: 'Send less at a time: 1 MiB on most routes, 8 MiB of metric points.',
   unsupported_media_type: 'Send the body with `Content-Type: application/json`.',
   invalid_request:
-    '`errors` names every field that is wrong, by JSON Pointer; `/path`, `/query` or `/header` in front means that it is not in the body. Nothing was done.',
+    '`errors` names the fields that are wrong by JSON Pointer, at most 20 of them: `detail` counts the rest. A path over 200 characters is cut; `/path`, `/query` or `/header` in front means that it is not in the body. Nothing was done.',
   idempotency_mismatch: 'This Idempotency-Key was used with another body. Use a new key for a new request.',
   unknown_image: 'No host of this zone runs the image. `GET /images` lists the images with their zones.',
   unknown_zone: 'There is no zone of this name. `GET /zones` lists them.',

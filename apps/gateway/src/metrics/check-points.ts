@@ -1,5 +1,11 @@
 import { VmId } from '@novacron/contracts/ids';
-import { isBuiltIn, MetricName, type PushMetrics, type PushResult } from '@novacron/contracts/metrics';
+import {
+  isBuiltIn,
+  MAX_NAMED_REJECTIONS,
+  MetricName,
+  type PushMetrics,
+  type PushResult,
+} from '@novacron/contracts/metrics';
 
 /** Points of one series that are good. */
 export interface GoodSeries {
@@ -11,6 +17,22 @@ export interface GoodSeries {
 
 type Rejection = PushResult['rejected'][number];
 
+/** Rejections of one push: the first are named, and all counted. */
+export class Rejections {
+  readonly named: Rejection[] = [];
+  #total = 0;
+
+  /** Those that are not named. */
+  get more(): number {
+    return this.#total - this.named.length;
+  }
+
+  add(series: number, point: number | null, wrong: Pick<Rejection, 'code' | 'detail'>): void {
+    this.#total += 1;
+    if (this.named.length < MAX_NAMED_REJECTIONS) this.named.push({ series, point, ...wrong });
+  }
+}
+
 /** Times of points that can be stored, in milliseconds since 1970. */
 export interface TimeBounds {
   readonly oldest: number;
@@ -18,33 +40,34 @@ export interface TimeBounds {
 }
 
 /**
- * Looks at every point by itself: the good ones to keep, the bad ones named by their places in the request.
+ * Looks at every point by itself: the good ones to keep, the bad ones with their places in the request.
  * @param mayPushBuiltIns whether the caller may write the metrics that agents report
  */
 export function checkPoints(
   push: PushMetrics,
   mayPushBuiltIns: boolean,
   bounds: TimeBounds,
-): { good: GoodSeries[]; rejected: Rejection[] } {
+): { good: GoodSeries[]; rejected: Rejections } {
   const good: GoodSeries[] = [];
-  const rejected: Rejection[] = [];
+  const rejected = new Rejections();
+  const judge = pointJudge(bounds);
   push.series.forEach((series, index) => {
     const vmId = VmId.safeParse(series.vmId);
     if (!vmId.success) {
-      rejected.push({ series: index, point: null, code: 'invalid_vm_id', detail: 'vmId is not a UUID' });
+      rejected.add(index, null, { code: 'invalid_vm_id', detail: 'vmId is not a UUID' });
       return;
     }
     const wrong = wrongMetric(series.metric, mayPushBuiltIns);
     if (wrong !== null) {
-      rejected.push({ series: index, point: null, ...wrong });
+      rejected.add(index, null, wrong);
       return;
     }
     const times: number[] = [];
     const values: number[] = [];
     series.points.forEach((point, place) => {
-      const problem = wrongPoint(point, bounds);
+      const problem = judge(point);
       if (problem !== null) {
-        rejected.push({ series: index, point: place, ...problem });
+        rejected.add(index, place, problem);
         return;
       }
       const [time, value] = point as [number, number];
@@ -67,17 +90,28 @@ function wrongMetric(metric: string, mayPushBuiltIns: boolean): Wrong {
   return null;
 }
 
-function wrongPoint(point: unknown, { oldest, newest }: TimeBounds): Wrong {
-  if (!Array.isArray(point) || point.length !== 2)
-    return { code: 'invalid_point', detail: 'a point is [time, value]' };
-  const [time, value] = point as [unknown, unknown];
-  if (!Number.isSafeInteger(time) || (time as number) < 0) {
-    return { code: 'invalid_time', detail: 'the time is a whole number of milliseconds since 1970' };
-  }
-  if ((time as number) > newest)
-    return { code: 'time_in_future', detail: `the time is later than ${new Date(newest).toISOString()}` };
-  if ((time as number) < oldest)
-    return { code: 'time_too_old', detail: `points before ${new Date(oldest).toISOString()} are not kept` };
-  if (!Number.isFinite(value)) return { code: 'invalid_value', detail: 'the value is a finite number' };
-  return null;
+/** Says what is wrong with a point, in texts that are made once for all points. */
+function pointJudge({ oldest, newest }: TimeBounds): (point: unknown) => Wrong {
+  const notAPoint = { code: 'invalid_point', detail: 'a point is [time, value]' };
+  const notATime = {
+    code: 'invalid_time',
+    detail: 'the time is a whole number of milliseconds since 1970',
+  };
+  const tooNew = {
+    code: 'time_in_future',
+    detail: `the time is later than ${new Date(newest).toISOString()}`,
+  };
+  const tooOld = {
+    code: 'time_too_old',
+    detail: `points before ${new Date(oldest).toISOString()} are not kept`,
+  };
+  const notAValue = { code: 'invalid_value', detail: 'the value is a finite number' };
+  return (point) => {
+    if (!Array.isArray(point) || point.length !== 2) return notAPoint;
+    const [time, value] = point as [unknown, unknown];
+    if (!Number.isSafeInteger(time) || (time as number) < 0) return notATime;
+    if ((time as number) > newest) return tooNew;
+    if ((time as number) < oldest) return tooOld;
+    return Number.isFinite(value) ? null : notAValue;
+  };
 }

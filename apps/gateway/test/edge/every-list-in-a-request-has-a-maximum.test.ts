@@ -1,0 +1,75 @@
+import { describe, expect, it } from '@jest/globals';
+import * as agents from '@novacron/contracts/agents';
+import { cacheRpc } from '@novacron/contracts/cache-stats';
+import { WireRequest, type RpcContract } from '@novacron/contracts/envelope';
+import { fetchOrchestratorEvents } from '@novacron/contracts/events';
+import { infrastructureRpc } from '@novacron/contracts/infrastructure';
+import { jobsRpc } from '@novacron/contracts/jobs';
+import { metricsRpc } from '@novacron/contracts/metrics';
+import { vmsRpc } from '@novacron/contracts/vms';
+import { z } from 'zod';
+import { routes } from '../../src/routes.js';
+
+/** The parts of zod's definitions that lead from a schema to the ones in it. */
+interface Definition {
+  readonly type: string;
+  readonly shape?: Record<string, z.ZodType>;
+  readonly options?: readonly z.ZodType[];
+  readonly checks?: readonly { readonly _zod: { readonly def: { readonly check: string } } }[];
+}
+
+/** Arrays and records of the schema that take any number of entries, as paths. */
+function unbounded(schema: z.ZodType, path: string): string[] {
+  const def = schema.def as unknown as Definition & Record<string, z.ZodType | undefined>;
+  const inner = ['innerType', 'element', 'valueType', 'in', 'out']
+    .map((name) => def[name])
+    .filter((child) => child instanceof z.ZodType)
+    .flatMap((child) => unbounded(child, `${path}/*`));
+  const fields = Object.entries(def.shape ?? {}).flatMap(([name, field]) =>
+    unbounded(field, `${path}/${name}`),
+  );
+  const options = (def.options ?? []).flatMap((option) => unbounded(option, path));
+  const own =
+    (def.type === 'array' && !def.checks?.some((check) => check._zod.def.check === 'max_length')) ||
+    (def.type === 'record' && schema.meta()?.['maxProperties'] === undefined);
+  return [...(own ? [path] : []), ...inner, ...fields, ...options];
+}
+
+const contracts: RpcContract[] = [
+  ...Object.values(vmsRpc),
+  ...Object.values(jobsRpc),
+  ...Object.values(infrastructureRpc),
+  ...Object.values(metricsRpc),
+  ...Object.values(cacheRpc),
+  fetchOrchestratorEvents,
+];
+const schemas: (readonly [string, z.ZodType])[] = [
+  ...routes.flatMap(({ id, body, query }) => [
+    ...(body === undefined ? [] : [[`${id} body`, body] as const]),
+    ...(query === undefined ? [] : [[`${id} query`, query] as const]),
+  ]),
+  ...contracts.map(({ subject, body }) => [subject, body] as const),
+  ...Object.entries(agents).flatMap(([name, value]) =>
+    value instanceof z.ZodType ? [[name, value] as const] : [],
+  ),
+  ['envelope', WireRequest],
+];
+
+describe('the search for lists without a maximum', () => {
+  it('finds them wherever they are', () => {
+    const list = z.array(z.string());
+    expect(unbounded(z.object({ a: list.optional(), b: z.array(list).max(3).default([]) }), '')).toEqual([
+      '/a/*',
+      '/b/*/*',
+    ]);
+    expect(unbounded(z.union([z.object({ c: z.record(z.string(), z.string()) }), z.string()]), '')).toEqual([
+      '/c',
+    ]);
+  });
+});
+
+describe('a list in a request', () => {
+  it.each(schemas)('has a maximum: %s', (name, schema) => {
+    expect(unbounded(schema, name)).toEqual([]);
+  });
+});
