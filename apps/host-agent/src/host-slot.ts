@@ -4,9 +4,11 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandMemory } from './agent/command-memory.js';
 import { HostAgent } from './agent/host-agent.js';
+import { StorageWatch } from './agent/storage-watch.js';
 import { systemClock } from './clock.js';
 import type { AgentConfig } from './config.js';
 import type { Driver } from './drivers/driver.js';
+import { DiskReserve } from './disk-reserve.js';
 import type { OpenDriver } from './drivers/open.js';
 import type { HostEntry } from './hosts-file.js';
 import { lockFolder } from './state-lock.js';
@@ -23,6 +25,7 @@ export class HostSlot {
     private readonly host: HostEntry,
     private readonly driver: Driver,
     private readonly memory: CommandMemory,
+    private readonly storage: StorageWatch,
     private readonly unlock: () => Promise<void>,
     private readonly logger: Logger,
   ) {}
@@ -36,12 +39,17 @@ export class HostSlot {
   ): Promise<HostSlot> {
     const folder = join(stateDir, host.hostId);
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    const unlock = await lockFolder(folder);
+    const reserve = await DiskReserve.open(join(folder, 'reserve'));
+    const releaseReserve = () => reserve.release();
+    const unlock = await reserve.use(() => lockFolder(folder));
     const own = logger.child({ hostId: host.hostId, host: host.name });
-    const memory = await CommandMemory.open(join(folder, 'commands.journal'), systemClock.now, (error) =>
-      own.warn({ err: error }, 'the memory of commands could not be compacted'),
-    );
-    return new HostSlot(host, await openDriver(host, folder), memory, unlock, own);
+    const memory = await CommandMemory.open(join(folder, 'commands.journal'), systemClock.now, {
+      releaseReserve,
+      onCompactionFailed: (error) =>
+        own.warn({ err: error }, 'the memory of commands could not be compacted'),
+    });
+    const storage = new StorageWatch({ folder, reserve, retryOwed: () => memory.retryOwed() });
+    return new HostSlot(host, await openDriver(host, folder, releaseReserve), memory, storage, unlock, own);
   }
 
   /** Connects for as long as it takes and starts the agent. @param hosts how many share the process's buffer */
@@ -62,6 +70,7 @@ export class HostSlot {
       identity: { hostId, name, zone, labels, capacity },
       driver: this.driver,
       memory: this.memory,
+      conditions: () => this.storage.conditions(),
       nc,
       clock: systemClock,
       logger,

@@ -1,16 +1,8 @@
-import {
-  closeSync,
-  fdatasync,
-  fdatasyncSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
+import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, openSync, renameSync, writeSync } from 'node:fs';
+import { open, readFile, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { syncDirectory } from './atomic-file.js';
 
 const datasync = promisify(fdatasync);
 const SLACK = 5_000;
@@ -28,6 +20,24 @@ export interface JournalOptions<R> {
   /** Compact when the file holds this many lines more than twice what the last snapshot held. */
   readonly slack?: number;
   readonly onCompactionFailed?: (error: unknown) => void;
+  /** Gives space back for lines that `mayWait`; answers whether there was some. */
+  readonly releaseReserve?: () => boolean;
+}
+
+/** What a caller asks of a line beyond its content. */
+export interface AppendOptions {
+  /** Where the disk is full or read-only, the line waits in memory until it can be written. */
+  readonly mayWait?: boolean;
+  /** The line belongs to work that frees resources: before it waits, the reserve is given up for it. */
+  readonly usesReserve?: boolean;
+}
+
+interface Line {
+  readonly text: string;
+  readonly options: AppendOptions;
+  /** Told whether the line is in the file. */
+  readonly resolve: (written: boolean) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /**
@@ -39,8 +49,10 @@ export interface JournalOptions<R> {
  * guessed away.
  */
 export class Journal<R> {
-  #lines: string[] = [];
-  #written: PromiseWithResolvers<void> | undefined;
+  #lines: Line[] = [];
+  /** Texts that could not be written yet: they go before every later line. */
+  #owed: string[] = [];
+  #scheduled: Promise<void> | undefined;
   #syncing: Promise<void> | undefined;
   #nextSync: Promise<void> | undefined;
   #compaction: { tail: string[]; done: Promise<void> } | undefined;
@@ -64,28 +76,45 @@ export class Journal<R> {
     return journal;
   }
 
-  /** Resolves when the line is written: it survives the process, but not yet a power loss. */
-  append(record: R): Promise<void> {
-    this.#lines.push(`${JSON.stringify(record)}\n`);
-    if (!this.#written) {
-      this.#written = Promise.withResolvers<void>();
-      setImmediate(() => this.#flush());
-    }
-    return this.#written.promise;
+  /**
+   * Resolves when the line is written: it survives the process, but not yet a power loss.
+   * @returns false for a line that `mayWait` and has to
+   */
+  append(record: R, options: AppendOptions = {}): Promise<boolean> {
+    const { promise, resolve, reject } = Promise.withResolvers<boolean>();
+    this.#lines.push({ text: `${JSON.stringify(record)}\n`, options, resolve, reject });
+    this.#schedule();
+    return promise;
   }
 
-  /** As `append`, but resolves when the line is on the disk: it survives a power loss. */
-  async appendDurable(record: R): Promise<void> {
-    await this.append(record);
-    // A sync that is under way may have begun before our line was written: share the next one.
-    if (this.#syncing) this.#nextSync ??= this.#syncAfter(this.#syncing);
-    else this.#syncing = this.#sync();
-    await (this.#nextSync ?? this.#syncing);
+  /**
+   * As `append`, but resolves when the line is on the disk: it survives a power loss.
+   * @returns false for a line that `mayWait` and has to
+   */
+  async appendDurable(record: R, options: AppendOptions = {}): Promise<boolean> {
+    const written = await this.append(record, options);
+    if (!written) return false;
+    try {
+      // A sync that is under way may have begun before our line was written: share the next one.
+      if (this.#syncing) this.#nextSync ??= this.#syncAfter(this.#syncing);
+      else this.#syncing = this.#sync();
+      await (this.#nextSync ?? this.#syncing);
+      return true;
+    } catch (error) {
+      if (options.mayWait) return false;
+      throw error;
+    }
+  }
+
+  /** Tries again to write the lines that wait. */
+  retryOwed(): void {
+    if (this.#owed.length > 0) this.#schedule();
   }
 
   /** Writes and syncs what is left, then closes the file. */
   async close(): Promise<void> {
-    await this.#written?.promise;
+    this.retryOwed();
+    await this.#scheduled;
     await this.#compaction?.done;
     await Promise.allSettled([this.#nextSync ?? this.#syncing]);
     fdatasyncSync(this.fd);
@@ -107,30 +136,67 @@ export class Journal<R> {
     await this.#syncing;
   }
 
+  #schedule(): void {
+    this.#scheduled ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#scheduled = undefined;
+        this.#flush();
+        resolve();
+      });
+    });
+  }
+
   #flush(): void {
-    const waiting = this.#written;
-    const text = this.#lines.join('');
-    this.lineCount += this.#lines.length;
-    this.#written = undefined;
+    const lines = this.#lines;
     this.#lines = [];
     try {
+      this.#write([...this.#owed, ...lines.map(({ text }) => text)]);
+      this.#owed = [];
+      for (const { resolve } of lines) resolve(true);
+    } catch (error) {
+      this.#flushWhatMustNotFail(lines, error);
+    }
+    if (this.lineCount > this.lineLimit && !this.#compaction) this.#compact();
+  }
+
+  /** After a failure: lines that may not wait are refused; the others wait, unless the reserve helps. */
+  #flushWhatMustNotFail(lines: readonly Line[], error: unknown): void {
+    const patient = lines.filter(({ options }) => options.mayWait);
+    for (const line of lines) if (!line.options.mayWait) line.reject(error);
+    this.#owed.push(...patient.map(({ text }) => text));
+    let written = false;
+    try {
+      if (patient.some(({ options }) => options.usesReserve)) this.options.releaseReserve?.();
+      this.#write(this.#owed);
+      this.#owed = [];
+      written = true;
+    } catch {
+      // They wait: the caller goes on with what is in memory.
+    }
+    for (const { resolve } of patient) resolve(written);
+  }
+
+  #write(texts: readonly string[]): void {
+    const text = texts.join('');
+    try {
       writeAll(this.fd, text);
-      this.size += Buffer.byteLength(text);
-      this.#compaction?.tail.push(text);
-      waiting?.resolve();
     } catch (error) {
       // A disk that is full must not leave half a line in the middle of the file.
       ftruncateSync(this.fd, this.size);
-      waiting?.reject(error as Error);
+      throw error;
     }
-    if (this.lineCount > this.lineLimit && !this.#compaction) this.#compact();
+    this.size += Buffer.byteLength(text);
+    this.lineCount += texts.length;
+    this.#compaction?.tail.push(text);
   }
 
   #compact(): void {
     const records = [...this.options.snapshot()];
     const tail: string[] = [];
     const done = this.#rewrite(records, tail)
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
+        // Half a snapshot must not take the last blocks of a full disk.
+        await rm(`${this.path}.new`, { force: true });
         // The long file is still right: say so, and try again when it has grown further.
         this.lineLimit = this.lineCount * 2;
         this.options.onCompactionFailed?.(error);
@@ -214,14 +280,4 @@ function parseLine<R>(line: string): R | undefined {
 function writeAll(fd: number, text: string): void {
   let rest = Buffer.from(text);
   while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest));
-}
-
-/** Makes a rename in the directory durable. */
-export function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

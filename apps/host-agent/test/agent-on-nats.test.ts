@@ -52,7 +52,13 @@ describe('a host agent on NATS', () => {
     under.start();
     await under.registered();
     const inventory = under.orchestrator.inventories.findLast((told) => told.hostId === under.host);
-    expect(inventory?.body.facts).toContainEqual({ vmId, power: 'running', incarnation: 1, reason: null });
+    expect(inventory?.body.facts).toContainEqual({
+      vmId,
+      power: 'running',
+      incarnation: 1,
+      reason: null,
+      ready: true,
+    });
     const old = await under.orchestrator.command(under.host, vmId, { kind: 'delete' }, { fence: 4 });
     expect(old).toMatchObject({ outcome: 'fenced' });
     const again = await under.orchestrator.command(under.host, vmId, { kind: 'start', spec }, start);

@@ -61,7 +61,9 @@ import { AgentUnderTest } from './agent-under-test.js';
     expect(await guests()).toEqual(before);
     await start();
     const inventory = under.orchestrator.inventories.at(-1);
-    expect(inventory?.body.facts).toEqual([{ vmId, power: 'running', incarnation: 1, reason: null }]);
+    expect(inventory?.body.facts).toEqual([
+      { vmId, power: 'running', incarnation: 1, reason: null, ready: expect.any(Boolean) },
+    ]);
     expect(await guests()).toEqual(before);
     process.kill(before[0]?.pid ?? -1, 'SIGKILL');
     await under.until(() =>

@@ -47,14 +47,35 @@ export const HeartbeatReply = z.object({ needed: z.enum(['nothing', 'register', 
 export const PowerState = z.enum(['running', 'paused', 'stopped', 'absent']);
 export type PowerState = z.infer<typeof PowerState>;
 
+/** Why a hypervisor pauses a guest by itself, with the text that users read. */
+export const GUEST_FAULTS = {
+  io_error: 'the guest is paused because its disk answered an I/O error',
+  no_space: 'the guest is paused because its host has no disk space left',
+  guest_panicked: 'the kernel of the guest has panicked: reset or force-stop the VM',
+  internal_error: 'the hypervisor met an error inside the guest: reset or force-stop the VM',
+  watchdog: 'the watchdog of the guest has fired: reset or force-stop the VM',
+} as const;
+export type GuestFault = keyof typeof GUEST_FAULTS;
+
+export function isGuestFault(reason: string | null): reason is GuestFault {
+  return reason !== null && Object.hasOwn(GUEST_FAULTS, reason);
+}
+
 /** What is so about one VM on this host. `absent`: neither disk nor guest. */
 export const VmFact = z.object({
   vmId: VmId,
   power: PowerState,
   /** Counts the guest processes this host started for the VM. */
   incarnation: z.number().int().nonnegative(),
-  /** Why it stopped, where the host knows: `guest_shutdown`, `crashed`, … */
+  /**
+   * Why it stopped, where the host knows (`guest_shutdown`, `crashed`, …), or why it is paused without a command: one
+   * of `GUEST_FAULTS`.
+   */
   reason: z.string().nullable(),
+  /** Whether the guest has said that it is up, since it started; missing where the host cannot know. */
+  ready: z.boolean().optional(),
+  /** The host cannot read its record of the VM: `incarnation` means nothing, only force-stop and delete work. */
+  damaged: z.boolean().optional(),
 });
 export type VmFact = z.infer<typeof VmFact>;
 
@@ -122,11 +143,16 @@ export const CommandReply = z.discriminatedUnion('outcome', [
       'driver_error',
       'no_image',
       'no_space',
+      'io_error',
+      'guest_panicked',
+      'internal_error',
+      'watchdog',
       'unsupported',
       'not_found',
       'invalid_state',
       'busy',
     ]),
+    /** Tenants read it: it names no path, socket or process of the host. */
     detail: z.string(),
     /** Whether the same step may succeed when it is tried again. */
     retryable: z.boolean(),

@@ -1,5 +1,5 @@
 import type { CommandReply } from '@novacron/contracts/agents';
-import { Journal } from '../journal.js';
+import { Journal, type AppendOptions, type JournalOptions } from '../journal.js';
 
 export type DoneReply = Extract<CommandReply, { outcome: 'done' }>;
 
@@ -44,12 +44,16 @@ export class CommandMemory {
    * @param now milliseconds since 1970.
    * @throws DamagedStateError when the file cannot be trusted: fences must not be lost silently.
    */
-  static async open(path: string, now: () => number, onCompactionFailed?: (error: unknown) => void) {
+  static async open(
+    path: string,
+    now: () => number,
+    options: Pick<JournalOptions<unknown>, 'onCompactionFailed' | 'releaseReserve'> = {},
+  ) {
     const memory = new CommandMemory(now);
     memory.#journal = await Journal.open<Line>(path, {
+      ...options,
       replay: (line) => memory.#replay(line),
       snapshot: () => memory.#lines(),
-      ...(onCompactionFailed ? { onCompactionFailed } : {}),
     });
     return memory;
   }
@@ -71,23 +75,37 @@ export class CommandMemory {
     }
   }
 
-  /** As `claim`; resolves when it is durable. Nothing may be done for the VM before. */
-  async raise(vmId: string, claimed: Fence): Promise<void> {
+  /**
+   * As `claim`; resolves when it is durable. Nothing may be done for the VM before. With `mayWait` the fence counts in
+   * this process alone while the disk takes nothing.
+   */
+  async raise(vmId: string, claimed: Fence, options: AppendOptions = {}): Promise<void> {
     this.claim(vmId, claimed);
     const vm = this.#vms.get(vmId);
     if (!vm || compareFences(vm.fence, vm.durable) <= 0) return;
     const written = vm.fence;
-    await this.#journal.appendDurable({ v: vmId, g: written.generation, f: written.fence });
+    const line = { v: vmId, g: written.generation, f: written.fence };
+    if (!(await this.#journal.appendDurable(line, options))) return;
     if (compareFences(written, vm.durable) > 0) vm.durable = written;
   }
 
-  /** Remembers a success; resolves when that survives the process. */
-  async remember(vmId: string, commandId: string, reply: DoneReply): Promise<void> {
+  /** Remembers a success; resolves when that survives the process, as soon as the disk takes it. */
+  async remember(
+    vmId: string,
+    commandId: string,
+    reply: DoneReply,
+    options: Pick<AppendOptions, 'usesReserve'> = {},
+  ): Promise<void> {
     const line: Line = { v: vmId, c: commandId, r: reply };
     if (reply.fact.power === 'absent') line.x = this.now();
     else if (this.#vms.get(vmId)?.goneAt !== undefined) line.x = null;
     this.#apply(line);
-    await this.#journal.append(line);
+    await this.#journal.append(line, { ...options, mayWait: true });
+  }
+
+  /** Tries again to write down what a full disk did not take. */
+  retryOwed(): void {
+    this.#journal.retryOwed();
   }
 
   success(vmId: string, commandId: string): DoneReply | undefined {
@@ -107,7 +125,10 @@ export class CommandMemory {
   #apply(line: Line): void {
     const vm = this.#vms.get(line.v) ?? { fence: NONE, durable: NONE, successes: [], goneAt: undefined };
     this.#vms.set(line.v, vm);
-    if (line.g !== undefined && line.f !== undefined) vm.fence = { generation: line.g, fence: line.f };
+    if (line.g !== undefined && line.f !== undefined) {
+      const fence = { generation: line.g, fence: line.f };
+      if (compareFences(fence, vm.fence) > 0) vm.fence = fence;
+    }
     if (line.c !== undefined && line.r !== undefined) {
       const others = vm.successes.filter((success) => success.commandId !== line.c);
       vm.successes = [...others, { commandId: line.c, reply: line.r }].slice(-KEPT_SUCCESSES);

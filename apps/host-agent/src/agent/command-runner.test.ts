@@ -10,6 +10,7 @@ import type { Fault } from '../driver-contract/faulty-driver.js';
 import { SimulatedDriver } from '../drivers/simulated/driver.js';
 import { NO_FAILURES, parseLatencies } from '../drivers/simulated/settings.js';
 import { seededRandom } from '../random.js';
+import { HOST_FAILED } from './public-error.js';
 
 const ignoresItsEnd: Fault = () => new Promise(() => undefined);
 const untilAborted: Fault = (signal) =>
@@ -100,7 +101,7 @@ describe('the command runner', () => {
     expect(told).toMatchObject({
       outcome: 'failed',
       code: 'driver_error',
-      detail: 'the disk array is on fire',
+      detail: HOST_FAILED,
     });
     expect(await ask()).toMatchObject({ outcome: 'done' });
   });

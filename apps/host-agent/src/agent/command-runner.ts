@@ -4,8 +4,9 @@ import type { Clock } from '../clock.js';
 import { DriverError, type Driver, type FailureCode } from '../drivers/driver.js';
 import { compareFences, type CommandMemory, type DoneReply, type Fence } from './command-memory.js';
 import { Lane, newFlight, Preempted, type Flight } from './lane.js';
-import { asDriverError, withinLimit } from './operation-limit.js';
+import { withinLimit } from './operation-limit.js';
 import { perform, TRAITS } from './operations.js';
+import { asDriverError } from './public-error.js';
 import { Slots } from './slots.js';
 import type { Stamps } from './stamps.js';
 
@@ -115,11 +116,16 @@ export class CommandRunner {
   async #join(flight: Flight, command: Command): Promise<CommandReply> {
     if (compareFences(command, flight.fence) > 0) flight.fence = command;
     try {
-      await this.options.memory.raise(command.vmId, command);
+      await this.#raise(command, command);
     } catch (error) {
       return this.#failure(flight, error);
     }
     return this.#replyOrAccepted(flight);
+  }
+
+  #raise({ vmId, kind }: Command, fence: Fence): Promise<void> {
+    const { needsNoSpace } = TRAITS[kind];
+    return this.options.memory.raise(vmId, fence, { mayWait: needsNoSpace, usesReserve: needsNoSpace });
   }
 
   /** A success of another epoch stands, but its fact would be dropped: that is looked up again. */
@@ -189,7 +195,7 @@ export class CommandRunner {
     const outranked = this.#outranked(command, flight.fence);
     if (outranked) return outranked;
     try {
-      if (command.kind !== 'console-log') await this.options.memory.raise(command.vmId, flight.fence);
+      if (command.kind !== 'console-log') await this.#raise(command, flight.fence);
       const slots = TRAITS[command.kind].urgent ? this.#urgentSlots : this.#slots;
       const text = await slots.run(abort.signal, () => this.#bounded(flight));
       return await this.#succeeded(command, text);
@@ -211,7 +217,7 @@ export class CommandRunner {
   }
 
   async #succeeded(command: Command, text: string | undefined): Promise<CommandReply> {
-    const { leads, remembered } = TRAITS[command.kind];
+    const { leads, remembered, needsNoSpace } = TRAITS[command.kind];
     const reply = await this.#observed(command.vmId, text);
     const { power } = reply.fact;
     if (leads && !(leads as readonly PowerState[]).includes(power)) {
@@ -221,7 +227,10 @@ export class CommandRunner {
         true,
       );
     }
-    if (remembered) await this.options.memory.remember(command.vmId, command.commandId, reply);
+    if (remembered) {
+      const options = { usesReserve: needsNoSpace };
+      await this.options.memory.remember(command.vmId, command.commandId, reply, options);
+    }
     return reply;
   }
 
@@ -239,13 +248,13 @@ export class CommandRunner {
   /** The reply to a command that did not succeed, with what is so now where that can be seen. */
   async #failure(flight: Flight, error: unknown): Promise<CommandReply> {
     const { command, fence } = flight;
-    const { code, message, retryable } = asDriverError(error);
+    const { code, message, retryable, cause } = asDriverError(error);
     if (error instanceof Preempted) {
       const outranked = this.#outranked(command, fence);
       if (outranked) return outranked;
-    } else if (!(error instanceof DriverError)) {
-      this.options.onWarning?.(`${command.kind} of ${command.vmId} failed`, error);
     }
+    // The reply has the public text alone: here is the only place that keeps the reason.
+    if (cause !== undefined) this.options.onWarning?.(`${command.kind} of ${command.vmId} failed`, cause);
     try {
       const { outcome: _, ...seen } = await this.#observed(command.vmId, undefined);
       return { outcome: 'failed', ...seen, code, detail: message, retryable };

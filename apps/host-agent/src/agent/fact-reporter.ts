@@ -73,5 +73,6 @@ export class FactReporter {
 }
 
 function sameFact(a: VmFact, b: VmFact): boolean {
-  return a.power === b.power && a.incarnation === b.incarnation && a.reason === b.reason;
+  const same = a.power === b.power && a.incarnation === b.incarnation && a.reason === b.reason;
+  return same && a.ready === b.ready && a.damaged === b.damaged;
 }

@@ -2,7 +2,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Command, CommandReply, VmFact } from '@novacron/contracts/agents';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
-import type { Capacity } from '@novacron/contracts/infrastructure';
+import type { Capacity, ReportedCondition } from '@novacron/contracts/infrastructure';
 import { Intake } from '@novacron/messaging/intake';
 import type { Logger } from '@novacron/telemetry/logger';
 import type { Clock } from '../clock.js';
@@ -30,6 +30,8 @@ export interface HostAgentOptions {
   readonly identity: HostIdentity;
   readonly driver: Driver;
   readonly memory: CommandMemory;
+  /** What the host's own state gives it, beside what the driver says. */
+  readonly conditions?: () => Promise<ReportedCondition[]>;
   readonly nc: NatsConnection;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -98,8 +100,7 @@ export class HostAgent {
     this.#registration = new Registration({
       clock,
       register: () => this.#register(),
-      heartbeat: async (timeoutMs) =>
-        (await this.#link.heartbeat(this.#stamps.draw(), this.#guests, timeoutMs)).needed,
+      heartbeat: (timeoutMs) => this.#heartbeat(timeoutMs),
       onRegistered: ({ epoch }) => this.#registered(epoch),
       onInventoryWanted: () => this.sendInventory(),
       onFailure: (what, error) => logger.warn(whatFailed(error), `${what} failed`),
@@ -163,6 +164,22 @@ export class HostAgent {
     const { capabilities } = driver;
     const host = { name, zone, driver: driver.name, agentVersion, capabilities, images, capacity, labels };
     return this.#link.register({ ...host, capabilities: [...capabilities], labels: { ...labels } });
+  }
+
+  async #heartbeat(timeoutMs: number) {
+    const conditions = await this.#conditions();
+    return (await this.#link.heartbeat(this.#stamps.draw(), this.#guests, conditions, timeoutMs)).needed;
+  }
+
+  /** Undefined when the host cannot tell: a heartbeat says that it lives, and needs nothing else. */
+  async #conditions(): Promise<ReportedCondition[] | undefined> {
+    const { conditions, driver, logger } = this.options;
+    try {
+      return (await Promise.all([conditions?.() ?? [], driver.conditions?.() ?? []])).flat();
+    } catch (error) {
+      logger.warn({ err: error }, 'host conditions unknown');
+      return undefined;
+    }
   }
 
   #registered(epoch: number): void {

@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.js';
 import { DriverError } from '../drivers/driver.js';
-import { Preempted } from './lane.js';
 
 export interface OperationLimit {
   readonly what: string;
@@ -33,13 +32,4 @@ export async function withinLimit<T>(operation: () => Promise<T>, limit: Operati
     abort.signal.removeEventListener('abort', onAbort);
     for (const cancel of timers) cancel();
   }
-}
-
-/** Anything that an operation rejected with, in the words of the command contract. */
-export function asDriverError(error: unknown): DriverError {
-  if (error instanceof DriverError) return error;
-  if (error instanceof Preempted) return new DriverError('busy', error.message, true);
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new DriverError('no_space', message, true);
-  return new DriverError('driver_error', message, true);
 }

@@ -5,6 +5,8 @@ import type { Driver } from '../drivers/driver.js';
 interface Traits {
   /** Goes before what waits, and ends what is in flight: force-stop and delete always win. */
   readonly urgent: boolean;
+  /** Frees resources, or changes nothing: works on a full disk, where a fence in memory has to be enough. */
+  readonly needsNoSpace: boolean;
   /** What must be so afterwards; a driver that claims success without it is not believed. */
   readonly leads: readonly PowerState[] | undefined;
   /** A success is remembered under the command's id. Looking again is free, and remembering would be wrong. */
@@ -12,18 +14,18 @@ interface Traits {
 }
 
 export const TRAITS = {
-  create: { urgent: false, leads: ['stopped', 'running', 'paused'], remembered: true },
-  start: { urgent: false, leads: ['running'], remembered: true },
+  create: { urgent: false, needsNoSpace: false, leads: ['stopped', 'running', 'paused'], remembered: true },
+  start: { urgent: false, needsNoSpace: false, leads: ['running'], remembered: true },
   // The guest may take its time, or refuse: the orchestrator waits and forces.
-  shutdown: { urgent: false, leads: undefined, remembered: true },
-  'force-stop': { urgent: true, leads: ['stopped', 'absent'], remembered: true },
-  reboot: { urgent: false, leads: ['running'], remembered: true },
-  reset: { urgent: false, leads: ['running'], remembered: true },
-  pause: { urgent: false, leads: ['paused'], remembered: true },
-  resume: { urgent: false, leads: ['running'], remembered: true },
-  delete: { urgent: true, leads: ['absent'], remembered: true },
-  observe: { urgent: false, leads: undefined, remembered: false },
-  'console-log': { urgent: false, leads: undefined, remembered: false },
+  shutdown: { urgent: false, needsNoSpace: true, leads: undefined, remembered: true },
+  'force-stop': { urgent: true, needsNoSpace: true, leads: ['stopped', 'absent'], remembered: true },
+  reboot: { urgent: false, needsNoSpace: false, leads: ['running'], remembered: true },
+  reset: { urgent: false, needsNoSpace: false, leads: ['running'], remembered: true },
+  pause: { urgent: false, needsNoSpace: false, leads: ['paused'], remembered: true },
+  resume: { urgent: false, needsNoSpace: false, leads: ['running'], remembered: true },
+  delete: { urgent: true, needsNoSpace: true, leads: ['absent'], remembered: true },
+  observe: { urgent: false, needsNoSpace: true, leads: undefined, remembered: false },
+  'console-log': { urgent: false, needsNoSpace: true, leads: undefined, remembered: false },
 } as const satisfies Record<CommandKind, Traits>;
 
 /** Does what the command says. Answers the text that it asks for, if any. */

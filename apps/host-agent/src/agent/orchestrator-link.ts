@@ -11,6 +11,7 @@ import {
   type VmFact,
 } from '@novacron/contracts/agents';
 import type { HostId } from '@novacron/contracts/ids';
+import type { ReportedCondition } from '@novacron/contracts/infrastructure';
 import { requestDirect, serveDirect } from '@novacron/messaging/direct';
 import type { Intake } from '@novacron/messaging/intake';
 import { z } from 'zod';
@@ -31,8 +32,14 @@ export class OrchestratorLink {
     return this.#ask('register', body, Registered);
   }
 
-  heartbeat(stamp: Stamp, guests: number, timeoutMs: number) {
-    return this.#ask('heartbeat', { ...stamp, guests }, HeartbeatReply, timeoutMs);
+  /** @param conditions those that hold now; undefined leaves the host's conditions as they are */
+  heartbeat(
+    stamp: Stamp,
+    guests: number,
+    conditions: readonly ReportedCondition[] | undefined,
+    timeoutMs: number,
+  ) {
+    return this.#ask('heartbeat', { ...stamp, guests, conditions }, HeartbeatReply, timeoutMs);
   }
 
   report(stamp: Stamp, facts: readonly VmFact[]) {

@@ -55,6 +55,7 @@ export class FaultyDriver implements Driver {
   list = () => this.real.list();
   consoleLog = (vmId: VmId, maxBytes: number) => this.real.consoleLog(vmId, maxBytes);
   samples = () => this.real.samples();
+  conditions = async () => (await this.real.conditions?.()) ?? [];
   watch = (listener: (vmId: VmId) => void) => this.real.watch(listener);
   close = () => this.real.close();
 

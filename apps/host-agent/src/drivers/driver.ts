@@ -1,11 +1,14 @@
 import type { CommandReply, GuestSpec, VmFact } from '@novacron/contracts/agents';
 import type { VmId } from '@novacron/contracts/ids';
-import type { Capability, Capacity } from '@novacron/contracts/infrastructure';
+import type { Capability, Capacity, ReportedCondition } from '@novacron/contracts/infrastructure';
 import type { BuiltInMetric } from '@novacron/contracts/metrics';
 
 export type FailureCode = Extract<CommandReply, { outcome: 'failed' }>['code'];
 
-/** What went wrong on the host, in the words of the command contract. */
+/**
+ * What went wrong on the host, in the words of the command contract. `detail` is what tenants read: it names no path,
+ * socket, process or other VM. Whatever else is known is the `cause`, which goes to the agent's log alone.
+ */
 export class DriverError extends Error {
   override readonly name = 'DriverError';
 
@@ -64,6 +67,8 @@ export interface Driver {
   consoleLog(vmId: VmId, maxBytes: number): Promise<string>;
   /** A sample for each running guest. */
   samples(): Promise<Sample[]>;
+  /** What keeps the host, or some of its guests, from working as they should. Messages do not change by the second. */
+  conditions?(): Promise<ReportedCondition[]>;
   /** Tells when a VM's power state may have changed, by a command or by itself; the answer ends it. */
   watch(listener: (vmId: VmId) => void): () => void;
   /** Lets go of files and sockets; guests keep running. */

@@ -15,8 +15,8 @@ import { readTraces } from './simulated/trace.js';
 /** 500 VMs of 2 CPUs, 4 GiB and 50 GiB on each simulated host, and a quarter more. */
 const SIMULATED_CAPACITY = { cpu: 1_250, memory: 2_560_000, disk: 31_250 };
 
-/** Opens the driver of one host in its folder. */
-export type OpenDriver = (host: HostEntry, folder: string) => Promise<Driver>;
+/** Opens the driver of one host in its folder; `releaseReserve` gives it space on a full disk. */
+export type OpenDriver = (host: HostEntry, folder: string, releaseReserve: () => boolean) => Promise<Driver>;
 
 /** What all hosts of the process share (recorded days, the probed accelerator) is made once. */
 export async function driverOpener(config: AgentConfig, logger: Logger): Promise<OpenDriver> {
@@ -34,9 +34,10 @@ async function openSimulated(settings: AgentConfig['simulated']): Promise<OpenDr
   const { seed, latencies, failureRates } = settings;
   const traces = settings.trace === undefined ? [] : await readTraces(settings.trace);
   const images = settings.images.split(',').map((image) => image.trim());
-  return (host, folder) =>
+  return (host, folder, releaseReserve) =>
     SimulatedDriver.open({
       path: join(folder, 'guests.journal'),
+      releaseReserve,
       clock: systemClock,
       random: seededRandom(seed ^ hashText(host.hostId)),
       latencies,

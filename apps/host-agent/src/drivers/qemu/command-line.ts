@@ -46,7 +46,11 @@ export function commandLine(
     '-drive',
     'file=disk.qcow2,format=qcow2,if=none,id=disk0,discard=unmap',
     '-device',
-    'virtio-blk-pci,drive=disk0',
+    // An I/O error pauses the guest until somebody resumes it: its file system is not told, and not damaged.
+    'virtio-blk-pci,drive=disk0,rerror=stop,werror=stop',
+    '-action',
+    'panic=pause',
+    ...(machine === 'pc' ? ['-device', 'pvpanic'] : []),
     '-chardev',
     'file,id=serial0,path=console.log,append=on',
     '-serial',

@@ -1,5 +1,6 @@
-import { open, rename, stat, truncate, writeFile } from 'node:fs/promises';
+import { open, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isStorageFull, writeFileAtomic } from '../../atomic-file.js';
 
 /** The current file may grow to this, and the one before it holds as much as is worth keeping. */
 const LIMIT_BYTES = 1_048_576;
@@ -7,14 +8,23 @@ const KEPT_BYTES = 262_144;
 
 /**
  * Keeps a console's file bounded: its end moves to `console.log.1`, and it starts anew. QEMU appends, so that it
- * goes on at the new end; what it writes between the copy and the cut is lost. While no agent runs, nobody cuts.
+ * goes on at the new end; what it writes between the copy and the cut is lost. On a full disk the end is lost too:
+ * space counts more. While no agent runs, nobody cuts.
  */
 export async function boundConsole(folder: string): Promise<void> {
   const path = join(folder, 'console.log');
   if ((await sizeOf(path)) <= LIMIT_BYTES) return;
-  await writeFile(`${path}.new`, await tailOf(path, KEPT_BYTES));
-  await rename(`${path}.new`, `${path}.1`);
+  try {
+    await writeFileAtomic(`${path}.1`, await tailOf(path, KEPT_BYTES));
+  } catch (error) {
+    if (!isStorageFull(error)) throw error;
+  }
   await truncate(path, 0);
+}
+
+/** How many bytes the current file has. */
+export function consoleSize(folder: string): Promise<number> {
+  return sizeOf(join(folder, 'console.log'));
 }
 
 /** The last `maxBytes` of what the console has printed. */

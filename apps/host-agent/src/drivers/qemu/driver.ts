@@ -1,6 +1,6 @@
-import type { GuestSpec, PowerState, VmFact } from '@novacron/contracts/agents';
+import { GUEST_FAULTS, type GuestSpec, type PowerState, type VmFact } from '@novacron/contracts/agents';
 import type { VmId } from '@novacron/contracts/ids';
-import type { Capability, Capacity } from '@novacron/contracts/infrastructure';
+import type { Capability, Capacity, ReportedCondition } from '@novacron/contracts/infrastructure';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../clock.js';
@@ -9,13 +9,15 @@ import { absent, DriverError, type Driver, type Sample } from '../driver.js';
 import type { Accelerator } from './accelerator.js';
 import { readCapacity, sampleGuest } from './measure.js';
 import { commandLine } from './command-line.js';
-import { boundConsole, readConsole } from './console-file.js';
+import { boundConsole, consoleSize, readConsole } from './console-file.js';
 import type { GuestHandle } from './guest-handle.js';
-import { writeRecord, type GuestRecord } from './guest-record.js';
+import { fromStart, writeRecord, type GuestRecord } from './guest-record.js';
 import { GuestRegistry } from './guest-registry.js';
 import { findImage, listImages } from './images.js';
 import { PowerButton } from './power-button.js';
 import { runProgram, type QemuPrograms } from './programs.js';
+import { ReadyWatch } from './ready-watch.js';
+import { runStateOf, type RunState } from './run-state.js';
 
 export interface QemuDriverOptions {
   /** Holds a folder for each VM. */
@@ -30,6 +32,10 @@ export interface QemuDriverOptions {
 const DISK_TIMEOUT_MS = 30_000;
 const START_TIMEOUT_MS = 30_000;
 const WATCH_MS = 10_000;
+const READY_MS = 500;
+/** A guest that goes on with the I/O that failed is paused again within this, if it fails again. */
+const FAULT_AGAIN_MS = 500;
+const POLL_MS = 50;
 /** How long QEMU may take to end after it closed its monitor. */
 const ENDING_MS = 3_000;
 
@@ -40,19 +46,23 @@ export class QemuDriver implements Driver {
   // Most of an operation is waiting for the guest.
   readonly concurrency = 8;
   readonly #listeners = new Set<(vmId: VmId) => void>();
-  readonly #stopWatch: () => void;
+  readonly #stopWatches: (() => void)[] = [];
   readonly #button: PowerButton;
   #guests!: GuestRegistry;
 
   private constructor(private readonly options: QemuDriverOptions) {
     this.#button = new PowerButton(options.clock);
-    this.#stopWatch = repeat(options.clock, WATCH_MS, () => this.#watchOver());
   }
 
   static async open(options: QemuDriverOptions): Promise<QemuDriver> {
     await mkdir(options.folder, { recursive: true, mode: 0o700 });
     const driver = new QemuDriver(options);
     driver.#guests = await GuestRegistry.open({ ...options, onChange: (vmId) => driver.#tell(vmId) });
+    const ready = new ReadyWatch(driver.#guests, (vmId) => driver.#tell(vmId), options.onWarning);
+    driver.#stopWatches.push(
+      repeat(options.clock, WATCH_MS, () => driver.#watchOver()),
+      repeat(options.clock, READY_MS, () => ready.look()),
+    );
     return driver;
   }
 
@@ -76,25 +86,26 @@ export class QemuDriver implements Driver {
     if (config.memory < image.minMemory) {
       throw new DriverError('unsupported', `${image.name} needs ${image.minMemory} MiB of memory`, false);
     }
-    if (await this.#guests.record(vmId)) return;
+    if (await this.#record(vmId)) return;
     const folder = this.#guests.folderOf(vmId);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const base = image.disk === undefined ? [] : ['-b', image.disk, '-F', 'qcow2'];
     const args = ['create', '-q', '-f', 'qcow2', ...base, 'disk.qcow2.new', `${config.disk}G`];
-    await runProgram(this.options.programs.qemuImg, args, {
+    await runProgram(this.options.programs, 'qemuImg', args, {
       cwd: folder,
       timeoutMs: DISK_TIMEOUT_MS,
       signal,
     });
     await rename(join(folder, 'disk.qcow2.new'), join(folder, 'disk.qcow2'));
-    await writeRecord(folder, { vmId, name, config, incarnation: 0, reason: null, rebooting: false });
+    const first = { incarnation: 0, reason: null, rebooting: false, ready: false, consoleFrom: 0 };
+    await writeRecord(folder, { vmId, name, config, ...first });
   }
 
   async start({ vmId, name, config }: GuestSpec, signal: AbortSignal): Promise<void> {
     await this.#need(vmId);
     const handle = await this.#guests.live(vmId);
     if (!handle) return this.#boot(vmId, signal, { name, config });
-    if ((await powerOf(handle)) !== 'running') throw invalid('paused', 'start');
+    if ((await runStateOf(handle)).power !== 'running') throw invalid('paused', 'start');
   }
 
   async shutdown(vmId: VmId): Promise<void> {
@@ -105,7 +116,7 @@ export class QemuDriver implements Driver {
 
   async forceStop(vmId: VmId): Promise<void> {
     this.#button.release(vmId);
-    const handle = await this.#guests.live(vmId);
+    const handle = await this.#guests.liveAnyhow(vmId);
     await handle?.kill();
     if (handle) await this.#guests.settle(handle);
   }
@@ -121,37 +132,60 @@ export class QemuDriver implements Driver {
     // The agent may have ended between the power button and the start.
     if (!handle && rebooting) return this.#boot(vmId, signal);
     if (!handle) throw invalid('stopped', 'reboot');
-    if ((await powerOf(handle)) !== 'running') throw invalid('paused', 'reboot');
+    if ((await runStateOf(handle)).power !== 'running') throw invalid('paused', 'reboot');
     await this.#guests.update(vmId, (record) => ({ ...record, rebooting: true }));
     try {
       if (await this.#button.powersOff(handle, graceMs, signal)) {
         await this.#guests.settle(handle);
         return await this.#boot(vmId, signal);
       }
+      await this.#guests.startsAnew(vmId);
       await handle.execute('system_reset');
     } finally {
-      await this.#guests.update(vmId, (record) => ({ ...record, rebooting: false }));
+      await this.#guests.update(vmId, (record) => ({ ...record, rebooting: false }), { mayWait: true });
     }
   }
 
-  async reset(vmId: VmId): Promise<void> {
+  async reset(vmId: VmId, signal: AbortSignal): Promise<void> {
     const handle = await this.#needRunning(vmId, 'reset');
+    await this.#guests.startsAnew(vmId);
     await handle.execute('system_reset');
-    if ((await powerOf(handle)) === 'paused') await handle.execute('cont');
+    if ((await runStateOf(handle)).power === 'running') return;
+    // After some faults QEMU refuses to go on until the reset is through.
+    for (const deadline = this.options.clock.now() + FAULT_AGAIN_MS; ;) {
+      try {
+        await handle.execute('cont');
+        return;
+      } catch (error) {
+        if (this.options.clock.now() > deadline) throw error;
+        await this.options.clock.sleep(POLL_MS, signal);
+      }
+    }
   }
 
   async pause(vmId: VmId): Promise<void> {
     await (await this.#needRunning(vmId, 'pause')).execute('stop');
   }
 
-  async resume(vmId: VmId): Promise<void> {
-    await (await this.#needRunning(vmId, 'resume')).execute('cont');
+  /** @throws DriverError of the fault, when the guest cannot go on or is paused by the same fault again. */
+  async resume(vmId: VmId, signal: AbortSignal): Promise<void> {
+    const handle = await this.#needRunning(vmId, 'resume');
+    const { fault } = await runStateOf(handle);
+    // A disk that failed may be well again: QEMU repeats what failed.
+    if (fault !== null && fault !== 'io_error' && fault !== 'no_space') throw faulty(fault);
+    await handle.execute('cont');
+    if (fault === null) return;
+    const { clock } = this.options;
+    for (const deadline = clock.now() + FAULT_AGAIN_MS; clock.now() < deadline;) {
+      const again = (await runStateOf(handle)).fault;
+      if (again !== null) throw faulty(again);
+      await clock.sleep(POLL_MS, signal);
+    }
   }
 
   async delete(vmId: VmId): Promise<void> {
     await this.forceStop(vmId);
-    if (await this.#guests.record(vmId)) await this.#guests.remove(vmId);
-    else await rm(this.#guests.folderOf(vmId), { recursive: true, force: true }); // a creation that did not end
+    await this.#guests.remove(vmId);
   }
 
   async observe(vmId: VmId): Promise<VmFact> {
@@ -159,17 +193,19 @@ export class QemuDriver implements Driver {
       // First the process: its end is in the record by then.
       const handle = await this.#guests.live(vmId);
       const record = await this.#guests.record(vmId);
-      if (!record) return absent(vmId);
-      const { incarnation, reason } = record;
-      if (!handle) return { vmId, power: 'stopped', incarnation, reason };
+      if (!record && !handle) return absent(vmId);
+      const known = recorded(vmId, record);
+      if (!handle) return { ...known, power: 'stopped' };
+      const ready = record && record !== 'damaged' ? { ready: record.ready } : {};
       try {
-        return { vmId, power: await powerOf(handle), incarnation, reason: null };
+        const { power, fault } = await runStateOf(handle);
+        return { ...known, power, reason: fault, ...ready };
       } catch (error) {
         // A guest that is just going off answers nothing any more: look again when it is gone.
         if (await handle.ended(ENDING_MS)) continue;
         // One sick monitor must not hide the other guests: what has a process is not stopped.
         this.options.onWarning(`the monitor of ${vmId} does not answer`, error);
-        return { vmId, power: 'running', incarnation, reason: null };
+        return { ...known, power: 'running', reason: null, ...ready };
       }
     }
   }
@@ -188,7 +224,8 @@ export class QemuDriver implements Driver {
     const samples = this.#guests.running.map(async (handle) => {
       try {
         const record = await this.#guests.record(handle.vmId);
-        return record && (await sampleGuest(handle, record.config, this.options.clock.now()));
+        if (!record || record === 'damaged') return undefined;
+        return await sampleGuest(handle, record.config, this.options.clock.now());
       } catch (error) {
         this.options.onWarning(`${handle.vmId} could not be measured`, error);
         return undefined;
@@ -197,13 +234,20 @@ export class QemuDriver implements Driver {
     return (await Promise.all(samples)).filter((sample) => sample !== undefined);
   }
 
+  async conditions(): Promise<ReportedCondition[]> {
+    const { damaged } = this.#guests;
+    if (damaged === 0) return [];
+    const message = 'The host cannot read its records of some VMs: they can be force-stopped and deleted';
+    return [{ type: 'GuestsDamaged', reason: 'RecordUnreadable', message }];
+  }
+
   watch(listener: (vmId: VmId) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   async close(): Promise<void> {
-    this.#stopWatch();
+    for (const stop of this.#stopWatches) stop();
     this.#button.releaseAll();
     this.#guests.close();
   }
@@ -214,8 +258,9 @@ export class QemuDriver implements Driver {
     const folder = this.#guests.folderOf(vmId);
     await rm(join(folder, 'qemu.pid'), { force: true });
     signal.throwIfAborted();
+    const bytes = await consoleSize(folder);
     const next = (record: GuestRecord) => ({
-      ...record,
+      ...fromStart(record, bytes),
       ...given,
       reason: null,
       incarnation: record.incarnation + 1,
@@ -224,12 +269,13 @@ export class QemuDriver implements Driver {
     try {
       const args = commandLine(folder, await this.#need(vmId), image, this.options.accelerator);
       // Not to be aborted half-way: QEMU detaches within a blink, and then there is something to be ended.
-      await runProgram(this.options.programs.qemu, args, { cwd: folder, timeoutMs: START_TIMEOUT_MS });
+      await runProgram(this.options.programs, 'qemu', args, { cwd: folder, timeoutMs: START_TIMEOUT_MS });
       const handle = await this.#guests.adopt(vmId);
       if (signal.aborted) await handle.kill();
       signal.throwIfAborted();
     } catch (error) {
-      await this.#guests.update(vmId, (record) => ({ ...record, reason: 'start_failed' }));
+      const failed = (record: GuestRecord) => ({ ...record, reason: 'start_failed' });
+      await this.#guests.update(vmId, failed, { mayWait: true });
       throw error;
     }
     this.#tell(vmId);
@@ -245,9 +291,16 @@ export class QemuDriver implements Driver {
   }
 
   async #need(vmId: VmId): Promise<GuestRecord> {
-    const record = await this.#guests.record(vmId);
+    const record = await this.#record(vmId);
     if (!record) throw new DriverError('not_found', `there is no VM ${vmId} on this host`, false);
     return record;
+  }
+
+  async #record(vmId: VmId): Promise<GuestRecord | undefined> {
+    const record = await this.#guests.record(vmId);
+    if (record !== 'damaged') return record;
+    const detail = 'the host cannot read its record of this VM: it can only be force-stopped and deleted';
+    throw new DriverError('driver_error', detail, false);
   }
 
   async #needRunning(vmId: VmId, operation: string): Promise<GuestHandle> {
@@ -263,10 +316,14 @@ export class QemuDriver implements Driver {
   }
 }
 
-/** QMP `query-status`: what does not run is paused, as long as its process is there. */
-async function powerOf(handle: GuestHandle): Promise<PowerState> {
-  const { status } = (await handle.execute('query-status')) as { status: string };
-  return status === 'running' ? 'running' : 'paused';
+/** What the record says; of a damaged one nothing but that. */
+function recorded(vmId: VmId, record: GuestRecord | 'damaged' | undefined): Omit<VmFact, 'power'> {
+  if (!record || record === 'damaged') return { vmId, incarnation: 0, reason: null, damaged: true };
+  return { vmId, incarnation: record.incarnation, reason: record.reason };
+}
+
+function faulty(fault: NonNullable<RunState['fault']>): DriverError {
+  return new DriverError(fault, GUEST_FAULTS[fault], false);
 }
 
 function invalid(power: PowerState, operation: string): DriverError {

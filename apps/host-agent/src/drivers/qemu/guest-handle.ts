@@ -1,5 +1,6 @@
 import type { VmId } from '@novacron/contracts/ids';
 import type { Clock } from '../../clock.js';
+import { DriverError } from '../driver.js';
 import { isAlive, readUsage, type ProcessId, type Usage } from './proc.js';
 import { QmpClient, type QmpEvent } from './qmp-client.js';
 
@@ -16,6 +17,14 @@ const POLL_MS = 20;
 /** A monitor that hangs must not hold up a force-stop for longer. */
 const QUIT_MS = 1_500;
 
+/** What the owner of a handle is told. */
+interface GuestListener {
+  /** Its power state may be another one. */
+  changed(): void;
+  /** The guest has restarted itself, in the same process. */
+  restarted(): Promise<void>;
+}
+
 /** A guest that runs: its process, and its monitor. */
 export class GuestHandle {
   /** What QEMU announced as the reason for its end. */
@@ -29,7 +38,7 @@ export class GuestHandle {
     readonly process: ProcessId,
     private readonly folder: string,
     private readonly clock: Clock,
-    private readonly onChange: () => void,
+    private readonly on: GuestListener,
   ) {}
 
   /** Connects to the monitor, for as long as it takes QEMU to listen. @throws Error */
@@ -83,7 +92,9 @@ export class GuestHandle {
     }
     if (await this.ended(QUIT_MS)) return;
     if (await this.alive()) process.kill(this.process.pid, 'SIGKILL');
-    if (!(await this.ended(5_000))) throw new Error(`process ${this.process.pid} does not end`);
+    if (await this.ended(5_000)) return;
+    const cause = new Error(`process ${this.process.pid} survived SIGKILL`);
+    throw new DriverError('driver_error', 'the guest does not end', true, { cause });
   }
 
   /**
@@ -110,12 +121,14 @@ export class GuestHandle {
 
   #take({ event, data }: QmpEvent): void {
     if (event === 'SHUTDOWN') this.#reason = REASONS[String(data?.['reason'])] ?? String(data?.['reason']);
-    if (['STOP', 'RESUME', 'RESET'].includes(event)) this.onChange();
+    if (event === 'RESET' && data?.['guest'] === true) {
+      void this.on.restarted().finally(() => this.on.changed());
+    } else if (['STOP', 'RESUME', 'RESET'].includes(event)) this.on.changed();
   }
 
   #lost(): void {
     this.#qmp = undefined;
-    if (!this.#closing) this.onChange();
+    if (!this.#closing) this.on.changed();
   }
 }
 

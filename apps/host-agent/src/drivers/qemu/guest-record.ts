@@ -1,9 +1,10 @@
 import { VmId } from '@novacron/contracts/ids';
 import { VmConfig } from '@novacron/contracts/vms';
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DamagedStateError, syncDirectory } from '../../journal.js';
+import { writeFileAtomic } from '../../atomic-file.js';
+import { DamagedStateError } from '../../journal.js';
 
 /** vm.json in a VM's folder: what its host must know of it after a restart. */
 const GuestRecord = z.object({
@@ -16,38 +17,34 @@ const GuestRecord = z.object({
   reason: z.string().nullable(),
   /** A reboot is between the power button and the next start. */
   rebooting: z.boolean(),
+  /** The guest has said on its console that it is up, since it last started or was reset. */
+  ready: z.boolean().default(false),
+  /** How long the console's file was then. */
+  consoleFrom: z.number().int().nonnegative().default(0),
 });
 export type GuestRecord = z.infer<typeof GuestRecord>;
 
-/** @returns undefined when the folder holds no VM. @throws DamagedStateError */
+/** The record of a guest that is about to start, or to be reset: it is not up yet. */
+export function fromStart(record: GuestRecord, consoleBytes: number): GuestRecord {
+  return { ...record, ready: false, consoleFrom: consoleBytes };
+}
+
+/**
+ * @returns undefined when the folder holds no VM
+ * @throws DamagedStateError when it holds one whose record cannot be read
+ */
 export async function readRecord(folder: string): Promise<GuestRecord | undefined> {
   const path = join(folder, 'vm.json');
-  let text: string;
   try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  try {
-    return GuestRecord.parse(JSON.parse(text));
+    return GuestRecord.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
-    throw new DamagedStateError(`${path} is damaged: restore the file, or remove its folder to lose the VM`, {
-      cause,
-    });
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const advice = 'restore the file, or delete the VM';
+    throw new DamagedStateError(`${path} cannot be read: ${advice}`, { cause });
   }
 }
 
 /** Replaces the record as a whole; resolves when it is durable. */
-export async function writeRecord(folder: string, record: GuestRecord): Promise<void> {
-  const path = join(folder, 'vm.json');
-  const file = await open(`${path}.new`, 'w', 0o600);
-  try {
-    await file.writeFile(`${JSON.stringify(record)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
-  syncDirectory(folder);
+export function writeRecord(folder: string, record: GuestRecord): Promise<void> {
+  return writeFileAtomic(join(folder, 'vm.json'), `${JSON.stringify(record)}\n`);
 }

@@ -2,10 +2,12 @@ import { VmId } from '@novacron/contracts/ids';
 import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../clock.js';
+import { DamagedStateError, type AppendOptions } from '../../journal.js';
 import { marksOf } from './command-line.js';
+import { consoleSize } from './console-file.js';
 import { GuestHandle } from './guest-handle.js';
-import { readRecord, writeRecord, type GuestRecord } from './guest-record.js';
-import { findProcess } from './proc.js';
+import { fromStart, readRecord, writeRecord, type GuestRecord } from './guest-record.js';
+import { findProcess, findProcesses, type ProcessId } from './proc.js';
 
 export interface GuestRegistryOptions {
   /** Holds a folder for each VM. */
@@ -24,6 +26,9 @@ const GONE = '.gone-';
 export class GuestRegistry {
   readonly #handles = new Map<VmId, GuestHandle>();
   readonly #updates = new Map<VmId, Promise<void>>();
+  /** Records that the disk did not take, and that have to be right all the same. */
+  readonly #unsaved = new Map<VmId, GuestRecord>();
+  readonly #damaged = new Set<VmId>();
 
   private constructor(private readonly options: GuestRegistryOptions) {}
 
@@ -32,8 +37,14 @@ export class GuestRegistry {
     const registry = new GuestRegistry(options);
     const entries = await readdir(options.folder);
     const gone = entries.filter((name) => name.startsWith(GONE));
-    await Promise.all(gone.map((name) => rm(join(options.folder, name), { recursive: true })));
-    await Promise.all((await registry.all()).map((vmId) => registry.#attach(vmId)));
+    await Promise.all(gone.map((name) => rm(join(options.folder, name), { recursive: true, force: true })));
+    // One guest that cannot be read must not keep the host from the others.
+    const attached = (await registry.all()).map((vmId) =>
+      registry
+        .#attach(vmId)
+        .catch((error: unknown) => options.onWarning(`cannot see what became of ${vmId}`, error)),
+    );
+    await Promise.all(attached);
     return registry;
   }
 
@@ -51,18 +62,28 @@ export class GuestRegistry {
     return [...this.#handles.values()];
   }
 
-  /** What is on the disk, after every change under way. */
-  async record(vmId: VmId): Promise<GuestRecord | undefined> {
+  /**
+   * What the host knows of the VM, after every change under way. `damaged`: there is a VM whose record cannot be read;
+   * its folder and its process are all that is known.
+   */
+  async record(vmId: VmId): Promise<GuestRecord | 'damaged' | undefined> {
     await this.#updates.get(vmId);
-    return readRecord(this.folderOf(vmId));
+    return this.#read(vmId);
   }
 
-  /** Changes the record, one change of a VM after the other. Nothing happens to a VM that is not there. */
-  async update(vmId: VmId, change: (record: GuestRecord) => GuestRecord): Promise<void> {
+  /**
+   * Changes the record, one change of a VM after the other. Nothing happens to a VM that is not there, or is damaged.
+   * With `mayWait` a change that the disk does not take counts in memory, until it does.
+   */
+  async update(
+    vmId: VmId,
+    change: (record: GuestRecord) => GuestRecord,
+    options: AppendOptions = {},
+  ): Promise<void> {
     const before = this.#updates.get(vmId) ?? Promise.resolve();
     const update = before.then(async () => {
-      const record = await readRecord(this.folderOf(vmId));
-      if (record) await writeRecord(this.folderOf(vmId), change(record));
+      const record = await this.#read(vmId);
+      if (record && record !== 'damaged') await this.#write(vmId, change(record), options);
     });
     const settled = Promise.allSettled([update]).then(() => {
       if (this.#updates.get(vmId) === settled) this.#updates.delete(vmId);
@@ -93,20 +114,47 @@ export class GuestRegistry {
     if (this.#handles.get(handle.vmId) !== handle) return;
     this.#handles.delete(handle.vmId);
     handle.close();
-    await this.update(handle.vmId, (record) => ({ ...record, reason: handle.reason }));
+    const { reason } = handle;
+    await this.update(handle.vmId, (record) => ({ ...record, reason }), { mayWait: true });
     this.options.onChange(handle.vmId);
   }
 
-  /** Makes the VM absent at once; its files follow. */
+  /** Makes the VM absent at once; its files follow. Whatever its folder holds, and if there is none. */
   async remove(vmId: VmId): Promise<void> {
     await this.#updates.get(vmId);
     const grave = join(this.options.folder, `${GONE}${vmId}`);
-    await rename(this.folderOf(vmId), grave);
-    await rm(grave, { recursive: true });
+    await rm(grave, { recursive: true, force: true });
+    await rename(this.folderOf(vmId), grave).catch(unlessMissing);
+    this.#unsaved.delete(vmId);
+    this.#damaged.delete(vmId);
+    await rm(grave, { recursive: true, force: true });
+  }
+
+  /**
+   * The VM's process, also one that its pid file does not name: whatever bears the VM's marks. Slower than `live`, for
+   * those who must not miss it.
+   */
+  async liveAnyhow(vmId: VmId): Promise<GuestHandle | undefined> {
+    const handle = await this.live(vmId);
+    if (handle) return handle;
+    const [process] = await findProcesses(marksOf(this.folderOf(vmId), vmId));
+    return process && this.#handleOf(vmId, process);
+  }
+
+  /** It is about to be reset, or has reset itself: it is not up until it says so again. */
+  async startsAnew(vmId: VmId): Promise<void> {
+    const bytes = await consoleSize(this.folderOf(vmId));
+    await this.update(vmId, (record) => fromStart(record, bytes), { mayWait: true });
+  }
+
+  /** VMs whose records could not be read when they were last looked at. */
+  get damaged(): number {
+    return this.#damaged.size;
   }
 
   /** Looks whether every process is still there, for those whose monitor did not say so. */
   async check(): Promise<void> {
+    for (const [vmId, record] of this.#unsaved) await this.#write(vmId, record, { mayWait: true });
     await Promise.all(this.running.map((handle) => this.live(handle.vmId)));
   }
 
@@ -123,25 +171,60 @@ export class GuestRegistry {
       return;
     }
     // It ended while no agent looked: a QEMU that ends in order removes its pid file.
-    const reason = (await this.#pidOf(vmId)) === undefined ? 'guest_shutdown' : 'crashed';
-    const record = await readRecord(this.folderOf(vmId));
-    if (record && record.incarnation > 0 && record.reason === null) {
-      await this.update(vmId, (known) => ({ ...known, reason }));
+    const reason = (await this.#pidOf(vmId)) === 'missing' ? 'guest_shutdown' : 'crashed';
+    const record = await this.record(vmId);
+    if (record && record !== 'damaged' && record.incarnation > 0 && record.reason === null) {
+      await this.update(vmId, (known) => ({ ...known, reason }), { mayWait: true });
     }
   }
 
   async #find(vmId: VmId): Promise<GuestHandle | undefined> {
     const pid = await this.#pidOf(vmId);
-    const folder = this.folderOf(vmId);
-    const process = pid === undefined ? undefined : await findProcess(pid, marksOf(folder, vmId));
-    if (!process) return undefined;
+    if (pid === 'missing') return undefined;
+    const marks = marksOf(this.folderOf(vmId), vmId);
+    const process = pid === 'unreadable' ? (await findProcesses(marks))[0] : await findProcess(pid, marks);
+    return process && this.#handleOf(vmId, process);
+  }
+
+  #handleOf(vmId: VmId, process: ProcessId): GuestHandle {
     const known = this.#handles.get(vmId);
     if (known?.process.startedAt === process.startedAt) return known;
-    const handle: GuestHandle = new GuestHandle(vmId, process, folder, this.options.clock, () =>
-      this.#changed(handle),
-    );
+    const handle: GuestHandle = new GuestHandle(vmId, process, this.folderOf(vmId), this.options.clock, {
+      changed: () => this.#changed(handle),
+      restarted: () =>
+        this.startsAnew(vmId).catch((error: unknown) =>
+          this.options.onWarning(`the restart of ${vmId} could not be noted`, error),
+        ),
+    });
     this.#handles.set(vmId, handle);
     return handle;
+  }
+
+  async #read(vmId: VmId): Promise<GuestRecord | 'damaged' | undefined> {
+    const unsaved = this.#unsaved.get(vmId);
+    if (unsaved) return unsaved;
+    try {
+      const record = await readRecord(this.folderOf(vmId));
+      this.#damaged.delete(vmId);
+      return record;
+    } catch (error) {
+      if (!(error instanceof DamagedStateError)) throw error;
+      if (!this.#damaged.has(vmId)) this.options.onWarning(`the record of ${vmId} is damaged`, error);
+      this.#damaged.add(vmId);
+      return 'damaged';
+    }
+  }
+
+  async #write(vmId: VmId, record: GuestRecord, { mayWait = false }: AppendOptions): Promise<void> {
+    try {
+      await writeRecord(this.folderOf(vmId), record);
+      this.#unsaved.delete(vmId);
+    } catch (error) {
+      if (!mayWait) throw error;
+      if (!this.#unsaved.has(vmId))
+        this.options.onWarning(`the record of ${vmId} has to wait for the disk`, error);
+      this.#unsaved.set(vmId, record);
+    }
   }
 
   #changed(handle: GuestHandle): void {
@@ -156,13 +239,16 @@ export class GuestRegistry {
     else await handle.connect();
   }
 
-  async #pidOf(vmId: VmId): Promise<number | undefined> {
+  async #pidOf(vmId: VmId): Promise<number | 'missing' | 'unreadable'> {
     try {
       const pid = Number(await readFile(join(this.folderOf(vmId), 'qemu.pid'), 'utf8'));
-      return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
+      return Number.isSafeInteger(pid) && pid > 0 ? pid : 'unreadable';
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
+      return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'missing' : 'unreadable';
     }
   }
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }

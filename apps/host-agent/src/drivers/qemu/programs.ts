@@ -11,38 +11,52 @@ export interface QemuPrograms {
   readonly qemuImg: string;
 }
 
+type Program = keyof QemuPrograms;
+
 export const QEMU_PROGRAMS: QemuPrograms = { qemu: `qemu-system-${arch}`, qemuImg: 'qemu-img' };
 
 /**
  * Runs a program of QEMU to its end.
- * @throws DriverError: not installed, no space, or what it said.
+ * @throws DriverError: not installed, no space, too slow, or failed; its cause has what the program said.
  */
 export async function runProgram(
-  file: string,
+  programs: QemuPrograms,
+  program: Program,
   args: readonly string[],
   options: { cwd: string; timeoutMs: number; signal?: AbortSignal },
 ): Promise<void> {
   const { cwd, timeoutMs, signal } = options;
   try {
-    await run(file, args, { cwd, timeout: timeoutMs, killSignal: 'SIGKILL', ...(signal ? { signal } : {}) });
+    await run(programs[program], args, {
+      cwd,
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+      ...(signal ? { signal } : {}),
+    });
   } catch (error) {
     signal?.throwIfAborted();
-    throw explained(file, error as NodeJS.ErrnoException & { stderr?: string; killed?: boolean }, timeoutMs);
+    throw explained(
+      program,
+      error as NodeJS.ErrnoException & { stderr?: string; killed?: boolean },
+      timeoutMs,
+    );
   }
 }
 
+/** The program's own words may name paths: they are the cause. */
 function explained(
-  file: string,
+  program: Program,
   error: NodeJS.ErrnoException & { stderr?: string; killed?: boolean },
   timeoutMs: number,
 ): DriverError {
   const cause = { cause: error };
+  const name = program === 'qemu' ? 'QEMU' : 'qemu-img';
   if (error.code === 'ENOENT')
-    return new DriverError('driver_error', `${file} is not installed on this host`, false, cause);
+    return new DriverError('driver_error', `${name} is not installed on this host`, false, cause);
   if (error.killed)
-    return new DriverError('driver_error', `${file} took longer than ${timeoutMs} ms`, true, cause);
-  const said = error.stderr?.trim().split('\n').at(-1) || error.message;
-  if (/no space left|disk quota/i.test(said))
-    return new DriverError('no_space', `${file}: ${said}`, true, cause);
-  return new DriverError('driver_error', `${file}: ${said}`, true, cause);
+    return new DriverError('driver_error', `${name} took longer than ${timeoutMs} ms`, true, cause);
+  if (/no space left|disk quota/i.test(error.stderr ?? error.message))
+    return new DriverError('no_space', 'the host has no disk space left', true, cause);
+  const failed = program === 'qemu' ? 'QEMU did not start' : 'the disk could not be made';
+  return new DriverError('driver_error', failed, true, cause);
 }

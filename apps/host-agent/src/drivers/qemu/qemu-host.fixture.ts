@@ -31,8 +31,9 @@ export class QemuHost {
     private readonly imagesFolder: string,
   ) {}
 
-  static async prepare(): Promise<QemuHost> {
-    return new QemuHost(await mkdtemp(join(tmpdir(), 'novacron-qemu-')), await testImages());
+  /** @param parent where the host's folder lies */
+  static async prepare(parent = tmpdir()): Promise<QemuHost> {
+    return new QemuHost(await mkdtemp(join(parent, 'novacron-qemu-')), await testImages());
   }
 
   open = (programs = QEMU_PROGRAMS, name = 'vms'): Promise<QemuDriver> =>

@@ -69,7 +69,7 @@ export class QmpClient {
 
   /**
    * @returns what the command returns.
-   * @throws DriverError with QEMU's own words when it refuses; Error when it does not answer in time.
+   * @throws DriverError when it refuses, with QEMU's own words as the cause; Error when it does not answer in time.
    */
   async execute(command: string, args: object = {}, timeoutMs = COMMAND_TIMEOUT_MS): Promise<unknown> {
     const id = ++this.#lastId;
@@ -98,7 +98,7 @@ export class QmpClient {
     if (message.event !== undefined) this.onEvent(message as QmpEvent);
     if (message.id === undefined) return;
     const waiting = this.#waiting.get(message.id);
-    if (message.error) waiting?.reject(new DriverError('driver_error', `QEMU: ${message.error.desc}`, true));
+    if (message.error) waiting?.reject(refusal(message.error));
     else waiting?.resolve(message.return);
   }
 
@@ -107,6 +107,13 @@ export class QmpClient {
     for (const waiting of this.#waiting.values()) waiting.reject(error);
     this.#waiting.clear();
   }
+}
+
+/** QEMU's own words may name files. */
+function refusal({ class: kind, desc }: { class: string; desc: string }): DriverError {
+  return new DriverError('driver_error', 'QEMU refused the command', true, {
+    cause: new Error(`${kind}: ${desc}`),
+  });
 }
 
 async function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {

@@ -2,9 +2,10 @@ import type { GuestSpec, VmFact } from '@novacron/contracts/agents';
 import type { VmId } from '@novacron/contracts/ids';
 import type { Capability, Capacity } from '@novacron/contracts/infrastructure';
 import type { Clock } from '../../clock.js';
+import type { AppendOptions } from '../../journal.js';
 import type { Random } from '../../random.js';
 import { absent, DriverError, type Driver, type Sample } from '../driver.js';
-import { consoleOf, factOf, withEvent, type Guest, type GuestEvent } from './guest.js';
+import { cloudInitOf, consoleOf, factOf, withEvent, type Guest, type GuestEvent } from './guest.js';
 import { GuestStore } from './guest-store.js';
 import { sampleOf, type Load } from './load.js';
 import type { FailureRates, Latencies, Operation } from './settings.js';
@@ -12,6 +13,8 @@ import type { FailureRates, Latencies, Operation } from './settings.js';
 export interface SimulatedDriverOptions {
   /** The file that the host's guests live in. */
   readonly path: string;
+  /** Gives space back on a full disk; answers whether there was some. */
+  readonly releaseReserve?: () => boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly latencies: Latencies;
@@ -22,6 +25,9 @@ export interface SimulatedDriverOptions {
   readonly load: Load;
 }
 
+/** Work that frees resources goes on without disk space. */
+const FREES: AppendOptions = { mayWait: true, usesReserve: true };
+
 /** A hypervisor host with thousands of guests in a file and a clock. */
 export class SimulatedDriver implements Driver {
   readonly name = 'simulated';
@@ -29,6 +35,7 @@ export class SimulatedDriver implements Driver {
   readonly concurrency = 256;
   readonly #listeners = new Set<(vmId: VmId) => void>();
   readonly #goingDown = new Map<VmId, () => void>();
+  readonly #comingUp = new Map<VmId, () => void>();
 
   private constructor(
     private readonly options: SimulatedDriverOptions,
@@ -36,8 +43,11 @@ export class SimulatedDriver implements Driver {
   ) {}
 
   static async open(options: SimulatedDriverOptions): Promise<SimulatedDriver> {
-    const driver = new SimulatedDriver(options, await GuestStore.open(options.path));
-    for (const guest of driver.guests.all()) driver.#schedulePowerOff(guest);
+    const driver = new SimulatedDriver(options, await GuestStore.open(options.path, options));
+    for (const guest of driver.guests.all()) {
+      driver.#schedulePowerOff(guest);
+      driver.#scheduleUp(guest);
+    }
     return driver;
   }
 
@@ -61,6 +71,7 @@ export class SimulatedDriver implements Driver {
       bootedAt: 0,
       offAt: null,
       events: [],
+      cloudInit: cloudInitOf(spec),
     } as const;
     await this.#put({ vmId, name, config, ...guest });
   }
@@ -84,7 +95,7 @@ export class SimulatedDriver implements Driver {
     const now = this.options.clock.now();
     const offAt = ignored ? null : now + this.options.latencies.powerdown;
     const told = { ...guest, offAt, events: withEvent(guest, now, ignored ? 'ignored' : 'button') };
-    await this.#put(told);
+    await this.#put(told, FREES);
     this.#schedulePowerOff(told);
   }
 
@@ -122,21 +133,23 @@ export class SimulatedDriver implements Driver {
     if (!this.guests.get(vmId)) return;
     await this.#take('delete', signal);
     this.#cancelPowerOff(vmId);
+    this.#cancelUp(vmId);
     await this.guests.remove(vmId);
     this.#tell(vmId);
   }
 
   async observe(vmId: VmId): Promise<VmFact> {
     const guest = this.guests.get(vmId);
-    return guest ? factOf(guest) : absent(vmId);
+    return guest ? factOf(guest, this.options.clock.now()) : absent(vmId);
   }
 
   async list(): Promise<VmFact[]> {
-    return [...this.guests.all()].map(factOf);
+    const now = this.options.clock.now();
+    return [...this.guests.all()].map((guest) => factOf(guest, now));
   }
 
   async consoleLog(vmId: VmId, maxBytes: number): Promise<string> {
-    return Buffer.from(consoleOf(this.#need(vmId)))
+    return Buffer.from(consoleOf(this.#need(vmId), this.options.clock.now()))
       .subarray(-maxBytes)
       .toString();
   }
@@ -147,13 +160,18 @@ export class SimulatedDriver implements Driver {
     return running.map((guest) => sampleOf(this.options.load, guest, now));
   }
 
+  async conditions(): Promise<[]> {
+    this.guests.retryOwed();
+    return [];
+  }
+
   watch(listener: (vmId: VmId) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   async close(): Promise<void> {
-    for (const cancel of this.#goingDown.values()) cancel();
+    for (const cancel of [...this.#goingDown.values(), ...this.#comingUp.values()]) cancel();
     await this.guests.close();
   }
 
@@ -191,7 +209,17 @@ export class SimulatedDriver implements Driver {
     const now = this.options.clock.now();
     const incarnation = guest.incarnation + 1;
     const events = withEvent(guest, now, what);
-    return { ...guest, power: 'running', incarnation, reason: null, bootedAt: now, offAt: null, events };
+    const upAt = this.#chance('boot') ? null : now + this.options.latencies.boot;
+    return {
+      ...guest,
+      power: 'running',
+      incarnation,
+      reason: null,
+      bootedAt: now,
+      upAt,
+      offAt: null,
+      events,
+    };
   }
 
   async #off(vmId: VmId, what: GuestEvent['what'], reason: string): Promise<void> {
@@ -199,7 +227,24 @@ export class SimulatedDriver implements Driver {
     const guest = this.guests.get(vmId);
     if (!guest || guest.power === 'stopped') return;
     const events = withEvent(guest, this.options.clock.now(), what);
-    await this.#put({ ...guest, power: 'stopped', reason, offAt: null, events });
+    await this.#put({ ...guest, power: 'stopped', reason, offAt: null, events }, FREES);
+  }
+
+  /** Tells of the guest when it is up, if that takes any time. */
+  #scheduleUp({ vmId, power, upAt = null }: Guest): void {
+    this.#cancelUp(vmId);
+    const wait = (upAt ?? 0) - this.options.clock.now();
+    if (power === 'stopped' || wait <= 0) return;
+    const up = () => {
+      this.#comingUp.delete(vmId);
+      this.#tell(vmId);
+    };
+    this.#comingUp.set(vmId, this.options.clock.after(wait, up));
+  }
+
+  #cancelUp(vmId: VmId): void {
+    this.#comingUp.get(vmId)?.();
+    this.#comingUp.delete(vmId);
   }
 
   #schedulePowerOff({ vmId, offAt }: Guest): void {
@@ -216,8 +261,9 @@ export class SimulatedDriver implements Driver {
     this.#goingDown.delete(vmId);
   }
 
-  async #put(guest: Guest): Promise<void> {
-    await this.guests.put(guest);
+  async #put(guest: Guest, options: AppendOptions = {}): Promise<void> {
+    await this.guests.put(guest, options);
+    this.#scheduleUp(guest);
     this.#tell(guest.vmId);
   }
 

@@ -1,5 +1,5 @@
 import type { VmId } from '@novacron/contracts/ids';
-import { Journal, replayFile } from '../../journal.js';
+import { Journal, replayFile, type AppendOptions, type JournalOptions } from '../../journal.js';
 import type { Guest } from './guest.js';
 
 /** A line of the file: a guest as it is now, or that it is gone. */
@@ -13,9 +13,13 @@ export class GuestStore {
   readonly #guests = new Map<VmId, Guest>();
   #journal!: Journal<Line>;
 
-  static async open(path: string): Promise<GuestStore> {
+  static async open(
+    path: string,
+    options: Pick<JournalOptions<unknown>, 'releaseReserve'> = {},
+  ): Promise<GuestStore> {
     const store = new GuestStore();
     store.#journal = await Journal.open<Line>(path, {
+      ...options,
       replay: (line) => store.#apply(line),
       snapshot: () => [...store.#guests.values()].map((guest) => ({ guest })),
     });
@@ -41,16 +45,30 @@ export class GuestStore {
     return this.#guests.size;
   }
 
-  async put(guest: Guest): Promise<void> {
+  /** A guest is as it is once that is written; with `mayWait` also before. */
+  async put(guest: Guest, options: AppendOptions = {}): Promise<void> {
+    const before = this.#guests.get(guest.vmId);
     const line = { guest };
     this.#apply(line);
-    await this.#journal.append(line);
+    try {
+      await this.#journal.append(line, options);
+    } catch (error) {
+      if (this.#guests.get(guest.vmId) === guest) {
+        this.#apply(before ? { guest: before } : { gone: guest.vmId });
+      }
+      throw error;
+    }
   }
 
   async remove(vmId: VmId): Promise<void> {
     const line = { gone: vmId };
     this.#apply(line);
-    await this.#journal.append(line);
+    await this.#journal.append(line, { mayWait: true, usesReserve: true });
+  }
+
+  /** Tries again to write down what a full disk did not take. */
+  retryOwed(): void {
+    this.#journal.retryOwed();
   }
 
   close(): Promise<void> {

@@ -1,4 +1,7 @@
-/** Operations whose time and failure rate can be set; `powerdown` is the guest's own way from the button to off. */
+/**
+ * Operations whose time and failure rate can be set. `boot` and `powerdown` are the guest's own: from its start to
+ * "I am up", and from the button to off.
+ */
 export const OPERATIONS = [
   'create',
   'start',
@@ -9,13 +12,14 @@ export const OPERATIONS = [
   'pause',
   'resume',
   'delete',
+  'boot',
   'powerdown',
 ] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
 /** Milliseconds that each operation takes. */
 export type Latencies = Readonly<Record<Operation, number>>;
-/** The share of each operation that fails, 0–1; for `powerdown` the share of guests that ignore the power button. */
+/** The share of each operation that fails, 0–1; for `powerdown` the share of guests that ignore the power button, for `boot` of those that never come up. */
 export type FailureRates = Readonly<Record<Operation, number>>;
 
 /** About what a small hypervisor on local disks needs. */
@@ -29,6 +33,7 @@ export const DEFAULT_LATENCIES: Latencies = {
   pause: 10,
   resume: 10,
   delete: 30,
+  boot: 0,
   powerdown: 300,
 };
 export const NO_FAILURES: FailureRates = Object.fromEntries(

@@ -1,0 +1,37 @@
+import { isStorageFull } from '../atomic-file.js';
+import { DriverError } from '../drivers/driver.js';
+import { Preempted } from './lane.js';
+
+/**
+ * Things that only the host's operator may read: paths, sockets, stack frames, process ids, addresses. The text of a
+ * DriverError has none of them; this is the net below.
+ */
+const INTERNAL = [
+  /(^|[\s"'`(=:,[])\.{0,2}\/[\w.@~-]/, // a path
+  /\.(sock|pid|json|qcow2|journal|log)\b/,
+  /\bat \S+ \(|\bnode:|\n/, // a stack
+  /\b(pid|process|fd) \d+/i,
+  /\b\d{1,3}(\.\d{1,3}){3}\b/, // an address
+];
+
+export const HOST_FAILED = 'the host could not do it; the reason is in the log of its agent';
+
+/** Whether tenants may read the text. */
+export function isPublic(text: string): boolean {
+  return !INTERNAL.some((pattern) => pattern.test(text));
+}
+
+/**
+ * Anything that an operation rejected with, in the words of the command contract. Its message is what tenants read;
+ * the internal reason is its `cause`, for the log.
+ */
+export function asDriverError(error: unknown): DriverError {
+  if (error instanceof DriverError && isPublic(error.message)) return error;
+  if (error instanceof DriverError) {
+    return new DriverError(error.code, HOST_FAILED, error.retryable, { cause: error });
+  }
+  if (error instanceof Preempted) return new DriverError('busy', error.message, true);
+  if (isStorageFull(error))
+    return new DriverError('no_space', 'the host has no disk space left', true, { cause: error });
+  return new DriverError('driver_error', HOST_FAILED, true, { cause: error });
+}

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { GuestSpec } from '@novacron/contracts/agents';
+import { until } from '@novacron/testkit/wait';
+import { Desk } from '../../driver-contract/desk.js';
+import { SmallDisk } from '../../../test/small-disk.js';
+import { qemuIsInstalled, QemuHost } from './qemu-host.fixture.js';
+
+const MIB = 64;
+const probe = qemuIsInstalled() ? SmallDisk.mount(MIB) : undefined;
+probe?.dispose();
+const ifDisk = probe ? describe : describe.skip;
+
+ifDisk('a QEMU host without a byte of free disk', () => {
+  let disk: SmallDisk;
+  let host: QemuHost;
+  let desk: Desk;
+  beforeEach(async () => {
+    disk = SmallDisk.mount(MIB) as SmallDisk;
+    host = await QemuHost.prepare(disk.folder);
+    desk = await Desk.open({ ...host, open: () => host.open() });
+  });
+  afterEach(async () => {
+    disk.empty();
+    await desk.close();
+    await host.dispose();
+    disk.dispose();
+  });
+
+  const processes = async () => (await host.processes()).length;
+
+  async function runningOnFullDisk(): Promise<GuestSpec> {
+    const spec = await desk.running();
+    await disk.fill();
+    return spec;
+  }
+
+  it('force-stops a guest, and knows afterwards that it did', async () => {
+    const { vmId } = await runningOnFullDisk();
+    expect(await desk.done(vmId, { kind: 'force-stop' }, { fence: 2 })).toMatchObject({
+      power: 'stopped',
+      reason: 'forced',
+    });
+    expect(await processes()).toBe(0);
+    expect(await desk.command(vmId, { kind: 'observe' }, { fence: 1 })).toMatchObject({ outcome: 'fenced' });
+    disk.empty();
+    await until(async () => (await desk.driver.observe(vmId)).reason === 'forced');
+  });
+
+  it('deletes a guest that runs, and frees its space', async () => {
+    const { vmId } = await runningOnFullDisk();
+    expect(await desk.done(vmId, { kind: 'delete' }, { fence: 2 })).toMatchObject({ power: 'absent' });
+    expect(await processes()).toBe(0);
+    expect(await desk.driver.list()).toEqual([]);
+    const next = await desk.running();
+    expect(await desk.driver.observe(next.vmId)).toMatchObject({ power: 'running' });
+  });
+
+  it('takes the graceful way too: the button is pressed, and the end observed', async () => {
+    const { vmId } = await desk.up();
+    await disk.fill();
+    await desk.done(vmId, { kind: 'shutdown' }, { fence: 2 });
+    await desk.until(
+      async () => (await desk.done(vmId, { kind: 'observe' }, { fence: 2 })).power === 'stopped',
+    );
+  });
+
+  it('refuses what needs space, and says so without a path', async () => {
+    const stopped = host.spec();
+    await desk.done(stopped.vmId, { kind: 'create', spec: stopped });
+    await disk.fill();
+    const refused = {
+      outcome: 'failed',
+      code: 'no_space',
+      retryable: true,
+      detail: expect.not.stringContaining('/'),
+    };
+    const start = { kind: 'start', spec: stopped } as const;
+    expect(await desk.command(stopped.vmId, start, { fence: 2 })).toMatchObject(refused);
+    const fresh = host.spec();
+    expect(await desk.command(fresh.vmId, { kind: 'create', spec: fresh })).toMatchObject(refused);
+  });
+
+  it('is opened by a new agent, which can end the guests of the one before', async () => {
+    const { vmId } = await runningOnFullDisk();
+    await desk.restart();
+    await desk.done(vmId, { kind: 'delete' }, { fence: 2 });
+    expect(await processes()).toBe(0);
+  });
+});
