@@ -105,6 +105,7 @@ export const ActionOptions = z.strictObject({
   /** Seconds a graceful stop or reboot gives the guest before it is forced. */
   graceSeconds: z.number().int().min(0).max(120).default(30),
 });
+export type ActionOptions = z.infer<typeof ActionOptions>;
 
 /** What an action came to: the VM, and the job that leads there; `job` is null when it was true already. */
 export const ActionResult = z.object({ vm: Vm, job: Job.nullable() });

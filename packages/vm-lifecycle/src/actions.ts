@@ -56,6 +56,8 @@ export type Gate =
   | { readonly outcome: 'in_flight' }
   /** No guest exists yet: the create goes on, but ends in `stopped`; 202 with the live job. */
   | { readonly outcome: 'without_autostart' }
+  /** The live create goes on and ends in `running`, whatever was asked of it before; 202 with the live job. */
+  | { readonly outcome: 'with_autostart' }
   /** 409: other work is in flight. */
   | { readonly outcome: 'busy' }
   /** 409: this state has no way there. */
@@ -75,6 +77,7 @@ export function gate(action: VmAction, vm: GateView): Gate {
   }
   // A host that was fenced stops its VMs under whatever job is live: there is nothing left to force.
   if (rule.preempts && rule.already.includes(vm.state)) return { outcome: 'already' };
+  if (action === 'start' && vm.task === 'create') return { outcome: 'with_autostart' };
   if (vm.task !== null) return rule.preempts ? accept(rule) : { outcome: inFlightOrBusy(action, vm) };
   if (rule.already.includes(vm.state)) return { outcome: 'already' };
   if (action === 'start' && vm.state === 'error' && !vm.placed) return { outcome: 'invalid_state' };
@@ -97,9 +100,9 @@ function guestMayExist(vm: GateView): boolean {
   return vm.state !== 'pending' && vm.state !== 'provisioning' && !(vm.state === 'error' && !vm.placed);
 }
 
-/** The same intent by another name: a create that starts the VM answers a start; a hard stop answers a soft one. */
+/** The same intent by another name: a retry is a create, and a hard stop answers a soft one. */
 function inFlightOrBusy(action: VmAction, vm: GateView): 'in_flight' | 'busy' {
-  if (action === 'start' && vm.task === 'create') return 'in_flight';
+  if (action === 'retry' && vm.task === 'create') return 'in_flight';
   if (action === 'stop' && vm.task === 'force-stop') return 'in_flight';
   return 'busy';
 }

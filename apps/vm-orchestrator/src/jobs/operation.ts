@@ -4,7 +4,8 @@ import type { CommandReply } from '@novacron/contracts/agents';
 import type { TransientState } from '@novacron/vm-lifecycle/states';
 import type { VmPatch } from '../vms/change.js';
 import type { JobKind, VmRow } from '../vms/row.js';
-import type { JobArgs, JobRow } from './row.js';
+import type { JobArgs } from './args.js';
+import type { JobRow } from './row.js';
 import type { CommandBody, HostAnswer } from './commands.js';
 
 /** What a claim holds: the VM and its live job, as they were when the last step was committed. */

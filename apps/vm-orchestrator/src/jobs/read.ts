@@ -13,13 +13,15 @@ export const READ_JOB: Statement = {
 
 /** @throws ServiceError not_found */
 export async function getJob(db: Database, meta: RequestMeta, id: JobId): Promise<RpcReply<Job>> {
+  const { job, at } = await readJobRow(db, meta, id);
+  return { body: toJob(job), version: job.version, ...at };
+}
+
+/** @throws ServiceError not_found */
+export async function readJobRow(db: Database, meta: RequestMeta, id: JobId) {
   const { tenantId } = meta;
   const found = await sessionFor(db, meta).query<JobRow>(READ_JOB, [tenantId, id], { tenantId });
   const job = found.rows[0];
   if (!job) throw new ServiceError('not_found', `There is no job ${id}`, { readAt: servedBy(found) });
-  return {
-    body: toJob(job),
-    version: job.version,
-    ...servedBy(found),
-  };
+  return { job, at: servedBy(found) };
 }

@@ -3,12 +3,17 @@ import { ServiceError } from '@novacron/contracts/errors';
 import type { JobId } from '@novacron/contracts/ids';
 import type { Job } from '@novacron/contracts/jobs';
 import type { Database } from '@novacron/postgres/database';
+import type { VmAction } from '@novacron/vm-lifecycle/actions';
 import type { Actor } from '../vms/act.js';
-import { getJob } from './read.js';
+import { readVmRow } from '../vms/read.js';
+import type { VmRow } from '../vms/row.js';
+import { optionsOf } from './args.js';
+import { readJobRow } from './read.js';
+import type { JobRow } from './row.js';
 
 /**
- * Does again what a job failed to do. A retry is a new job, so that nothing the old one left behind (a
- * remembered command, a fence) can answer for it.
+ * Runs the action of a failed or cancelled job again, with the arguments of its caller. A retry is a new job, so
+ * that nothing the old one left behind (a remembered command, a fence) can answer for it.
  * @throws ServiceError not_found, invalid_state when it did not fail, and those of the action
  */
 export async function retryJob(
@@ -17,12 +22,13 @@ export async function retryJob(
   meta: RequestMeta,
   id: JobId,
 ): Promise<RpcReply<Job>> {
-  const { body: job } = await getJob(db, { ...meta, consistency: 'strong' }, id);
+  const strong = { ...meta, consistency: 'strong' } as const;
+  const { job } = await readJobRow(db, strong, id);
   if (job.status !== 'failed' && job.status !== 'cancelled') {
     throw new ServiceError('invalid_state', `The job is ${job.status}: only what failed can be retried`);
   }
-  const action = job.kind === 'create' ? 'retry' : (job.kind as Parameters<Actor['act']>[1]['action']);
-  const reply = await actor.act(meta, { id: job.vmId, action, options: { graceSeconds: 30 } });
+  const action = retriedBy(job, job.kind === 'create' ? (await readVmRow(db, strong, job.vm_id)).row : null);
+  const reply = await actor.act(meta, { id: job.vm_id, action, options: optionsOf(job.args) });
   const { job: next } = reply.body;
   if (!next)
     throw new ServiceError(
@@ -30,4 +36,14 @@ export async function retryJob(
       `What the job was to do is so already: the VM is ${reply.body.vm.state}`,
     );
   return { ...reply, body: next, version: next.version };
+}
+
+/** The action that does a job's work again. A create that only its guest's start was missing from goes on there. */
+export function retriedBy(
+  job: Pick<JobRow, 'kind'>,
+  vm: Pick<VmRow, 'state' | 'stop_reason'> | null,
+): VmAction {
+  if (job.kind !== 'create') return job.kind;
+  const unstarted = ['start_failed', 'start_cancelled'].includes(vm?.stop_reason ?? '');
+  return vm?.state === 'stopped' && unstarted ? 'start' : 'retry';
 }

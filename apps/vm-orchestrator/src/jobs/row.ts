@@ -1,6 +1,7 @@
 import type { JobId, TenantId, VmId } from '@novacron/contracts/ids';
 import type { Job, JobStatus, JobStepRun } from '@novacron/contracts/jobs';
 import type { JobKind } from '../vms/row.js';
+import type { JobArgs } from './args.js';
 
 export const LIVE: readonly JobStatus[] = ['queued', 'running', 'waiting'];
 
@@ -26,15 +27,6 @@ export interface JobRow {
   version: number;
   created_at: Date;
   updated_at: Date;
-}
-
-/** What the asker said, and what a step leaves for the next ones. */
-export interface JobArgs {
-  graceSeconds?: number;
-  /** The state to fall back to when the operation fails. */
-  before?: string;
-  /** When a graceful stop turns into a hard one, RFC 3339. */
-  forceAt?: string;
 }
 
 export function toJob(row: JobRow): Job {

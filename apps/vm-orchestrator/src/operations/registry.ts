@@ -37,7 +37,7 @@ export const NEEDS: Partial<Record<VmAction, Capability>> = {
 };
 
 /** Where the action means the VM to end up. */
-export const DESIRED: Partial<Record<VmAction, DesiredState>> = {
+const DESIRED: Partial<Record<VmAction, DesiredState>> = {
   start: 'running',
   stop: 'stopped',
   'force-stop': 'stopped',
@@ -45,6 +45,11 @@ export const DESIRED: Partial<Record<VmAction, DesiredState>> = {
   reset: 'running',
   pause: 'paused',
   resume: 'running',
-  retry: 'running',
   delete: 'deleted',
 };
+
+/** Where the VM is meant to end up once `action` is accepted. A retry makes no guest that was not wanted before. */
+export function desiredBy(action: VmAction, before: DesiredState): DesiredState {
+  if (action === 'retry') return before === 'stopped' ? 'stopped' : 'running';
+  return DESIRED[action] ?? before;
+}

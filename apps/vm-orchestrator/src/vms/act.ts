@@ -9,13 +9,14 @@ import { gate, type Gate, type VmAction } from '@novacron/vm-lifecycle/actions';
 import { jobEvent } from '../jobs/commit.js';
 import type { Claim } from '../jobs/operation.js';
 import { toJob, type JobRow } from '../jobs/row.js';
-import { DESIRED, NEEDS, operationFor } from '../operations/registry.js';
+import { NEEDS, operationFor } from '../operations/registry.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import type { Admission, Ticket } from './admission.js';
 import { changeVms } from './change.js';
 import { requireVersion } from './if-match.js';
 import { recallCalls, recalled, rememberCalls } from './idempotency.js';
-import { INSERT_JOBS, newJob } from './new-job.js';
+import { intend, type Intent } from './intent.js';
+import { INSERT_JOBS } from './new-job.js';
 import { gateView, toVm, type VmRow } from './row.js';
 import { LIVE_JOB, LOCK_VM, SUPERSEDE } from './statements.js';
 
@@ -81,62 +82,24 @@ export class Actor {
     refuse(decision, body.action, vm);
     requireCapability(body.action, vm, this.ports.hosts);
 
-    const { answer, claim, calls } = await decide(tx, decision, vm, body, ticket);
-    await tx.pipeline([...calls, ...rememberCalls([{ meta, answer }], new Date())]);
+    const now = new Date();
+    const intent = intend(decision, vm, body, ticket.owner, now);
+    const { answer, claim, calls } = await write(tx, intent, vm, body.action, now);
+    await tx.pipeline([...calls, ...rememberCalls([{ meta, answer }], now)]);
     return { answer, claim, replayed: false };
   }
 }
 
-async function decide(tx: Transaction, decision: Gate, vm: VmRow, body: Body, ticket: Ticket) {
-  const now = new Date();
-  switch (decision.outcome) {
-    case 'already':
-      return { answer: { vm: toVm(vm), job: null }, claim: null, calls: [] };
-    case 'without_autostart': {
-      const [row] = await changeVms(
-        tx,
-        [{ row: vm, patch: { desired_state: 'stopped', autostart: false } }],
-        now,
-      );
-      return { answer: await withLiveJob(tx, row as VmRow), claim: null, calls: [] };
-    }
-    case 'accept': {
-      if (decision.preempts) await supersede(tx, vm, body.action, now);
-      return accept(tx, decision.via, vm, body, ticket, now);
-    }
-    default:
-      return { answer: await withLiveJob(tx, vm), claim: null, calls: [] };
-  }
-}
-
-async function accept(
-  tx: Transaction,
-  via: VmRow['state'] | null,
-  vm: VmRow,
-  body: Body,
-  ticket: Ticket,
-  now: Date,
-) {
-  const operation = operationFor(body.action);
-  if (!operation) throw new ServiceError('capability_unsupported', `${body.action} is not offered`);
-  const intended: VmRow = {
-    ...vm,
-    state: via ?? vm.state,
-    desired_state: DESIRED[body.action] ?? vm.desired_state,
-    generation: vm.generation + 1,
-    fence: vm.fence + 1,
-  };
-  const args = { before: vm.state, graceSeconds: body.options.graceSeconds };
-  const { vm: next, job } = newJob(intended, operation, args, ticket.owner, now);
-  const { state, desired_state, generation, fence, task } = next;
-  const [row] = await changeVms(
-    tx,
-    [{ row: vm, patch: { state, desired_state, generation, fence, task } }],
-    now,
-  );
-  const calls: Call[] = [{ statement: INSERT_JOBS, params: [JSON.stringify([job])] }];
-  const claim = { vm: row as VmRow, job };
-  return { answer: { vm: toVm(claim.vm), job: toJob(job) }, claim, calls };
+/** Writes what the action comes to, but for the calls that travel with the answer's key. */
+async function write(tx: Transaction, intent: Intent, vm: VmRow, action: VmAction, now: Date) {
+  if (intent.supersedes) await supersede(tx, vm, action, now);
+  const [changed] = intent.patch ? await changeVms(tx, [{ row: vm, patch: intent.patch }], now) : [vm];
+  const row = changed as VmRow;
+  if (intent.job === null) return { answer: { vm: toVm(row), job: null }, claim: null, calls: [] };
+  if (intent.job === 'live') return { answer: await withLiveJob(tx, row), claim: null, calls: [] };
+  const calls: Call[] = [{ statement: INSERT_JOBS, params: [JSON.stringify([intent.job])] }];
+  const claim = { vm: row, job: intent.job };
+  return { answer: { vm: toVm(row), job: toJob(intent.job) }, claim, calls };
 }
 
 /** Ends the live job, whoever holds it: its holder's next commit finds the claim lost. */

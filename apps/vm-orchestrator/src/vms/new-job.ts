@@ -2,7 +2,8 @@ import { newId, type JobId } from '@novacron/contracts/ids';
 import { deadlineIn, taskOf } from '../jobs/advance.js';
 import { LEASE_MS } from '../jobs/claim.js';
 import type { Claim, Operation } from '../jobs/operation.js';
-import type { JobArgs, JobRow } from '../jobs/row.js';
+import type { JobArgs } from '../jobs/args.js';
+import type { JobRow } from '../jobs/row.js';
 import type { Statement } from '@novacron/postgres/database';
 import type { VmRow } from './row.js';
 

@@ -1,0 +1,29 @@
+import { ActionOptions } from '@novacron/contracts/vms';
+import { isTransient, type VmState } from '@novacron/vm-lifecycle/states';
+import type { DesiredState, VmRow } from '../vms/row.js';
+
+/** The arguments of a job: what the caller said, where the VM was, and what a step leaves for the next ones. */
+export interface JobArgs extends Partial<ActionOptions> {
+  /** The VM's state when the action was accepted: the one to go back to. */
+  before?: VmState;
+  /** Where the VM was meant to be before the action: restored when the job is cancelled. */
+  desired?: DesiredState;
+  /** When a graceful stop turns into a hard one, RFC 3339. */
+  forceAt?: string;
+}
+
+/** The arguments with which an action's job begins. A retry of the job begins with the same `options`. */
+export function jobArgs(vm: Pick<VmRow, 'state' | 'desired_state'>, options: ActionOptions): JobArgs {
+  return { ...options, before: vm.state, desired: vm.desired_state };
+}
+
+/** What the caller of a job said, from the job's arguments. Whatever is missing has its default. */
+export function optionsOf(args: JobArgs): ActionOptions {
+  const said = Object.entries(args).filter(([name]) => name in ActionOptions.shape);
+  return ActionOptions.parse(Object.fromEntries(said));
+}
+
+/** The stable state that a job began in; undefined when it superseded other work. */
+export function stableBefore({ before }: JobArgs): VmState | undefined {
+  return before === undefined || isTransient(before) ? undefined : before;
+}

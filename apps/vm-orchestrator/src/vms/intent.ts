@@ -1,0 +1,79 @@
+import { ServiceError } from '@novacron/contracts/errors';
+import type { ActionOptions } from '@novacron/contracts/vms';
+import { ACTIONS, type Gate, type VmAction } from '@novacron/vm-lifecycle/actions';
+import type { VmState } from '@novacron/vm-lifecycle/states';
+import { jobArgs } from '../jobs/args.js';
+import type { JobRow } from '../jobs/row.js';
+import { desiredBy, operationFor } from '../operations/registry.js';
+import type { VmPatch } from './change.js';
+import { newJob } from './new-job.js';
+import type { DesiredState, VmRow } from './row.js';
+
+/** An action as its caller asked for it. */
+export interface Asked {
+  readonly action: VmAction;
+  readonly options: ActionOptions;
+}
+
+/** What an action that was not refused writes, and which job answers it. */
+export interface Intent {
+  readonly patch: VmPatch | null;
+  /** A new job, or the live one; null: the VM is so already. */
+  readonly job: JobRow | 'live' | null;
+  /** Whether the live job ends with it. */
+  readonly supersedes: boolean;
+}
+
+const NOTHING: Intent = { patch: null, job: 'live', supersedes: false };
+
+/**
+ * Decides what an action writes. Every outcome keeps the caller's wish: in a new job, in the live one, or, where
+ * the VM is so already, as its desired state. Pure.
+ * @param decision the gate's, other than a refusal
+ * @throws ServiceError capability_unsupported
+ */
+export function intend(decision: Gate, vm: VmRow, asked: Asked, owner: string | null, now: Date): Intent {
+  switch (decision.outcome) {
+    case 'already':
+      return { patch: wishOnly(vm, asked.action), job: null, supersedes: false };
+    case 'without_autostart':
+      return { ...NOTHING, patch: redirected(vm, 'stopped') };
+    case 'with_autostart':
+      return { ...NOTHING, patch: redirected(vm, 'running') };
+    case 'accept': {
+      const { patch, job } = accepted(decision.via, vm, asked, owner, now);
+      return { patch, job, supersedes: decision.preempts };
+    }
+    default:
+      return NOTHING;
+  }
+}
+
+/** A guest that powered itself off and is then stopped by its user is meant to stay off. */
+function wishOnly(vm: VmRow, action: VmAction): VmPatch | null {
+  const reached = (ACTIONS[action].already as readonly VmState[]).includes(vm.state);
+  const desired = desiredBy(action, vm.desired_state);
+  if (!reached || vm.state === 'deleted' || desired === vm.desired_state) return null;
+  return { desired_state: desired, generation: vm.generation + 1, observed_generation: vm.generation + 1 };
+}
+
+/** The live create ends elsewhere. The new generation makes a worker that is in its last step look again. */
+function redirected(vm: VmRow, desired: DesiredState & ('running' | 'stopped')): VmPatch | null {
+  if (vm.desired_state === desired) return null;
+  return { desired_state: desired, autostart: desired === 'running', generation: vm.generation + 1 };
+}
+
+function accepted(via: VmState | null, vm: VmRow, asked: Asked, owner: string | null, now: Date) {
+  const operation = operationFor(asked.action);
+  if (!operation) throw new ServiceError('capability_unsupported', `${asked.action} is not offered`);
+  const intended: VmRow = {
+    ...vm,
+    state: via ?? vm.state,
+    desired_state: desiredBy(asked.action, vm.desired_state),
+    generation: vm.generation + 1,
+    fence: vm.fence + 1,
+  };
+  const { vm: next, job } = newJob(intended, operation, jobArgs(vm, asked.options), owner, now);
+  const { state, desired_state, generation, fence, task } = next;
+  return { patch: { state, desired_state, generation, fence, task }, job };
+}

@@ -1,0 +1,121 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { JobId, VmId } from '@novacron/contracts/ids';
+import type { VmAction } from '@novacron/vm-lifecycle/actions';
+import { optionsOf, type JobArgs } from '../src/jobs/args.js';
+import { retryJob } from '../src/jobs/retry.js';
+import type { JobKind } from '../src/vms/row.js';
+import { OPERATIONS } from '../src/operations/registry.js';
+import { cancelJob } from '../src/jobs/cancel.js';
+import { Fixture } from './fixture.js';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await Fixture.start();
+});
+afterAll(() => fixture.stop());
+afterEach(() => {
+  fixture.host.interfere = () => undefined;
+});
+
+interface Stored {
+  id: JobId;
+  status: string;
+  args: JobArgs;
+}
+const lastJob = (id: VmId) =>
+  fixture.one<Stored>(
+    'SELECT id, status, args FROM orchestrator.jobs WHERE vm_id = $1 ORDER BY created_at DESC LIMIT 1',
+    [id],
+  );
+const idle = (id: VmId) => fixture.until(id, (vm) => vm.task === null);
+const retry = (job: JobId) => retryJob(fixture.core.api, fixture.core.actor, fixture.meta(), job);
+
+/** Every command of the host fails, for good; a failed create leaves nothing behind. */
+function failing(): void {
+  fixture.host.interfere = (command, host) => (command.kind === 'delete' ? undefined : host.fail(command));
+}
+
+describe('a retried job', () => {
+  // A create has its wish in the VM, see below. A delete never fails: it goes on until it is done or overdue.
+  const actions = (Object.keys(OPERATIONS) as JobKind[]).filter(
+    (kind): kind is VmAction => kind !== 'create' && kind !== 'delete',
+  );
+  const first: Partial<Record<VmAction, VmAction>> = { start: 'stop', resume: 'pause' };
+
+  it.each(actions)('of %s has the arguments of its caller', async (action) => {
+    const { id } = await fixture.running(`retried-${action}`);
+    const before = first[action];
+    if (before) {
+      await fixture.act(id, before);
+      await idle(id);
+    }
+    failing();
+    await fixture.act(id, action, 7);
+    await idle(id);
+    const failed = await lastJob(id);
+    expect(failed.status).toBe('failed');
+
+    fixture.host.interfere = () => undefined;
+    // A force-stop that failed leaves the VM unknown; every other one where it was.
+    const { body: job } = await retry(failed.id);
+    expect(job.kind).toBe(action);
+    const again = await lastJob(id);
+    expect(again.id).toBe(job.id);
+    expect(optionsOf(again.args)).toEqual({ graceSeconds: 7 });
+    await idle(id);
+    expect((await lastJob(id)).status).toBe('succeeded');
+  });
+
+  it('gives the guest the grace of the first one', async () => {
+    const { id } = await fixture.running('grace-1');
+    failing();
+    await fixture.act(id, 'reboot', 7);
+    await idle(id);
+    fixture.host.interfere = () => undefined;
+    await retry((await lastJob(id)).id);
+    await idle(id);
+    const graces = fixture.host.commands.flatMap((c) =>
+      c.vmId === id && c.kind === 'reboot' ? [c.graceMs] : [],
+    );
+    expect(graces).toEqual([7_000, 7_000]);
+  });
+});
+
+describe('a create without autostart', () => {
+  it.each(['the VM', 'its job'])('ends in stopped when %s is retried after a failure', async (what) => {
+    failing();
+    const { id } = await fixture.create(`off-${what.replaceAll(' ', '-').toLowerCase()}`, {
+      autostart: false,
+    });
+    await fixture.until(id, (vm) => vm.state === 'error');
+    fixture.host.interfere = () => undefined;
+    if (what === 'the VM') await fixture.act(id, 'retry');
+    else await retry((await lastJob(id)).id);
+    expect(await idle(id)).toMatchObject({ state: 'stopped', desired_state: 'stopped' });
+    expect(fixture.host.of(id)).not.toContain('start');
+  });
+
+  it('ends in stopped when it is retried after a cancel', async () => {
+    await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = false');
+    await fixture.core.hosts.refresh();
+    const { id } = await fixture.create('off-cancelled', { autostart: false });
+    await cancelJob(fixture.core.api, fixture.meta(), (await lastJob(id)).id);
+    expect((await fixture.row(id)).state).toBe('error');
+    await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = true');
+    await fixture.core.hosts.refresh();
+    await retry((await lastJob(id)).id);
+    expect(await idle(id)).toMatchObject({ state: 'stopped', stop_reason: 'not_started' });
+    expect(fixture.host.of(id)).not.toContain('start');
+  });
+});
+
+describe('a create whose guest did not start', () => {
+  it('starts it when its job is retried', async () => {
+    fixture.host.interfere = (command, host) => (command.kind === 'start' ? host.fail(command) : undefined);
+    const { id } = await fixture.create('unstarted-1');
+    await fixture.until(id, (vm) => vm.stop_reason === 'start_failed');
+    fixture.host.interfere = () => undefined;
+    await retry((await lastJob(id)).id);
+    expect(await idle(id)).toMatchObject({ state: 'running' });
+  });
+});
