@@ -5,6 +5,7 @@ import type { JobId } from '@novacron/contracts/ids';
 import { Relay } from '@novacron/outbox/relay';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
+import { databaseNow } from './clock.js';
 import type { OrchestratorConfig } from './config.js';
 import { HostLink } from './hosts/host-link.js';
 import { Hosts } from './hosts/hosts.module.js';
@@ -69,7 +70,7 @@ export class Core {
     this.dispatcher = new Dispatcher(sys, () => this.worker, logger);
     this.worker = new Worker(
       sys,
-      { commands, placer: new Placer(this.hosts), logger },
+      { commands, placer: new Placer(this.hosts), logger, now: databaseNow },
       () => this.hosts.refresh(),
       {
         owner: randomUUID(),

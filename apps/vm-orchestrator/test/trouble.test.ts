@@ -167,6 +167,43 @@ describe('delete and force-stop win over work in flight', () => {
   });
 });
 
+describe('a create without autostart', () => {
+  it('ends in running when it is started before there is a guest', async () => {
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    fixture.host.interfere = async (command) => {
+      if (command.kind === 'create') await held;
+      return undefined;
+    };
+    const { id } = await fixture.create('started-meanwhile', { autostart: false });
+    await until(() => fixture.host.of(id).length > 0);
+    const { body } = await fixture.act(id, 'start');
+    expect([body.job?.kind, body.vm.desiredState]).toEqual(['create', 'running']);
+    release();
+    const vm = await fixture.until(id, (v) => v.task === null);
+    expect(vm).toMatchObject({
+      state: 'running',
+      desired_state: 'running',
+      observed_generation: vm.generation,
+    });
+  });
+});
+
+describe('an action whose end is true already', () => {
+  it('is kept as the desired state: a guest that powered itself off stays meant to be off', async () => {
+    const { id } = await fixture.running('off-already');
+    await fixture.admin.query(
+      `UPDATE orchestrator.vms SET state = 'stopped', stop_reason = 'guest_shutdown' WHERE id = $1`,
+      [id],
+    );
+    const { body } = await fixture.act(id, 'stop');
+    expect([body.job, body.vm.desiredState]).toEqual([null, 'stopped']);
+    const { version } = await fixture.row(id);
+    await fixture.act(id, 'stop');
+    expect((await fixture.row(id)).version).toBe(version);
+  });
+});
+
 describe('a passed deadline', () => {
   it('of a delete on a host that does not answer deletes, and leaves the host a clean-up', async () => {
     const { id, host_id } = await fixture.running('unreachable-1');

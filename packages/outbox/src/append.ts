@@ -14,7 +14,7 @@ export interface NewEvent {
   readonly resourceId: string;
   /** Of the resource, after the change. */
   readonly version: number;
-  /** RFC 3339; now when left out. */
+  /** RFC 3339; the database's time when left out. */
   readonly at?: string;
   /** The full resource. */
   readonly data: unknown;
@@ -23,7 +23,7 @@ export interface NewEvent {
 const APPEND: Statement = {
   name: 'outbox_append',
   text: `INSERT INTO outbox_pending (id, tenant_id, kind, resource_id, type, version, at, data)
-         SELECT id, "tenantId", kind, "resourceId", type, version, at, data
+         SELECT id, "tenantId", kind, "resourceId", type, version, coalesce(at, clock_timestamp()), data
            FROM json_to_recordset($1::json) AS event(
              id uuid, "tenantId" text, kind text, "resourceId" text, type text, version bigint, at timestamptz, data json)`,
   table: 'outbox_pending',
@@ -31,8 +31,7 @@ const APPEND: Statement = {
 
 /** The statement that writes events, for a batch or pipeline with the change that they tell of. */
 export function appendCall(events: readonly NewEvent[]): Call {
-  const now = new Date().toISOString();
-  const rows = events.map((event) => ({ ...event, id: event.id ?? newId(), at: event.at ?? now }));
+  const rows = events.map((event) => ({ ...event, id: event.id ?? newId(), at: event.at ?? null }));
   return { statement: APPEND, params: [JSON.stringify(rows)] };
 }
 

@@ -49,11 +49,21 @@ export const STATES = {
     kind: 'transient',
     deadlineMs: 180_000,
     wayOut: 'unknown',
-    to: ['running', 'stopped', 'stopping', 'unknown', 'deleting'],
+    to: ['running', 'paused', 'stopped', 'stopping', 'unknown', 'deleting'],
   },
   paused: {
     kind: 'stable',
-    to: ['resuming', 'running', 'stopping', 'suspending', 'migrating', 'stopped', 'unknown', 'deleting'],
+    to: [
+      'resuming',
+      'rebooting',
+      'running',
+      'stopping',
+      'suspending',
+      'migrating',
+      'stopped',
+      'unknown',
+      'deleting',
+    ],
   },
   suspending: {
     kind: 'transient',

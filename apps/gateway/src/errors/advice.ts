@@ -24,7 +24,8 @@ export const ADVICE: Record<ErrorCode, string> = {
     "The tenant's limits leave too little. The detail says what is left; `GET /tenants/{id}/quota` shows all of it.",
   idempotency_in_progress:
     'A request with this Idempotency-Key is being worked on. Send the same again shortly to get its answer.',
-  job_not_cancellable: 'The job has ended, or is past the point where it can be undone.',
+  job_not_cancellable:
+    'The job has ended, or is at a step that cannot be undone: `detail` says why. Wait for its end, or force-stop or delete the VM.',
   version_conflict: 'Somebody else changed it at the same time. Read it again, decide again.',
   history_lost:
     'The database was restored or failed over to before what the consistency token saw. Drop the token, read again, and check what you last wrote.',

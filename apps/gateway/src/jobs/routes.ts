@@ -65,15 +65,25 @@ export const cancelJob = defineRoute({
   path: '/api/v1/jobs/{id}/actions/cancel',
   tag,
   summary: 'Cancel a job',
+  description:
+    'A job that nothing was done for yet ends at once. A step that can be undone (provision, start, pause, resume) is ' +
+    'undone. A step that cannot be undone answers 409 with the reason.',
   access: 'operate',
   params: jobParams,
   answers: {
-    200: { description: 'The job as it is now.', schema: Job, headers: ['ETag', 'Idempotency-Replayed'] },
+    200: { description: 'The job, cancelled.', schema: Job, headers: ['ETag', 'Idempotency-Replayed'] },
+    202: {
+      description:
+        'The job while its step is undone. It ends in `cancelled`, or in `failed` if the undoing fails.',
+      schema: Job,
+      headers: ['Location', 'Idempotency-Replayed'],
+    },
   },
   errors: ['not_found', 'job_not_cancellable', 'version_conflict'],
   async handle(call) {
     const job = (await call.ask(jobsRpc.cancel, call.params)).body;
-    return { status: 200, body: job, version: job.version };
+    if (job.status === 'cancelled') return { status: 200, body: job, version: job.version };
+    return { status: 202, body: job, headers: { Location: `/api/v1/jobs/${job.id}` } };
   },
 });
 

@@ -9,6 +9,7 @@ import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
+import { databaseNow } from '../clock.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import { HOST_COLUMNS, hostEvent, withCondition, withoutCondition, type HostRow } from './row.js';
 
@@ -53,7 +54,7 @@ export class HostConditions {
   /** Takes in what the agent reports with a heartbeat; free when nothing changed. One change of a host at a time. */
   async report(hostId: HostId, reported: readonly ReportedCondition[]): Promise<void> {
     const known = this.snapshot.host(hostId)?.conditions ?? [];
-    if (same(withReported(known, reported, new Date()), known)) return;
+    if (same(withReported(known, reported, databaseNow()), known)) return;
     let running = this.#reporting.get(hostId);
     if (!running) {
       running = this.#change(hostId, (conditions, now) => withReported(conditions, reported, now)).finally(
@@ -78,7 +79,7 @@ export class HostConditions {
       this.db.transaction({}, async (tx) => {
         const before = (await tx.query<HostRow>(LOCK, [hostId])).rows[0];
         if (!before) return null;
-        const now = new Date();
+        const now = databaseNow();
         const conditions = change(before.conditions, now);
         if (same(conditions, before.conditions)) return null;
         const { rows } = await tx.query<HostRow>(SET, [hostId, JSON.stringify(conditions), now]);

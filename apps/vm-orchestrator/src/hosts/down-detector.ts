@@ -6,6 +6,7 @@ import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { counter } from '@novacron/telemetry/metrics';
 import type { Logger } from '@novacron/telemetry/logger';
+import { databaseNow } from '../clock.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, withCondition, type HostRow } from './row.js';
 import { downAfterMs, graceMs, type HostSettings } from './settings.js';
@@ -112,7 +113,7 @@ export class DownDetector {
     const { result: row } = await this.db.transaction({}, async (tx) => {
       const silent = (await tx.query<HostRow>(LOCK_SILENT, [hostId, downAfterMs(this.settings)])).rows[0];
       if (!silent) return null;
-      const now = new Date();
+      const now = databaseNow();
       const conditions = withCondition(silent.conditions, {
         type: HOST_UNREACHABLE,
         status: 'true',

@@ -6,6 +6,7 @@ import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import type { z } from 'zod';
+import { databaseNow } from '../clock.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import type { HostConditions } from './conditions.js';
 import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, withoutCondition, type HostRow } from './row.js';
@@ -113,7 +114,7 @@ export class Heartbeats {
       const [, , returned] = await tx.pipeline([
         { statement: HEARD, params: [hostId] },
         { statement: INVENTORY_LATER, params: [hostId, ASK_AFTER_MS] },
-        { statement: RETURNS, params: [hostId, conditions, new Date()] },
+        { statement: RETURNS, params: [hostId, conditions, databaseNow()] },
       ]);
       const after = returned?.rows[0] as unknown as HostRow;
       await appendEvents(tx, [hostEvent(after)]);

@@ -6,6 +6,7 @@ import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import type { z } from 'zod';
+import { databaseNow } from '../clock.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, withoutCondition, type HostRow } from './row.js';
 import { downAfterMs, type HostSettings } from './settings.js';
@@ -87,7 +88,7 @@ export class HostActions {
         const [updated] = await tx.pipeline([
           {
             statement: SET,
-            params: [hostId, wanted.state, wanted.schedulable, JSON.stringify(conditions), new Date()],
+            params: [hostId, wanted.state, wanted.schedulable, JSON.stringify(conditions), databaseNow()],
           },
           { statement: INVENTORY_DUE, params: [hostId] },
         ]);

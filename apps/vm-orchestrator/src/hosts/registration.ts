@@ -6,6 +6,7 @@ import type { Database, Statement, Transaction } from '@novacron/postgres/databa
 import { isUniqueViolation } from '@novacron/postgres/failure';
 import { retrying } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
+import { databaseNow } from '../clock.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import {
   createdEvent,
@@ -85,7 +86,7 @@ export class Registration {
   }
 
   async #write(hostId: HostId, said: RegisterHost): Promise<{ row: HostRow; generation: number }> {
-    const now = new Date();
+    const now = databaseNow();
     const { name, zone, driver, capabilities, images, capacity, labels } = said;
     try {
       const { result } = await this.db.transaction({}, async (tx) => {

@@ -3,6 +3,7 @@ import type { Host } from '@novacron/contracts/infrastructure';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import { canTransition, VM_STATES, type VmState } from '@novacron/vm-lifecycle/states';
+import { databaseNow } from '../clock.js';
 import { changeVms, lockVms, type VmPatch } from '../vms/change.js';
 import type { VmRow } from '../vms/row.js';
 import { HOST_UNREACHABLE, withCondition } from './row.js';
@@ -73,7 +74,7 @@ export class UnreachableVms {
 
   async #mark(ids: readonly VmId[]): Promise<number> {
     const { result } = await this.db.transaction({}, async (tx) => {
-      const now = new Date();
+      const now = databaseNow();
       const vms = await lockVms(tx, ids);
       const hostIds = [...new Set(vms.flatMap(({ host_id }) => host_id ?? []))];
       const hosts = new Map<HostId, HostState>(

@@ -5,6 +5,15 @@ import type { TaskColumn, VmRow } from '../vms/row.js';
 import type { Claim, Operation, StepResult } from './operation.js';
 import type { JobRow } from './row.js';
 
+/** Why a job did not succeed. */
+export interface Failure {
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** The failure of a job that a user cancelled. */
+export const CANCELLED = 'cancelled';
+
 /** A step that has run, and what came of it. */
 export interface Ended {
   readonly operation: Operation;
@@ -26,6 +35,13 @@ const STABLE_DEADLINE_MS = 60_000;
 const UNDO_DEADLINE_MS = 60_000;
 const HISTORY_LIMIT = 100;
 
+const LOOK_AGAIN: StepResult = { then: 'wait', ms: 0, detail: 'its user wants something else now' };
+
+/** A step that decided where its VM ends on a wish that has changed since: it runs again, with the new one. */
+function wishChanged({ claim, result }: Ended, vm: VmRow): boolean {
+  return result.then === 'done' && vm.generation !== claim.vm.generation;
+}
+
 export function deadlineIn(state: VmState, now: Date): Date {
   return new Date(now.getTime() + (isTransient(state) ? deadlineMs(state) : STABLE_DEADLINE_MS));
 }
@@ -35,11 +51,12 @@ export function deadlineIn(state: VmState, now: Date): Date {
  * the operation says in which state that leaves the VM.
  */
 export function advance(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanced {
-  const { result, operation } = ended;
+  const { operation } = ended;
+  const result: StepResult = wishChanged(ended, vm) ? LOOK_AGAIN : ended.result;
   const base = {
     ...job,
     args: { ...job.args, ...result.args },
-    history: history(ended, job, now),
+    history: history({ ...ended, result }, job, now),
     updated_at: now,
   };
   const bumped: JobRow = { ...base, version: job.version + 1 };
@@ -54,6 +71,7 @@ export function advance(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanc
         ? undoFrom(ended, vm, bumped, job.step_index - 1, now)
         : forward(ended, vm, bumped, now);
     case 'done':
+      if (job.undoing) return fail(ended, vm, bumped, reasonOf(job), now);
       return end(bumped, 'succeeded', { ...patchOf(ended, vm), observed_generation: vm.generation }, ended);
     case 'failed': {
       const error = { code: result.code, detail: result.detail ?? result.code };
@@ -79,11 +97,20 @@ function undoFrom(ended: Ended, vm: VmRow, job: JobRow, index: number, now: Date
   for (let i = index; i >= 0; i--) {
     const step = ended.operation.steps[i];
     if (!step?.undo) continue;
-    const deadline = job.undoing ? job.deadline : new Date(now.getTime() + UNDO_DEADLINE_MS);
-    const undoing: JobRow = { ...job, undoing: true, step: step.name, step_index: i, deadline };
+    const undoing = turnAround(job, i, step.name, now);
     return enter(undoing, patchOf(ended, vm));
   }
-  return fail(ended, vm, job, job.error ?? { code: 'internal', detail: 'it failed without saying why' }, now);
+  return fail(ended, vm, job, reasonOf(job), now);
+}
+
+/** The job as it undoes from step `index` on. The first turn gets time of its own. */
+export function turnAround(job: JobRow, index: number, step: string, now: Date): JobRow {
+  const deadline = job.undoing ? job.deadline : new Date(now.getTime() + UNDO_DEADLINE_MS);
+  return { ...job, undoing: true, step, step_index: index, deadline };
+}
+
+function reasonOf(job: JobRow): Failure {
+  return job.error ?? { code: 'internal', detail: 'it failed without saying why' };
 }
 
 function enter(job: JobRow, patch: VmPatch): Advanced {
@@ -91,19 +118,27 @@ function enter(job: JobRow, patch: VmPatch): Advanced {
   return { job: entered, patch: { ...patch, task: taskOf(entered) }, dueInMs: null };
 }
 
-function fail(
-  ended: Ended,
-  vm: VmRow,
-  job: JobRow,
-  error: { code: string; detail: string },
-  now: Date,
-): Advanced {
-  const effects = ended.operation.failed({ vm, job }, error);
-  const patch = { ...patchOf(ended, vm), ...effects, last_error: { ...error, at: now.toISOString() } };
-  return end({ ...job, error }, 'failed', patch, ended);
+function fail(ended: Ended, vm: VmRow, job: JobRow, error: Failure, now: Date): Advanced {
+  const patch = { ...patchOf(ended, vm), ...left(ended.operation, vm, job, error, now) };
+  return end({ ...job, error }, error.code === CANCELLED ? 'cancelled' : 'failed', patch, ended);
 }
 
-function end(job: JobRow, status: 'succeeded' | 'failed', patch: VmPatch, ended: Ended): Advanced {
+/** What a job that did not succeed leaves of its VM. After a cancel the VM is meant to be where it was before. */
+export function left(operation: Operation, vm: VmRow, job: JobRow, error: Failure, now: Date): VmPatch {
+  const desired = error.code === CANCELLED ? job.args.desired : undefined;
+  return {
+    ...operation.failed({ vm, job }, error),
+    ...(desired === undefined ? {} : { desired_state: desired }),
+    last_error: { ...error, at: now.toISOString() },
+  };
+}
+
+function end(
+  job: JobRow,
+  status: 'succeeded' | 'failed' | 'cancelled',
+  patch: VmPatch,
+  ended: Ended,
+): Advanced {
   const over: JobRow = { ...job, status, lease_owner: null, attempt: job.attempt + 1 };
   const freed = ended.result.releaseQuota ? { quota_held: false } : {};
   return { job: over, patch: { ...patch, ...freed, task: null }, dueInMs: 0 };
@@ -130,7 +165,8 @@ export function taskOf(job: JobRow): TaskColumn {
 }
 
 function history(ended: Ended, job: JobRow, now: Date): JobStepRun[] {
-  const outcome = job.undoing && ended.result.then === 'next' ? 'undone' : ended.result.then;
+  const took = ended.result.then;
+  const outcome = job.undoing && (took === 'next' || took === 'done') ? 'undone' : took;
   const run: JobStepRun = {
     step: job.step,
     attempt: job.attempt + 1,

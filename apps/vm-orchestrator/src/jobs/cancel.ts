@@ -4,26 +4,36 @@ import type { JobId } from '@novacron/contracts/ids';
 import type { Job } from '@novacron/contracts/jobs';
 import { formatPosition } from '@novacron/contracts/position';
 import { appendEvents } from '@novacron/outbox/append';
-import type { Database, Statement } from '@novacron/postgres/database';
+import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
-import { changeVms } from '../vms/change.js';
+import { canTransition } from '@novacron/vm-lifecycle/states';
+import { databaseNow } from '../clock.js';
+import { OPERATIONS } from '../operations/registry.js';
+import { changeVms, type VmPatch } from '../vms/change.js';
 import type { VmRow } from '../vms/row.js';
-import { LOCK_VM } from '../vms/statements.js';
+import { LIVE_JOB_FOR_UPDATE, LOCK_VM } from '../vms/statements.js';
+import { CANCELLED, left, taskOf, turnAround } from './advance.js';
+import { stableBefore } from './args.js';
 import { jobEvent } from './commit.js';
+import type { Operation, Step } from './operation.js';
 import { READ_JOB } from './read.js';
 import { LIVE, toJob, type JobRow } from './row.js';
 
 const CANCEL: Statement = {
   name: 'job-cancel',
-  text: `UPDATE jobs SET status = 'cancelled', lease_owner = NULL, updated_at = $3, version = version + 1,
-      error = '{"code": "cancelled", "detail": "cancelled by its owner"}'
-    WHERE tenant_id = $1 AND id = $2 AND status IN ('queued', 'running', 'waiting') RETURNING *`,
+  text: `UPDATE jobs SET (status, step, step_index, attempt, undoing, lease_owner, deadline, error, version, updated_at) =
+      (x.status, x.step, x.step_index, x.attempt, x.undoing, NULL, x.deadline, x.error, x.version, x.updated_at),
+      due_at = now()
+    FROM json_populate_record(null::jobs, $3) x WHERE jobs.tenant_id = $1 AND jobs.id = $2`,
 };
 
+const ERROR = { code: CANCELLED, detail: 'cancelled by its owner' };
+
 /**
- * Cancels a create that has no host yet: nothing was done that would have to be undone. Later, and for other
- * operations, force-stop and delete are the way.
- * @throws ServiceError not_found, job_not_cancellable
+ * Cancels a live job: at once where nothing was begun, else by undoing the step that it is at. A worker that is in
+ * the middle of the step finds its claim lost at its commit.
+ * @returns the job, `cancelled` or on its way there
+ * @throws ServiceError not_found, job_not_cancellable with the reason
  */
 export async function cancelJob(db: Database, meta: RequestMeta, id: JobId): Promise<RpcReply<Job>> {
   const { tenantId } = meta;
@@ -33,22 +43,64 @@ export async function cancelJob(db: Database, meta: RequestMeta, id: JobId): Pro
       if (!seen) throw new ServiceError('not_found', `There is no job ${id}`);
       // The VM's lock comes before the job's, as everywhere.
       const vm = (await tx.query<VmRow>(LOCK_VM, [tenantId, seen.vm_id])).rows[0];
-      if (vm?.task?.jobId !== id || vm.state !== 'pending') throw notCancellable(seen);
-      const now = new Date();
-      const job = (await tx.query<JobRow>(CANCEL, [tenantId, id, now])).rows[0];
-      if (!job) throw notCancellable(seen);
-      const lastError = { code: 'cancelled', detail: 'its creation was cancelled', at: now.toISOString() };
-      await changeVms(tx, [{ row: vm, patch: { state: 'error', task: null, last_error: lastError } }], now);
-      await appendEvents(tx, [jobEvent(job)]);
-      return job;
+      const job = (await tx.query<JobRow>(LIVE_JOB_FOR_UPDATE, [tenantId, seen.vm_id])).rows[0];
+      if (!vm || job?.id !== id)
+        throw tooLate((await tx.query<JobRow>(READ_JOB, [tenantId, id])).rows[0] ?? seen);
+      return write(tx, vm, job, databaseNow());
     }),
   );
   return { body: toJob(result), version: result.version, position: formatPosition(position) };
 }
 
-function notCancellable(job: JobRow): ServiceError {
-  const why = LIVE.includes(job.status)
-    ? `is at step ${job.step}: force-stop or delete the VM`
-    : `is ${job.status}`;
+async function write(tx: Transaction, vm: VmRow, job: JobRow, now: Date): Promise<JobRow> {
+  const { job: next, patch } = cancelled(vm, job, now);
+  if (next === job) return job;
+  await changeVms(tx, [{ row: vm, patch }], now);
+  await tx.query(CANCEL, [job.tenant_id, job.id, JSON.stringify(next)]);
+  if (!LIVE.includes(next.status)) await appendEvents(tx, [jobEvent(next)]);
+  return next;
+}
+
+/**
+ * What a cancel makes of a live job and its VM; the same job when it is being cancelled already. Pure.
+ * @throws ServiceError job_not_cancellable
+ */
+export function cancelled(vm: VmRow, job: JobRow, now: Date): { job: JobRow; patch: VmPatch } {
+  if (job.undoing && job.error?.code === CANCELLED) return { job, patch: {} };
+  if (job.undoing) throw tooLate(job, 'it failed and is being undone');
+  const operation = OPERATIONS[job.kind] as Operation;
+  const step = operation.steps[job.step_index] as Step;
+  const bumped: JobRow = {
+    ...job,
+    error: ERROR,
+    lease_owner: null,
+    version: job.version + 1,
+    updated_at: now,
+  };
+  const back = wayBack(vm, job);
+  if (back !== null || step.cancel.by === 'ending') {
+    const patch = { ...left(operation, vm, bumped, ERROR, now), ...back, task: null };
+    return { job: { ...bumped, status: 'cancelled' }, patch };
+  }
+  if (step.cancel.by === 'nothing') throw tooLate(job, step.cancel.because);
+  const undoing: JobRow = {
+    ...turnAround(bumped, job.step_index, step.name, now),
+    status: 'waiting',
+    attempt: 0,
+  };
+  return { job: undoing, patch: { task: taskOf(undoing) } };
+}
+
+/** The state that a job which was never begun goes back to; null when it was begun, or has no way back. */
+function wayBack(vm: VmRow, job: JobRow): VmPatch | null {
+  const before = stableBefore(job.args);
+  if (job.status !== 'queued' || before === undefined) return null;
+  if (before !== vm.state && !canTransition(vm.state, before)) return null;
+  return { state: before, stop_reason: vm.stop_reason };
+}
+
+function tooLate(job: JobRow, because?: string): ServiceError {
+  const why =
+    because === undefined ? `is ${job.status}` : `is at step ${job.step} and it is too late: ${because}`;
   return new ServiceError('job_not_cancellable', `The job ${why}`);
 }

@@ -2,6 +2,7 @@ import { newId, type EventId, type HostId, type VmId } from '@novacron/contracts
 import { appendCall, type NewEvent } from '@novacron/outbox/append';
 import type { Call, Database, Statement, Transaction } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
+import { databaseNow } from '../clock.js';
 import { applyHostEffects, type HostChange } from '../hosts/capacity.js';
 import { releaseQuotaCalls } from '../quotas/quotas.js';
 import { changeVmsCalls, requireAll, type VmChange, lockVmsCall } from '../vms/change.js';
@@ -53,7 +54,7 @@ export function commitSteps(db: Database, ended: readonly Ended[]): Promise<(Cla
 }
 
 async function write(tx: Transaction, ended: readonly Ended[]): Promise<(Claim | Error)[]> {
-  const now = new Date();
+  const now = databaseNow();
   const { vms, jobs } = await lock(tx, ended);
   const holding = ended.filter((e) => holds(e.claim, jobs.get(e.claim.job.id)));
   const { refused } = await applyHostEffects(

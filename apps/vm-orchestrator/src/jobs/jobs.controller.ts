@@ -32,6 +32,7 @@ export class JobsController {
   async cancel({ meta, body }: Request<'cancel'>): Reply<(typeof jobsRpc)['cancel']> {
     const reply = await cancelJob(this.core.api, meta, body.id);
     this.core.relay.wake();
+    this.core.dispatcher.wake(0);
     return reply;
   }
 

@@ -16,7 +16,7 @@ const RELEASE: Statement = {
   text: `WITH dead AS (
       DELETE FROM workers WHERE seen_at < now() - interval '${SILENT_S} s' RETURNING owner
     )
-    UPDATE jobs SET lease_owner = NULL, status = 'queued', due_at = now() FROM dead
+    UPDATE jobs SET lease_owner = NULL, status = 'waiting', due_at = now() FROM dead
     WHERE jobs.lease_owner = dead.owner AND jobs.status = 'running'`,
 };
 const FORGET: Statement = { name: 'workers-forget', text: 'DELETE FROM workers WHERE owner = $1' };

@@ -62,7 +62,19 @@ export interface Step {
   do(context: StepContext): Promise<StepResult>;
   /** Takes back what `do` may have done, also half of it. Ends in `next`, or `wait` to try again. */
   undo?(context: StepContext): Promise<StepResult>;
+  /** What a user's cancel does once the step has begun. */
+  readonly cancel: CancelRule;
+  /** What an `undo` that was not done by its deadline leaves of the VM and its host. */
+  readonly abandoned?: Pick<Effects, 'host' | 'patch'>;
 }
+
+export type CancelRule =
+  /** The step touches no host: the job ends at once. */
+  | { readonly by: 'ending' }
+  /** Takes back what `do` may have done, as `undo` does, or ends in `done` where earlier steps stay done. */
+  | { readonly by: 'undoing'; undo(context: StepContext): Promise<StepResult> }
+  /** Refused. The reason follows "it is too late:". */
+  | { readonly by: 'nothing'; readonly because: string };
 
 /** One operation on a VM: its steps on top, then what a failure and a passed deadline come to. */
 export interface Operation {

@@ -1,6 +1,6 @@
 import type { Logger } from '@novacron/telemetry/logger';
 import { OPERATIONS } from '../operations/registry.js';
-import type { Ended } from './advance.js';
+import { CANCELLED, type Ended } from './advance.js';
 import type { HostCommands } from './host-commands.js';
 import type { Claim, Operation, PlaceDecision, Step, StepContext, StepResult } from './operation.js';
 
@@ -10,16 +10,18 @@ export interface StepPorts {
   readonly commands: Pick<HostCommands, 'send'>;
   readonly placer: { place(claim: Claim): Promise<PlaceDecision> };
   readonly logger: Pick<Logger, 'error'>;
+  /** The database's time. */
+  readonly now: () => Date;
 }
 
 /** Runs the one step that a claim stands at, forward or back. Whatever it throws is a reason to try it again. */
 export async function runStep(claim: Claim, ports: StepPorts): Promise<Ended> {
-  const startedAt = new Date();
+  const startedAt = ports.now();
   const operation = OPERATIONS[claim.job.kind] as Operation;
   const step = operation.steps[claim.job.step_index] as Step;
   const context: StepContext = {
     ...claim,
-    now: () => new Date(),
+    now: ports.now,
     send: (command) => ports.commands.send(claim, command),
     place: () => ports.placer.place(claim),
   };
@@ -36,14 +38,18 @@ function overdue(operation: Operation, claim: Claim, now: Date): StepResult | nu
     return null;
   if (operation.overdue) return operation.overdue(claim, now);
   const detail = `${claim.job.step} was not done by ${claim.job.deadline.toISOString()}`;
-  const failure = { then: 'failed', code: 'deadline_exceeded', detail } as const;
-  if (!claim.job.undoing || claim.vm.host_id === null) return failure;
-  return { ...failure, host: { effect: 'leave-cleanup' }, patch: { host_id: null } };
+  const abandoned = claim.job.undoing ? operation.steps[claim.job.step_index]?.abandoned : undefined;
+  return { then: 'failed', code: 'deadline_exceeded', detail, ...abandoned };
+}
+
+async function undo(step: Step, context: StepContext): Promise<StepResult> {
+  if (context.job.error?.code === CANCELLED && step.cancel.by === 'undoing') return step.cancel.undo(context);
+  return step.undo ? step.undo(context) : { then: 'next' };
 }
 
 async function attempt(step: Step, context: StepContext, ports: StepPorts): Promise<StepResult> {
   try {
-    if (context.job.undoing) return step.undo ? await step.undo(context) : { then: 'next' };
+    if (context.job.undoing) return await undo(step, context);
     return await step.do(context);
   } catch (error) {
     ports.logger.error(

@@ -1,14 +1,17 @@
-import type { Operation, Step } from '../jobs/operation.js';
+import type { Operation, Step, StepContext, StepResult } from '../jobs/operation.js';
 import { onAnswer, running } from './answers.js';
 import { guestSpec } from './guest-spec.js';
+import { unstart, unstarted } from './start.js';
 
 const PLACE_AGAIN_MS = 1_000;
 /** Clean-up after a failed provisioning: tried this often before it is left to the resync. */
 const UNDO_ATTEMPTS = 5;
+const LEFT_FOR_CLEANUP = { host: { effect: 'leave-cleanup' }, patch: { host_id: null } } as const;
 
 const place: Step = {
   name: 'place',
   state: 'pending',
+  cancel: { by: 'ending' },
   async do(context) {
     if (context.vm.host_id !== null) return { then: 'next', detail: 'it has a host' };
     const { hostId, fits, explanation } = await context.place();
@@ -31,6 +34,7 @@ const place: Step = {
 const provision: Step = {
   name: 'provision',
   state: 'provisioning',
+  cancel: { by: 'undoing', undo: unprovision },
   async do(context) {
     const answer = await context.send({ kind: 'create', spec: guestSpec(context.vm) });
     return onAnswer(context, answer, () =>
@@ -39,25 +43,25 @@ const provision: Step = {
         : { then: 'next' },
     );
   },
-  /** Nothing of it may stay on the host; a host that cannot be told is told later. */
-  async undo(context) {
-    const answer = await context.send({ kind: 'delete' });
-    if (answer.outcome === 'done')
-      return { then: 'next', host: { effect: 'release' }, patch: { host_id: null } };
-    if (context.job.attempt + 1 < UNDO_ATTEMPTS)
-      return { then: 'wait', ms: 500, detail: 'clean-up on the host' };
-    return {
-      then: 'next',
-      host: { effect: 'leave-cleanup' },
-      patch: { host_id: null },
-      detail: 'left for clean-up',
-    };
-  },
+  undo: unprovision,
+  abandoned: LEFT_FOR_CLEANUP,
 };
+
+/** Nothing of it may stay on the host; a host that cannot be told is told later. */
+async function unprovision(context: StepContext): Promise<StepResult> {
+  if (context.vm.host_id === null) return { then: 'next' };
+  const answer = await context.send({ kind: 'delete' });
+  if (answer.outcome === 'done')
+    return { then: 'next', host: { effect: 'release' }, patch: { host_id: null } };
+  if (context.job.attempt + 1 < UNDO_ATTEMPTS)
+    return { then: 'wait', ms: 500, detail: 'clean-up on the host' };
+  return { then: 'next', ...LEFT_FOR_CLEANUP, detail: 'left for clean-up' };
+}
 
 const start: Step = {
   name: 'start',
   state: 'starting',
+  cancel: { by: 'undoing', undo: unstart },
   async do(context) {
     // A force-stop that came while it was provisioned took the wish back.
     if (context.vm.desired_state === 'stopped') {
@@ -72,6 +76,5 @@ const start: Step = {
 export const create: Operation = {
   kind: 'create',
   steps: [place, provision, start],
-  failed: ({ vm }) =>
-    vm.state === 'starting' ? { state: 'stopped', stop_reason: 'start_failed' } : { state: 'error' },
+  failed: ({ vm }, error) => (vm.state === 'starting' ? unstarted(error) : { state: 'error' }),
 };

@@ -11,6 +11,7 @@ export const remove: Operation = {
     {
       name: 'remove',
       state: 'deleting',
+      cancel: { by: 'nothing', because: 'a VM that is being deleted cannot be kept' },
       async do(context) {
         if (context.vm.host_id === null) return deleted(context.now());
         const answer = await context.send({ kind: 'delete' });

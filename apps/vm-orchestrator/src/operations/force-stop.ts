@@ -8,6 +8,7 @@ export const forceStop: Operation = {
     {
       name: 'force-stop',
       state: 'stopping',
+      cancel: { by: 'nothing', because: 'the guest may have been ended already' },
       async do(context) {
         // A VM without a host has no guest.
         if (context.vm.host_id === null)

@@ -1,4 +1,4 @@
-import type { Operation } from '../jobs/operation.js';
+import type { Operation, StepContext, StepResult } from '../jobs/operation.js';
 import { backOrUnknown, onAnswer, running } from './answers.js';
 
 /** Halts the guest's CPUs; memory stays. The table has no state on the way: `task` tells. */
@@ -7,6 +7,7 @@ export const pause: Operation = {
   steps: [
     {
       name: 'pause',
+      cancel: { by: 'undoing', undo: (context) => sendBack(context, 'resume') },
       async do(context) {
         const answer = await context.send({ kind: 'pause' });
         return onAnswer(context, answer, () => ({ then: 'done', patch: { state: 'paused' } }));
@@ -17,12 +18,17 @@ export const pause: Operation = {
   failed: () => ({}),
 };
 
+async function sendBack(context: StepContext, kind: 'pause' | 'resume'): Promise<StepResult> {
+  return onAnswer(context, await context.send({ kind }), () => ({ then: 'done' }));
+}
+
 export const resume: Operation = {
   kind: 'resume',
   steps: [
     {
       name: 'resume',
       state: 'resuming',
+      cancel: { by: 'undoing', undo: (context) => sendBack(context, 'pause') },
       async do(context) {
         const answer = await context.send({ kind: 'resume' });
         return onAnswer(context, answer, (reply) => ({ then: 'done', patch: running(reply) }));

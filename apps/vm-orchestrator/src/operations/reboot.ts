@@ -8,6 +8,7 @@ export const reboot: Operation = {
     {
       name: 'reboot',
       state: 'rebooting',
+      cancel: { by: 'nothing', because: 'the guest may be restarting already' },
       async do(context) {
         const graceMs = (context.job.args.graceSeconds ?? 30) * 1_000;
         const answer = await context.send({ kind: 'reboot', graceMs });
@@ -24,6 +25,7 @@ export const reset: Operation = {
     {
       name: 'reset',
       state: 'rebooting',
+      cancel: { by: 'nothing', because: 'the guest may be restarting already' },
       async do(context) {
         const answer = await context.send({ kind: 'reset' });
         return onAnswer(context, answer, (reply) => ({ then: 'done', patch: running(reply) }));

@@ -1,4 +1,5 @@
-import type { Operation } from '../jobs/operation.js';
+import type { Operation, StepContext, StepResult } from '../jobs/operation.js';
+import type { VmPatch } from '../vms/change.js';
 import { onAnswer, running } from './answers.js';
 import { guestSpec } from './guest-spec.js';
 
@@ -9,11 +10,23 @@ export const start: Operation = {
     {
       name: 'start',
       state: 'starting',
+      cancel: { by: 'undoing', undo: unstart },
       async do(context) {
         const answer = await context.send({ kind: 'start', spec: guestSpec(context.vm) });
         return onAnswer(context, answer, (reply) => ({ then: 'done', patch: running(reply) }));
       },
     },
   ],
-  failed: () => ({ state: 'stopped', stop_reason: 'start_failed' }),
+  failed: (_claim, error) => unstarted(error),
 };
+
+/** Ends the guest that a start has begun; the disk stays. */
+export async function unstart(context: StepContext): Promise<StepResult> {
+  const answer = await context.send({ kind: 'force-stop' });
+  return onAnswer(context, answer, () => ({ then: 'done' }));
+}
+
+/** What a start that failed or was cancelled leaves of the VM. */
+export function unstarted(error: { readonly code: string }): VmPatch {
+  return { state: 'stopped', stop_reason: error.code === 'cancelled' ? 'start_cancelled' : 'start_failed' };
+}

@@ -3,6 +3,7 @@ import type { Operation, StepContext, StepResult } from '../jobs/operation.js';
 import { backOrUnknown, onAnswer } from './answers.js';
 
 const LOOK_AGAIN_MS = 250;
+const ASKED = { by: 'nothing', because: 'the guest was asked to power off and may be doing so' } as const;
 const stopped = { state: 'stopped', stop_reason: 'user' } as const;
 
 /**
@@ -15,6 +16,7 @@ export const stop: Operation = {
     {
       name: 'shutdown',
       state: 'stopping',
+      cancel: ASKED,
       async do(context) {
         const grace = context.job.args.before === 'paused' ? 0 : (context.job.args.graceSeconds ?? 30);
         const forceAt = new Date(context.now().getTime() + grace * 1_000).toISOString();
@@ -24,9 +26,10 @@ export const stop: Operation = {
         );
       },
     },
-    { name: 'await-off', do: awaitOff },
+    { name: 'await-off', cancel: ASKED, do: awaitOff },
     {
       name: 'force',
+      cancel: { by: 'nothing', because: 'the guest may have been ended already' },
       async do(context) {
         const answer = await context.send({ kind: 'force-stop' });
         return onAnswer(context, answer, () => ({ then: 'done', patch: stopped }));

@@ -1,4 +1,5 @@
 import type { JobId } from '@novacron/contracts/ids';
+import { databaseNow } from '../clock.js';
 import type { Claim, PlaceDecision } from '../jobs/operation.js';
 import { place } from './place.js';
 import type { HostSnapshot, Reservation } from './snapshot.js';
@@ -21,7 +22,7 @@ export class Placer {
       disk: vm.disk,
       needs: [],
     };
-    const decision = place(request, this.snapshot.hosts(), new Date());
+    const decision = place(request, this.snapshot.hosts(), databaseNow());
     if (decision.hostId !== null) this.#reserved.set(job.id, this.snapshot.reserve(decision.hostId, request));
     return decision;
   }

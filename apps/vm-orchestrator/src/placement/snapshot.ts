@@ -2,6 +2,7 @@ import type { HostId } from '@novacron/contracts/ids';
 import type { Capacity } from '@novacron/contracts/infrastructure';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
+import { DATABASE_TIME, observeDatabaseTime } from '../clock.js';
 import { CONTROL_PLANE, generationIn, type ControlPlane } from '../hosts/generation.js';
 import { RESOURCES, type HostView } from './host-view.js';
 
@@ -167,11 +168,14 @@ export class HostSnapshot {
 
   async #load(): Promise<void> {
     const startedAt = this.clock();
+    const sentAt = performance.now();
     const { results, seen } = await this.db.primary.read({}, [
       { statement: LOAD },
       { statement: CONTROL_PLANE },
       { statement: ZONES },
+      { statement: DATABASE_TIME },
     ]);
+    observeDatabaseTime((results[3]?.rows[0] as unknown as { at: Date }).at, sentAt);
     const known = results[1]?.rows[0] as unknown as ControlPlane;
     const history = `${seen.systemId}.${seen.timeline}`;
     const generation = await generationIn(this.db, known, history, this.log);

@@ -1,6 +1,7 @@
 import type { VmFact } from '@novacron/contracts/agents';
 import type { HostId, JobId, VmId } from '@novacron/contracts/ids';
 import type { Statement, Transaction } from '@novacron/postgres/database';
+import { databaseNow } from '../clock.js';
 import { changeVms, lockVms } from '../vms/change.js';
 import type { TaskColumn, VmRow } from '../vms/row.js';
 import { judge, type Judged, type Stamp } from './judge.js';
@@ -66,7 +67,7 @@ export async function applyFacts(
   facts: ReadonlyMap<VmId, VmFact>,
   known: ReadonlyMap<VmId, Known>,
 ): Promise<FactsApplied> {
-  const now = new Date();
+  const now = databaseNow();
   const waiting: JobId[] = [];
   const suspects: VmId[] = [];
   for (const vm of known.values()) {

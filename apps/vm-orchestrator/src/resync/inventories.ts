@@ -3,6 +3,7 @@ import type { HostId, VmId } from '@novacron/contracts/ids';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
+import { databaseNow } from '../clock.js';
 import { admitFacts, applyFacts, knownVms, type FactsApplied } from './facts.js';
 import { countQuarantined, forgetGone, isStranger, quarantine } from './quarantine.js';
 import type { Stamp } from './judge.js';
@@ -70,7 +71,7 @@ export class Inventories {
     const facts = new Map(part.facts.map((fact) => [fact.vmId, fact]));
     const known = await knownVms(tx, [...facts.keys()]);
     const applied = await applyFacts(tx, hostId, part, facts, known);
-    const now = new Date();
+    const now = databaseNow();
     const guests = part.facts.filter(({ power }) => power !== 'absent');
     const strangers = await quarantine(
       tx,

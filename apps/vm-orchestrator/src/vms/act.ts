@@ -6,6 +6,7 @@ import { appendEvents } from '@novacron/outbox/append';
 import type { Call, Database, Transaction } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import { gate, type Gate, type VmAction } from '@novacron/vm-lifecycle/actions';
+import { databaseNow } from '../clock.js';
 import { jobEvent } from '../jobs/commit.js';
 import type { Claim } from '../jobs/operation.js';
 import { toJob, type JobRow } from '../jobs/row.js';
@@ -82,7 +83,7 @@ export class Actor {
     refuse(decision, body.action, vm);
     requireCapability(body.action, vm, this.ports.hosts);
 
-    const now = new Date();
+    const now = databaseNow();
     const intent = intend(decision, vm, body, ticket.owner, now);
     const { answer, claim, calls } = await write(tx, intent, vm, body.action, now);
     await tx.pipeline([...calls, ...rememberCalls([{ meta, answer }], now)]);

@@ -4,6 +4,7 @@ import type { Position } from '@novacron/contracts/position';
 import type { Vm } from '@novacron/contracts/vms';
 import { appendCall } from '@novacron/outbox/append';
 import type { Call, Statement, Transaction } from '@novacron/postgres/database';
+import { databaseNow } from '../clock.js';
 import {
   exceeds,
   lockQuota,
@@ -83,7 +84,7 @@ export async function admit(
 }
 
 function writes(admitted: readonly Creation[], quota: QuotaRow): Call[] {
-  const now = new Date();
+  const now = databaseNow();
   const vms = admitted.map((creation) => creation.claim.vm);
   return [
     { statement: INSERT_VMS, params: [JSON.stringify(vms)] },

@@ -6,6 +6,7 @@ import type { CreateVm, Vm } from '@novacron/contracts/vms';
 import type { Database } from '@novacron/postgres/database';
 import { isUniqueViolation } from '@novacron/postgres/failure';
 import { retrying } from '@novacron/postgres/retry';
+import { databaseNow } from '../clock.js';
 import { GroupCommit } from '../group-commit.js';
 import type { Claim } from '../jobs/operation.js';
 import { create } from '../operations/create.js';
@@ -52,7 +53,7 @@ export class Creator {
     const zone = this.ports.catalog.require(body.zone, body.config);
     const ticket = this.ports.admission.admit();
     try {
-      const now = new Date();
+      const now = databaseNow();
       const claim = newJob(newVm(meta, body, zone, now), create, {}, ticket.owner, now);
       const { vm, position, replayed } = await this.#group(meta.tenantId).submit({ meta, claim });
       return {

@@ -5,6 +5,7 @@ import type { Vm, vmsRpc } from '@novacron/contracts/vms';
 import type { Database } from '@novacron/postgres/database';
 import { isUniqueViolation } from '@novacron/postgres/failure';
 import { retrying } from '@novacron/postgres/retry';
+import { databaseNow } from '../clock.js';
 import { changeVms } from './change.js';
 import { requireVersion } from './if-match.js';
 import { toVm, type VmRow } from './row.js';
@@ -28,7 +29,7 @@ export async function patchVm(
         if (!vm || vm.state === 'deleted') throw new ServiceError('not_found', `There is no VM ${id}`);
         requireVersion(vm, ifMatch);
         const change = { name: patch.name ?? vm.name, tags: patch.tags ?? vm.tags };
-        const [changed] = await changeVms(tx, [{ row: vm, patch: change }], new Date());
+        const [changed] = await changeVms(tx, [{ row: vm, patch: change }], databaseNow());
         return changed as VmRow;
       }),
     );

@@ -21,6 +21,11 @@ export const LIVE_JOB: Statement = {
   text: `SELECT * FROM jobs WHERE tenant_id = $1 AND vm_id = $2 AND status IN ('queued', 'running', 'waiting')`,
 };
 
+export const LIVE_JOB_FOR_UPDATE: Statement = {
+  name: 'job-live-lock',
+  text: `${LIVE_JOB.text} FOR UPDATE`,
+};
+
 export const SUPERSEDE: Statement = {
   name: 'job-supersede',
   text: `UPDATE jobs SET status = 'cancelled', lease_owner = NULL, updated_at = $2, version = version + 1,

@@ -1,0 +1,158 @@
+import type { VmAction } from '@novacron/vm-lifecycle/actions';
+import { isTransient, type VmState } from '@novacron/vm-lifecycle/states';
+import type { Claim } from '../../src/jobs/operation.js';
+import { type Accepted, type Asked, type Behaviour, World } from './world.js';
+
+/** Something that happens at one point of a play. */
+export interface Event {
+  /** Points are counted from the acceptance of the scene's operation: each step of a worker has three. */
+  readonly at: number;
+  readonly asked: Asked;
+  /** Whether this process works on the new job at once, or whoever is free. */
+  readonly born: boolean;
+  /** A worker whose claim was lost goes on only after everything else is over, as behind a slow network. */
+  readonly late: boolean;
+}
+
+/** The operation that is under way when events happen, and how its VM came there. */
+export interface Scene {
+  readonly name: string;
+  readonly autostart: boolean;
+  readonly before: readonly VmAction[];
+  /** Null: the create itself. */
+  readonly operation: VmAction | null;
+  readonly behaviour: Behaviour;
+}
+
+const STEPS_LIMIT = 300;
+
+/** Plays a scene with its events to the end. @returns what is wrong with the end; null when it is right */
+export async function play(scene: Scene, events: readonly Event[]): Promise<string | null> {
+  return (await perform(scene, events)).wrong;
+}
+
+/** How many points a scene has when nothing happens in it. */
+export async function pointsOf(scene: Scene): Promise<number> {
+  return (await perform(scene, [])).points;
+}
+
+async function perform(scene: Scene, events: readonly Event[]) {
+  const world = new World({ obeys: true }, scene.autostart);
+  const stage = new Stage(world, []);
+  if (scene.operation === null) world.behaviour = scene.behaviour;
+  else await stage.runAll();
+  for (const action of scene.before) {
+    world.behaviour = action === 'retry' ? scene.behaviour : world.behaviour;
+    world.ask(action, 'worker');
+    await stage.runAll();
+  }
+  world.behaviour = scene.behaviour;
+  if (scene.operation !== null && !world.ask(scene.operation, 'worker'))
+    return { points: 0, wrong: `${scene.operation} was refused in ${world.vm.state}` };
+  const acting = new Stage(world, events);
+  await acting.runAll();
+  // What came after the last step of everything: in the stable state.
+  await acting.rest();
+  world.deliverReports();
+  return { points: acting.points, wrong: wrongWith(world) };
+}
+
+class Stage {
+  points = 0;
+  #steps = 0;
+  readonly #left: Event[];
+
+  constructor(
+    private readonly world: World,
+    events: readonly Event[],
+  ) {
+    this.#left = [...events];
+  }
+
+  async runAll(): Promise<void> {
+    for (let claim = this.#next(); claim; claim = this.#next()) await this.#work(claim);
+  }
+
+  async rest(): Promise<void> {
+    while (this.#left.length > 0) {
+      this.#happen(this.#left.shift() as Event);
+      await this.runAll();
+    }
+  }
+
+  #next(): Claim | null {
+    if (++this.#steps > STEPS_LIMIT) throw new Error('the jobs never end');
+    return this.world.born() ?? this.world.claim();
+  }
+
+  /** One claim, until it is lost, waits or is over. */
+  async #work(first: Claim): Promise<void> {
+    for (let claim: Claim | null = first; claim;) {
+      if (await this.#point(claim)) return;
+      const ended = await this.world.run(claim);
+      if (await this.#point(claim)) return;
+      claim = this.world.commit(ended);
+      if (await this.#point(claim)) return;
+    }
+  }
+
+  /** Lets happen what happens here. True when the worker died. */
+  async #point(claim: Claim | null): Promise<boolean> {
+    const here = this.points++;
+    let died = false;
+    while (this.#left[0] && this.#left[0].at <= here) {
+      const event = this.#left.shift() as Event;
+      died ||= event.asked === 'crash';
+      this.world.deliverReports();
+      this.#happen(event);
+      if (event.late && claim && this.#isLost(claim)) await this.runAll();
+    }
+    if (died && claim) this.world.expire(claim);
+    return died;
+  }
+
+  #happen(event: Event): void {
+    if (event.asked !== 'crash') this.world.ask(event.asked, event.born ? 'worker' : null);
+  }
+
+  #isLost({ job }: Claim): boolean {
+    const now = this.world.jobs.get(job.id);
+    return now?.lease_owner !== job.lease_owner || now.fence !== job.fence || now.status !== 'running';
+  }
+}
+
+/** What each action means its VM to end as. A delete has no guest either: it satisfies who wanted none. */
+const ENDS: Partial<Record<Asked, readonly VmState[]>> = {
+  start: ['running'],
+  reboot: ['running'],
+  reset: ['running'],
+  resume: ['running'],
+  retry: ['running', 'stopped'],
+  stop: ['stopped', 'deleted'],
+  'force-stop': ['stopped', 'deleted', 'error'],
+  pause: ['paused'],
+  delete: ['deleted'],
+};
+const POWER: Partial<Record<VmState, readonly string[]>> = {
+  running: ['running'],
+  paused: ['paused'],
+  stopped: ['stopped'],
+  deleted: ['absent'],
+};
+
+function wrongWith(world: World): string | null {
+  const { vm, power } = world;
+  const last = world.accepted.at(-1) as Accepted;
+  const job = last.job === null ? undefined : world.jobs.get(last.job);
+  const told = job && ['failed', 'cancelled'].includes(job.status) ? job.error : null;
+  const story = world.accepted.map(({ asked }) => asked).join(', ');
+  const is = `${vm.state}/${power}, desired ${vm.desired_state}, job ${job?.kind} ${job?.status}`;
+  const say = (what: string) => `after ${story}: ${what} (${is})`;
+  if (vm.task !== null || isTransient(vm.state)) return say('the VM is stuck');
+  if (!told && POWER[vm.state]?.includes(power) === false) return say('the host has something else');
+  if (last.asked === 'cancel') return told ? null : say('a cancel was accepted and its job did not say so');
+  if (told) return job?.error?.code === 'superseded' ? say('the last intent was superseded') : null;
+  if (!ENDS[last.asked]?.includes(vm.state)) return say('the VM ended elsewhere');
+  const agrees = vm.state === 'error' || vm.desired_state === vm.state;
+  return agrees ? null : say('desiredState says something else');
+}

@@ -1,0 +1,267 @@
+import type { Command, CommandReply, PowerState } from '@novacron/contracts/agents';
+import { ServiceError } from '@novacron/contracts/errors';
+import { newId, type HostId, type TenantId, type VmId } from '@novacron/contracts/ids';
+import { gate, type VmAction } from '@novacron/vm-lifecycle/actions';
+import { canTransition } from '@novacron/vm-lifecycle/states';
+import { advance, type Ended } from '../../src/jobs/advance.js';
+import { cancelled } from '../../src/jobs/cancel.js';
+import type { CommandBody, HostAnswer } from '../../src/jobs/commands.js';
+import type { Claim, PlaceDecision } from '../../src/jobs/operation.js';
+import { LIVE, type JobRow } from '../../src/jobs/row.js';
+import { runStep } from '../../src/jobs/run-step.js';
+import { create } from '../../src/operations/create.js';
+import { judge } from '../../src/resync/judge.js';
+import type { VmPatch } from '../../src/vms/change.js';
+import { intend } from '../../src/vms/intent.js';
+import { newJob } from '../../src/vms/new-job.js';
+import { gateView, type VmRow } from '../../src/vms/row.js';
+
+/** What may happen at any moment. `report`: the host tells what is so, and it arrives late. `crash`: the worker dies. */
+export type Asked = VmAction | 'cancel' | 'report' | 'crash';
+
+export interface Behaviour {
+  /** The guest powers off when its button is pressed. */
+  readonly obeys: boolean;
+  /** Commands of this kind fail for good. */
+  readonly fails?: Command['kind'];
+}
+
+/** An accepted action with the job that answered it; null: the VM was so already. */
+export interface Accepted {
+  readonly asked: Asked;
+  readonly job: string | null;
+}
+
+const EPOCH = 1;
+const HOST = newId<HostId>();
+
+/**
+ * One VM, its jobs, its host and a worker, in memory and in virtual time. The decisions are the product's: the
+ * gates, `intend`, `cancelled`, `runStep`, `advance` and `judge`; only the tables and the messages are the model's.
+ */
+export class World {
+  vm: VmRow;
+  readonly jobs = new Map<string, JobRow>();
+  readonly accepted: Accepted[] = [];
+  power: PowerState = 'absent';
+  now = Date.UTC(2026, 0, 1);
+  #seq = 0;
+  #fence = 0;
+  readonly #remembered = new Map<string, CommandReply>();
+  #reports: { power: PowerState; seq: number }[] = [];
+
+  constructor(
+    public behaviour: Behaviour,
+    autostart = true,
+  ) {
+    const row = newRow(new Date(this.now), autostart);
+    const { vm, job } = newJob(row, create, {}, 'worker', new Date(this.now));
+    this.vm = vm;
+    this.jobs.set(job.id, job);
+    this.accepted.push({ asked: autostart ? 'start' : 'stop', job: job.id });
+  }
+
+  get live(): JobRow | undefined {
+    return [...this.jobs.values()].find((job) => LIVE.includes(job.status));
+  }
+
+  /** Asks for an action, as `Actor`, `cancelJob` and `Reports` do in their transactions. False: it was refused. */
+  ask(asked: Asked, owner: string | null): boolean {
+    try {
+      const job = this.#ask(asked, owner);
+      if (asked !== 'report') this.accepted.push({ asked, job });
+      return true;
+    } catch (error) {
+      if (error instanceof ServiceError) return false;
+      throw error;
+    }
+  }
+
+  /** The claim of a job that was committed with an owner: its process begins at once. */
+  born(): Claim | null {
+    const job = this.live;
+    return job?.lease_owner === 'worker' ? { vm: this.vm, job } : null;
+  }
+
+  /** Claims the live job, as `claimDue` does, when its time has come. */
+  claim(): Claim | null {
+    const job = this.live;
+    if (!job) return null;
+    this.vm = { ...this.vm, fence: this.vm.fence + 1 };
+    const claimed: JobRow = { ...job, status: 'running', lease_owner: 'worker', fence: this.vm.fence };
+    this.jobs.set(job.id, claimed);
+    return { vm: this.vm, job: claimed };
+  }
+
+  /** Runs the step that a claim stands at. */
+  run(claim: Claim): Promise<Ended> {
+    const host = { send: (_claim: Claim, body: CommandBody) => this.#command(claim, body) };
+    const placer = { place: () => Promise.resolve(placed(claim.vm.id)) };
+    const logger = { error: (said: object) => void Object.assign(this, { broken: said }) };
+    return runStep(claim, { commands: host, placer, logger: logger as never, now: () => new Date(this.now) });
+  }
+
+  /** Ends a step, as `commitSteps` does. @returns the claim to go on with; null: it was lost, ended or waits */
+  commit(ended: Ended): Claim | null {
+    const job = this.jobs.get(ended.claim.job.id);
+    const { lease_owner, fence } = ended.claim.job;
+    if (job?.status !== 'running' || job.lease_owner !== lease_owner || job.fence !== fence) return null;
+    const next = advance(ended, this.vm, job, new Date(this.now));
+    const reserved = ended.result.host?.effect === 'reserve' ? { host_id: HOST } : {};
+    if (Object.keys(next.patch).length > 0) this.#change({ ...next.patch, ...reserved });
+    this.jobs.set(job.id, next.job);
+    if (next.job.status === 'waiting') this.now += Math.max(1, next.dueInMs ?? 0);
+    return next.job.status === 'running' ? { vm: this.vm, job: next.job } : null;
+  }
+
+  /** The claim of a worker that died: its lease is over. */
+  expire({ job }: Claim): void {
+    const now = this.jobs.get(job.id);
+    if (now?.status === 'running') this.jobs.set(job.id, { ...now, lease_owner: null, status: 'waiting' });
+  }
+
+  /** What hosts reported and was under way until now arrives. */
+  deliverReports(): void {
+    const arrived = this.#reports;
+    this.#reports = [];
+    for (const { power, seq } of arrived) this.#judge(power, seq);
+  }
+
+  #judge(power: PowerState, seq: number): void {
+    if (this.vm.host_id === null || this.vm.state === 'deleted' || this.vm.state === 'deleting') return;
+    const fact = { vmId: this.vm.id, power, incarnation: this.vm.incarnation, reason: null };
+    const verdict = judge(this.vm, fact, { epoch: EPOCH, seq }, new Date(this.now));
+    if ('patch' in verdict && verdict.patch) this.#change(verdict.patch);
+  }
+
+  #ask(asked: Asked, owner: string | null): string | null {
+    const now = new Date(this.now);
+    if (asked === 'crash') return null;
+    if (asked === 'report') {
+      this.#reports.push({ power: this.power, seq: ++this.#seq });
+      return null;
+    }
+    if (asked === 'cancel') {
+      const live = this.live;
+      if (!live) throw new ServiceError('job_not_cancellable', 'there is no job');
+      const { job, patch } = cancelled(this.vm, live, now);
+      if (job !== live) this.#change(patch);
+      this.jobs.set(job.id, job);
+      return job.id;
+    }
+    const decision = gate(asked, gateView(this.vm));
+    if (decision.outcome === 'busy') throw new ServiceError('vm_busy', asked);
+    if (decision.outcome === 'invalid_state') throw new ServiceError('invalid_state', asked);
+    const { live } = this;
+    const intent = intend(decision, this.vm, { action: asked, options: { graceSeconds: 1 } }, owner, now);
+    if (intent.supersedes && live) {
+      const error = { code: 'superseded', detail: asked };
+      this.jobs.set(live.id, { ...live, status: 'cancelled', lease_owner: null, error });
+    }
+    if (intent.patch) this.#change(intent.patch);
+    if (intent.job === null) return null;
+    if (intent.job === 'live') return live?.id ?? null;
+    this.jobs.set(intent.job.id, intent.job);
+    return intent.job.id;
+  }
+
+  #change(patch: VmPatch): void {
+    const next = { ...this.vm, ...patch, version: this.vm.version + 1 };
+    if (next.state !== this.vm.state && !canTransition(this.vm.state, next.state))
+      throw new Error(`the lifecycle has no way from ${this.vm.state} to ${next.state}`);
+    this.vm = next;
+  }
+
+  async #command(claim: Claim, body: CommandBody): Promise<HostAnswer> {
+    const stamp = { epoch: EPOCH, seq: ++this.#seq };
+    if (claim.job.fence < this.#fence) return { outcome: 'fenced', ...stamp, detail: 'an older fence' };
+    this.#fence = claim.job.fence;
+    const id = `${claim.job.id}:${claim.job.undoing ? 'undo-' : ''}${claim.job.step}`;
+    const known = this.#remembered.get(id);
+    if (known && body.kind !== 'observe') return known;
+    const failed = (code: 'driver_error' | 'not_found' | 'invalid_state', detail: string) =>
+      ({ outcome: 'failed', ...stamp, code, detail, retryable: false }) as const;
+    if (body.kind === this.behaviour.fails) return failed('driver_error', 'told to fail');
+    const after = powerAfter(body.kind, this.power, this.behaviour.obeys);
+    if (after === 'refused') return failed('invalid_state', `${body.kind} of a guest that is ${this.power}`);
+    this.power = after;
+    const fact = { vmId: claim.vm.id, power: after, incarnation: 1, reason: null };
+    const reply = { outcome: 'done', ...stamp, fact } as const;
+    this.#remembered.set(id, reply);
+    return reply;
+  }
+}
+
+/** What a driver makes of a command: what the simulated driver does, without the time that it takes. */
+function powerAfter(kind: Command['kind'], power: PowerState, obeys: boolean): PowerState | 'refused' {
+  switch (kind) {
+    case 'create':
+      return power === 'absent' ? 'stopped' : power;
+    case 'start':
+      return power === 'absent' || power === 'paused' ? 'refused' : 'running';
+    case 'shutdown':
+      return power === 'running' ? (obeys ? 'stopped' : 'running') : power === 'stopped' ? power : 'refused';
+    case 'force-stop':
+      return power === 'absent' ? power : 'stopped';
+    case 'reboot':
+      return power === 'running' ? power : 'refused';
+    case 'reset':
+      return power === 'running' || power === 'paused' ? 'running' : 'refused';
+    case 'pause':
+      return power === 'running' || power === 'paused' ? 'paused' : 'refused';
+    case 'resume':
+      return power === 'running' || power === 'paused' ? 'running' : 'refused';
+    case 'delete':
+      return 'absent';
+    default:
+      return power;
+  }
+}
+
+function placed(vmId: VmId): PlaceDecision {
+  const explanation = {
+    vmId,
+    hostId: HOST,
+    decidedAt: '',
+    candidates: 1,
+    rejections: [],
+    scores: [],
+    summary: '',
+  };
+  return { hostId: HOST, fits: 'now', explanation };
+}
+
+function newRow(now: Date, autostart: boolean): VmRow {
+  return {
+    tenant_id: newId<TenantId>(),
+    id: newId<VmId>(),
+    name: 'modelled',
+    state: 'pending',
+    desired_state: autostart ? 'running' : 'stopped',
+    cpu: 1,
+    memory: 64,
+    disk: 1,
+    image: 'ubuntu-22.04',
+    zone: 'sim',
+    host_id: null,
+    tags: {},
+    user_data: null,
+    ssh_keys: [],
+    autostart,
+    task: null,
+    conditions: [],
+    stop_reason: null,
+    last_error: null,
+    generation: 1,
+    observed_generation: 0,
+    incarnation: 0,
+    fence: 1,
+    quota_held: true,
+    fact_epoch: 0,
+    fact_seq: 0,
+    version: 1,
+    created_at: now,
+    updated_at: now,
+    deleted_at: null,
+  };
+}
