@@ -123,6 +123,15 @@ describe('the ledger', () => {
     await complete();
   });
 
+  it('fetches a hole of large events, of which few fit one answer', async () => {
+    owner.inOneAnswer = 7;
+    const seqs = await owner.commit(60, () => true);
+    await complete();
+    owner.inOneAnswer = 500;
+    expect(new Set(await via(seqs))).toEqual(new Set(['fetch']));
+    expect((await status()).skipped).toBe(0);
+  });
+
   it('asks nobody while events are only on their way', async () => {
     await unasked(async () => {
       for (let i = 0; i < 10; i++) {

@@ -28,6 +28,8 @@ export class Owner {
   readonly events = new Map<number, DomainEvent>();
   /** Ranges that were asked for. */
   readonly asked: { fromSeq: number; toSeq: number }[] = [];
+  /** Events in one answer, at most. */
+  inOneAnswer = 500;
   #next = 1;
 
   constructor(private readonly nc: NatsConnection) {
@@ -74,7 +76,7 @@ export class Owner {
     const kept = [...this.events.keys()].sort((a, b) => a - b);
     const events = kept
       .filter((seq) => seq >= fromSeq && seq <= toSeq)
-      .slice(0, 500)
+      .slice(0, this.inOneAnswer)
       .map((seq) => this.events.get(seq));
     const body = { events, oldestSeq: kept[0] ?? null, lastSeq: this.lastSeq };
     message.respond(JSON.stringify({ ok: true, body, position: null }));

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { invalidationSubjects, MetricsInvalidation } from '@novacron/contracts/invalidation';
 import { MetricsFollower } from '@novacron/cache/metrics-follower';
-import type { LatestResult } from '@novacron/contracts/metrics';
+import { LatestQuery } from '@novacron/contracts/metrics';
 import { parsePosition, type Position } from '@novacron/contracts/position';
 import { eventually } from '@novacron/testkit/wait';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -103,7 +103,7 @@ describe('the intake', () => {
     });
     expect(told.tenantIds).toEqual([placed.tenantId]);
     const meta = { ...metaOf(placed), consistency: 'causal' as const, minPosition: told.position };
-    const { body, holds } = await stage.reader().latest(meta, placed.vmId as LatestResult['vmId']);
+    const { body, holds } = await stage.reader().latest(meta, LatestQuery.parse({ vmId: placed.vmId }));
     expect(body.values['cpu_usage']).toEqual({ value: 42, timestamp: now });
     expect(parsePosition(holds).lsn).toBeGreaterThanOrEqual(parsePosition(told.position).lsn - 1n);
     subscription.unsubscribe();

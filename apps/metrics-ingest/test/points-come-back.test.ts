@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Aggregation, RangeResult } from '@novacron/contracts/metrics';
+import {
+  LatestQuery,
+  LatestResult,
+  type Aggregation,
+  type MetricBatch,
+  type RangeResult,
+} from '@novacron/contracts/metrics';
+import { REPLY_BYTES } from '@novacron/contracts/reply-size';
+import { MAX_POINTS_IN_ALL } from '../src/query/plan.js';
 import { eventually } from '@novacron/testkit/wait';
 import { metaOf, newVm, Stage, type Point, type TestVm } from './stage.js';
 
@@ -24,6 +32,9 @@ async function ask(
   const query = { vmId: vm.vmId as never, metric, from, to, step, agg };
   return (await stage.reader().range(metaOf(vm), query)).body;
 }
+
+const latestOf = (vm: TestVm, page: Partial<LatestQuery> = {}): LatestQuery =>
+  LatestQuery.parse({ vmId: vm.vmId, ...page });
 
 async function values(
   vm: TestVm,
@@ -107,7 +118,7 @@ describe('stored points', () => {
     await stage.publish(vm, 'cpu_usage', [[start, 3]]);
     await stage.settled();
     expect(await values(vm, 'sum', 1, start, start + 1_000)).toEqual([3]);
-    const { body } = await stage.reader().latest(metaOf(vm), vm.vmId as never);
+    const { body } = await stage.reader().latest(metaOf(vm), latestOf(vm));
     expect(body.values).toEqual({ cpu_usage: { value: 3, timestamp: start } });
   });
 
@@ -117,12 +128,66 @@ describe('stored points', () => {
     await stage.publish(vm, 'cpu_usage', [[start + 10, 20]]);
     await stage.publish(vm, 'cpu_usage', [[start + 1, 99]]);
     await stage.settled();
-    const { body } = await stage.reader().latest(metaOf(vm), vm.vmId as never);
+    const { body } = await stage.reader().latest(metaOf(vm), latestOf(vm));
     expect(body.values).toEqual({
       cpu_usage: { value: 20, timestamp: start + 10 },
       'app:queue_length': { value: 7, timestamp: start + 5 },
     });
     expect(await values(vm, 'avg', 1, start, start + 1_000, 'app:queue_length')).toEqual([7]);
+  });
+
+  it('of many metrics come in pages, each metric once', async () => {
+    const vm = await stage.place(newVm());
+    const names = Array.from({ length: 1_250 }, (_, i) => `app:${'x'.repeat(190)}_${i}`);
+    for (const metrics of [names.slice(0, 700), names.slice(700)]) {
+      const each = <T>(value: (i: number) => T) => metrics.map((_, i) => value(i));
+      const batch: MetricBatch = {
+        v: 1,
+        tenantId: null,
+        vmIds: [vm.vmId as never],
+        metrics,
+        vm: each(() => 0),
+        metric: each((i) => i),
+        time: each(() => start),
+        value: each(() => Number.MIN_VALUE),
+      };
+      await stage.publishRaw(vm, batch);
+    }
+    await stage.settled();
+    const seen: string[] = [];
+    const pages: number[] = [];
+    let cursor: string | null = null;
+    do {
+      const { body } = await stage
+        .reader()
+        .latest(metaOf(vm), latestOf(vm, cursor === null ? {} : { cursor }));
+      expect(Buffer.byteLength(JSON.stringify(LatestResult.parse(body)))).toBeLessThan(REPLY_BYTES);
+      seen.push(...Object.keys(body.values));
+      pages.push(Object.keys(body.values).length);
+      cursor = body.nextCursor;
+    } while (cursor !== null);
+    expect(pages).toEqual([500, 500, 250]);
+    expect(seen.sort()).toEqual(names.sort());
+  });
+
+  it.each(['', 'm', 'm-1', 'mx', `m${'9'.repeat(10)}`])(
+    'have no page after the cursor %j',
+    async (cursor) => {
+      const asked = stage.reader().latest(metaOf(newVm()), latestOf(newVm(), { cursor }));
+      await expect(asked).rejects.toMatchObject({ code: 'invalid_request', errors: [{ path: '/cursor' }] });
+    },
+  );
+
+  it('fit one message in a range of as many points as one may ask for', () => {
+    const column = <T>(value: T) => Array<T>(MAX_POINTS_IN_ALL / 20).fill(value);
+    const series = Array.from({ length: 20 }, () => ({
+      metric: 'x'.repeat(200),
+      unit: 'bytes/s',
+      agg: 'rate',
+      timestamps: column(1_767_225_600_000),
+      values: column(-Number.MAX_VALUE),
+    }));
+    expect(Buffer.byteLength(JSON.stringify(series))).toBeLessThan(REPLY_BYTES);
   });
 
   it('are nobody else’s: another tenant is told that there is no such VM', async () => {
@@ -131,7 +196,7 @@ describe('stored points', () => {
     await stage.settled();
     const other = { ...newVm(), vmId: vm.vmId };
     await expect(ask(other, 'avg', 1, start, start + 1_000)).rejects.toMatchObject({ code: 'not_found' });
-    await expect(stage.reader().latest(metaOf(other), vm.vmId as never)).rejects.toMatchObject({
+    await expect(stage.reader().latest(metaOf(other), latestOf(vm))).rejects.toMatchObject({
       code: 'not_found',
     });
   });

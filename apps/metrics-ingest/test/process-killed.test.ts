@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { metricsRpc } from '@novacron/contracts/metrics';
+import { LatestQuery, metricsRpc } from '@novacron/contracts/metrics';
 import { connectNats } from '@novacron/messaging/connect';
 import { RpcClient } from '@novacron/messaging/rpc-client';
 import { eventually } from '@novacron/testkit/wait';
@@ -65,12 +65,17 @@ describe('the process', () => {
     expect(metricsRpc.range.reply.parse(body)).toEqual(body);
     expect(body.series[0]?.values).toEqual([12.5, 13.5]);
     expect(position).toMatch(/^\d+\.\d+\.\d+$/);
-    const latest = await rpc.request(metricsRpc.latest, metaOf(vm), { vmId: vm.vmId as never });
+    const latest = await rpc.request(metricsRpc.latest, metaOf(vm), LatestQuery.parse({ vmId: vm.vmId }));
     expect(latest.body).toEqual({
       vmId: vm.vmId,
       values: { cpu_usage: { value: 13.5, timestamp: origin + 1_000 } },
+      nextCursor: null,
     });
-    const unknown = rpc.request(metricsRpc.latest, metaOf(newVm()), { vmId: newVm().vmId as never });
+    const unknown = rpc.request(
+      metricsRpc.latest,
+      metaOf(newVm()),
+      LatestQuery.parse({ vmId: newVm().vmId }),
+    );
     // Nobody serves the orchestrator's requests here: a VM that is not in the directory cannot be judged.
     await expect(unknown).rejects.toMatchObject({ code: 'dependency_down' });
     expect(await ended(child, 'SIGTERM')).toBe(0);

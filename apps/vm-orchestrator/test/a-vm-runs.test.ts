@@ -1,6 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { CommandReply } from '@novacron/contracts/agents';
+import { ConsoleLog } from '@novacron/contracts/vms';
 import { waitUntil } from '@novacron/local-stack/processes';
+import { consoleLog } from '../src/vms/console-log.js';
 import { Fixture } from './fixture.js';
+
+type Done = Extract<CommandReply, { outcome: 'done' }>;
 
 let fixture: Fixture;
 beforeAll(async () => {
@@ -72,6 +77,22 @@ describe('the life of a VM', () => {
     if (host) host.obeysShutdown = true;
     expect(row.stop_reason).toBe('user');
     expect(host?.of(id)).toContain('force-stop');
+  });
+
+  it('shows of a console that is full of control characters what fits one message', async () => {
+    const { id } = await fixture.running('noisy-1');
+    for (const host of fixture.hosts) {
+      host.interfere = (command) =>
+        command.kind === 'console-log'
+          ? { ...(host.obey(command) as Done), text: '\u0001'.repeat(160_000) }
+          : undefined;
+    }
+    const { core } = fixture;
+    const ports = { db: core.api, link: core.link, hosts: core.hosts };
+    const { body } = await consoleLog(ports, fixture.meta(), { id, maxBytes: 262_144 });
+    for (const host of fixture.hosts) host.interfere = () => undefined;
+    expect(ConsoleLog.parse(body)).toMatchObject({ vmId: id, truncated: true });
+    expect(body.text.length).toBeGreaterThan(130_000);
   });
 
   it('ends with nothing booked: name, quota and room are free', async () => {

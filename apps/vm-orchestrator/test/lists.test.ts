@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type TenantId } from '@novacron/contracts/ids';
+import { REPLY_BYTES } from '@novacron/contracts/reply-size';
 import { Vm, VmListQuery, VmPage } from '@novacron/contracts/vms';
 import { waitUntil } from '@novacron/local-stack/processes';
 import { listVms, select } from '../src/vms/list.js';
@@ -156,6 +157,30 @@ describe('a list', () => {
     expect(await names({ zone: 'local' })).toEqual([]);
     expect(await names({ image: 'beos' })).toEqual([]);
     expect(await names({ updatedSince: '2999-01-01T00:00:00.000Z' })).toEqual([]);
+  });
+
+  it('ends a page before it is larger than a message, also with the largest tags', async () => {
+    const tenantId = newId<TenantId>();
+    const tags = Object.fromEntries(
+      Array.from({ length: 50 }, (_, i) => [`${'t'.repeat(60)}${i}`, '\u0001'.repeat(255)]),
+    );
+    const names = Array.from({ length: 27 }, (_, i) => `wide-${String(i).padStart(2, '0')}`);
+    for (const name of names) await fixture.create(name, { tags }, { tenantId });
+    const pages: number[] = [];
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const query = VmListQuery.parse({ sort: 'name', limit: 500, ...(cursor === null ? {} : { cursor }) });
+      const meta = fixture.meta({ tenantId, consistency: 'strong' });
+      const { json } = (await listVms(fixture.core.api, meta, query)).body;
+      expect(Buffer.byteLength(json)).toBeLessThan(REPLY_BYTES);
+      const page = VmPage.parse(JSON.parse(json));
+      pages.push(page.items.length);
+      seen.push(...page.items.map(({ name }) => name));
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    expect(seen).toEqual(names);
+    expect(pages.length).toBeGreaterThan(2);
   });
 
   it('refuses a cursor of another order', async () => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { Name, recordOf } from './common.js';
+import { Name, Term } from './common.js';
 import { type HostId, VmId } from './ids.js';
-import { Capability, Capacity, ReportedCondition } from './infrastructure.js';
+import { Capacity, HostCapabilities, HostLabels, ImageNames, ReportedCondition } from './infrastructure.js';
 import { VmConfig } from './vms.js';
 
 /*
@@ -17,10 +17,10 @@ export const RegisterHost = z.object({
   zone: z.string().min(1).max(63),
   driver: z.string().min(1).max(40),
   agentVersion: z.string(),
-  capabilities: z.array(Capability).max(64),
-  images: z.array(z.string().max(63)).max(1_000),
+  capabilities: HostCapabilities,
+  images: ImageNames,
   capacity: Capacity,
-  labels: recordOf(z.string().max(63), z.string().max(255), 64),
+  labels: HostLabels,
 });
 export type RegisterHost = z.infer<typeof RegisterHost>;
 
@@ -71,7 +71,7 @@ export const VmFact = z.object({
    * Why it stopped, where the host knows (`guest_shutdown`, `crashed`, …), or why it is paused without a command: one
    * of `GUEST_FAULTS`.
    */
-  reason: z.string().nullable(),
+  reason: Term.nullable(),
   /** Whether the guest has said that it is up, since it started; missing where the host cannot know. */
   ready: z.boolean().optional(),
   /** The host cannot read its record of the VM: `incarnation` means nothing, only force-stop and delete work. */
@@ -133,7 +133,13 @@ export type Command = z.infer<typeof Command>;
 export type CommandKind = Command['kind'];
 
 export const CommandReply = z.discriminatedUnion('outcome', [
-  z.object({ outcome: z.literal('done'), ...stamped, fact: VmFact, text: z.string().optional() }),
+  z.object({
+    outcome: z.literal('done'),
+    ...stamped,
+    fact: VmFact,
+    /** Of a console: its end, cut to `CONSOLE_BYTES` of JSON. */
+    text: z.string().optional(),
+  }),
   /** Under way: ask again with the same command id; a report follows when it is done. */
   z.object({ outcome: z.literal('accepted'), ...stamped }),
   z.object({

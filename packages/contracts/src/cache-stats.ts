@@ -73,7 +73,7 @@ export const CacheServiceStats = z.object({
 export type CacheServiceStats = z.infer<typeof CacheServiceStats>;
 
 export const cacheRpc = {
-  stats: defineRpc('rpc.cache.stats.get', z.object({}), CacheServiceStats),
+  stats: defineRpc('rpc.cache.stats.get', z.object({}), CacheServiceStats, 'refused'),
   /** Begins to warm the shared cache, or joins the run that is on; answers at once with where it is. */
-  warm: defineRpc('rpc.cache.warm.run', z.object({}), WarmStatus),
+  warm: defineRpc('rpc.cache.warm.run', z.object({}), WarmStatus, 'refused'),
 };

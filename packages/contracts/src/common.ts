@@ -29,6 +29,17 @@ export const storable = z
 /** Text that a person sends, of at most so many UTF-16 units. */
 export const text = (max: number) => storable.max(max);
 
+/** What went wrong or was done, for a person. Its writer cuts it by {@link detailOf}. */
+export const Detail = z.string().max(500);
+
+/** The text as a {@link Detail}: what is too long ends in an ellipsis. */
+export function detailOf(text: string): string {
+  return text.length <= 500 ? text : `${text.slice(0, 499).toWellFormed()}…`;
+}
+
+/** A word of ours: a step, a reason, an error's code. */
+export const Term = z.string().max(63);
+
 /**
  * A record of at most `max` entries. zod looks at every entry before it checks a record's size, so the entries are
  * counted first. An array needs no such help: zod checks its length before its elements.
@@ -48,20 +59,31 @@ export function recordOf<Key extends z.ZodString, Value extends z.ZodType>(
   );
 }
 
-export const Tags = recordOf(z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$/), text(255), 50);
+export const Tags = recordOf(
+  z
+    .string()
+    .max(63)
+    .regex(/^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$/),
+  text(255),
+  50,
+);
 export type Tags = z.infer<typeof Tags>;
 
 /** Something that a person needs to know about a resource, as Kubernetes' conditions say it. */
 export const Condition = z.object({
-  type: z.string(),
+  type: Term,
   status: z.enum(['true', 'false', 'unknown']),
-  reason: z.string(),
-  message: z.string(),
+  reason: Term,
+  message: Detail,
   lastTransitionAt: Timestamp,
 });
 export type Condition = z.infer<typeof Condition>;
+export const Conditions = z.array(Condition).max(20);
 
-/** A keyset page: pass `nextCursor` back as `cursor`; null on the last page. */
+/**
+ * A keyset page: pass `nextCursor` back as `cursor`; null on the last page. A page may hold fewer items than were
+ * asked for: it ends before the item that would make it larger than a message may be.
+ */
 export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.object({ items: z.array(item), nextCursor: z.string().nullable() });
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ERRORS, type ErrorCode } from './errors.js';
 import { TenantId } from './ids.js';
 import { PositionText } from './position.js';
+import type { ReplySize } from './reply-size.js';
 
 /** Version of the envelope's shape; a service refuses one that it does not know. */
 export const ENVELOPE_VERSION = 1;
@@ -68,14 +69,17 @@ export interface RpcContract<Body extends z.ZodType = z.ZodType, Reply extends z
   readonly subject: string;
   readonly body: Body;
   readonly reply: Reply;
+  readonly size: ReplySize;
 }
 
+/** @param size why every reply fits one message; a test holds each contract to its word */
 export function defineRpc<Body extends z.ZodType, Reply extends z.ZodType>(
   subject: `rpc.${string}.${string}.${string}`,
   body: Body,
   reply: Reply,
+  size: ReplySize,
 ): RpcContract<Body, Reply> {
-  return { subject, body, reply };
+  return { subject, body, reply, size };
 }
 
 export type BodyOf<C extends RpcContract> = z.infer<C['body']>;

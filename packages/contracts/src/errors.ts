@@ -29,6 +29,7 @@ export const ERRORS = {
   unsupported_media_type: { status: 415, retryable: false, title: 'Send JSON' },
   invalid_request: { status: 422, retryable: false, title: 'The request does not fit its schema' },
   idempotency_mismatch: { status: 422, retryable: false, title: 'The key was used with another body' },
+  answer_too_large: { status: 422, retryable: false, title: 'The answer is larger than a message may be' },
   unknown_image: { status: 422, retryable: false, title: 'There is no such image in this zone' },
   unknown_zone: { status: 422, retryable: false, title: 'There is no such zone' },
   capability_unsupported: { status: 422, retryable: false, title: 'The driver cannot do this' },

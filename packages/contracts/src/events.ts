@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Timestamp } from './common.js';
+import { Term, Timestamp } from './common.js';
 import { defineRpc } from './envelope.js';
 import { EventId } from './ids.js';
 import { PositionText } from './position.js';
@@ -18,10 +18,10 @@ export const DomainEvent = z.object({
   id: EventId,
   seq: z.number().int().positive(),
   /** `vm.created`, `vm.updated`, `job.updated`, `host.updated`, … */
-  type: z.string(),
-  tenantId: z.string(),
+  type: Term,
+  tenantId: Term,
   kind: EventKind,
-  resourceId: z.string(),
+  resourceId: z.string().max(200),
   version: z.number().int(),
   position: PositionText,
   at: Timestamp,
@@ -42,7 +42,10 @@ export function watermarkSubject(service: string): string {
   return `watermarks.${service}`;
 }
 
-/** Events by number, from the owner, for a consumer that saw a hole. At most 500 at a time. */
+/**
+ * Events by number, from the owner, for a consumer that saw a hole: the first of them, at most 500 and as many as fit
+ * one message. The rest is asked for again, from the number after the last one.
+ */
 export const fetchOrchestratorEvents = defineRpc(
   'rpc.orchestrator.events.fetch',
   z.object({ fromSeq: z.number().int().positive(), toSeq: z.number().int().positive() }),
@@ -51,4 +54,5 @@ export const fetchOrchestratorEvents = defineRpc(
     oldestSeq: z.number().int().nullable(),
     lastSeq: z.number().int(),
   }),
+  'paged',
 );

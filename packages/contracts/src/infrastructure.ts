@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Condition, Name, pageOf, storable, Timestamp } from './common.js';
+import { Conditions, Detail, Name, pageOf, pageQuery, recordOf, text, Timestamp } from './common.js';
 import { defineRpc } from './envelope.js';
 import { HostId } from './ids.js';
 
@@ -66,24 +66,29 @@ export const ReportedCondition = z.object({
 });
 export type ReportedCondition = z.infer<typeof ReportedCondition>;
 
+export const HostCapabilities = z.array(Capability).max(64);
+/** At most 1,000 names: what one host may offer. */
+export const ImageNames = z.array(text(63)).max(1_000);
+export const HostLabels = recordOf(text(63), text(255), 64);
+
 export const HostState = z.enum(['up', 'down', 'fenced']);
 export const Host = z.object({
   id: HostId,
   name: Name,
-  zone: z.string(),
-  driver: z.string(),
+  zone: text(63),
+  driver: z.string().max(40),
   state: HostState,
   /** Cordoned: keeps what it has, gets nothing new. */
   schedulable: z.boolean(),
-  capabilities: z.array(Capability),
-  images: z.array(z.string()),
+  capabilities: HostCapabilities,
+  images: ImageNames,
   capacity: Capacity,
   allocated: Capacity,
   vmCount: z.number().int(),
-  labels: z.record(z.string(), z.string()),
+  labels: HostLabels,
   epoch: z.number().int(),
   lastHeartbeatAt: Timestamp.nullable(),
-  conditions: z.array(Condition),
+  conditions: Conditions,
   version: z.number().int(),
   createdAt: Timestamp,
   updatedAt: Timestamp,
@@ -93,12 +98,18 @@ export type Host = z.infer<typeof Host>;
 export const HostAction = z.enum(['cordon', 'uncordon', 'drain', 'fence']);
 export type HostAction = z.infer<typeof HostAction>;
 export const HostPage = pageOf(Host);
-export const HostListQuery = z.strictObject({ zone: storable.optional(), state: HostState.optional() });
+export const HostListQuery = z.strictObject({
+  ...pageQuery,
+  zone: text(63).optional(),
+  state: HostState.optional(),
+});
+export type HostListQuery = z.infer<typeof HostListQuery>;
 
 export const Zone = z.object({
-  name: z.string(),
+  name: text(63),
   isDefault: z.boolean(),
-  images: z.array(z.string()),
+  /** The first 1,000 by name; the list of images has them all, with their zones. */
+  images: ImageNames,
   hosts: z.object({ up: z.number().int(), total: z.number().int() }),
   capacity: Capacity,
   allocated: Capacity,
@@ -106,9 +117,10 @@ export const Zone = z.object({
 export type Zone = z.infer<typeof Zone>;
 
 export const Image = z.object({
-  name: z.string(),
-  description: z.string(),
-  zones: z.array(z.string()),
+  name: text(63),
+  description: Detail,
+  /** The first 1,000 by name. */
+  zones: z.array(text(63)).max(1_000),
   minMemory: z.number().int(),
   minDisk: z.number().int(),
 });
@@ -121,12 +133,23 @@ export const Quota = z.object({
 });
 export type Quota = z.infer<typeof Quota>;
 
+export const ZonePage = pageOf(Zone);
+export const ImagePage = pageOf(Image);
+/** Of zones and images, in the order of their names. */
+export const PageQuery = z.strictObject(pageQuery);
+export type PageQuery = z.infer<typeof PageQuery>;
+
 const none = z.object({});
 export const infrastructureRpc = {
-  hosts: defineRpc('rpc.orchestrator.hosts.list', HostListQuery, HostPage),
-  host: defineRpc('rpc.orchestrator.hosts.get', z.object({ id: HostId }), Host),
-  actOnHost: defineRpc('rpc.orchestrator.hosts.act', z.object({ id: HostId, action: HostAction }), Host),
-  zones: defineRpc('rpc.orchestrator.zones.list', none, pageOf(Zone)),
-  images: defineRpc('rpc.orchestrator.images.list', none, pageOf(Image)),
-  quota: defineRpc('rpc.orchestrator.quotas.get', none, Quota),
+  hosts: defineRpc('rpc.orchestrator.hosts.list', HostListQuery, HostPage, 'paged'),
+  host: defineRpc('rpc.orchestrator.hosts.get', z.object({ id: HostId }), Host, 'bounded'),
+  actOnHost: defineRpc(
+    'rpc.orchestrator.hosts.act',
+    z.object({ id: HostId, action: HostAction }),
+    Host,
+    'bounded',
+  ),
+  zones: defineRpc('rpc.orchestrator.zones.list', PageQuery, ZonePage, 'paged'),
+  images: defineRpc('rpc.orchestrator.images.list', PageQuery, ImagePage, 'paged'),
+  quota: defineRpc('rpc.orchestrator.quotas.get', none, Quota, 'bounded'),
 };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { pageOf, pageQuery, text, Timestamp } from './common.js';
+import { Detail, pageOf, pageQuery, Term, text, Timestamp } from './common.js';
 import { defineRpc } from './envelope.js';
 import { JobId, TenantId, VmId } from './ids.js';
 
@@ -8,28 +8,31 @@ export type JobStatus = z.infer<typeof JobStatus>;
 
 /** One run of one step, as a user may read it. */
 export const JobStepRun = z.object({
-  step: z.string(),
+  step: Term,
   attempt: z.number().int(),
   outcome: z.enum(['next', 'wait', 'done', 'failed', 'undone']),
-  detail: z.string().nullable(),
+  detail: Detail.nullable(),
   startedAt: Timestamp,
   endedAt: Timestamp,
 });
 export type JobStepRun = z.infer<typeof JobStepRun>;
 
+export const JOB_HISTORY_LIMIT = 100;
+
 export const Job = z.object({
   id: JobId,
   tenantId: TenantId,
   vmId: VmId,
-  kind: z.string(),
+  kind: Term,
   status: JobStatus,
-  step: z.string(),
+  step: Term,
   stepIndex: z.number().int(),
   stepCount: z.number().int(),
   /** How often the present step was tried. */
   attempt: z.number().int(),
-  error: z.object({ code: z.string(), detail: z.string() }).nullable(),
-  history: z.array(JobStepRun),
+  error: z.object({ code: Term, detail: Detail }).nullable(),
+  /** The last {@link JOB_HISTORY_LIMIT} runs. */
+  history: z.array(JobStepRun).max(JOB_HISTORY_LIMIT),
   deadline: Timestamp,
   createdAt: Timestamp,
   updatedAt: Timestamp,
@@ -48,8 +51,8 @@ export type JobListQuery = z.infer<typeof JobListQuery>;
 
 const one = z.object({ id: JobId });
 export const jobsRpc = {
-  list: defineRpc('rpc.orchestrator.jobs.list', JobListQuery, JobPage),
-  get: defineRpc('rpc.orchestrator.jobs.get', one, Job),
-  cancel: defineRpc('rpc.orchestrator.jobs.cancel', one, Job),
-  retry: defineRpc('rpc.orchestrator.jobs.retry', one, Job),
+  list: defineRpc('rpc.orchestrator.jobs.list', JobListQuery, JobPage, 'paged'),
+  get: defineRpc('rpc.orchestrator.jobs.get', one, Job, 'bounded'),
+  cancel: defineRpc('rpc.orchestrator.jobs.cancel', one, Job, 'bounded'),
+  retry: defineRpc('rpc.orchestrator.jobs.retry', one, Job, 'bounded'),
 };

@@ -21,5 +21,5 @@ export const LedgerStatus = z.object({
 export type LedgerStatus = z.infer<typeof LedgerStatus>;
 
 export const ledgerRpc = {
-  status: defineRpc('rpc.cache.ledger.status', z.object({}), LedgerStatus),
+  status: defineRpc('rpc.cache.ledger.status', z.object({}), LedgerStatus, 'bounded'),
 };

@@ -125,13 +125,25 @@ export const RangeResult = z.object({
 });
 export type RangeResult = z.infer<typeof RangeResult>;
 
+/** Metrics on one page, at most and when nothing is said. */
+export const LATEST_LIMIT = 500;
+
+export const LatestQuery = z.object({
+  vmId: VmId,
+  limit: z.number().int().min(1).max(LATEST_LIMIT).default(LATEST_LIMIT),
+  cursor: z.string().max(500).optional(),
+});
+export type LatestQuery = z.infer<typeof LatestQuery>;
+
+/** A page of a VM's metrics, in the order of their first points; pass `nextCursor` back as `cursor`. */
 export const LatestResult = z.object({
   vmId: VmId,
-  values: z.record(z.string(), z.object({ value: z.number(), timestamp: z.number().int() })),
+  values: z.record(MetricName, z.object({ value: z.number(), timestamp: z.number().int() })),
+  nextCursor: z.string().nullable(),
 });
 export type LatestResult = z.infer<typeof LatestResult>;
 
 export const metricsRpc = {
-  range: defineRpc('rpc.metrics.series.range', RangeQuery, RangeResult),
-  latest: defineRpc('rpc.metrics.series.latest', z.object({ vmId: VmId }), LatestResult),
+  range: defineRpc('rpc.metrics.series.range', RangeQuery, RangeResult, 'refused'),
+  latest: defineRpc('rpc.metrics.series.latest', LatestQuery, LatestResult, 'paged'),
 };

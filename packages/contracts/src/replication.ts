@@ -34,5 +34,5 @@ export const REPLICATION_SERVICES = ['orchestrator', 'metrics', 'cache'] as cons
 
 /** @param service its NATS name */
 export function replicationRpc(service: string) {
-  return defineRpc(`rpc.${service}.replication.get`, z.object({}), ServiceReplication);
+  return defineRpc(`rpc.${service}.replication.get`, z.object({}), ServiceReplication, 'refused');
 }

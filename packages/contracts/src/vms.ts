@@ -1,10 +1,11 @@
 import { VM_ACTIONS, type VmAction } from '@novacron/vm-lifecycle/actions';
 import { VM_STATES, type VmState } from '@novacron/vm-lifecycle/states';
 import { z } from 'zod';
-import { Condition, Name, pageOf, pageQuery, Tags, text, Timestamp } from './common.js';
+import { Conditions, Detail, Name, pageOf, pageQuery, Tags, Term, text, Timestamp } from './common.js';
 import { defineRpc } from './envelope.js';
 import { HostId, JobId, TenantId, VmId } from './ids.js';
 import { Job } from './jobs.js';
+import { CONSOLE_BYTES, jsonBytes } from './reply-size.js';
 
 export const VmStateName = z.enum(VM_STATES as [VmState, ...VmState[]]);
 export const VmActionName = z.enum(VM_ACTIONS as [VmAction, ...VmAction[]]);
@@ -37,8 +38,8 @@ export const PatchVm = z
 /** The live job, seen from the VM. */
 export const VmTask = z.object({
   jobId: JobId,
-  kind: z.string(),
-  step: z.string(),
+  kind: Term,
+  step: Term,
   stepIndex: z.number().int(),
   stepCount: z.number().int(),
   deadline: Timestamp,
@@ -52,21 +53,21 @@ export const Vm = z.object({
   /** Where the user wants it: `running`, `stopped`, `paused`, `suspended` or `deleted`. */
   desiredState: z.enum(['running', 'stopped', 'paused', 'suspended', 'deleted']),
   config: VmConfig,
-  zone: z.string(),
+  zone: text(63),
   hostId: HostId.nullable(),
   tags: Tags,
   task: VmTask.nullable(),
-  conditions: z.array(Condition),
+  conditions: Conditions,
   /** Why it is stopped: `user`, `guest_shutdown`, `start_failed`, `host_lost`, … */
-  stopReason: z.string().nullable(),
-  lastError: z.object({ code: z.string(), detail: z.string(), at: Timestamp }).nullable(),
+  stopReason: Term.nullable(),
+  lastError: z.object({ code: Term, detail: Detail, at: Timestamp }).nullable(),
   /** Grows with what the user wants; `observedGeneration` follows when it is so. */
   generation: z.number().int(),
   observedGeneration: z.number().int(),
   /** Counts the guest processes of the VM; 0 before the first. */
   incarnation: z.number().int(),
   version: z.number().int(),
-  allowedActions: z.array(VmActionName),
+  allowedActions: z.array(VmActionName).max(VM_ACTIONS.length),
   createdAt: Timestamp,
   updatedAt: Timestamp,
 });
@@ -95,9 +96,9 @@ export const Placement = z.object({
   hostId: HostId.nullable(),
   decidedAt: Timestamp,
   candidates: z.number().int(),
-  rejections: z.array(z.object({ filter: z.string(), hosts: z.number().int(), example: z.string() })),
-  scores: z.array(z.object({ hostId: HostId, score: z.number() })),
-  summary: z.string(),
+  rejections: z.array(z.object({ filter: Term, hosts: z.number().int(), example: Detail })).max(30),
+  scores: z.array(z.object({ hostId: HostId, score: z.number() })).max(100),
+  summary: z.string().max(2_000),
 });
 export type Placement = z.infer<typeof Placement>;
 
@@ -124,27 +125,52 @@ export function isExpected(ifMatch: IfMatch | undefined, present: number): boole
 
 const expected = { ifMatch: IfMatch.optional() };
 
+/** The end of a serial console's output; `truncated`: there was more before it. */
+export const ConsoleLog = z.object({
+  vmId: VmId,
+  text: z
+    .string()
+    .max(262_144)
+    .refine((text) => jsonBytes(text) <= CONSOLE_BYTES),
+  truncated: z.boolean(),
+});
+
 export const vmsRpc = {
-  create: defineRpc('rpc.orchestrator.vms.create', CreateVm, Vm),
-  list: defineRpc('rpc.orchestrator.vms.list', VmListQuery, VmPage),
+  create: defineRpc('rpc.orchestrator.vms.create', CreateVm, Vm, 'bounded'),
+  list: defineRpc('rpc.orchestrator.vms.list', VmListQuery, VmPage, 'paged'),
   /** `tombstone`: a VM that is deleted is answered too, for as long as its row is kept. */
-  get: defineRpc('rpc.orchestrator.vms.get', one.extend({ tombstone: z.boolean().optional() }), Vm),
-  patch: defineRpc('rpc.orchestrator.vms.patch', z.object({ id: VmId, patch: PatchVm, ...expected }), Vm),
+  get: defineRpc(
+    'rpc.orchestrator.vms.get',
+    one.extend({ tombstone: z.boolean().optional() }),
+    Vm,
+    'bounded',
+  ),
+  patch: defineRpc(
+    'rpc.orchestrator.vms.patch',
+    z.object({ id: VmId, patch: PatchVm, ...expected }),
+    Vm,
+    'bounded',
+  ),
   act: defineRpc(
     'rpc.orchestrator.vms.act',
     z.object({ id: VmId, action: VmActionName, options: ActionOptions, ...expected }),
     ActionResult,
+    'bounded',
   ),
-  placement: defineRpc('rpc.orchestrator.vms.placement', one, Placement),
+  placement: defineRpc('rpc.orchestrator.vms.placement', one, Placement, 'bounded'),
   consoleLog: defineRpc(
     'rpc.orchestrator.vms.console-log',
     z.object({ id: VmId, maxBytes: z.number().int().min(1).max(262_144).default(65_536) }),
-    z.object({ vmId: VmId, text: z.string(), truncated: z.boolean() }),
+    ConsoleLog,
+    'bounded',
   ),
   /** Which tenant and host VMs belong to, for intake that meets one before its event. Services only. */
   locate: defineRpc(
     'rpc.orchestrator.vms.locate',
     z.object({ ids: z.array(VmId).min(1).max(1_000) }),
-    z.array(z.object({ id: VmId, tenantId: TenantId, hostId: HostId.nullable(), deleted: z.boolean() })),
+    z
+      .array(z.object({ id: VmId, tenantId: TenantId, hostId: HostId.nullable(), deleted: z.boolean() }))
+      .max(1_000),
+    'bounded',
   ),
 };

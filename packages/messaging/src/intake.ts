@@ -1,5 +1,6 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { ServiceError } from '@novacron/contracts/errors';
+import { REPLY_BYTES } from '@novacron/contracts/reply-size';
 import { rpc } from '@novacron/telemetry/facts';
 import type { Logger } from '@novacron/telemetry/logger';
 import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
@@ -47,7 +48,7 @@ export class Intake {
     const subscription = nc.subscribe(route.subject, {
       ...(route.queue === undefined ? {} : { queue: route.queue }),
       callback: (error, message) => {
-        if (error === null) this.#receive(route, message);
+        if (error === null) this.#receive(nc, route, message);
         else this.options.logger.error({ err: error, subject: route.subject }, 'subscription failed');
       },
     });
@@ -65,9 +66,9 @@ export class Intake {
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  #receive(route: Route, message: Msg): void {
+  #receive(nc: NatsConnection, route: Route, message: Msg): void {
     if (this.#inFlight >= this.options.maxInFlight) {
-      this.#respond(route, message, errorReply(overloaded()));
+      this.#respond(route, message, encodeReply(errorReply(overloaded())));
       rpc.publish({ side: 'server', subject: route.label, code: 'overloaded', durationMs: 0 });
       return;
     }
@@ -76,7 +77,7 @@ export class Intake {
       `serve ${route.label}`,
       (name) => message.headers?.get(name) || undefined,
       {},
-      () => this.#work(route, message),
+      () => this.#work(nc, route, message),
       SpanKind.SERVER,
     ).finally(() => {
       this.#inFlight -= 1;
@@ -85,21 +86,21 @@ export class Intake {
   }
 
   /** Never rejects. */
-  async #work(route: Route, message: Msg): Promise<void> {
+  async #work(nc: NatsConnection, route: Route, message: Msg): Promise<void> {
     const startedAt = performance.now();
     const waitedMs = waitedForLoopMs();
     let remainingMs = Infinity;
     let code = 'ok';
-    let reply: object;
+    let reply: Uint8Array;
     try {
       const work = route.open(message);
       remainingMs = work.remainingMs - waitedMs;
       if (remainingMs <= 0) throw tooLate();
-      reply = { ok: true, ...(await work.run()) };
+      reply = fitting(nc, encodeReply({ ok: true, ...(await work.run()) }));
     } catch (error) {
       code = error instanceof ServiceError ? error.code : 'internal';
       this.#log(route, code, error);
-      reply = errorReply(error);
+      reply = encodeReply(errorReply(error));
     }
     const durationMs = performance.now() - startedAt;
     rpc.publish({ side: 'server', subject: route.label, code, durationMs });
@@ -107,13 +108,11 @@ export class Intake {
     else this.options.logger.warn({ subject: route.label, durationMs, remainingMs }, 'answered too late');
   }
 
-  #respond(route: Route, message: Msg, reply: object): void {
+  #respond(route: Route, message: Msg, reply: Uint8Array): void {
     try {
-      message.respond(encodeReply(reply));
+      message.respond(reply);
     } catch (error) {
       this.options.logger.error({ err: error, subject: route.label }, 'an answer could not be sent');
-      // Too large, most likely: the asker must hear of it now rather than wait for its deadline.
-      if (!('code' in reply)) this.#respond(route, message, errorReply(error));
     }
   }
 
@@ -124,6 +123,19 @@ export class Intake {
       this.options.logger.warn({ err: error, subject: route.label, code }, 'request refused');
     }
   }
+}
+
+/**
+ * The reply, when one message holds it. The caller must hear of another one now rather than wait for its deadline.
+ * @throws ServiceError `answer_too_large`
+ */
+function fitting(nc: NatsConnection, reply: Uint8Array): Uint8Array {
+  const limit = Math.min(REPLY_BYTES, nc.info?.max_payload ?? Infinity);
+  if (reply.length <= limit) return reply;
+  const cause = new Error(`the reply has ${reply.length} bytes, one message holds ${limit}`);
+  throw new ServiceError('answer_too_large', 'The answer does not fit one message: ask for less of it', {
+    cause,
+  });
 }
 
 function overloaded(): ServiceError {

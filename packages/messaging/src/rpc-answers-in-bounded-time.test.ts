@@ -148,9 +148,9 @@ describe('a request', () => {
     );
   });
 
-  it('whose answer is too large ends at once in `internal`', async () => {
+  it('whose answer is too large ends at once in `answer_too_large`', async () => {
     const startedAt = performance.now();
-    expect((await errorOf(client.request(fail, meta(), { how: 'huge' }))).code).toBe('internal');
+    expect((await errorOf(client.request(fail, meta(), { how: 'huge' }))).code).toBe('answer_too_large');
     expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
 

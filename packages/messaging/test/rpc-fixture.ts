@@ -21,18 +21,21 @@ export const echo = defineRpc(
   'rpc.server.echo.get',
   z.strictObject({ text: z.string(), nested: z.object({ count: z.number().int() }).optional() }),
   z.object({ text: z.string(), traceId: z.string().nullable() }),
+  'refused',
 );
 export const slow = defineRpc(
   'rpc.server.slow.get',
   z.object({ ms: z.number() }),
   z.object({ done: z.boolean() }),
+  'bounded',
 );
 export const fail = defineRpc(
   'rpc.server.fail.get',
   z.object({ how: z.enum(['service', 'unknown', 'sync', 'huge']) }),
   z.object({ text: z.string() }),
+  'refused',
 );
-export const absent = defineRpc('rpc.server.absent.get', z.object({}), z.object({}));
+export const absent = defineRpc('rpc.server.absent.get', z.object({}), z.object({}), 'bounded');
 
 export const meta = (remainingMs = 30_000): RequestMeta =>
   RequestMeta.parse({

@@ -1,4 +1,5 @@
 import type { DomainEvent } from '@novacron/contracts/events';
+import { pageTexts } from '@novacron/messaging/page';
 import type { Session, Statement } from '@novacron/postgres/database';
 import { COLUMNS, toDomainEvent, type StoredEvent } from './stored-event.js';
 
@@ -23,8 +24,8 @@ export interface FetchedEvents {
 }
 
 /**
- * Events by number, both ends included, at most 500: for a consumer that saw a hole. Needs the `_sys` role.
- * Read from the primary: a number that was seen is there.
+ * Events by number, both ends included, for a consumer that saw a hole: the first of them, at most 500 and as many
+ * as one page holds. Needs the `_sys` role. Read from the primary: a number that was seen is there.
  */
 export async function fetchEvents(session: Session, fromSeq: number, toSeq: number): Promise<FetchedEvents> {
   const { results } = await session.read({}, [
@@ -33,5 +34,10 @@ export async function fetchEvents(session: Session, fromSeq: number, toSeq: numb
   ]);
   const bounds = results[0]?.rows[0] as { oldest: number | null; last: number };
   const rows = results[1]?.rows as unknown as StoredEvent[];
-  return { events: rows.map(toDomainEvent), oldestSeq: bounds.oldest, lastSeq: bounds.last };
+  const page = pageTexts(rows, { limit: FETCH_LIMIT, text: ({ data }) => data });
+  return {
+    events: rows.slice(0, page.length).map(toDomainEvent),
+    oldestSeq: bounds.oldest,
+    lastSeq: bounds.last,
+  };
 }

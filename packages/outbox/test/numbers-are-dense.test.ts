@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DomainEvent, type Watermark } from '@novacron/contracts/events';
 import { newId } from '@novacron/contracts/ids';
 import { parsePosition } from '@novacron/contracts/position';
+import { REPLY_BYTES } from '@novacron/contracts/reply-size';
 import { appendEvents } from '../src/append.js';
 import { fetchEvents } from '../src/fetch.js';
 import { until } from '@novacron/testkit/wait';
@@ -135,6 +136,27 @@ describe('the relay', () => {
     const { events, lastSeq } = await fetchEvents(fixture.sys.primary, stored.seq, stored.seq);
     expect(events).toEqual([stored]);
     expect(lastSeq).toBe(stored.seq);
+    await relay.stop();
+  });
+
+  it('answers as many events as fit one message, and the rest to the next question', async () => {
+    const relay = fixture.relay();
+    relay.start();
+    const large = Array.from({ length: 30 }, () => vmEvent({ data: { big: '\u0001'.repeat(15_000) } }));
+    await fixture.append(...large);
+    relay.wake();
+    const ids = large.map(({ id }) => id);
+    const seqs = async () =>
+      (await fixture.stream()).filter(({ id }) => ids.includes(id)).map(({ seq }) => seq);
+    await until(async () => (await seqs()).length === large.length);
+    const [first, last] = [Math.min(...(await seqs())), Math.max(...(await seqs()))];
+    const found: number[] = [];
+    for (let from = first; from <= last; from = (found.at(-1) as number) + 1) {
+      const { events } = await fetchEvents(fixture.sys.primary, from, last);
+      expect(Buffer.byteLength(JSON.stringify(events))).toBeLessThan(REPLY_BYTES);
+      found.push(...events.map(({ seq }) => seq));
+    }
+    expect(found).toEqual((await seqs()).sort((a, b) => a - b));
     await relay.stop();
   });
 

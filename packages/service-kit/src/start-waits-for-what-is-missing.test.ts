@@ -15,7 +15,12 @@ import { get } from '../test/child.js';
 import { startService, type RunningService, type ServiceSpec } from './run.js';
 import { DATABASE_SYS } from './tokens.js';
 
-const count = defineRpc('rpc.orchestrator.things.count', z.object({}), z.object({ count: z.number() }));
+const count = defineRpc(
+  'rpc.orchestrator.things.count',
+  z.object({}),
+  z.object({ count: z.number() }),
+  'bounded',
+);
 const settings = { ...opsEnv, ...telemetryEnv, ...natsEnv, ...postgresEnv };
 const logger = createLogger('test', 'silent');
 const running: RunningService<unknown>[] = [];

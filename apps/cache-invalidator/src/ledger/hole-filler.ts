@@ -36,10 +36,21 @@ export class HoleFiller {
   }
 
   /**
-   * Fetches these numbers. Where the stream brought another event under one of them the owner's holds.
+   * Fetches these numbers, in as many answers as the owner gives them. Where the stream brought another event under
+   * one of them the owner's holds.
    * @returns whether the owner has them all; if not, what is missing has changed
    */
   async fetch(part: Hole): Promise<boolean> {
+    for (let { fromSeq } = part; ;) {
+      const { isWhole, last } = await this.#fetch({ ...part, fromSeq });
+      if (!isWhole) return false;
+      if (last === undefined || last >= part.toSeq) return true;
+      fromSeq = last + 1;
+    }
+  }
+
+  /** One answer of the owner: the first events of these, `last` the number of the last one. */
+  async #fetch(part: Hole): Promise<{ isWhole: boolean; last: number | undefined }> {
     const { ledger, rpc, tell, logger } = this.options;
     const { body } = await rpc.request(fetchOrchestratorEvents, SERVICE, part);
     await tell(body.events);
@@ -50,12 +61,12 @@ export class HoleFiller {
     if (oldest > part.fromSeq && body.lastSeq >= part.fromSeq) {
       logger.error({ ...part, oldest }, 'events are older than their owner keeps them: passed over');
       await ledger.skipTo(oldest - 1);
-      return false;
+      return { isWhole: false, last: undefined };
     }
     if (body.lastSeq < part.toSeq) {
       await ledger.limitTo(body.lastSeq);
-      return false;
+      return { isWhole: false, last: undefined };
     }
-    return true;
+    return { isWhole: true, last: body.events.at(-1)?.seq };
   }
 }

@@ -5,7 +5,7 @@ import { HOT_HOUR, lastHourId, lastHourQuery } from '@novacron/cache/last-hour';
 import { RESOURCES, type ResourceType } from '@novacron/cache/resources';
 import { metricsGroup } from '@novacron/cache/rules';
 import type { BytesReply } from '@novacron/contracts/envelope';
-import { metricsRpc } from '@novacron/contracts/metrics';
+import { LATEST_LIMIT, metricsRpc } from '@novacron/contracts/metrics';
 import { type Position, parsePosition } from '@novacron/contracts/position';
 import { type Vm, type VmListQuery, vmsRpc } from '@novacron/contracts/vms';
 import type { RpcClient } from '@novacron/messaging/rpc-client';
@@ -51,7 +51,7 @@ export async function hotMetrics(rpc: RpcClient, vm: HotPage['vms'][number]): Pr
   const meta = asTenant(vm.tenantId, null);
   const startedAt = Date.now();
   const [latest, hour] = await Promise.all([
-    rpc.requestBytes(metricsRpc.latest, meta, { vmId: vm.id }),
+    rpc.requestBytes(metricsRpc.latest, meta, { vmId: vm.id, limit: LATEST_LIMIT }),
     rpc.requestBytes(metricsRpc.range, meta, lastHourQuery(vm.id, HOT_HOUR, startedAt)),
   ]);
   const kept = ({ body: bytes, ...read }: BytesReply) => ({

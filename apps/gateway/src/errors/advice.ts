@@ -36,6 +36,8 @@ export const ADVICE: Record<ErrorCode, string> = {
   invalid_request:
     '`errors` names the fields that are wrong by JSON Pointer, at most 20 of them: `detail` counts the rest. A path over 200 characters is cut; `/path`, `/query` or `/header` in front means that it is not in the body. Nothing was done.',
   idempotency_mismatch: 'This Idempotency-Key was used with another body. Use a new key for a new request.',
+  answer_too_large:
+    'The answer does not fit one message, and cannot be split. Ask for less: fewer metrics, a larger `step`, a smaller `limit`. The same request fails the same way.',
   unknown_image: 'No host of this zone runs the image. `GET /images` lists the images with their zones.',
   unknown_zone: 'There is no zone of this name. `GET /zones` lists them.',
   capability_unsupported: "The driver of the VM's host, or this version, cannot do this. Nothing was done.",

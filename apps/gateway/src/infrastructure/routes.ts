@@ -5,20 +5,18 @@ import {
   HostAction,
   HostListQuery,
   HostPage,
-  Image,
+  ImagePage,
   infrastructureRpc,
-  Zone,
+  PageQuery,
+  ZonePage,
 } from '@novacron/contracts/infrastructure';
-import { pageOf } from '@novacron/contracts/common';
 import { z } from 'zod';
 import { defineRoute } from '../edge/route.js';
 import { defineRead } from '../reads/define-read.js';
-import { question } from '../reads/question.js';
+import { queryId, question } from '../reads/question.js';
 
 const hostParams = z.object({ id: HostId });
 const tag = 'Infrastructure';
-/** Every tenant is told the same. */
-const ALL = { id: 'all', forAll: true } as const;
 
 export const listHosts = defineRead({
   id: 'listHosts',
@@ -27,7 +25,7 @@ export const listHosts = defineRead({
   summary: 'List hosts',
   access: 'platform',
   query: HostListQuery,
-  answer: { description: 'All hosts that fit the filters.', schema: HostPage },
+  answer: { description: 'A page of the hosts that fit the filters, by name.', schema: HostPage },
   errors: [],
   // For operators alone, who are told the present.
   ask: ({ query }) => question(infrastructureRpc.hosts, query, null),
@@ -69,9 +67,17 @@ export const listZones = defineRead({
   tag,
   summary: 'List zones',
   access: 'read',
-  answer: { description: 'All zones.', schema: pageOf(Zone) },
+  query: PageQuery,
+  answer: { description: 'A page of the zones, by name.', schema: ZonePage },
   errors: [],
-  ask: () => question(infrastructureRpc.zones, {}, { ...ALL, type: 'zone-list', group: GROUPS.zones }),
+  // Every tenant is told the same.
+  ask: ({ query }) =>
+    question(infrastructureRpc.zones, query, {
+      type: 'zone-list',
+      id: queryId(query),
+      group: GROUPS.zones,
+      forAll: true,
+    }),
 });
 
 export const listImages = defineRead({
@@ -80,9 +86,16 @@ export const listImages = defineRead({
   tag,
   summary: 'List images, with the zones that run them',
   access: 'read',
-  answer: { description: 'All images.', schema: pageOf(Image) },
+  query: PageQuery,
+  answer: { description: 'A page of the images, by name.', schema: ImagePage },
   errors: [],
-  ask: () => question(infrastructureRpc.images, {}, { ...ALL, type: 'image-list', group: GROUPS.images }),
+  ask: ({ query }) =>
+    question(infrastructureRpc.images, query, {
+      type: 'image-list',
+      id: queryId(query),
+      group: GROUPS.images,
+      forAll: true,
+    }),
 });
 
 export const infrastructureRoutes = [listHosts, getHost, actOnHost, listZones, listImages];

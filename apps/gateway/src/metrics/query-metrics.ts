@@ -1,6 +1,14 @@
 import { lastHourId } from '@novacron/cache/last-hour';
 import { metricsGroup } from '@novacron/cache/rules';
-import { Aggregation, LatestResult, MetricName, metricsRpc, RangeResult } from '@novacron/contracts/metrics';
+import { pageQuery } from '@novacron/contracts/common';
+import {
+  Aggregation,
+  LATEST_LIMIT,
+  LatestResult,
+  MetricName,
+  metricsRpc,
+  RangeResult,
+} from '@novacron/contracts/metrics';
 import { z } from 'zod';
 import { defineRead } from '../reads/define-read.js';
 import { question } from '../reads/question.js';
@@ -45,6 +53,11 @@ export const queryMetrics = defineRead({
   },
 });
 
+const latestQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(LATEST_LIMIT).default(LATEST_LIMIT),
+  cursor: pageQuery.cursor,
+});
+
 export const latestMetrics = defineRead({
   id: 'latestMetrics',
   path: '/api/v1/vms/{id}/metrics/latest',
@@ -52,8 +65,19 @@ export const latestMetrics = defineRead({
   summary: "The latest value of each of a VM's metrics",
   access: 'read',
   params: vmParams,
-  answer: { description: 'The values with their times.', schema: LatestResult },
+  query: latestQuery,
+  answer: {
+    description: 'The values with their times; pass `nextCursor` back as `cursor` for more of them.',
+    schema: LatestResult,
+  },
   errors: ['not_found'],
-  ask: ({ params: { id } }) =>
-    question(metricsRpc.latest, { vmId: id }, { type: 'metrics-latest', id, group: metricsGroup(id) }),
+  ask: ({ params: { id }, query }) => {
+    const isFirst = query.cursor === undefined && query.limit === LATEST_LIMIT;
+    return question(
+      metricsRpc.latest,
+      { vmId: id, ...query },
+      // The first page, which is warmed, is nearly always all there is.
+      isFirst ? { type: 'metrics-latest', id, group: metricsGroup(id) } : null,
+    );
+  },
 });

@@ -9,6 +9,7 @@ import { componentSchemas, inputSchema, outputSchema } from './schemas.js';
 const RATE = ['RateLimit', 'RateLimit-Policy'];
 /** What any route may answer, whatever it does. */
 const EVERYWHERE: readonly ErrorCode[] = [
+  'answer_too_large',
   'malformed_request',
   'unauthenticated',
   'forbidden',

@@ -1,5 +1,5 @@
 import { Job, JobPage } from '@novacron/contracts/jobs';
-import { Host, HostPage, Image, Quota, Zone } from '@novacron/contracts/infrastructure';
+import { Host, HostPage, Image, ImagePage, Quota, Zone, ZonePage } from '@novacron/contracts/infrastructure';
 import { LatestResult, PushMetrics, PushResult, RangeResult } from '@novacron/contracts/metrics';
 import { Problem } from '@novacron/contracts/problem';
 import { ActionOptions, CreateVm, PatchVm, Placement, Vm, VmConfig, VmPage } from '@novacron/contracts/vms';
@@ -16,7 +16,9 @@ const OUTPUT = {
   Host,
   HostPage,
   Zone,
+  ZonePage,
   Image,
+  ImagePage,
   Quota,
   Placement,
   PushResult,

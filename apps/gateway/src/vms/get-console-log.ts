@@ -1,11 +1,8 @@
-import { VmId } from '@novacron/contracts/ids';
-import { vmsRpc } from '@novacron/contracts/vms';
+import { ConsoleLog, vmsRpc } from '@novacron/contracts/vms';
 import { z } from 'zod';
 import { prefersJson } from '../edge/accept.js';
 import { defineRoute } from '../edge/route.js';
 import { vmParams } from './parameters.js';
-
-const ConsoleLog = z.object({ vmId: VmId, text: z.string(), truncated: z.boolean() });
 
 export const getConsoleLog = defineRoute({
   id: 'getConsoleLog',
@@ -13,7 +10,9 @@ export const getConsoleLog = defineRoute({
   path: '/api/v1/vms/{id}/console/log',
   tag: 'VMs',
   summary: "The end of a VM's serial console",
-  description: 'Plain text, or JSON where Accept asks for it.',
+  description:
+    'Plain text, or JSON where Accept asks for it. Less than `maxBytes` comes where control characters would make ' +
+    'the answer too large.',
   access: 'read',
   params: vmParams,
   query: z.strictObject({ maxBytes: z.coerce.number().int().min(1).max(262_144).default(65_536) }),

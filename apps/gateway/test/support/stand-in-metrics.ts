@@ -23,7 +23,13 @@ export function standInMetrics(nc: NatsConnection, requests: WireRequest[]): voi
   nc.subscribe(metricsRpc.latest.subject, {
     callback: (_error, message) => {
       const { vmId } = WireRequest.parse(message.json()).body as LatestResult;
-      message.respond(reply({ vmId, values: { cpu_usage: { value: 42.5, timestamp: 1_767_225_600_000 } } }));
+      message.respond(
+        reply({
+          vmId,
+          values: { cpu_usage: { value: 42.5, timestamp: 1_767_225_600_000 } },
+          nextCursor: null,
+        }),
+      );
     },
   });
 }

@@ -1,4 +1,5 @@
 import type { Command, CommandKind, PowerState } from '@novacron/contracts/agents';
+import { CONSOLE_BYTES, jsonTail } from '@novacron/contracts/reply-size';
 import type { Driver } from '../drivers/driver.js';
 
 /** How the agent treats each kind of command. */
@@ -57,7 +58,7 @@ export async function perform(
     case 'observe':
       return undefined;
     case 'console-log':
-      return driver.consoleLog(vmId, command.maxBytes);
+      return jsonTail(await driver.consoleLog(vmId, command.maxBytes), CONSOLE_BYTES);
     default:
       return command satisfies never;
   }

@@ -55,5 +55,6 @@ export const NUMBERS: Statement = {
 export const LATEST: Statement = {
   name: 'metrics_latest_read',
   text: `SELECT l.metric_id AS id, n.name, l.value, l.ts::float8 AS timestamp FROM metrics.latest l
-         LEFT JOIN metrics.names n ON n.metric_id = l.metric_id WHERE l.vm_id = $1::uuid ORDER BY l.metric_id`,
+         LEFT JOIN metrics.names n ON n.metric_id = l.metric_id WHERE l.vm_id = $1::uuid AND l.metric_id > $2
+         ORDER BY l.metric_id LIMIT $3`,
 };

@@ -1,6 +1,6 @@
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
-import type { LatestResult, RangeQuery, RangeResult } from '@novacron/contracts/metrics';
+import type { LatestQuery, LatestResult, RangeQuery, RangeResult } from '@novacron/contracts/metrics';
 import { formatPosition, maxPosition, parsePosition, type Position } from '@novacron/contracts/position';
 import type { Answers, Database, Session } from '@novacron/postgres/database';
 import { BUILT_IN_IDS, builtInId } from '../store/metric-names.js';
@@ -56,19 +56,22 @@ export class SeriesReader {
     return { body: rangeResult(query, plan, ids, rows), ...shown({ ...answers, position }) };
   }
 
-  /** The last value of each metric of the VM. @throws ServiceError not_found */
-  async latest(meta: RequestMeta, vmId: LatestResult['vmId']): Promise<Read<LatestResult>> {
+  /** The last value of each metric of the VM, page by page. @throws ServiceError not_found, invalid_request */
+  async latest(meta: RequestMeta, { vmId, limit, cursor }: LatestQuery): Promise<Read<LatestResult>> {
     const answers = await this.#session(meta).read(readOptions(meta), [
       { statement: KNOWN_VM, params: [vmId] },
-      { statement: LATEST, params: [vmId] },
+      { statement: LATEST, params: [vmId, numberBefore(cursor), limit + 1] },
     ]);
     await this.#requireVm(meta, vmId, answers);
+    const rows = answers.results[1]?.rows as unknown as LatestRow[];
+    const page = rows.slice(0, limit);
     const values: LatestResult['values'] = {};
-    for (const { id, name, value, timestamp } of answers.results[1]?.rows as unknown as LatestRow[]) {
+    for (const { id, name, value, timestamp } of page) {
       const known = builtInNames.get(id) ?? name;
       if (known !== null) values[known] = { value, timestamp };
     }
-    return { body: { vmId, values }, ...shown(answers) };
+    const nextCursor = rows.length > limit ? `m${page.at(-1)?.id}` : null;
+    return { body: { vmId, values, nextCursor }, ...shown(answers) };
   }
 
   #session({ consistency, minPosition }: RequestMeta): Session {
@@ -115,6 +118,16 @@ interface LatestRow {
   readonly name: string | null;
   readonly value: number;
   readonly timestamp: number;
+}
+
+/** The number of the last metric on the page before; 0 for the first page. @throws ServiceError invalid_request */
+function numberBefore(cursor: string | undefined): number {
+  if (cursor === undefined) return 0;
+  const number = /^m(\d{1,9})$/.exec(cursor)?.[1];
+  if (number !== undefined) return Number(number);
+  throw new ServiceError('invalid_request', 'The cursor is not one of this list', {
+    errors: [{ path: '/cursor', message: 'pass nextCursor of the page before' }],
+  });
 }
 
 function readOptions({ tenantId, remainingMs }: RequestMeta): { tenantId: string; timeoutMs: number } {

@@ -2,11 +2,11 @@ import { Controller } from '@nestjs/common';
 import type { RpcReply, RpcRequest } from '@novacron/contracts/envelope';
 import {
   metricsRpc,
+  type LatestQuery,
   type LatestResult,
   type RangeQuery,
   type RangeResult,
 } from '@novacron/contracts/metrics';
-import type { VmId } from '@novacron/contracts/ids';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { SeriesReader } from './series-reader.js';
 
@@ -21,7 +21,7 @@ export class SeriesController {
   }
 
   @RpcHandler(metricsRpc.latest)
-  latest({ meta, body }: RpcRequest<{ vmId: VmId }>): Promise<RpcReply<LatestResult>> {
-    return this.reader.latest(meta, body.vmId);
+  latest({ meta, body }: RpcRequest<LatestQuery>): Promise<RpcReply<LatestResult>> {
+    return this.reader.latest(meta, body);
   }
 }

@@ -4,11 +4,13 @@ import type { Image, Zone } from '@novacron/contracts/infrastructure';
 import type { NewEvent } from '@novacron/outbox/append';
 import type { Statement } from '@novacron/postgres/database';
 
-/** Zones with what their hosts hold together; capacity counts hosts that are up. `$1` null: all. */
-export const READ_ZONES: Statement = {
-  name: 'zones-read',
-  text: `SELECT z.name, z.is_default,
-      coalesce((SELECT array_agg(DISTINCT i ORDER BY i) FROM hosts x, unnest(x.images) i WHERE x.zone = z.name), '{}') AS images,
+/** Names within one zone or image: the contract's bound. */
+const NAMES_SHOWN = 1_000;
+
+/** Zones with what their hosts hold together; capacity counts hosts that are up. */
+const ZONES = `SELECT z.name, z.is_default,
+      coalesce((SELECT array_agg(i ORDER BY i) FROM (SELECT DISTINCT i FROM hosts x, unnest(x.images) i
+        WHERE x.zone = z.name ORDER BY i LIMIT ${NAMES_SHOWN}) AS offered), '{}') AS images,
       count(h.id) FILTER (WHERE h.state = 'up')::int AS up, count(h.id)::int AS total,
       coalesce(sum(h.cpu) FILTER (WHERE h.state = 'up'), 0) AS cpu,
       coalesce(sum(h.memory) FILTER (WHERE h.state = 'up'), 0) AS memory,
@@ -16,17 +18,29 @@ export const READ_ZONES: Statement = {
       coalesce(sum(h.allocated_cpu), 0) AS allocated_cpu,
       coalesce(sum(h.allocated_memory), 0) AS allocated_memory,
       coalesce(sum(h.allocated_disk), 0) AS allocated_disk
-    FROM zones z LEFT JOIN hosts h ON h.zone = z.name
-    WHERE $1::text[] IS NULL OR z.name = ANY($1)
-    GROUP BY z.name, z.is_default ORDER BY z.name`,
-};
+    FROM zones z LEFT JOIN hosts h ON h.zone = z.name`;
 
-/** Images with the zones whose hosts have them. `$1` null: all. */
-export const READ_IMAGES: Statement = {
-  name: 'images-read',
-  text: `SELECT i.name, i.description, i.min_memory, i.min_disk,
-      coalesce((SELECT array_agg(DISTINCT h.zone ORDER BY h.zone) FROM hosts h WHERE i.name = ANY(h.images)), '{}') AS zones
-    FROM images i WHERE $1::text[] IS NULL OR i.name = ANY($1) ORDER BY i.name`,
+/** Images with the zones whose hosts have them. */
+const IMAGES = `SELECT i.name, i.description, i.min_memory, i.min_disk,
+      coalesce((SELECT array_agg(zone ORDER BY zone) FROM (SELECT DISTINCT h.zone FROM hosts h
+        WHERE i.name = ANY(h.images) ORDER BY h.zone LIMIT ${NAMES_SHOWN}) AS offering), '{}') AS zones
+    FROM images i`;
+
+export const READ_ZONES: Statement = {
+  name: 'zones-read',
+  text: `${ZONES} WHERE z.name = ANY($1) GROUP BY z.name, z.is_default`,
+};
+export const READ_IMAGES: Statement = { name: 'images-read', text: `${IMAGES} WHERE i.name = ANY($1)` };
+
+/** Of zones after the name `$1`, or from the first, at most `$2`. */
+export const LIST_ZONES: Statement = {
+  name: 'zones-list',
+  text: `${ZONES} WHERE $1::text IS NULL OR z.name > $1 GROUP BY z.name, z.is_default ORDER BY z.name LIMIT $2`,
+};
+/** Of images after the name `$1`, or from the first, at most `$2`. */
+export const LIST_IMAGES: Statement = {
+  name: 'images-list',
+  text: `${IMAGES} WHERE $1::text IS NULL OR i.name > $1 ORDER BY i.name LIMIT $2`,
 };
 
 export interface ZoneRow {

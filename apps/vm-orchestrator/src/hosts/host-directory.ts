@@ -1,21 +1,19 @@
-import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
+import type { RawReply, RequestMeta, RpcReply } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
-import type { Host, Image, Zone } from '@novacron/contracts/infrastructure';
+import type { Host, HostListQuery, PageQuery } from '@novacron/contracts/infrastructure';
+import { pageBody } from '@novacron/messaging/page';
 import type { Answer, Database, Statement } from '@novacron/postgres/database';
+import { decodeCursor, encodeCursor } from '../keyset.js';
 import { servedBy, sessionFor } from '../read-session.js';
-import { READ_IMAGES, READ_ZONES, toImage, toZone, type ImageRow, type ZoneRow } from './catalog.js';
+import { LIST_IMAGES, LIST_ZONES, toImage, toZone, type ImageRow, type ZoneRow } from './catalog.js';
 import { HOST_COLUMNS, toHost, type HostRow } from './row.js';
-
-interface Page<Item> {
-  readonly items: Item[];
-  readonly nextCursor: null;
-}
 
 const READ_HOSTS: Statement = {
   name: 'hosts-list',
   text: `SELECT ${HOST_COLUMNS} FROM hosts h
-    WHERE ($1::text IS NULL OR h.zone = $1) AND ($2::text IS NULL OR h.state = $2) ORDER BY h.name`,
+    WHERE ($1::text IS NULL OR h.zone = $1) AND ($2::text IS NULL OR h.state = $2)
+      AND ($3::text IS NULL OR h.name > $3) ORDER BY h.name LIMIT $4`,
 };
 const READ_HOST: Statement = {
   name: 'hosts-get',
@@ -27,14 +25,11 @@ export class HostDirectory {
   /** @param db of the `_api` role */
   constructor(private readonly db: Database) {}
 
-  async hosts(
-    meta: RequestMeta,
-    query: { zone?: string | undefined; state?: Host['state'] | undefined },
-  ): Promise<RpcReply<Page<Host>>> {
-    return page(
-      await sessionFor(this.db, meta).query<HostRow>(READ_HOSTS, [query.zone ?? null, query.state ?? null]),
-      toHost,
-    );
+  /** @throws ServiceError `invalid_request` for a cursor of another list */
+  async hosts(meta: RequestMeta, query: HostListQuery): Promise<RawReply> {
+    const { zone = null, state = null, limit } = query;
+    const params = [zone, state, nameBefore(query), limit + 1];
+    return page(await sessionFor(this.db, meta).query<HostRow>(READ_HOSTS, params), limit, toHost);
   }
 
   /** @throws ServiceError `not_found` */
@@ -45,15 +40,35 @@ export class HostDirectory {
     return { body: toHost(row), version: row.version, ...servedBy(answer) };
   }
 
-  async zones(meta: RequestMeta): Promise<RpcReply<Page<Zone>>> {
-    return page(await sessionFor(this.db, meta).query<ZoneRow>(READ_ZONES, [null]), toZone);
+  /** @throws ServiceError `invalid_request` for a cursor of another list */
+  async zones(meta: RequestMeta, query: PageQuery): Promise<RawReply> {
+    const params = [nameBefore(query), query.limit + 1];
+    return page(await sessionFor(this.db, meta).query<ZoneRow>(LIST_ZONES, params), query.limit, toZone);
   }
 
-  async images(meta: RequestMeta): Promise<RpcReply<Page<Image>>> {
-    return page(await sessionFor(this.db, meta).query<ImageRow>(READ_IMAGES, [null]), toImage);
+  /** @throws ServiceError `invalid_request` for a cursor of another list */
+  async images(meta: RequestMeta, query: PageQuery): Promise<RawReply> {
+    const params = [nameBefore(query), query.limit + 1];
+    return page(await sessionFor(this.db, meta).query<ImageRow>(LIST_IMAGES, params), query.limit, toImage);
   }
 }
 
-function page<Row, Item>(answer: Answer<Row>, toItem: (row: Row) => Item): RpcReply<Page<Item>> {
-  return { body: { items: answer.rows.map(toItem), nextCursor: null }, ...servedBy(answer) };
+/** Names tell rows apart: these cursors need no id. */
+const NO_ID = '00000000-0000-0000-0000-000000000000';
+
+function nameBefore({ cursor }: PageQuery): string | null {
+  return cursor === undefined ? null : decodeCursor(cursor, 'name', 'text').value;
+}
+
+function page<Row extends { name: string }>(
+  answer: Answer<Row>,
+  limit: number,
+  toItem: (row: Row) => object,
+): RawReply {
+  const body = pageBody(answer.rows, {
+    limit,
+    text: (row) => JSON.stringify(toItem(row)),
+    cursor: ({ name }) => encodeCursor({ sort: 'name', value: name, id: NO_ID }),
+  });
+  return { body, ...servedBy(answer) };
 }

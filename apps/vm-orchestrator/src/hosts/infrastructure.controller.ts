@@ -1,5 +1,5 @@
 import { Controller } from '@nestjs/common';
-import type { BodyOf, ReplyOf, RpcReply, RpcRequest } from '@novacron/contracts/envelope';
+import type { BodyOf, RawReply, ReplyOf, RpcReply, RpcRequest } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import { infrastructureRpc } from '@novacron/contracts/infrastructure';
 import { formatPosition } from '@novacron/contracts/position';
@@ -21,7 +21,7 @@ export class InfrastructureController {
   ) {}
 
   @RpcHandler(infrastructureRpc.hosts)
-  hosts({ meta, body }: Asked<'hosts'>): Answered<'hosts'> {
+  hosts({ meta, body }: Asked<'hosts'>): Promise<RawReply> {
     return this.directory.hosts(meta, body);
   }
 
@@ -31,13 +31,13 @@ export class InfrastructureController {
   }
 
   @RpcHandler(infrastructureRpc.zones)
-  zones({ meta }: Asked<'zones'>): Answered<'zones'> {
-    return this.directory.zones(meta);
+  zones({ meta, body }: Asked<'zones'>): Promise<RawReply> {
+    return this.directory.zones(meta, body);
   }
 
   @RpcHandler(infrastructureRpc.images)
-  images({ meta }: Asked<'images'>): Answered<'images'> {
-    return this.directory.images(meta);
+  images({ meta, body }: Asked<'images'>): Promise<RawReply> {
+    return this.directory.images(meta, body);
   }
 
   @RpcHandler(infrastructureRpc.actOnHost)

@@ -1,4 +1,5 @@
-import type { JobStepRun } from '@novacron/contracts/jobs';
+import { detailOf } from '@novacron/contracts/common';
+import { JOB_HISTORY_LIMIT, type JobStepRun } from '@novacron/contracts/jobs';
 import { deadlineMs, isTransient, type VmState } from '@novacron/vm-lifecycle/states';
 import type { VmPatch } from '../vms/change.js';
 import type { TaskColumn, VmRow } from '../vms/row.js';
@@ -33,7 +34,6 @@ export interface Advanced {
 const STABLE_DEADLINE_MS = 60_000;
 /** Undoing starts with time of its own: what it undoes may have used up the rest. */
 const UNDO_DEADLINE_MS = 60_000;
-const HISTORY_LIMIT = 100;
 
 const LOOK_AGAIN: StepResult = { then: 'wait', ms: 0, detail: 'its user wants something else now' };
 
@@ -74,7 +74,7 @@ export function advance(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanc
       if (job.undoing) return fail(ended, vm, bumped, reasonOf(job), now);
       return end(bumped, 'succeeded', { ...patchOf(ended, vm), observed_generation: vm.generation }, ended);
     case 'failed': {
-      const error = { code: result.code, detail: result.detail ?? result.code };
+      const error = { code: result.code, detail: detailOf(result.detail ?? result.code) };
       const failed = { ...bumped, error };
       if (job.undoing || !operation.steps[job.step_index]?.undo) return fail(ended, vm, failed, error, now);
       return undoFrom(ended, vm, failed, job.step_index, now);
@@ -171,7 +171,7 @@ function history(ended: Ended, job: JobRow, now: Date): JobStepRun[] {
     step: job.step,
     attempt: job.attempt + 1,
     outcome,
-    detail: ended.result.detail ?? null,
+    detail: ended.result.detail === undefined ? null : detailOf(ended.result.detail),
     startedAt: ended.startedAt.toISOString(),
     endedAt: now.toISOString(),
   };
@@ -185,5 +185,5 @@ function history(ended: Ended, job: JobRow, now: Date): JobStepRun[] {
   ) {
     return [...job.history.slice(0, -1), { ...run, startedAt: last.startedAt }];
   }
-  return [...job.history, run].slice(-HISTORY_LIMIT);
+  return [...job.history, run].slice(-JOB_HISTORY_LIMIT);
 }

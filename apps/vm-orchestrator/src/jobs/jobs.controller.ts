@@ -1,6 +1,13 @@
 import { jobsRpc } from '@novacron/contracts/jobs';
 import { fetchOrchestratorEvents } from '@novacron/contracts/events';
-import type { BodyOf, ReplyOf, RpcContract, RpcReply, RpcRequest } from '@novacron/contracts/envelope';
+import type {
+  BodyOf,
+  RawReply,
+  ReplyOf,
+  RpcContract,
+  RpcReply,
+  RpcRequest,
+} from '@novacron/contracts/envelope';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { fetchEvents } from '@novacron/outbox/fetch';
 import { Controller } from '@nestjs/common';
@@ -19,7 +26,7 @@ export class JobsController {
   constructor(private readonly core: Core) {}
 
   @RpcHandler(jobsRpc.list)
-  list({ meta, body }: Request<'list'>): Reply<(typeof jobsRpc)['list']> {
+  list({ meta, body }: Request<'list'>): Promise<RawReply> {
     return listJobs(this.core.api, meta, body);
   }
 

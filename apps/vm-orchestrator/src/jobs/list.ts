@@ -1,5 +1,6 @@
-import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
-import type { Job, JobListQuery } from '@novacron/contracts/jobs';
+import type { RawReply, RequestMeta } from '@novacron/contracts/envelope';
+import type { JobListQuery } from '@novacron/contracts/jobs';
+import { pageBody } from '@novacron/messaging/page';
 import type { Database } from '@novacron/postgres/database';
 import { decodeCursor, encodeCursor } from '../keyset.js';
 import { servedBy, sessionFor } from '../read-session.js';
@@ -8,11 +9,7 @@ import { toJob, type JobRow } from './row.js';
 const SORT = '-createdAt';
 
 /** One page of a tenant's jobs, newest first. */
-export async function listJobs(
-  db: Database,
-  meta: RequestMeta,
-  query: JobListQuery,
-): Promise<RpcReply<{ items: Job[]; nextCursor: string | null }>> {
+export async function listJobs(db: Database, meta: RequestMeta, query: JobListQuery): Promise<RawReply> {
   const params: unknown[] = [meta.tenantId];
   const bind = (value: unknown) => `$${params.push(value)}`;
   const where = ['tenant_id = $1'];
@@ -27,14 +24,10 @@ export async function listJobs(
   const found = await sessionFor(db, meta).query<JobRow>({ text, table: 'jobs' }, params, {
     tenantId: meta.tenantId,
   });
-  const rows = found.rows.slice(0, query.limit);
-  const last = rows.at(-1);
-  const nextCursor =
-    found.rows.length > query.limit && last
-      ? encodeCursor({ sort: SORT, value: last.created_at.toISOString(), id: last.id })
-      : null;
-  return {
-    body: { items: rows.map(toJob), nextCursor },
-    ...servedBy(found),
-  };
+  const body = pageBody(found.rows, {
+    limit: query.limit,
+    text: (row) => JSON.stringify(toJob(row)),
+    cursor: (row) => encodeCursor({ sort: SORT, value: row.created_at.toISOString(), id: row.id }),
+  });
+  return { body, ...servedBy(found) };
 }

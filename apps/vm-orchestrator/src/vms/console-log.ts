@@ -1,6 +1,7 @@
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import { newId, type VmId } from '@novacron/contracts/ids';
+import { CONSOLE_BYTES, jsonTail, looksCut } from '@novacron/contracts/reply-size';
 import type { Database } from '@novacron/postgres/database';
 import type { CommandLink } from '../jobs/host-commands.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
@@ -37,8 +38,9 @@ export async function consoleLog(
     Math.min(TIMEOUT_MS, meta.remainingMs),
   );
   if (answer.outcome === 'done') {
-    const text = answer.text ?? '';
-    return { body: { vmId: row.id, text, truncated: Buffer.byteLength(text) >= maxBytes }, position };
+    const text = jsonTail(answer.text ?? '', CONSOLE_BYTES);
+    const truncated = Buffer.byteLength(text) >= maxBytes || looksCut(text, CONSOLE_BYTES);
+    return { body: { vmId: row.id, text, truncated }, position };
   }
   if (answer.outcome === 'failed' && answer.code === 'not_found') {
     return { body: { vmId: row.id, text: '', truncated: false }, position };

@@ -1,5 +1,6 @@
-import { RawBody, type RawReply, type RequestMeta } from '@novacron/contracts/envelope';
+import type { RawReply, RequestMeta } from '@novacron/contracts/envelope';
 import type { VmListQuery } from '@novacron/contracts/vms';
+import { pageBody } from '@novacron/messaging/page';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { decodeCursor, encodeCursor } from '../keyset.js';
 import { servedBy, sessionFor } from '../read-session.js';
@@ -18,13 +19,11 @@ const SORTS = {
 export async function listVms(db: Database, meta: RequestMeta, query: VmListQuery): Promise<RawReply> {
   const { statement, params } = select(meta.tenantId, query);
   const found = await sessionFor(db, meta).query<VmFields>(statement, params, { tenantId: meta.tenantId });
-  const page = found.rows.slice(0, query.limit);
-  const last = found.rows.length > query.limit ? page.at(-1) : undefined;
-  const nextCursor =
-    last === undefined
-      ? 'null'
-      : JSON.stringify(encodeCursor({ sort: query.sort, value: sortOf(query).value(last), id: last[0] }));
-  const body = new RawBody(`{"items":[${page.map(vmText).join(',')}],"nextCursor":${nextCursor}}`);
+  const body = pageBody(found.rows, {
+    limit: query.limit,
+    text: vmText,
+    cursor: (vm) => encodeCursor({ sort: query.sort, value: sortOf(query).value(vm), id: vm[0] }),
+  });
   return { body, ...servedBy(found) };
 }
 

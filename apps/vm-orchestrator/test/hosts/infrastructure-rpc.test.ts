@@ -4,7 +4,7 @@ import type { INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { newId, type HostId } from '@novacron/contracts/ids';
-import { infrastructureRpc } from '@novacron/contracts/infrastructure';
+import { infrastructureRpc, PageQuery } from '@novacron/contracts/infrastructure';
 import { PositionText } from '@novacron/contracts/position';
 import { connectNats } from '@novacron/messaging/connect';
 import { RpcClient } from '@novacron/messaging/rpc-client';
@@ -13,6 +13,8 @@ import { createLogger } from '@novacron/telemetry/logger';
 import { HostsModule } from '../../src/hosts/hosts.module.js';
 import { HostsRig, OPERATOR } from '../support/hosts-rig.js';
 import type { TinyAgent } from '../support/tiny-agent.js';
+
+type Rpc = typeof infrastructureRpc;
 
 let rig: HostsRig;
 let agent: TinyAgent;
@@ -37,10 +39,32 @@ afterAll(async () => {
   await rig.stop();
 });
 
+const PAGE = PageQuery.parse({});
+
+/** Every item, page by page, with how many pages there were. */
+async function walk(contract: Rpc['hosts'] | Rpc['zones'] | Rpc['images'], limit: number) {
+  const names: string[] = [];
+  let pages = 0;
+  let cursor: string | null = null;
+  do {
+    const query: PageQuery = { limit, ...(cursor === null ? {} : { cursor }) };
+    const { body }: { body: { items: { name: string }[]; nextCursor: string | null } } = await client.request(
+      contract,
+      OPERATOR,
+      query,
+    );
+    expect(body.items.length).toBeLessThanOrEqual(limit);
+    names.push(...body.items.map(({ name }) => name));
+    cursor = body.nextCursor;
+    pages += 1;
+  } while (cursor !== null);
+  return { names, pages };
+}
+
 describe('the infrastructure over RPC', () => {
   it('shows hosts, zones and images to every role, with the position they were read at', async () => {
     const viewer = { ...OPERATOR, roles: ['viewer' as const], consistency: 'causal' as const };
-    const hosts = await client.request(infrastructureRpc.hosts, viewer, { zone: 'sim' });
+    const hosts = await client.request(infrastructureRpc.hosts, viewer, { zone: 'sim', limit: 50 });
     expect(hosts.body.items.map(({ id }) => id)).toEqual([agent.id]);
     PositionText.parse(hosts.position);
     const later = { ...viewer, minPosition: hosts.position };
@@ -48,9 +72,9 @@ describe('the infrastructure over RPC', () => {
       hosts.body.items[0]?.name,
     );
     expect(
-      (await client.request(infrastructureRpc.zones, viewer, {})).body.items.map(({ name }) => name),
+      (await client.request(infrastructureRpc.zones, viewer, PAGE)).body.items.map(({ name }) => name),
     ).toEqual(['local', 'sim']);
-    expect((await client.request(infrastructureRpc.images, viewer, {})).body.items).toMatchObject([
+    expect((await client.request(infrastructureRpc.images, viewer, PAGE)).body.items).toMatchObject([
       { name: 'ubuntu-22.04', zones: ['sim'] },
     ]);
   });
@@ -69,6 +93,39 @@ describe('the infrastructure over RPC', () => {
       { id: agent.id },
     );
     expect(seen.body).toMatchObject({ schedulable: false });
+  });
+
+  it('lists in pages what no message could hold, each name once and in order', async () => {
+    const count = 1_900;
+    const text = `INSERT INTO orchestrator.hosts (id, name, zone, driver, state, capabilities, images, cpu, memory, disk, created_at, updated_at)
+      SELECT gen_random_uuid(), 'z-' || lpad(i::text, 5, '0'), 'z' || i % 300, 'many', 'down', '{}',
+        (SELECT array_agg('image-' || j || '-' || i % 40) FROM generate_series(1, 25) j), 1, 1, 1, now(), now()
+      FROM generate_series(1, $1) i`;
+    const run = (sql: string, params: unknown[] = []) =>
+      rig.sys.primary.batch({}, [{ statement: { text: sql }, params }]);
+    await run(`INSERT INTO orchestrator.zones SELECT 'z' || i FROM generate_series(0, 299) i`);
+    await run(text, [count]);
+    await run(`INSERT INTO orchestrator.images (name) SELECT DISTINCT unnest(images) FROM orchestrator.hosts
+      ON CONFLICT DO NOTHING`);
+    for (const [contract, column] of [
+      [infrastructureRpc.hosts, 'hosts'],
+      [infrastructureRpc.zones, 'zones'],
+      [infrastructureRpc.images, 'images'],
+    ] as const) {
+      const { rows } = await rig.sys.primary.query<{ name: string }>({
+        text: `SELECT name FROM orchestrator.${column} ORDER BY name`,
+      });
+      const { names, pages } = await walk(contract, 500);
+      expect(names).toEqual(rows.map(({ name }) => name));
+      expect(pages).toBe(column === 'hosts' ? 4 : column === 'zones' ? 1 : 3);
+      const inTens = await walk(contract, 97);
+      expect(inTens.names).toEqual(names);
+    }
+    const other = Buffer.from('["-createdAt","x","y"]').toString('base64url');
+    for (const cursor of ['x', other]) {
+      const asked = client.request(infrastructureRpc.hosts, OPERATOR, { limit: 5, cursor });
+      await expect(asked).rejects.toMatchObject({ code: 'invalid_request', errors: [{ path: '/cursor' }] });
+    }
   });
 
   it('knows no host that never registered', async () => {

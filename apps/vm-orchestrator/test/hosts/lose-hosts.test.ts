@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type JobId } from '@novacron/contracts/ids';
+import { HostListQuery, HostPage } from '@novacron/contracts/infrastructure';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { downAfterMs, graceMs } from '../../src/hosts/settings.js';
 import type { VmRow } from '../../src/vms/row.js';
@@ -203,9 +204,14 @@ describe('an operator', () => {
   });
 
   it('sees hosts of one zone or state', async () => {
-    const { items } = (await orchestrator.hosts.directory.hosts(OPERATOR, { state: 'down' })).body;
+    const { directory } = orchestrator.hosts;
+    const hosts = async (query: object) => {
+      const { body } = await directory.hosts(OPERATOR, HostListQuery.parse(query));
+      return HostPage.parse(JSON.parse(body.json)).items;
+    };
+    const items = await hosts({ state: 'down' });
     expect(items.length).toBeGreaterThan(0);
     expect(items.every(({ state }) => state === 'down')).toBe(true);
-    expect((await orchestrator.hosts.directory.hosts(OPERATOR, { zone: 'nowhere' })).body.items).toEqual([]);
+    expect(await hosts({ zone: 'nowhere' })).toEqual([]);
   });
 });

@@ -89,9 +89,17 @@ interface HostBody {
 /** Every host, as the platform's operator sees it. */
 export async function hostsOf(stack: RunningStack): Promise<HostBody[]> {
   const operator = new Api(stack.url, stack.operatorToken);
-  const { status, body, text } = await operator.get<{ items: HostBody[] }>('/api/v1/hosts');
-  if (status !== 200) throw new Error(`the hosts' list answers ${status}: ${text}`);
-  return body.items;
+  const hosts: HostBody[] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const from: string = cursor === '' ? '' : `&cursor=${cursor}`;
+    const { status, body, text } = await operator.get<{ items: HostBody[]; nextCursor: string | null }>(
+      `/api/v1/hosts?limit=500${from}`,
+    );
+    if (status !== 200) throw new Error(`the hosts' list answers ${status}: ${text}`);
+    hosts.push(...body.items);
+    cursor = body.nextCursor;
+  }
+  return hosts;
 }
 
 async function hostIdsUp(stack: RunningStack): Promise<string[]> {

@@ -1,0 +1,142 @@
+import type { z } from 'zod';
+
+/*
+ * Values of schemas that are as large as the schema allows, for tests of sizes. Built from below: each value is made
+ * of the largest parts, and parsed, so that what a refinement forbids is not counted.
+ */
+
+/** What a test says in place of `z.unknown()`. */
+export type Unknown = () => unknown;
+
+type Def = {
+  readonly type: string;
+  readonly shape: Record<string, z.ZodType>;
+  readonly element: z.ZodType;
+  readonly innerType: z.ZodType;
+  readonly options: readonly z.ZodType[];
+  readonly keyType: z.ZodType;
+  readonly valueType: z.ZodType;
+  readonly in: z.ZodType;
+  readonly out: z.ZodType;
+};
+
+/** Characters by what they take in JSON: six bytes, three, two, one. */
+const CHARACTERS = ['\u0001', '€', '"', 'z', '9'];
+const FORMATTED = [
+  'ffffffff-ffff-7fff-bfff-ffffffffffff',
+  '2026-11-23T16:30:00.000Z',
+  `${'9'.repeat(20)}.${'9'.repeat(10)}.${'9'.repeat(20)}`,
+];
+const NUMBERS = [-1.7976931348623157e308, 1.7976931348623157e308, -9007199254740991, 9007199254740991];
+/** A record with as many entries counts as without a bound. */
+const MOST_ENTRIES = 500;
+
+/** @throws Error naming the part that has no bound */
+export function largest(schema: z.ZodType, unknown?: Unknown, path = 'reply'): unknown {
+  const def = schema.def as unknown as Def;
+  switch (def.type) {
+    case 'object': {
+      const parts = Object.entries(def.shape).map(([name, part]) => [
+        name,
+        largest(part, unknown, `${path}.${name}`),
+      ]);
+      return Object.fromEntries(parts);
+    }
+    case 'array': {
+      return Array(boundOf(schema, path)).fill(largest(def.element, unknown, `${path}[]`));
+    }
+    case 'record': {
+      const entries = entriesOf(def, MOST_ENTRIES, unknown, path);
+      const record = (n: number) => Object.fromEntries(entries.slice(0, n));
+      // What `recordOf` counts before zod looks at entries, it says in the schema's metadata.
+      const { maxProperties = MOST_ENTRIES } = schema.meta() ?? {};
+      const count = most(maxProperties as number, (n) => schema.safeParse(record(n)).success);
+      if (count === MOST_ENTRIES) throw new Error(`${path}: nothing bounds it`);
+      return record(count);
+    }
+    case 'nullable':
+    case 'optional':
+    case 'default':
+      return largest(def.innerType, unknown, path);
+    case 'pipe':
+      return largest(def.out, unknown, path);
+    case 'union':
+      return biggest(def.options.map((option) => largest(option, unknown, path)));
+    case 'enum':
+      return biggest((schema as z.ZodEnum).options);
+    case 'literal':
+      return (schema as z.ZodLiteral).value;
+    case 'boolean':
+      return false;
+    case 'number':
+      return biggest(
+        [...NUMBERS, ...boundsOf(schema as z.ZodNumber)].filter((n) => schema.safeParse(n).success),
+      );
+    case 'string':
+      return largestText(schema, path);
+    case 'unknown':
+      if (unknown !== undefined) return unknown();
+  }
+  throw new Error(`${path}: nothing bounds ${def.type}`);
+}
+
+/** A record's or an array's one largest item, for a reply that comes in pages. */
+export function largestItem(schema: z.ZodType, unknown?: Unknown): unknown {
+  const { shape } = schema.def as unknown as Def;
+  for (const [name, part] of Object.entries(shape)) {
+    const def = part.def as unknown as Def;
+    if (def.type === 'array') return largest(def.element, unknown, `${name}[]`);
+    if (def.type === 'record') return Object.fromEntries(entriesOf(def, 1, unknown, name));
+  }
+  throw new Error('a reply without items has no pages');
+}
+
+function entriesOf(def: Def, count: number, unknown: Unknown | undefined, path: string): [string, unknown][] {
+  const key = largest(def.keyType, unknown, `${path} key`) as string;
+  const value = largest(def.valueType, unknown, `${path}.*`);
+  return Array.from({ length: count }, (_, i) => {
+    const number = String(i);
+    return [key.slice(0, key.length - number.length) + number, value];
+  });
+}
+
+function largestText(schema: z.ZodType, path: string): string {
+  const isLegal = (text: string) => schema.safeParse(text).success;
+  const formatted = FORMATTED.filter(isLegal);
+  // A format that a text of no one character has: its length is the format's.
+  if (formatted.length > 0 && !isLegal('z')) return biggest(formatted);
+  const bound = boundOf(schema, path);
+  const repeated = CHARACTERS.map((character) =>
+    character.repeat(most(bound, (n) => isLegal(character.repeat(n)))),
+  );
+  if (repeated.every((text) => text === ''))
+    throw new Error(`${path}: this file does not know a text of that format`);
+  return biggest(repeated);
+}
+
+/** The length that `max` of zod allows. @throws Error when there is none */
+function boundOf(schema: z.ZodType, path: string): number {
+  const checks = (schema.def.checks ?? []).map((check) => check._zod.def as { maximum?: number });
+  const bounds = checks.flatMap(({ maximum }) => maximum ?? []);
+  if (bounds.length === 0) throw new Error(`${path}: nothing bounds it`);
+  return Math.min(...bounds);
+}
+
+/** The largest count up to `bound` that fits; 0 when none does. */
+function most(bound: number, fits: (count: number) => boolean): number {
+  if (fits(bound)) return bound;
+  let [good, bad] = [0, bound];
+  while (bad - good > 1) {
+    const middle = Math.floor((good + bad) / 2);
+    if (fits(middle)) good = middle;
+    else bad = middle;
+  }
+  return good;
+}
+
+function biggest<T>(values: readonly T[]): T {
+  const size = (value: T) => Buffer.byteLength(JSON.stringify(value));
+  return values.reduce((a, b) => (size(b) > size(a) ? b : a));
+}
+
+const boundsOf = ({ minValue, maxValue }: z.ZodNumber) => [minValue ?? 0, maxValue ?? 0];

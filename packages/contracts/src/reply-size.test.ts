@@ -1,0 +1,27 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { jsonBytes, jsonTail, looksCut } from './reply-size.js';
+
+describe('the end of a text that has to fit', () => {
+  const anyText = fc.string({ unit: fc.constantFrom('\u0001', '€', '"', 'a', '\n', '😀', '\\') });
+
+  it('is the longest that fits, and never splits a character', () => {
+    fc.assert(
+      fc.property(anyText, fc.integer({ min: 2, max: 60 }), (text, max) => {
+        const tail = jsonTail(text, max);
+        expect(text.endsWith(tail)).toBe(true);
+        expect(jsonBytes(tail)).toBeLessThanOrEqual(max);
+        expect(tail.isWellFormed()).toBe(true);
+        if (tail === text) return;
+        const character = [...text.slice(0, text.length - tail.length)].at(-1) as string;
+        expect(jsonBytes(character + tail)).toBeGreaterThan(max);
+        expect(looksCut(tail, max)).toBe(true);
+      }),
+    );
+  });
+
+  it('measures control characters as JSON writes them', () => {
+    expect(jsonTail('\u0001'.repeat(262_144), 786_432)).toHaveLength(131_071);
+    expect(jsonTail('a'.repeat(262_144), 786_432)).toHaveLength(262_144);
+  });
+});
