@@ -7,6 +7,7 @@ import {
   telemetryEnv,
 } from '@novacron/config/fragments';
 import type { Config } from '@novacron/config/load';
+import { WAIT_LIMITS } from './waits/wait-slots.js';
 import { hexKey, integer, networks, port, text } from '@novacron/config/settings';
 
 /** Everything that the gateway reads from its environment. */
@@ -29,6 +30,12 @@ export const settings = {
   cache: {
     /** What cached answers may take of this process' memory, MiB. */
     maxMiB: integer('NOVACRON_CACHE_MAX_MIB', { min: 1, max: 65_536 }, 64),
+  },
+  /** Waits that this process has at one time. */
+  waits: {
+    perToken: integer('NOVACRON_WAITS_PER_TOKEN', { min: 1, max: 100_000 }, WAIT_LIMITS.perToken),
+    perTenant: integer('NOVACRON_WAITS_PER_TENANT', { min: 1, max: 100_000 }, WAIT_LIMITS.perTenant),
+    total: integer('NOVACRON_WAITS_TOTAL', { min: 1, max: 100_000 }, WAIT_LIMITS.total),
   },
   keys: {
     /** Signs consistency tokens; one for all gateways. */

@@ -19,6 +19,8 @@ import { Reads } from './reads/reads.js';
 import { RateLimits } from './limits/rate-limits.js';
 import { shareLimits } from './limits/share-limits.js';
 import { Changes } from './waits/changes.js';
+import { ReadTurns } from './waits/read-turns.js';
+import { WaitSlots } from './waits/wait-slots.js';
 
 /** The gateway, put together from what the process has. */
 export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<HttpParts> {
@@ -39,6 +41,8 @@ export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<H
     rpc,
     services: {
       changes: new Changes(nc),
+      waits: new WaitSlots(config.waits),
+      readTurns: new ReadTurns(),
       intake: new MetricsIntake(js, config.metricTimes),
       reads: new Reads(cache, rpc),
       replication: () => replicationOf(context),

@@ -36,6 +36,7 @@ export const ERRORS = {
   invalid_token: { status: 422, retryable: false, title: 'The consistency token is not valid' },
   precondition_required: { status: 428, retryable: false, title: 'Send If-Match' },
   rate_limited: { status: 429, retryable: true, title: 'Too many requests' },
+  too_many_waits: { status: 429, retryable: true, title: 'Too many waits at a time' },
   internal: { status: 500, retryable: true, title: 'Something went wrong on our side' },
   overloaded: { status: 503, retryable: true, title: 'At capacity' },
   dependency_down: { status: 503, retryable: true, title: 'Something this needs is not there' },

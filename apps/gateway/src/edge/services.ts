@@ -1,11 +1,15 @@
 import type { ServiceReplication } from '@novacron/contracts/replication';
 import type { Changes } from '../waits/changes.js';
+import type { ReadTurns } from '../waits/read-turns.js';
+import type { WaitSlots } from '../waits/wait-slots.js';
 import type { MetricsIntake } from '../metrics/intake.js';
 import type { Reads } from '../reads/reads.js';
 
 /** What handlers use beside the services that they ask. */
 export interface Services {
   readonly changes: Changes;
+  readonly waits: WaitSlots;
+  readonly readTurns: ReadTurns;
   readonly intake: MetricsIntake;
   readonly reads: Reads;
   /** The database servers of this process. */

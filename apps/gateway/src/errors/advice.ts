@@ -46,6 +46,8 @@ export const ADVICE: Record<ErrorCode, string> = {
   precondition_required:
     'Send If-Match with the ETag that you read, so that nobody else’s change is overwritten.',
   rate_limited: 'Wait for as long as `Retry-After` says.',
+  too_many_waits:
+    'Your token or your tenant has as many waits at a time as one instance takes. End some, or follow several objects by one list. Come back after `Retry-After`.',
   internal:
     'A fault of ours. Trying again may work; with an Idempotency-Key it is safe. Quote the requestId when you report it.',
   overloaded: 'A queue is full. Nothing was done; come back after `Retry-After`.',

@@ -1,7 +1,7 @@
 import { Job, jobsRpc } from '@novacron/contracts/jobs';
 import type { Call } from '../edge/call.js';
 import type { Services } from '../edge/services.js';
-import { waitFor, type Waited } from '../waits/wait-for.js';
+import { waitFor, type Waited, type Waiting } from '../waits/wait-for.js';
 
 const ENDED: readonly Job['status'][] = ['succeeded', 'failed', 'cancelled'];
 
@@ -11,11 +11,13 @@ export function waitForJob(
   services: Services,
   id: Job['id'],
   timeoutMs: number,
+  own: Pick<Waiting<Job>, 'slot' | 'known'>,
 ): Promise<Waited<Job>> {
   return waitFor<Job>(call, services, {
     kind: 'job',
     id,
     timeoutMs,
+    ...own,
     read: async (deadlineMs) => (await call.ask(jobsRpc.get, { id }, deadlineMs)).body,
     decode: (data) => Job.safeParse(data).data ?? null,
     judge: (job) => (ENDED.includes(job.status) ? 'reached' : 'not_yet'),

@@ -49,9 +49,11 @@ export const waitForJobRoute = defineRoute({
   query: z.strictObject({ timeout: timeoutParameter }),
   longLived: true,
   answers: { 200: { description: 'Ended: succeeded, failed or cancelled.', schema: Job, headers: ['ETag'] } },
-  errors: ['not_found', 'wait_timeout', 'unreachable_state'],
+  errors: ['not_found', 'wait_timeout', 'unreachable_state', 'too_many_waits'],
   async handle(call, services) {
-    const { outcome, current } = await waitForJob(call, services, call.params.id, call.query.timeout * 1_000);
+    const slot = services.waits.take(call.caller);
+    const timeoutMs = call.query.timeout * 1_000;
+    const { outcome, current } = await waitForJob(call, services, call.params.id, timeoutMs, { slot });
     if (outcome === 'reached') return { status: 200, body: current, version: current.version };
     if (outcome === 'timeout')
       throw new ServiceError('wait_timeout', `The job is ${current.status}, at ${current.step}.`);

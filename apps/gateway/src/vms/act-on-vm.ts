@@ -56,9 +56,11 @@ export const actOnVm = defineRoute({
 
     const accepted = { status: 202, headers: { Location: `/api/v1/jobs/${job.id}` } };
     const seconds = preferredWait(call.headers.prefer);
-    if (seconds === 0) return { ...accepted, body: job };
+    const slot = seconds === 0 ? null : services.waits.tryTake(call.caller);
+    if (slot === null) return { ...accepted, body: job };
     const applied = { 'Preference-Applied': `wait=${seconds}` };
-    const { current } = await waitForJob(call, services, job.id, seconds * 1_000);
+    const own = { slot, known: job };
+    const { current } = await waitForJob(call, services, job.id, seconds * 1_000, own);
     if (current.status !== 'succeeded')
       return { status: 202, body: current, headers: { ...accepted.headers, ...applied } };
     const after = (await call.ask(vmsRpc.get, { id })).body;

@@ -2,7 +2,7 @@ import { isTransient, type VmState } from '@novacron/vm-lifecycle/states';
 import { Vm, vmsRpc } from '@novacron/contracts/vms';
 import type { Call } from '../edge/call.js';
 import type { Services } from '../edge/services.js';
-import { waitFor, type Verdict, type Waited } from '../waits/wait-for.js';
+import { waitFor, type Verdict, type Waited, type Waiting } from '../waits/wait-for.js';
 
 /** A state, or `settled`: no work in flight. */
 export type WaitTarget = VmState | 'settled';
@@ -14,11 +14,13 @@ export function waitForVm(
   id: Vm['id'],
   target: WaitTarget,
   timeoutMs: number,
+  own: Pick<Waiting<Vm>, 'slot' | 'known'>,
 ): Promise<Waited<Vm>> {
   return waitFor<Vm>(call, services, {
     kind: 'vm',
     id,
     timeoutMs,
+    ...own,
     read: async (deadlineMs) => (await call.ask(vmsRpc.get, { id, tombstone: true }, deadlineMs)).body,
     decode: (data) => Vm.safeParse(data).data ?? null,
     judge: judgeFor(target),

@@ -22,10 +22,13 @@ export const waitForVmRoute = defineRoute({
   query: waitQuery,
   longLived: true,
   answers: { 200: { description: 'Reached: the VM.', schema: Vm, headers: ['ETag'] } },
-  errors: ['not_found', 'wait_timeout', 'unreachable_state'],
+  errors: ['not_found', 'wait_timeout', 'unreachable_state', 'too_many_waits'],
   async handle(call, services) {
     const { state, timeout } = call.query;
-    const { outcome, current } = await waitForVm(call, services, call.params.id, state, timeout * 1_000);
+    const slot = services.waits.take(call.caller);
+    const { outcome, current } = await waitForVm(call, services, call.params.id, state, timeout * 1_000, {
+      slot,
+    });
     switch (outcome) {
       case 'reached':
         return { status: 200, body: current, version: current.version };

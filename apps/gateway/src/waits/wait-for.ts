@@ -3,6 +3,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import { parsePosition } from '@novacron/contracts/position';
 import type { Call } from '../edge/call.js';
 import type { Services } from '../edge/services.js';
+import type { Release } from './wait-slots.js';
 
 const READ_AGAIN_MS = 1_000;
 
@@ -18,6 +19,10 @@ export interface Waiting<T> {
   /** The object in an event's data; null when it is none. */
   readonly decode: (data: unknown) => T | null;
   readonly judge: (current: T) => Verdict;
+  /** Released when the wait ends. */
+  readonly slot: Release;
+  /** The object as the caller has it already: the wait goes on from it when the first read fails in passing. */
+  readonly known?: T;
 }
 
 export interface Waited<T> {
@@ -28,10 +33,23 @@ export interface Waited<T> {
 
 /**
  * Waits until an object is as wanted: listens to its events, then reads it, then applies events by version,
- * and reads again every second. Ends early with `timeout` when this process drains or the client has gone.
- * @throws ServiceError what the first read throws; later reads may fail, the next one may not
+ * and reads again every second, in its turn. Ends early with `timeout` when this process drains or the client has gone.
+ * @throws ServiceError what the first read throws, where nothing is known before it; later reads may fail in passing
  */
 export async function waitFor<T extends { readonly version: number }>(
+  call: Call,
+  services: Services,
+  waiting: Waiting<T>,
+): Promise<Waited<T>> {
+  const read = (ms: number): Promise<T> => services.readTurns.run(ms, () => waiting.read(ms));
+  try {
+    return await follow(call, services, { ...waiting, read });
+  } finally {
+    waiting.slot();
+  }
+}
+
+async function follow<T extends { readonly version: number }>(
   call: Call,
   { changes, draining }: Services,
   waiting: Waiting<T>,
@@ -53,7 +71,14 @@ export async function waitFor<T extends { readonly version: number }>(
   draining.addEventListener('abort', bell.ring);
   gone.addEventListener('abort', bell.ring);
   try {
-    let current = await waiting.read(Math.max(1_000, Math.min(10_000, waiting.timeoutMs)));
+    const firstMs = Math.max(1_000, Math.min(10_000, waiting.timeoutMs));
+    let current: T;
+    if (waiting.known === undefined) current = await waiting.read(firstMs);
+    else {
+      const read = await readAgain(waiting, firstMs);
+      if (read === 'gone') return { outcome: 'gone', current: waiting.known };
+      current = read ?? waiting.known;
+    }
     let readAt = performance.now();
     for (;;) {
       const verdict = waiting.judge(current);

@@ -25,6 +25,8 @@ import { httpTelemetry } from '@novacron/telemetry/http';
 import { listenForInvalidations } from '../../src/reads/listen.js';
 import { Reads } from '../../src/reads/reads.js';
 import { Changes } from '../../src/waits/changes.js';
+import { ReadTurns } from '../../src/waits/read-turns.js';
+import { WaitSlots } from '../../src/waits/wait-slots.js';
 import { StandInOrchestrator } from './stand-in-orchestrator.js';
 import { standInMetrics } from './stand-in-metrics.js';
 import type { WireRequest } from '@novacron/contracts/envelope';
@@ -54,6 +56,7 @@ export class TestGateway {
   readonly metricsRequests: WireRequest[] = [];
   readonly stopDraining = new AbortController();
   readonly positions = new Positions();
+  readonly waits = new WaitSlots();
   readonly tokens: ConsistencyTokens;
   private readonly key: Buffer;
   private readonly stored: Map<string, StoredToken>;
@@ -143,6 +146,8 @@ export class TestGateway {
       rpc: new RpcClient(this.nc),
       services: {
         changes: new Changes(this.nc),
+        waits: this.waits,
+        readTurns: new ReadTurns(),
         intake: new MetricsIntake(jetstream(this.nc), { retentionDays: 400, futureMinutes: 1_440 }),
         reads: new Reads(this.cache, new RpcClient(this.nc)),
         replication: async () => ({ service: 'gateway', servers: [] }),

@@ -27,6 +27,12 @@ export class StandInOrchestrator {
   cacheable = false;
   /** Answers wait for it. */
   gate: Promise<void> | null = null;
+  /** How long each request takes, milliseconds, and how many are worked on at a time: one more is `overloaded`. */
+  latencyMs = 0;
+  maxInFlight = Infinity;
+  /** The most that were worked on at a time. */
+  peakInFlight = 0;
+  private inFlight = 0;
   /** How late the invalidators tell of a change, milliseconds. */
   tellsAfterMs = (): number => 0;
   private seq = 0;
@@ -258,6 +264,7 @@ export class StandInOrchestrator {
       this.requests.push(request);
       const failure = this.failures.shift();
       if (failure !== undefined) throw failure;
+      if (this.inFlight >= this.maxInFlight) throw new ServiceError('overloaded', 'as much as it can');
       const body = parseOrThrow(contract.body, request.body, 'body') as never;
       const answer = handle(body, request);
       contract.reply.parse((answer as { body: unknown }).body);
@@ -270,7 +277,16 @@ export class StandInOrchestrator {
       reply = { ok: false, code, detail, errors, retryAfterMs, ...readAt };
     }
     const text = JSON.stringify(reply);
-    if (this.gate === null) message.respond(text);
-    else void this.gate.then(() => message.respond(text));
+    if (this.gate === null && this.latencyMs === 0) {
+      message.respond(text);
+      return;
+    }
+    this.inFlight += 1;
+    this.peakInFlight = Math.max(this.peakInFlight, this.inFlight);
+    const done = this.gate ?? new Promise<void>((resolve) => setTimeout(resolve, this.latencyMs));
+    void done.then(() => {
+      this.inFlight -= 1;
+      message.respond(text);
+    });
   }
 }

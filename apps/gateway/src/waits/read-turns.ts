@@ -1,0 +1,53 @@
+import { ServiceError } from '@novacron/contracts/errors';
+
+/** Reads that all waits of a process have in flight at once. A service takes 256 requests at a time. */
+export const WAIT_READS = 32;
+
+/**
+ * Gives reads of waits their turns, so that many waits never take all of a service from ordinary requests. The queue
+ * is as long as there are waits, which have limits of their own.
+ */
+export class ReadTurns {
+  readonly #queue = new Set<() => void>();
+  #inFlight = 0;
+
+  constructor(private readonly most: number = WAIT_READS) {}
+
+  /**
+   * Runs the read in its turn.
+   * @param withinMs how long it may wait for the turn
+   * @throws ServiceError `overloaded` when the turn does not come in time; what the read throws
+   */
+  async run<T>(withinMs: number, read: () => Promise<T>): Promise<T> {
+    if (this.#inFlight >= this.most) await this.#turn(withinMs);
+    else this.#inFlight += 1;
+    try {
+      return await read();
+    } finally {
+      this.#pass();
+    }
+  }
+
+  #turn(withinMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const go = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#queue.delete(go);
+        reject(new ServiceError('overloaded', 'Too many waits read at once.', { retryAfterMs: 1_000 }));
+      }, withinMs);
+      this.#queue.add(go);
+    });
+  }
+
+  /** Hands the turn to the next read, or ends it. */
+  #pass(): void {
+    for (const next of this.#queue) {
+      this.#queue.delete(next);
+      return next();
+    }
+    this.#inFlight -= 1;
+  }
+}

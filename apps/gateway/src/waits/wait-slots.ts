@@ -1,0 +1,75 @@
+import { ServiceError } from '@novacron/contracts/errors';
+import type { Caller } from '../edge/caller.js';
+
+/** Waits at one time in this process. */
+export interface WaitLimits {
+  readonly perToken: number;
+  readonly perTenant: number;
+  /** Of all tenants together. The rest of what the process can hold stays free for ordinary requests. */
+  readonly total: number;
+}
+
+export const WAIT_LIMITS: WaitLimits = { perToken: 200, perTenant: 500, total: 2_000 };
+
+/** A wait's place. Release it when the wait ends; a second release does nothing. */
+export type Release = () => void;
+
+const RETRY_AFTER_MS = 2_000;
+
+/** Bounds waits, which do not count against the rate limit: by token, by tenant, and altogether. */
+export class WaitSlots {
+  readonly #byToken = new Map<string, number>();
+  readonly #byTenant = new Map<string, number>();
+  #total = 0;
+
+  constructor(private readonly limits: WaitLimits = WAIT_LIMITS) {}
+
+  /** Waits that are on now. */
+  get taken(): number {
+    return this.#total;
+  }
+
+  /** @throws ServiceError `too_many_waits` beyond the caller's limits, `overloaded` beyond the process' own */
+  take(caller: Caller): Release {
+    const refusal = this.#refusal(caller);
+    if (refusal !== null) throw refusal;
+    return this.#occupy(caller);
+  }
+
+  /** As {@link take}; null where `take` throws. */
+  tryTake(caller: Caller): Release | null {
+    return this.#refusal(caller) === null ? this.#occupy(caller) : null;
+  }
+
+  #refusal({ credentialId, tenantId }: Caller): ServiceError | null {
+    const { perToken, perTenant, total } = this.limits;
+    const later = { retryAfterMs: RETRY_AFTER_MS };
+    if ((this.#byToken.get(credentialId) ?? 0) >= perToken)
+      return new ServiceError('too_many_waits', `This token has ${perToken} waits at a time.`, later);
+    if ((this.#byTenant.get(tenantId) ?? 0) >= perTenant)
+      return new ServiceError('too_many_waits', `This tenant has ${perTenant} waits at a time.`, later);
+    if (this.#total >= total)
+      return new ServiceError('overloaded', `This instance has ${total} waits at a time.`, later);
+    return null;
+  }
+
+  #occupy({ credentialId, tenantId }: Caller): Release {
+    change(this.#byToken, credentialId, 1);
+    change(this.#byTenant, tenantId, 1);
+    this.#total += 1;
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      change(this.#byToken, credentialId, -1);
+      change(this.#byTenant, tenantId, -1);
+      this.#total -= 1;
+    };
+  }
+}
+
+function change(counts: Map<string, number>, name: string, by: number): void {
+  const count = (counts.get(name) ?? 0) + by;
+  if (count === 0) counts.delete(name);
+  else counts.set(name, count);
+}
