@@ -10,6 +10,7 @@ const WRONG = {
   'a skipped test without a reason': ['a.test.ts', "it.skip('x', () => {});\n"],
   'a path of one machine': ['docs/a.md', 'see /root/novacron/log\n'],
   'a barrel': ['packages/config/src/all.ts', "export * from './load.js';\n"],
+  'a subject made by hand': ['a.ts', 'publish(`events.${tenantId}.vm.${vmId}`);\n'],
   'a dependency with its own version': ['packages/config/package.json', '{"dependencies":{"zod":"^4.0.0"}}'],
   'an action by its tag': [
     '.github/workflows/a.yml',

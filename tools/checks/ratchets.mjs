@@ -61,6 +61,19 @@ const barrels = forbidLines(
   'a barrel; packages expose subpaths, files import from where a thing is',
 );
 
+/** A value of outside in a subject may split it, widen it, or make it one that NATS never takes. */
+const SUBJECT =
+  /`(events|hosts|agents|metrics\.ingest|watermarks|wake|rpc|invalidations|_INBOX)\.[^`]*\$\{(?!string\})/;
+const HANDMADE = forbidLines(
+  SUBJECT,
+  'a subject made by hand: subjectOf, subjectPattern and inboxPrefix of @novacron/contracts/subject refuse what may not be in one',
+);
+/** A test may say a subject in full. */
+function subjects(path, text) {
+  const free = /(^|\/)test\/|\.test\.ts$|\.fixture\.ts$/;
+  return free.test(path) ? [] : HANDMADE(path, text);
+}
+
 /** One version of each dependency, in the catalog of pnpm-workspace.yaml. */
 function catalog(path, text) {
   if (!/^(package\.json|(apps|packages)\/[^/]+\/package\.json)$/.test(path)) return [];
@@ -88,7 +101,7 @@ function workflows(path, text) {
 
 function ratchetsFor(path) {
   if (GENERATED.test(path) || SELF.test(path)) return [];
-  const inCode = CODE.test(path) ? [length, leftovers, focused, skipped, barrels] : [];
+  const inCode = CODE.test(path) ? [length, leftovers, focused, skipped, barrels, subjects] : [];
   return [...inCode, machinePaths, catalog, workflows];
 }
 

@@ -1,8 +1,11 @@
 import { opsEnv, telemetryEnv } from '@novacron/config/fragments';
 import type { Config } from '@novacron/config/load';
 import { integer, oneOf, optionalText, text, url, type Setting } from '@novacron/config/settings';
+import { ImageName, ZoneName } from '@novacron/contracts/common';
 import { z } from 'zod';
 import { parseFailureRates, parseLatencies } from './drivers/simulated/settings.js';
+
+const SIMULATED_IMAGES = 'ubuntu-22.04,ubuntu-24.04,debian-12,rocky-9,alpine-3.20,tiny-linux';
 
 /** The environment of a host agent. */
 export const settings = {
@@ -12,7 +15,7 @@ export const settings = {
   natsUrl: url('NOVACRON_NATS_URL', ['nats:', 'tls:'], 'nats://127.0.0.1:4222'),
   agent: {
     driver: oneOf('NOVACRON_AGENT_DRIVER', ['simulated', 'qemu']),
-    zone: text('NOVACRON_AGENT_ZONE'),
+    zone: parsed('NOVACRON_AGENT_ZONE', parseZone),
     /** Path of a JSON file: see hosts-file.ts. */
     hosts: text('NOVACRON_AGENT_HOSTS'),
     /** What must survive a restart: a folder for each host. */
@@ -23,16 +26,13 @@ export const settings = {
   },
   simulated: {
     /** `create=200ms,start=1s`, `all=0`, or `0`; defaults are those of a small real host. */
-    latencies: parsed('NOVACRON_AGENT_SIM_LATENCY', parseLatencies),
+    latencies: parsed('NOVACRON_AGENT_SIM_LATENCY', parseLatencies, ''),
     /** `start=1%,powerdown=0.05`: how often an operation fails, or the guest ignores the power button. */
-    failureRates: parsed('NOVACRON_AGENT_SIM_FAILURE', parseFailureRates),
+    failureRates: parsed('NOVACRON_AGENT_SIM_FAILURE', parseFailureRates, ''),
     seed: integer('NOVACRON_AGENT_SIM_SEED', { min: 0, max: 4_294_967_295 }, 1),
     /** A folder or tar of recorded days; without one guests follow a daily cycle of their own. */
     trace: optionalText('NOVACRON_AGENT_SIM_TRACE'),
-    images: text(
-      'NOVACRON_AGENT_SIM_IMAGES',
-      'ubuntu-22.04,ubuntu-24.04,debian-12,rocky-9,alpine-3.20,tiny-linux',
-    ),
+    images: parsed('NOVACRON_AGENT_SIM_IMAGES', parseImages, SIMULATED_IMAGES),
   },
   qemu: {
     /** A folder for each image, with vmlinuz, initramfs.gz and image.json. */
@@ -43,17 +43,31 @@ export const settings = {
 
 export type AgentConfig = Config<typeof settings>;
 
-function parsed<T>(variable: string, parse: (text: string) => T): Setting<T> {
-  const schema = z
-    .string()
-    .default('')
-    .transform((value, context) => {
-      try {
-        return parse(value);
-      } catch (error) {
-        context.addIssue({ code: 'custom', message: `is wrong: ${(error as Error).message}` });
-        return z.NEVER;
-      }
-    });
+function parseZone(text: string): string {
+  return nameOrThrow(ZoneName, text);
+}
+
+function parseImages(text: string): string[] {
+  return text.split(',').map((image) => nameOrThrow(ImageName, image.trim()));
+}
+
+/** @throws Error that says which characters the name may have */
+function nameOrThrow(schema: z.ZodType<string>, name: string): string {
+  const parsed = schema.safeParse(name);
+  if (parsed.success) return parsed.data;
+  throw new Error(`${JSON.stringify(name)}: ${parsed.error.issues[0]?.message}`);
+}
+
+/** Required unless a default is given. */
+function parsed<T>(variable: string, parse: (text: string) => T, fallback?: string): Setting<T> {
+  const text = fallback === undefined ? z.string() : z.string().default(fallback);
+  const schema = text.transform((value, context) => {
+    try {
+      return parse(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: `is wrong: ${(error as Error).message}` });
+      return z.NEVER;
+    }
+  });
   return { variable, schema, secret: false };
 }

@@ -1,6 +1,7 @@
 import { Name } from '@novacron/contracts/common';
 import { HostId } from '@novacron/contracts/ids';
 import { Capacity } from '@novacron/contracts/infrastructure';
+import { SubjectToken } from '@novacron/contracts/subject';
 import { WrongFields } from '@novacron/contracts/validation';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
@@ -9,7 +10,8 @@ import { z } from 'zod';
 export const HostEntry = z.object({
   hostId: HostId,
   name: Name,
-  natsUser: z.string().min(1),
+  /** Part of the inboxes that the host listens to. */
+  natsUser: SubjectToken,
   natsPassword: z.string().min(1),
   /** Instead of what the driver finds. */
   capacity: Capacity.optional(),

@@ -17,6 +17,7 @@ import type { Claim } from './jobs/operation.js';
 import { Worker } from './jobs/worker.js';
 import { Placer } from './placement/placer.js';
 import { HostSnapshot } from './placement/snapshot.js';
+import { countSetAside } from './set-aside.js';
 import { Actor } from './vms/act.js';
 import { Admission } from './vms/admission.js';
 import { Catalog } from './vms/catalog.js';
@@ -55,7 +56,14 @@ export class Core {
     this.config = config;
     this.hosts = new HostSnapshot(sys, logger);
     this.link = new HostLink(nc, logger);
-    this.relay = new Relay({ database: sys, nc, js, service: 'orchestrator', log: logger });
+    this.relay = new Relay({
+      database: sys,
+      nc,
+      js,
+      service: 'orchestrator',
+      log: logger,
+      onSetAside: countSetAside,
+    });
     this.hostsSide = new Hosts({
       nc,
       sys,

@@ -32,6 +32,14 @@ function errorOf(load: () => unknown): ConfigError {
 }
 
 describe('loadConfig', () => {
+  it.each(['a b', 'a.b', '*', '>', 'a'.repeat(129)])(
+    'refuses %j as NATS user, which is part of subjects',
+    (user) => {
+      const error = errorOf(() => loadConfig(natsEnv, { ...good, NOVACRON_NATS_USER: user }));
+      expect(error.mistakes.map(({ variable }) => variable)).toEqual(['NOVACRON_NATS_USER']);
+    },
+  );
+
   it('gives typed values in the shape of the settings, with defaults', () => {
     const config = loadConfig(service, good);
     expect(config.nats).toEqual({

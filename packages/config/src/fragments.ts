@@ -4,6 +4,7 @@ import {
   decimal,
   flag,
   integer,
+  matching,
   oneOf,
   optionalSecret,
   optionalUrl,
@@ -18,7 +19,11 @@ import {
 export const natsEnv = {
   nats: {
     url: url('NOVACRON_NATS_URL', ['nats:', 'tls:'], 'nats://127.0.0.1:4222'),
-    user: text('NOVACRON_NATS_USER'),
+    user: matching(
+      'NOVACRON_NATS_USER',
+      /^[A-Za-z0-9_-]{1,128}$/,
+      'letters, digits, _ and -, at most 128: it is part of subjects',
+    ),
     password: secret('NOVACRON_NATS_PASSWORD'),
     /** Copies of each message of the streams that this service makes; 3 where NATS is a cluster of three. */
     streamReplicas: integer('NOVACRON_NATS_STREAM_REPLICAS', { min: 1, max: 5 }, 1),

@@ -94,6 +94,14 @@ export const flag = (variable: string, fallback?: boolean): Setting<boolean> =>
     fallback,
   );
 
+/** Text that fits a pattern; `rule` says it in words. Required unless a default is given. */
+export const matching = (
+  variable: string,
+  pattern: RegExp,
+  rule: string,
+  fallback?: string,
+): Setting<string> => setting(variable, z.string().regex(pattern, `must be ${rule}`), fallback);
+
 /** One of the given words. */
 export const oneOf = <const T extends readonly string[]>(
   variable: string,

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { Name, Term } from './common.js';
+import { ImageName, Name, Term, ZoneName } from './common.js';
 import { type HostId, VmId } from './ids.js';
-import { Capacity, HostCapabilities, HostLabels, ImageNames, ReportedCondition } from './infrastructure.js';
+import { Capacity, HostCapabilities, HostLabels, ReportedCondition } from './infrastructure.js';
+import { subjectOf } from './subject.js';
 import { VmConfig } from './vms.js';
 
 /*
@@ -14,11 +15,11 @@ const stamped = { epoch: z.number().int().positive(), seq: z.number().int().posi
 
 export const RegisterHost = z.object({
   name: Name,
-  zone: z.string().min(1).max(63),
+  zone: ZoneName,
   driver: z.string().min(1).max(40),
   agentVersion: z.string(),
   capabilities: HostCapabilities,
-  images: ImageNames,
+  images: z.array(ImageName).max(1_000),
   capacity: Capacity,
   labels: HostLabels,
 });
@@ -173,13 +174,13 @@ export type CommandReply = z.infer<typeof CommandReply>;
 export const CommandEnded = z.object({ commandId: z.string(), reply: CommandReply });
 
 export const hostSubjects = {
-  register: (host: HostId) => `hosts.${host}.register`,
-  heartbeat: (host: HostId) => `hosts.${host}.heartbeat`,
-  report: (host: HostId) => `hosts.${host}.report`,
-  inventory: (host: HostId) => `hosts.${host}.inventory`,
-  commandEnded: (host: HostId) => `hosts.${host}.ended`,
+  register: (host: HostId) => subjectOf('hosts', host, 'register'),
+  heartbeat: (host: HostId) => subjectOf('hosts', host, 'heartbeat'),
+  report: (host: HostId) => subjectOf('hosts', host, 'report'),
+  inventory: (host: HostId) => subjectOf('hosts', host, 'inventory'),
+  commandEnded: (host: HostId) => subjectOf('hosts', host, 'ended'),
 };
 export const agentSubjects = {
-  command: (host: HostId) => `agents.${host}.command`,
-  inventory: (host: HostId) => `agents.${host}.inventory`,
+  command: (host: HostId) => subjectOf('agents', host, 'command'),
+  inventory: (host: HostId) => subjectOf('agents', host, 'inventory'),
 };

@@ -21,6 +21,20 @@ export const Name = z
   .max(63)
   .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'lower-case letters, digits and hyphens, as a DNS label');
 
+/**
+ * The name of a zone or an image, as operators choose it. It becomes a token of subjects (dots are replaced), a label
+ * of metrics and a key of caches, so its alphabet is closed.
+ */
+const CatalogName = z
+  .string()
+  .max(63)
+  .regex(
+    /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/,
+    'letters, digits, dots, _ and -, with a letter or digit at both ends',
+  );
+export const ZoneName = CatalogName;
+export const ImageName = CatalogName;
+
 /** Postgres stores neither NUL nor half of a surrogate pair: whatever a person sends is refused with them. */
 export const storable = z
   .string()

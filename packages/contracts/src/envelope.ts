@@ -3,6 +3,7 @@ import { ERRORS, type ErrorCode } from './errors.js';
 import { TenantId } from './ids.js';
 import { PositionText } from './position.js';
 import type { ReplySize } from './reply-size.js';
+import { subjectOf } from './subject.js';
 
 /** Version of the envelope's shape; a service refuses one that it does not know. */
 export const ENVELOPE_VERSION = 1;
@@ -72,14 +73,17 @@ export interface RpcContract<Body extends z.ZodType = z.ZodType, Reply extends z
   readonly size: ReplySize;
 }
 
-/** @param size why every reply fits one message; a test holds each contract to its word */
+/**
+ * @param size why every reply fits one message; a test holds each contract to its word
+ * @throws IllegalSubject when the subject has a part that may not be in one
+ */
 export function defineRpc<Body extends z.ZodType, Reply extends z.ZodType>(
   subject: `rpc.${string}.${string}.${string}`,
   body: Body,
   reply: Reply,
   size: ReplySize,
 ): RpcContract<Body, Reply> {
-  return { subject, body, reply, size };
+  return { subject: subjectOf(...subject.split('.')), body, reply, size };
 }
 
 export type BodyOf<C extends RpcContract> = z.infer<C['body']>;

@@ -3,6 +3,7 @@ import { Term, Timestamp } from './common.js';
 import { defineRpc } from './envelope.js';
 import { EventId } from './ids.js';
 import { PositionText } from './position.js';
+import { subjectOf } from './subject.js';
 
 /** Whom events of hosts, zones and images belong to: nobody's tenant. */
 export const PLATFORM = 'platform';
@@ -29,9 +30,12 @@ export const DomainEvent = z.object({
 });
 export type DomainEvent = z.infer<typeof DomainEvent>;
 
-/** `events.<tenantId>.<kind>.<id>`; the id is one token: no dots. */
+/**
+ * `events.<tenantId>.<kind>.<id>`; the id is one token.
+ * @throws IllegalSubject when a part may not be in a subject
+ */
 export function eventSubject(event: Pick<DomainEvent, 'tenantId' | 'kind' | 'resourceId'>): string {
-  return `events.${event.tenantId}.${event.kind}.${event.resourceId}`;
+  return subjectOf('events', event.tenantId, event.kind, event.resourceId);
 }
 
 /** Every event up to `seq` is committed and numbered; none below `position` is missing. */
@@ -39,12 +43,13 @@ export const Watermark = z.object({ service: z.string(), seq: z.number().int(), 
 export type Watermark = z.infer<typeof Watermark>;
 
 export function watermarkSubject(service: string): string {
-  return `watermarks.${service}`;
+  return subjectOf('watermarks', service);
 }
 
 /**
  * Events by number, from the owner, for a consumer that saw a hole: the first of them, at most 500 and as many as fit
  * one message. The rest is asked for again, from the number after the last one.
+ * Events that could not be published are among them. `data` is null where no message could carry it.
  */
 export const fetchOrchestratorEvents = defineRpc(
   'rpc.orchestrator.events.fetch',

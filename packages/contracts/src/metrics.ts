@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineRpc } from './envelope.js';
 import { TenantId, VmId } from './ids.js';
+import { subjectOf } from './subject.js';
 
 /** Partitions of metric intake: one owner reads one partition in order. */
 export const METRIC_PARTITIONS = 16;
@@ -17,7 +18,7 @@ export function metricPartition(vmId: string): number {
 
 /** `metrics.ingest.<p>.<source>`: the source is a host's id, or `gateway`. */
 export function metricSubject(partition: number, source: string): string {
-  return `metrics.ingest.${partition}.${source}`;
+  return subjectOf('metrics', 'ingest', partition, source);
 }
 
 export const MetricName = z

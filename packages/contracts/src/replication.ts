@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { defineRpc } from './envelope.js';
+import { subjectOf } from './subject.js';
 
 const count = z.number().int().nonnegative();
 
@@ -34,5 +35,6 @@ export const REPLICATION_SERVICES = ['orchestrator', 'metrics', 'cache'] as cons
 
 /** @param service its NATS name */
 export function replicationRpc(service: string) {
-  return defineRpc(`rpc.${service}.replication.get`, z.object({}), ServiceReplication, 'refused');
+  const subject = subjectOf('rpc', service, 'replication', 'get');
+  return defineRpc(subject as `rpc.${string}.replication.get`, z.object({}), ServiceReplication, 'refused');
 }

@@ -1,7 +1,18 @@
 import { VM_ACTIONS, type VmAction } from '@novacron/vm-lifecycle/actions';
 import { VM_STATES, type VmState } from '@novacron/vm-lifecycle/states';
 import { z } from 'zod';
-import { Conditions, Detail, Name, pageOf, pageQuery, Tags, Term, text, Timestamp } from './common.js';
+import {
+  Conditions,
+  Detail,
+  Name,
+  pageOf,
+  pageQuery,
+  Tags,
+  Term,
+  text,
+  Timestamp,
+  ZoneName,
+} from './common.js';
 import { defineRpc } from './envelope.js';
 import { HostId, JobId, TenantId, VmId } from './ids.js';
 import { Job } from './jobs.js';
@@ -22,7 +33,7 @@ export type VmConfig = z.infer<typeof VmConfig>;
 export const CreateVm = z.strictObject({
   name: Name,
   config: VmConfig,
-  zone: text(63).min(1).optional(),
+  zone: ZoneName.optional(),
   tags: Tags.default({}),
   /** cloud-init user data, as it is. */
   userData: text(65_536).optional(),

@@ -85,8 +85,9 @@ function hostName(agent: NewAgent, index: number): string {
     return (
       hostname()
         .toLowerCase()
-        .replaceAll(/[^a-z0-9-]+/g, '-')
-        .slice(0, 50) || 'local'
+        .replaceAll(/[^a-z0-9]+/g, '-')
+        .slice(0, 50)
+        .replaceAll(/^-|-$/g, '') || 'local'
     );
   return agent.hosts === 1 ? short : `${short}-${String(index + 1).padStart(2, '0')}`;
 }

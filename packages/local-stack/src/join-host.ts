@@ -1,3 +1,4 @@
+import { Name, ZoneName } from '@novacron/contracts/common';
 import { agentHosts, type Driver, ensureAgent, hostsFile, listAgents, type NewAgent } from './agents.js';
 import type { StackConfig } from './config.js';
 import { layout } from './layout.js';
@@ -17,16 +18,12 @@ export interface JoinOptions {
   readonly print: boolean;
 }
 
-const hostNamePattern = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/;
+/** Hosts of one agent are `NAME-01`, …: room for the number. */
+const LONGEST_NAME = 50;
 
 /** Gives a new host its id and its NATS user; a running stack starts its agent at once. */
 export async function joinHost(config: StackConfig, name: string, options: JoinOptions): Promise<void> {
-  if (!hostNamePattern.test(name) || name.length > 50) {
-    throw new StackError(
-      `${JSON.stringify(name)} is no host name`,
-      'Lower-case letters, digits and hyphens, at most 50',
-    );
-  }
+  refuseIllegalNames(name, options.zone);
   const paths = layout(config.home);
   const stack = runningStack(paths);
   const { driver, zone, hosts } = options;
@@ -44,6 +41,22 @@ export async function joinHost(config: StackConfig, name: string, options: JoinO
     throw new StackError(`host ${name} has not come up`, `Its log: npm run stack -- logs ${agent.name}`);
   }
   process.stderr.write(`host ${name} runs in zone ${zone} (${driver}, process ${found.pid})\n`);
+}
+
+/** @throws StackError before anything is written: the names become part of NATS subjects */
+function refuseIllegalNames(name: string, zone: string): void {
+  if (!Name.safeParse(name).success || name.length > LONGEST_NAME) {
+    throw new StackError(
+      `${JSON.stringify(name)} is not a host name`,
+      `Lower-case letters, digits and hyphens, at most ${LONGEST_NAME}`,
+    );
+  }
+  if (!ZoneName.safeParse(zone).success) {
+    throw new StackError(
+      `${JSON.stringify(zone)} is not a zone name`,
+      'Letters, digits, dots, _ and -, at most 63, with a letter or digit at both ends',
+    );
+  }
 }
 
 function printForOtherMachine(config: StackConfig, agentName: string): void {

@@ -1,3 +1,5 @@
+import { subjectPattern } from '@novacron/contracts/subject';
+
 /** What one NATS user may do. Subjects that are not named are refused. */
 export interface NatsUser {
   readonly user: string;
@@ -77,17 +79,17 @@ export function serviceUser(service: NatsService, password: string): NatsUser {
       ...own.publish,
       'rpc.>',
       INBOXES,
-      `watermarks.${service}`,
-      `wake.${service}.>`,
-      `wake.${service}`,
+      subjectPattern('watermarks', service),
+      subjectPattern('wake', service, '>'),
+      subjectPattern('wake', service),
       '$JS.API.INFO',
     ],
     subscribe: [
       ...own.subscribe,
-      `rpc.${service}.>`,
-      `_INBOX.${service}.>`,
-      `wake.${service}.>`,
-      `wake.${service}`,
+      subjectPattern('rpc', service, '>'),
+      subjectPattern('_INBOX', service, '>'),
+      subjectPattern('wake', service, '>'),
+      subjectPattern('wake', service),
     ],
   };
 }
@@ -97,8 +99,8 @@ export function hostUser(hostId: string, password: string): NatsUser {
   return {
     user: `host-${hostId}`,
     password,
-    publish: [`hosts.${hostId}.>`, `metrics.ingest.*.${hostId}`],
-    subscribe: [`agents.${hostId}.>`, `_INBOX.host-${hostId}.>`],
+    publish: [subjectPattern('hosts', hostId, '>'), subjectPattern('metrics', 'ingest', '*', hostId)],
+    subscribe: [subjectPattern('agents', hostId, '>'), subjectPattern('_INBOX', `host-${hostId}`, '>')],
     answers: true,
   };
 }

@@ -1,4 +1,5 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { inboxPrefix } from '@novacron/contracts/subject';
 import type { Logger } from '@novacron/telemetry/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -71,7 +72,7 @@ function connectOnce({ url, user, password, name }: NatsOptions): Promise<NatsCo
     user,
     pass: password,
     name,
-    inboxPrefix: `_INBOX.${user}`,
+    inboxPrefix: inboxPrefix(user),
     timeout: 5_000,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,

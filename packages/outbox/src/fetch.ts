@@ -1,13 +1,15 @@
 import type { DomainEvent } from '@novacron/contracts/events';
+import { PAGE_BYTES } from '@novacron/contracts/reply-size';
 import { pageTexts } from '@novacron/messaging/page';
 import type { Session, Statement } from '@novacron/postgres/database';
-import { COLUMNS, toDomainEvent, type StoredEvent } from './stored-event.js';
+import { HEAD_COLUMNS, toDomainEvent, type StoredEvent } from './stored-event.js';
 
 const FETCH_LIMIT = 500;
 
 const BETWEEN: Statement = {
   name: 'outbox_between',
-  text: `SELECT ${COLUMNS} FROM outbox WHERE seq BETWEEN $1 AND $2 ORDER BY seq LIMIT ${FETCH_LIMIT}`,
+  text: `SELECT ${HEAD_COLUMNS}, CASE WHEN octet_length(data::text) <= ${PAGE_BYTES} THEN data::text ELSE 'null' END AS data
+           FROM outbox WHERE seq BETWEEN $1 AND $2 ORDER BY seq LIMIT ${FETCH_LIMIT}`,
   table: 'outbox',
 };
 const BOUNDS: Statement = {
@@ -25,7 +27,7 @@ export interface FetchedEvents {
 
 /**
  * Events by number, both ends included, for a consumer that saw a hole: the first of them, at most 500 and as many
- * as one page holds. Needs the `_sys` role. Read from the primary: a number that was seen is there.
+ * as one page holds. Events that were set aside are here too; `data` is null where no page holds it. Needs the `_sys` role. Read from the primary: a number that was seen is there.
  */
 export async function fetchEvents(session: Session, fromSeq: number, toSeq: number): Promise<FetchedEvents> {
   const { results } = await session.read({}, [

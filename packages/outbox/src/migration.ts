@@ -30,3 +30,16 @@ export function outboxTable(schema: string): string[] {
     ...grants(schema, 'outbox_counter', { api: '', sys: 'SELECT, UPDATE' }),
   ];
 }
+
+/**
+ * SQL for the `up` of a migration that follows {@link outboxTable}: which events the relay could not publish. The
+ * events themselves stay in `outbox`, where their consumers fetch them by number.
+ */
+export function setAsideTable(schema: string): string[] {
+  return [
+    `CREATE TABLE ${schema}.outbox_set_aside (
+       seq bigint PRIMARY KEY, reason text NOT NULL, at timestamptz NOT NULL DEFAULT now()
+     )`,
+    ...grants(schema, 'outbox_set_aside', { api: '', sys: 'SELECT, INSERT, DELETE' }),
+  ];
+}

@@ -1,6 +1,7 @@
 import { formatPosition } from '@novacron/contracts/position';
 import type { Held, Result, Statement } from '@novacron/postgres/database';
 import { COLUMNS, type StoredEvent } from './stored-event.js';
+import type { SetAsideReason } from './unpublishable.js';
 
 /** Events numbered in one transaction. */
 export const CLAIM_SIZE = 500;
@@ -53,6 +54,16 @@ const ADOPT: Statement = {
 const AFTER: Statement = {
   name: 'outbox_after',
   text: `SELECT ${COLUMNS} FROM outbox WHERE seq > $1 ORDER BY seq LIMIT ${CLAIM_SIZE}`,
+};
+const SET_ASIDE: Statement = {
+  name: 'outbox_set_aside',
+  text: 'INSERT INTO outbox_set_aside (seq, reason) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+  table: 'outbox_set_aside',
+};
+const PURGE_SET_ASIDE: Statement = {
+  name: 'outbox_purge_set_aside',
+  text: `DELETE FROM outbox_set_aside WHERE at < now() - make_interval(secs => $1::float8 / 1000)`,
+  table: 'outbox_set_aside',
 };
 const PURGE: Statement = {
   name: 'outbox_purge',
@@ -110,9 +121,17 @@ export class Numbering {
     return rowsOf(found);
   }
 
+  /** Notes that this event is not in the stream and never will be; safe to repeat. */
+  async setAside(seq: number, reason: SetAsideReason): Promise<void> {
+    await this.held.run([{ statement: SET_ASIDE, params: [seq, reason] }], CLAIM_TIMEOUT_MS);
+  }
+
   /** Deletes some published events older than that. @returns true when there may be more */
   async purge(published: number, olderThanMs: number): Promise<boolean> {
-    const [gone] = await this.held.run([{ statement: PURGE, params: [published, olderThanMs] }]);
+    const [gone] = await this.held.run([
+      { statement: PURGE, params: [published, olderThanMs] },
+      { statement: PURGE_SET_ASIDE, params: [olderThanMs] },
+    ]);
     return gone?.rowCount === PURGE_SIZE;
   }
 

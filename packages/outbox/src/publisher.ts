@@ -1,5 +1,6 @@
-import { eventSubject } from '@novacron/contracts/events';
+import { Attempts } from './attempts.js';
 import { toBytes, type StoredEvent } from './stored-event.js';
+import { judged, subjectOfRow, Unpublishable, type SetAsideReason } from './unpublishable.js';
 
 /** Publishes one message durably; resolves when the stream has it. A repeated `id` is stored once. */
 export type Publish = (subject: string, payload: Uint8Array, id: string) => Promise<void>;
@@ -8,6 +9,8 @@ export interface PublisherOptions {
   readonly publish: Publish;
   /** Reads numbered events after `seq` from the table, in order. */
   readonly read: (seq: number) => Promise<StoredEvent[]>;
+  /** Notes that the event is not published, and why; consumers that miss it fetch it from the table. */
+  readonly setAside: (row: StoredEvent, reason: SetAsideReason, cause: unknown) => Promise<void>;
   /** Told when more is published. */
   readonly onProgress: () => void;
   readonly onError: (error: unknown) => void;
@@ -30,9 +33,11 @@ function messageId({ id, position }: StoredEvent): string {
 
 /**
  * Publishes numbered events in the order of their numbers, up to 256 at once. While the stream refuses them
- * they wait in Postgres; after a failure it starts again behind the last number below which all are stored.
+ * they wait in Postgres; after a failure it starts again behind the last number below which all are stored. An event
+ * that can never be published is set aside, so that it stops none behind it.
  */
 export class Publisher {
+  readonly #attempts = new Attempts();
   #published: number;
   #numbered: number;
   #queue: StoredEvent[] = [];
@@ -53,7 +58,7 @@ export class Publisher {
     this.#kick();
   }
 
-  /** Every event up to this number is in the stream. */
+  /** Every event up to this number is in the stream, or set aside. */
   get published(): number {
     return this.#published;
   }
@@ -125,19 +130,25 @@ export class Publisher {
   /** Resolves when all are stored. On failure `published` still moves over those stored before the first that is not. */
   async #publish(events: readonly StoredEvent[]): Promise<void> {
     const stored = new Set<number>();
+    const failed: StoredEvent[] = [];
     const all = events.map(async (row) => {
-      const subject = eventSubject({ tenantId: row.tenant_id, kind: row.kind, resourceId: row.resource_id });
-      await this.options.publish(subject, toBytes(row), messageId(row));
+      await this.#publishOne(row).catch((error: unknown) => {
+        failed.push(row);
+        throw error;
+      });
       stored.add(row.seq);
     });
     try {
       await new Promise<void>((resolve, reject) => {
         this.#interrupt = reject;
-        Promise.allSettled(all).then((outcomes) => {
-          const failed = outcomes.find((outcome) => outcome.status === 'rejected');
-          if (failed) reject(failed.reason as Error);
-          else resolve();
-        }, reject);
+        Promise.allSettled(all)
+          .then(async (outcomes) => {
+            await this.#setAsideRefused(stored, failed);
+            const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+            if (failure && failed.some(({ seq }) => !stored.has(seq))) reject(failure.reason as Error);
+            else resolve();
+          })
+          .catch(reject);
       });
     } finally {
       const before = this.#published;
@@ -146,6 +157,25 @@ export class Publisher {
         this.#published = seq;
       }
       if (this.#published > before) this.options.onProgress();
+    }
+  }
+
+  async #publishOne(row: StoredEvent): Promise<void> {
+    try {
+      await this.options.publish(subjectOfRow(row), toBytes(row), messageId(row));
+    } catch (error) {
+      const cause = judged(error);
+      if (!(cause instanceof Unpublishable)) throw cause;
+      await this.options.setAside(row, cause.reason, cause);
+    }
+  }
+
+  /** Sets aside what the stream refused again and again while it took other events. */
+  async #setAsideRefused(stored: Set<number>, failed: readonly StoredEvent[]): Promise<void> {
+    const refused = this.#attempts.note({ stored, failed: failed.map(({ seq }) => seq) });
+    for (const row of failed.filter(({ seq }) => refused.includes(seq))) {
+      await this.options.setAside(row, 'refused', new Error('the stream took others and not this one'));
+      stored.add(row.seq);
     }
   }
 

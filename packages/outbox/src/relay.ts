@@ -1,10 +1,12 @@
 import type { JetStreamClient } from '@nats-io/jetstream';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { watermarkSubject } from '@novacron/contracts/events';
+import { subjectOf } from '@novacron/contracts/subject';
 import type { Database } from '@novacron/postgres/database';
 import { Marks } from './marks.js';
 import { Numbering } from './numbering.js';
 import { Publisher } from './publisher.js';
+import type { SetAsideReason } from './unpublishable.js';
 
 export interface RelayOptions {
   /** Of the `_sys` role; the relay keeps one of its connections. */
@@ -13,7 +15,9 @@ export interface RelayOptions {
   readonly js: Pick<JetStreamClient, 'publish'>;
   /** `orchestrator`: the NATS name of the service, in `watermarks.<service>`. */
   readonly service: string;
-  readonly log: { warn(about: object, message: string): void };
+  readonly log: Record<'warn' | 'error', (about: object, message: string) => void>;
+  /** Told of each event that is set aside, for a counter. */
+  readonly onSetAside?: (reason: SetAsideReason) => void;
   /** How long numbered and published events are kept; default seven days. */
   readonly keepMs?: number;
   /** Without a wake the table is looked at this often, which also keeps watermarks closer than 100 ms; default 60. */
@@ -25,7 +29,7 @@ export interface RelayStats {
   readonly leading: boolean;
   /** The last number given, as far as this instance knows. */
   readonly numbered: number;
-  /** Every event up to here is in the stream. */
+  /** Every event up to here is in the stream, or set aside. */
   readonly published: number;
 }
 
@@ -98,7 +102,7 @@ export class Relay {
   }
 
   get #wakeSubject(): string {
-    return `wake.${this.options.service}.relay`;
+    return subjectOf('wake', this.options.service, 'relay');
   }
 
   #rouseLeader(): void {
@@ -186,6 +190,13 @@ export class Relay {
           await this.options.js.publish(subject, payload, { msgID: id, timeout: PUBLISH_TIMEOUT_MS });
         },
         read: (seq) => numbering.after(seq),
+        setAside: async (row, reason, cause) => {
+          await numbering.setAside(row.seq, reason);
+          const { service } = this.options;
+          const event = { seq: row.seq, kind: row.kind, resourceId: row.resource_id, type: row.type };
+          this.options.log.error({ err: cause, service, reason, event }, 'event set aside');
+          this.options.onSetAside?.(reason);
+        },
         onProgress: () => this.#tell(publisher),
         onError: (error) => {
           const at = { err: error, service: this.options.service, published: publisher.published };

@@ -14,8 +14,8 @@ export interface StoredEvent {
   readonly data: string;
 }
 
-export const COLUMNS =
-  'seq, id, tenant_id, kind, resource_id, type, version, position, at, data::text AS data';
+export const HEAD_COLUMNS = 'seq, id, tenant_id, kind, resource_id, type, version, position, at';
+export const COLUMNS = `${HEAD_COLUMNS}, data::text AS data`;
 
 /** The event as {@link DomainEvent} has it. */
 export function toDomainEvent(row: StoredEvent): DomainEvent {

@@ -6,14 +6,15 @@ import { createDatabase, type Database, type DatabaseSettings } from '@novacron/
 import { migrate } from '@novacron/postgres/migrate';
 import { useTestServers, type TestServers, type TestServerOptions } from '@novacron/testkit/servers';
 import { appendEvents, type NewEvent } from '../src/append.js';
-import { outboxTable } from '../src/migration.js';
+import { outboxTable, setAsideTable } from '../src/migration.js';
 import { Relay, type RelayOptions } from '../src/relay.js';
 
 class Outbox1700000000000 {
   name = 'Outbox1700000000000';
 
   async up(runner: { query(sql: string): Promise<unknown> }): Promise<void> {
-    for (const sql of outboxTable('orchestrator')) await runner.query(sql);
+    for (const sql of [...outboxTable('orchestrator'), ...setAsideTable('orchestrator')])
+      await runner.query(sql);
   }
 
   async down(): Promise<void> {}
@@ -68,7 +69,7 @@ export class Fixture {
   }
 
   relay(more: Partial<RelayOptions> = {}): Relay {
-    const log = { warn: () => undefined };
+    const log = { warn: () => undefined, error: () => undefined };
     const relay = new Relay({
       database: this.sys,
       nc: this.nc,
@@ -134,6 +135,12 @@ export class Fixture {
       callback: (_error, message) => listener(message.json<Watermark>()),
     });
     this.#closing.push(async () => subscription.unsubscribe());
+  }
+
+  /** The numbers that were set aside, with their reasons. */
+  async setAside(): Promise<{ seq: number; reason: string }[]> {
+    const text = 'SELECT seq, reason FROM outbox_set_aside ORDER BY seq';
+    return (await this.sys.primary.query<{ seq: number; reason: string }>({ text })).rows;
   }
 
   /** Numbered rows: how many, and the highest number. */

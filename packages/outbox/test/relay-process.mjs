@@ -7,7 +7,8 @@ import { Relay } from '../dist/relay.js';
 const { url, user, password } = JSON.parse(process.env.RELAY_NATS);
 const nc = await connect({ servers: url, user, pass: password, inboxPrefix: `_INBOX.${user}` });
 const database = createDatabase(JSON.parse(process.env.RELAY_DATABASE));
-const log = { warn: (about, message) => process.stderr.write(`${message} ${about.err}\n`) };
+const warn = (about, message) => process.stderr.write(`${message} ${about.err}\n`);
+const log = { warn, error: warn };
 const relay = new Relay({ database, nc, js: jetstream(nc), service: 'orchestrator', log });
 relay.start();
 const timer = setInterval(() => {

@@ -12,6 +12,7 @@ import {
 } from '@novacron/contracts/agents';
 import type { HostId } from '@novacron/contracts/ids';
 import type { ReportedCondition } from '@novacron/contracts/infrastructure';
+import { subjectPattern } from '@novacron/contracts/subject';
 import { requestDirect, serveDirect } from '@novacron/messaging/direct';
 import type { Intake } from '@novacron/messaging/intake';
 import { z } from 'zod';
@@ -92,6 +93,7 @@ export class OrchestratorLink {
     timeoutMs = TIMEOUT_MS,
   ): Promise<z.infer<Reply>> {
     const subject = hostSubjects[what](this.hostId);
-    return requestDirect(this.nc, { subject, label: `hosts.*.${what}`, body, reply, timeoutMs });
+    const label = subjectPattern('hosts', '*', what);
+    return requestDirect(this.nc, { subject, label, body, reply, timeoutMs });
   }
 }

@@ -33,7 +33,6 @@ export async function driverOpener(config: AgentConfig, logger: Logger): Promise
 async function openSimulated(settings: AgentConfig['simulated']): Promise<OpenDriver> {
   const { seed, latencies, failureRates } = settings;
   const traces = settings.trace === undefined ? [] : await readTraces(settings.trace);
-  const images = settings.images.split(',').map((image) => image.trim());
   return (host, folder, releaseReserve) =>
     SimulatedDriver.open({
       path: join(folder, 'guests.journal'),
@@ -42,7 +41,7 @@ async function openSimulated(settings: AgentConfig['simulated']): Promise<OpenDr
       random: seededRandom(seed ^ hashText(host.hostId)),
       latencies,
       failureRates,
-      images,
+      images: settings.images,
       capacity: host.capacity ?? SIMULATED_CAPACITY,
       load: { traces, seed },
     });

@@ -1,6 +1,7 @@
 import { PLATFORM } from '@novacron/contracts/events';
 import { newId, type EventId } from '@novacron/contracts/ids';
 import type { Image, Zone } from '@novacron/contracts/infrastructure';
+import { tokenOfName } from '@novacron/contracts/subject';
 import type { NewEvent } from '@novacron/outbox/append';
 import type { Statement } from '@novacron/postgres/database';
 
@@ -93,8 +94,7 @@ export function createdEvent(kind: 'zone' | 'image', resource: Zone | Image, now
     type: `${kind}.created`,
     tenantId: PLATFORM,
     kind,
-    // One token of a subject: an image such as ubuntu-22.04 has a dot.
-    resourceId: resource.name.replaceAll('.', '_'),
+    resourceId: tokenOfName(resource.name),
     version: 1,
     at: now.toISOString(),
     data: resource,

@@ -9,6 +9,7 @@ import {
 } from '@novacron/contracts/agents';
 import { ServiceError } from '@novacron/contracts/errors';
 import { HostId } from '@novacron/contracts/ids';
+import { subjectPattern } from '@novacron/contracts/subject';
 import { serveDirect } from '@novacron/messaging/direct';
 import { Intake } from '@novacron/messaging/intake';
 import type { Logger } from '@novacron/telemetry/logger';
@@ -64,7 +65,7 @@ export class HostIntake {
     handle: (host: HostId, said: z.infer<Body>) => Promise<unknown>,
   ): void {
     serveDirect(this.nc, this.#intake, {
-      subject: `hosts.*.${what}`,
+      subject: subjectPattern('hosts', '*', what),
       queue: QUEUE,
       body,
       handle: (said, tokens) => handle(this.#hostId(tokens[1]), said),

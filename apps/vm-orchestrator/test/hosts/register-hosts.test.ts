@@ -54,6 +54,24 @@ describe('registration', () => {
     expect(await rig.events('lab')).toHaveLength(1);
   });
 
+  it.each([
+    ['zone', 'eu west'],
+    ['zone', 'eu>'],
+    ['name', 'a b'],
+    ['images', ['ubuntu 22']],
+  ])(
+    'refuses a host whose %s is %j, which may not be in a subject, and keeps nothing of it',
+    async (field, value) => {
+      const agent = await rig.agent({ [field]: value });
+      await expect(agent.register()).rejects.toMatchObject({ code: 'invalid_request' });
+      const { items } = (await orchestrator.hosts.directory.zones(OPERATOR)).body;
+      expect(items.map((zone) => zone.name)).not.toContain(value);
+      await expect(orchestrator.hosts.directory.host(OPERATOR, agent.id)).rejects.toMatchObject({
+        code: 'not_found',
+      });
+    },
+  );
+
   it('refuses the name of another host', async () => {
     const first = await rig.agent({ name: 'twin' });
     const second = await rig.agent({ name: 'twin' });

@@ -1,3 +1,4 @@
+import { ImageName } from '@novacron/contracts/common';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -18,7 +19,7 @@ const ImageFile = z.object({
 /** An image with the paths of its files. */
 export type QemuImage = z.infer<typeof ImageFile>;
 
-/** The names of all images in the folder; what has no readable image.json is none. */
+/** The names of all images in the folder; without a readable image.json or a legal name it is not an image. */
 export async function listImages(folder: string): Promise<string[]> {
   const entries = await readdir(folder).catch(noneIfMissing);
   const images = await Promise.all(entries.map((name) => readImage(folder, name)));
@@ -27,13 +28,14 @@ export async function listImages(folder: string): Promise<string[]> {
 
 /** @throws DriverError `no_image`. */
 export async function findImage(folder: string, name: string): Promise<QemuImage> {
-  // The name comes from a user: only one that is a folder's name is looked up.
-  const image = /^[a-zA-Z0-9][a-zA-Z0-9._-]*$/.test(name) ? await readImage(folder, name) : undefined;
+  const image = await readImage(folder, name);
   if (!image) throw new DriverError('no_image', `this host has no image ${name}`, false);
   return image;
 }
 
 async function readImage(folder: string, name: string): Promise<QemuImage | undefined> {
+  // It becomes part of a path, and of subjects where the host announces it.
+  if (!ImageName.safeParse(name).success) return undefined;
   const home = join(folder, name);
   try {
     const image = ImageFile.parse(JSON.parse(await readFile(join(home, 'image.json'), 'utf8')));

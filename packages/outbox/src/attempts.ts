@@ -1,0 +1,21 @@
+/** Rounds in which the stream refuses one event and takes others, after which the event is the cause. */
+export const ROUNDS = 8;
+
+/** Counts how often single events failed in rounds that proved the stream to work. */
+export class Attempts {
+  readonly #failed = new Map<number, number>();
+
+  /**
+   * Notes one round.
+   * @returns the seqs that failed in {@link ROUNDS} rounds, each of which stored other events
+   */
+  note(round: { stored: ReadonlySet<number>; failed: readonly number[] }): number[] {
+    for (const seq of round.stored) this.#failed.delete(seq);
+    if (round.stored.size === 0) return [];
+    return round.failed.filter((seq) => {
+      const times = (this.#failed.get(seq) ?? 0) + 1;
+      this.#failed.set(seq, times);
+      return times >= ROUNDS;
+    });
+  }
+}
