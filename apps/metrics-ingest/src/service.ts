@@ -4,6 +4,8 @@ import { exportIntake } from './intake/intake-metrics.js';
 import { ownedBy } from './intake/locate.js';
 import { MetricsIngest } from './metrics-ingest.js';
 import { migrations } from './migrations/all.js';
+import { AccountReader } from './query/account-reader.js';
+import { IntakeController } from './query/intake.controller.js';
 import { SeriesController } from './query/series.controller.js';
 import { SeriesReader } from './query/series-reader.js';
 
@@ -20,8 +22,11 @@ export const service: ServiceSpec<typeof settings> = {
   streams: ['METRICS'],
   module: ({ api, rpc }) => ({
     module: MetricsModule,
-    controllers: [SeriesController],
-    providers: [{ provide: SeriesReader, useValue: new SeriesReader(api, ownedBy(rpc)) }],
+    controllers: [SeriesController, IntakeController],
+    providers: [
+      { provide: SeriesReader, useValue: new SeriesReader(api, ownedBy(rpc)) },
+      { provide: AccountReader, useValue: new AccountReader(api) },
+    ],
   }),
   onStart: ({ nc, sys, rpc, logger, config, drain, readiness }) => {
     const { retentionDays, futureMinutes } = config.metricTimes;

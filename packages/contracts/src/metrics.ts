@@ -41,6 +41,9 @@ export function isBuiltIn(metric: string): metric is BuiltInMetric {
   return Object.hasOwn(BUILT_IN_METRICS, metric);
 }
 
+/** A name pushed by mistake (an id in it, a time) must not fill the table: points of further names are dropped. */
+export const NAMES_PER_TENANT = 10_000;
+
 /** A batch as it travels on JetStream: columns of one length. Times are milliseconds since 1970. */
 export const MetricBatch = z
   .object({
@@ -144,7 +147,44 @@ export const LatestResult = z.object({
 });
 export type LatestResult = z.infer<typeof LatestResult>;
 
+/** Why points that were accepted are not stored. */
+export const DropReason = z.enum([
+  'unknown_vm',
+  'vm_deleted',
+  'too_old',
+  'in_future',
+  'too_many_names',
+  'unstorable',
+]);
+export type DropReason = z.infer<typeof DropReason>;
+
+/** A tenant's metric names, and the points that the intake dropped since `since`. Times: milliseconds since 1970. */
+export const IntakeResult = z.object({
+  since: z.number().int(),
+  names: z.object({ used: z.number().int(), limit: z.number().int() }),
+  dropped: z
+    .array(
+      z.object({
+        reason: DropReason,
+        points: z.number().int(),
+        lastAt: z.number().int(),
+        /** What the last dropped point was about. */
+        last: z.object({ vmId: z.string().max(36), metric: z.string().max(200) }),
+      }),
+    )
+    .max(DropReason.options.length),
+});
+export type IntakeResult = z.infer<typeof IntakeResult>;
+
 export const metricsRpc = {
   range: defineRpc('rpc.metrics.series.range', RangeQuery, RangeResult, 'refused'),
   latest: defineRpc('rpc.metrics.series.latest', LatestQuery, LatestResult, 'paged'),
+  intake: defineRpc('rpc.metrics.intake.account', z.object({}), IntakeResult, 'bounded'),
+  /** Which of the names would be beyond the tenant's limit; says nothing about names that are legal and known. */
+  refusedNames: defineRpc(
+    'rpc.metrics.names.refused',
+    z.object({ names: z.array(MetricName).max(1_000) }),
+    z.object({ refused: z.array(MetricName).max(1_000) }),
+    'bounded',
+  ),
 };

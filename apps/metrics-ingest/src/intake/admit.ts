@@ -1,7 +1,7 @@
 import type { SeriesBuffer, Series } from '../store/series-buffer.js';
 import type { VmEntry } from './directory.js';
 import type { Incoming } from './incoming.js';
-import type { Rejections, RejectReason } from './rejections.js';
+import type { Rejections, RejectReason, Subject } from './rejections.js';
 
 /** The source that speaks for users, after the gateway has checked what they may write. */
 export const GATEWAY = 'gateway';
@@ -36,14 +36,15 @@ export function admit(
       rejections.add('bad_index');
       continue;
     }
+    const subject = () => subjectOf(incoming, known, batch.vmIds[vm] as string, name);
     if (typeof owner === 'string') {
-      rejections.add(owner);
+      rejections.add(owner, 1, subject());
       continue;
     }
     const time = batch.time[i] as number;
     const untimely = judgeTime(time, owner, known);
     if (untimely) {
-      rejections.add(untimely);
+      rejections.add(untimely, 1, subject());
       continue;
     }
     const key = vm * 1_000 + metric;
@@ -53,9 +54,20 @@ export function admit(
       target = metricId === undefined ? 'too_many_names' : into.series(owner.tenantId, owner.vmId, metricId);
       targets.set(key, target);
     }
-    if (typeof target === 'string') rejections.add(target);
+    if (typeof target === 'string') rejections.add(target, 1, subject());
     else into.add(target, time, batch.value[i] as number, message.generation, message.seq);
   }
+}
+
+/** The tenant that pushed the point; for a point that a host measured, the tenant whose VM it is. */
+function subjectOf(
+  { batch }: Incoming,
+  { vms }: Admission,
+  vmId: string,
+  metric: string,
+): Subject | undefined {
+  const tenantId = batch?.tenantId ?? vms.get(vmId)?.tenantId;
+  return tenantId === undefined ? undefined : { tenantId, vmId, metric };
 }
 
 /** Whether the source may write this VM's metrics at all. */

@@ -1,3 +1,4 @@
+import type { DropReason } from '@novacron/contracts/metrics';
 import { counter } from '@novacron/telemetry/metrics';
 
 /** Why a point was dropped. `malformed` counts messages: what is in them cannot be told. */
@@ -12,8 +13,21 @@ const REASONS = [
   'too_old',
   'in_future',
   'too_many_names',
+  'unstorable',
 ] as const;
 export type RejectReason = (typeof REASONS)[number];
+
+/** The reasons that a tenant is shown. The others are faults of hosts, which only operators can mend. */
+const SHOWN: Readonly<Partial<Record<RejectReason, DropReason>>> = {
+  unknown_vm: 'unknown_vm',
+  // A VM of another tenant is as good as none.
+  foreign_vm: 'unknown_vm',
+  vm_deleted: 'vm_deleted',
+  too_old: 'too_old',
+  in_future: 'in_future',
+  too_many_names: 'too_many_names',
+  unstorable: 'unstorable',
+};
 
 const rejected = counter(
   'novacron_metrics_rejected_points_total',
@@ -21,12 +35,38 @@ const rejected = counter(
   REASONS.map((reason) => ({ reason })),
 );
 
+/** What dropped points are about, as their sender spelled it. */
+export interface Subject {
+  readonly tenantId: string;
+  readonly vmId: string;
+  readonly metric: string;
+}
+
+/** Points of one tenant that one write dropped for one reason; the subject is the last point's. */
+export interface Dropped extends Subject {
+  readonly reason: DropReason;
+  readonly points: number;
+}
+
 /** Counts what one write dropped; told to the metrics only once that write is committed. */
 export class Rejections {
   readonly counts = new Map<RejectReason, number>();
+  readonly #dropped = new Map<string, Dropped>();
 
-  add(reason: RejectReason, points = 1): void {
-    if (points > 0) this.counts.set(reason, (this.counts.get(reason) ?? 0) + points);
+  /** @param subject undefined when the tenant is not known */
+  add(reason: RejectReason, points = 1, subject?: Subject): void {
+    if (points <= 0) return;
+    this.counts.set(reason, (this.counts.get(reason) ?? 0) + points);
+    const shown = SHOWN[reason];
+    if (!shown || !subject) return;
+    const key = `${subject.tenantId}/${shown}`;
+    const before = this.#dropped.get(key)?.points ?? 0;
+    this.#dropped.set(key, { ...subject, reason: shown, points: before + points });
+  }
+
+  /** Sorted by tenant and reason, so that two writes lock rows in one order. */
+  dropped(): Dropped[] {
+    return [...this.#dropped].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
   }
 
   publish(): void {

@@ -2,6 +2,7 @@ import { jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BUFFER_LIMITS, IntakeBuffer } from './buffer.js';
 import { DirectoryUnavailable } from './directory.js';
+import { writeInHalves } from './halving.js';
 import type { IntakeMessage } from './incoming.js';
 import type { IntakeOptions } from './intake.js';
 import type { StoredPosition } from './leases.js';
@@ -121,8 +122,19 @@ export class Session {
     }
   }
 
+  #write(messages: readonly IntakeMessage[]): Promise<void> {
+    const { writer, logger } = this.options;
+    const patient = {
+      write: (some: readonly IntakeMessage[]) => this.#writeSome(some),
+      setAside: (message: IntakeMessage, error: string) => writer.setAside(message, error),
+    };
+    return writeInHalves(messages, patient, ({ partition, seq, source }, error) =>
+      logger.error({ err: error, partition, seq, source }, 'metric message dead-lettered'),
+    );
+  }
+
   /** Only a directory that is away for a moment is worth trying the same again. */
-  async #write(messages: readonly IntakeMessage[]): Promise<void> {
+  async #writeSome(messages: readonly IntakeMessage[]): Promise<void> {
     for (;;) {
       try {
         return await this.options.writer.write(messages);

@@ -4,11 +4,12 @@ import type { Database } from '@novacron/postgres/database';
 import type { MetricNames } from '../store/metric-names.js';
 import type { Partitions } from '../store/partitions.js';
 import { SeriesBuffer, type Series } from '../store/series-buffer.js';
-import { writePoints, type Advance } from '../store/write.js';
+import { writePoints, type Advance, type Write } from '../store/write.js';
 import { admit, GATEWAY } from './admit.js';
 import type { Directory, VmEntry } from './directory.js';
 import { decode, type Incoming, type IntakeMessage } from './incoming.js';
 import type { StoredPosition } from './leases.js';
+import { partsByNames, type Part } from './names-wanted.js';
 import { Rejections } from './rejections.js';
 
 const stored = counter('novacron_metrics_stored_points_total', 'Points that the intake stored');
@@ -27,8 +28,13 @@ export interface WriterParts {
   readonly onStored: (series: readonly Series[], position: Position) => void;
 }
 
+/** What comes of the messages of one transaction. */
+interface Outcome extends Pick<Write, 'series' | 'deadLetter'> {
+  readonly rejections: Rejections;
+}
+
 /**
- * Turns messages into one transaction: points and positions together. It keeps the positions of this process'
+ * Turns messages into transactions: points and positions together. It keeps the positions of this process'
  * partitions as Postgres has them; after any error they are read again.
  */
 export class Writer {
@@ -51,19 +57,40 @@ export class Writer {
 
   /**
    * Stores the points of the messages, which are in the stream's order, and acknowledges them. All partitions
-   * advance to the last of them: what lies between is of other processes.
+   * advance to the last of them: what lies between is of other processes. Messages with many new metric names are
+   * stored in several transactions, one after the other; after an error the first of them may be stored.
    * @throws PositionMoved when a partition is not ours any more, DirectoryUnavailable when the same messages
    *   are to be tried again, and what Postgres throws; nothing is stored then, or (connection lost in COMMIT)
    *   nothing is known
    */
   async write(messages: readonly IntakeMessage[]): Promise<void> {
-    const started = performance.now();
     const owned = messages.filter((message) => this.#wants(message));
-    const last = owned.at(-1);
-    if (!last) return;
+    if (owned.length === 0) return;
     const incoming = owned.map(decode);
     const vms = await this.parts.directory.lookup(claims(incoming));
-    await this.parts.names.learn(namesIn(incoming, vms));
+    this.parts.names.trim();
+    for (const part of partsByNames(incoming, vms, this.parts.names)) await this.#writePart(part, vms);
+  }
+
+  /**
+   * Keeps a message aside, whole, instead of storing its points, and goes on behind it.
+   * @throws as {@link write}
+   */
+  async setAside(message: IntakeMessage, error: string): Promise<void> {
+    if (!this.#wants(message)) return;
+    const rejections = new Rejections();
+    const { batch } = decode(message);
+    const { tenantId, vmIds, metrics } = batch ?? {};
+    const subject = tenantId ? { tenantId, vmId: vmIds?.[0] ?? '', metric: metrics?.[0] ?? '' } : undefined;
+    rejections.add('unstorable', batch?.time.length || 1, subject);
+    await this.#commit(message, { series: [], rejections, deadLetter: { message, error } });
+  }
+
+  async #writePart({ incoming, names }: Part, vms: ReadonlyMap<string, VmEntry>): Promise<void> {
+    const started = performance.now();
+    const last = incoming.at(-1)?.message;
+    if (!last) return;
+    await this.parts.names.learn(names);
     const rejections = new Rejections();
     const buffer = new SeriesBuffer();
     const known = {
@@ -74,15 +101,24 @@ export class Writer {
     for (const one of incoming) admit(one, known, buffer, rejections);
     const series = buffer.sorted();
     await this.parts.partitions.ensureFor(series);
+    await this.#commit(last, { series, rejections });
+    stored.add(buffer.points);
+    messagesStored.add(incoming.length);
+    writeSeconds.record((performance.now() - started) / 1_000);
+  }
+
+  async #commit(last: IntakeMessage, { series, rejections, deadLetter }: Outcome): Promise<void> {
     const advances = this.#advances(last);
-    const position = await writePoints(this.parts.db, advances, series);
+    const position = await writePoints(this.parts.db, {
+      advances,
+      series,
+      dropped: rejections.dropped(),
+      ...(deadLetter ? { deadLetter } : {}),
+    });
     this.parts.onStored(series, position);
     for (const advance of advances) this.#moveTo(advance);
     last.ack();
-    stored.add(buffer.points);
-    messagesStored.add(owned.length);
     rejections.publish();
-    writeSeconds.record((performance.now() - started) / 1_000);
   }
 
   /** What lies behind the position is stored already, whoever reads it again. */
@@ -119,25 +155,4 @@ function claims(incoming: readonly Incoming[]): Map<string, string | null> {
     for (const vmId of batch?.vmIds ?? []) all.set(vmId, host ?? all.get(vmId) ?? null);
   }
   return all;
-}
-
-/** Names that points may be stored under, each with the tenant whose VM it is about. */
-function* namesIn(
-  incoming: readonly Incoming[],
-  vms: ReadonlyMap<string, VmEntry>,
-): Generator<[string, string]> {
-  for (const { message, batch } of incoming) {
-    if (!batch) continue;
-    const tenants = new Set<string>();
-    for (const vmId of batch.vmIds) {
-      const vm = vms.get(vmId);
-      const writable =
-        vm &&
-        (message.source === GATEWAY
-          ? !batch.tenantId || batch.tenantId === vm.tenantId
-          : vm.hostId === message.source);
-      if (writable) tenants.add(vm.tenantId);
-    }
-    for (const tenantId of tenants) for (const name of batch.metrics) yield [tenantId, name];
-  }
 }

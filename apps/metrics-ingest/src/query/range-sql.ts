@@ -52,9 +52,3 @@ export const NUMBERS: Statement = {
   name: 'metrics_numbers',
   text: 'SELECT name, metric_id AS id FROM metrics.names WHERE name = ANY ($1::text[])',
 };
-export const LATEST: Statement = {
-  name: 'metrics_latest_read',
-  text: `SELECT l.metric_id AS id, n.name, l.value, l.ts::float8 AS timestamp FROM metrics.latest l
-         LEFT JOIN metrics.names n ON n.metric_id = l.metric_id WHERE l.vm_id = $1::uuid AND l.metric_id > $2
-         ORDER BY l.metric_id LIMIT $3`,
-};

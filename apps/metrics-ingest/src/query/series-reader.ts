@@ -1,30 +1,23 @@
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { LatestQuery, LatestResult, RangeQuery, RangeResult } from '@novacron/contracts/metrics';
-import { formatPosition, maxPosition, parsePosition, type Position } from '@novacron/contracts/position';
+import { maxPosition, parsePosition, type Position } from '@novacron/contracts/position';
 import type { Answers, Database, Session } from '@novacron/postgres/database';
-import { BUILT_IN_IDS, builtInId } from '../store/metric-names.js';
+import { PRESENT_MS } from '../store/latest.js';
+import { builtInId } from '../store/metric-names.js';
+import { idsAhead, latestValues, newestOf, storedOf, type NewestRow } from './latest-reader.js';
 import { planRange, unitOf, type RangePlan } from './plan.js';
-import { BY_INDEX, KNOWN_VM, LATEST, NUMBERS, RANGE } from './range-sql.js';
+import { BY_INDEX, KNOWN_VM, NUMBERS, RANGE } from './range-sql.js';
+import { shown, type Read } from './read.js';
 
 /** Whether a VM is the tenant's, from its owner: for one whose first event has not come by. */
 export type OwnsVm = (meta: RequestMeta, vmId: string) => Promise<boolean>;
-
-/** An answer with the state that it shows. */
-export interface Read<T> {
-  readonly body: T;
-  readonly position: string;
-  readonly holds: string;
-  readonly servedFrom: 'primary' | 'replica';
-}
 
 interface Bucket {
   readonly metric: number;
   readonly bucket: number;
   readonly value: number;
 }
-
-const builtInNames = new Map(Object.entries(BUILT_IN_IDS).map(([name, id]) => [id, name]));
 
 /** Answers questions about the series of one VM, as the tenant that asks. */
 export class SeriesReader {
@@ -56,22 +49,40 @@ export class SeriesReader {
     return { body: rangeResult(query, plan, ids, rows), ...shown({ ...answers, position }) };
   }
 
-  /** The last value of each metric of the VM, page by page. @throws ServiceError not_found, invalid_request */
-  async latest(meta: RequestMeta, { vmId, limit, cursor }: LatestQuery): Promise<Read<LatestResult>> {
-    const answers = await this.#session(meta).read(readOptions(meta), [
+  /**
+   * The newest value of each metric of the VM that is not in the future, page by page.
+   * @param now milliseconds since 1970
+   * @throws ServiceError not_found, invalid_request
+   */
+  async latest(
+    meta: RequestMeta,
+    { vmId, limit, cursor }: LatestQuery,
+    now = Date.now(),
+  ): Promise<Read<LatestResult>> {
+    const session = this.#session(meta);
+    const answers = await session.read(readOptions(meta), [
       { statement: KNOWN_VM, params: [vmId] },
-      { statement: LATEST, params: [vmId, numberBefore(cursor), limit + 1] },
+      newestOf(vmId, numberBefore(cursor), limit + 1),
     ]);
     await this.#requireVm(meta, vmId, answers);
-    const rows = answers.results[1]?.rows as unknown as LatestRow[];
-    const page = rows.slice(0, limit);
-    const values: LatestResult['values'] = {};
-    for (const { id, name, value, timestamp } of page) {
-      const known = builtInNames.get(id) ?? name;
-      if (known !== null) values[known] = { value, timestamp };
+    const { rows, nextId } = pageOf(answers.results[1]?.rows as unknown as NewestRow[], limit);
+    const nextCursor = nextId === undefined ? null : `m${nextId}`;
+    const present = now + PRESENT_MS;
+    const ahead = idsAhead(rows, present);
+    if (ahead.length === 0) {
+      return { body: { vmId, values: latestValues(rows, [], present), nextCursor }, ...shown(answers) };
     }
-    const nextCursor = rows.length > limit ? `m${page.at(-1)?.id}` : null;
-    return { body: { vmId, values, nextCursor }, ...shown(answers) };
+    const more = await session.read(readOptions(meta), [
+      { statement: BY_INDEX },
+      storedOf(vmId, ahead, present),
+    ]);
+    const stored = more.results[1]?.rows as unknown as NewestRow[];
+    const seen = maxPosition(answers.seen, more.seen);
+    const position = earlier(answers.position, more.position);
+    return {
+      body: { vmId, values: latestValues(rows, stored, present), nextCursor },
+      ...shown({ ...more, seen, position }),
+    };
   }
 
   #session({ consistency, minPosition }: RequestMeta): Session {
@@ -113,13 +124,6 @@ export class SeriesReader {
   }
 }
 
-interface LatestRow {
-  readonly id: number;
-  readonly name: string | null;
-  readonly value: number;
-  readonly timestamp: number;
-}
-
 /** The number of the last metric on the page before; 0 for the first page. @throws ServiceError invalid_request */
 function numberBefore(cursor: string | undefined): number {
   if (cursor === undefined) return 0;
@@ -136,11 +140,6 @@ function readOptions({ tenantId, remainingMs }: RequestMeta): { tenantId: string
 
 function earlier(a: Position, b: Position): Position {
   return maxPosition(a, b) === a ? b : a;
-}
-
-/** `position`: what a token for this answer must ask for, as nothing in it is later. `holds`: what it has for certain. */
-function shown({ position, seen, servedFrom }: Answers): Omit<Read<unknown>, 'body'> {
-  return { position: formatPosition(seen), holds: formatPosition(position), servedFrom };
 }
 
 function rangeResult(

@@ -2,6 +2,7 @@ import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import { observableGauge } from '@novacron/telemetry/metrics';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { moveArrived } from './latest.js';
 import type { Partitions } from './partitions.js';
 
 export interface HousekeepingOptions {
@@ -12,7 +13,7 @@ export interface HousekeepingOptions {
 }
 
 const EVERY_MS = 15_000;
-const FORGET_VMS_EVERY = 240;
+const FORGET_EVERY = 40;
 
 /** A deleted VM is forgotten when the last of its points is. */
 const FORGET_VMS: Statement = {
@@ -22,6 +23,20 @@ const FORGET_VMS: Statement = {
              (SELECT tenant_id, vm_id FROM metrics.vms WHERE deleted_at < $1 LIMIT 1000) RETURNING tenant_id, vm_id)
          DELETE FROM metrics.latest l USING gone WHERE l.tenant_id = gone.tenant_id AND l.vm_id = gone.vm_id`,
   table: 'vms',
+};
+
+/** What was dropped is shown for a week; messages that were set aside are kept as long, the newest 200 of them. */
+const KEPT_MS = 7 * 86_400_000;
+const FORGET_DROPPED: Statement = {
+  name: 'metrics_forget_dropped',
+  text: 'DELETE FROM metrics.dropped WHERE hour < $1',
+  table: 'dropped',
+};
+const FORGET_DEAD: Statement = {
+  name: 'metrics_forget_dead_letters',
+  text: `DELETE FROM metrics.dead_letters WHERE created_at < to_timestamp($1::float8 / 1000) OR created_at <
+           (SELECT created_at FROM metrics.dead_letters ORDER BY created_at DESC OFFSET 199 LIMIT 1)`,
+  table: 'dead_letters',
 };
 
 /** Does what is due in the store every few seconds. What fails is logged and due again. */
@@ -53,7 +68,8 @@ export class Housekeeping {
     for (let round = 0; !this.#stop.signal.aborted; round++) {
       try {
         await this.options.partitions.maintain();
-        if (round % FORGET_VMS_EVERY === 0) await this.#forgetVms();
+        await moveArrived(this.options.db);
+        if (round % FORGET_EVERY === 0) await this.#forget();
       } catch (error) {
         this.options.logger.warn({ err: error }, 'the store was not tidied; again in a moment');
       }
@@ -62,8 +78,12 @@ export class Housekeeping {
     }
   }
 
-  async #forgetVms(): Promise<void> {
-    const before = Date.now() - this.options.retentionMs;
-    await this.options.db.primary.batch({}, [{ statement: FORGET_VMS, params: [before] }]);
+  async #forget(): Promise<void> {
+    const now = Date.now();
+    await this.options.db.primary.batch({}, [
+      { statement: FORGET_VMS, params: [now - this.options.retentionMs] },
+      { statement: FORGET_DROPPED, params: [now - KEPT_MS] },
+      { statement: FORGET_DEAD, params: [now - KEPT_MS] },
+    ]);
   }
 }

@@ -1,4 +1,4 @@
-import { BUILT_IN_METRICS } from '@novacron/contracts/metrics';
+import { BUILT_IN_METRICS, NAMES_PER_TENANT } from '@novacron/contracts/metrics';
 import type { Database, Statement } from '@novacron/postgres/database';
 
 /** The built-in metrics' numbers are stored with every point: they never change. */
@@ -15,70 +15,125 @@ export function builtInId(name: string): number | undefined {
   return Object.hasOwn(BUILT_IN_IDS, name) ? BUILT_IN_IDS[name as keyof typeof BUILT_IN_IDS] : undefined;
 }
 
-/** A name pushed by mistake (an id in it, a time) must not fill the table: points of further names are dropped. */
-const NAMES_PER_TENANT = 10_000;
+/** Names of one statement. One statement counts the tenant's names once, so its cost does not grow with them. */
+const NAMES_PER_STATEMENT = 500;
+/** A tenant at the limit is not looked up again for this long. */
+const FULL_MS = 60_000;
+/** Names that the process remembers, of all tenants; some 50 MB. */
+const MAX_REMEMBERED = 500_000;
 
 const READ: Statement = {
   name: 'metrics_names_read',
-  text: `SELECT n.tenant_id AS tenant, n.name, n.metric_id AS id FROM unnest($1::uuid[], $2::text[]) AS wanted (tenant, name)
-         JOIN metrics.names n ON n.tenant_id = wanted.tenant AND n.name = wanted.name`,
+  text: `SELECT name, metric_id AS id FROM metrics.names WHERE tenant_id = $1::uuid AND name = ANY ($2::text[])`,
+  table: 'names',
+};
+const READ_ALL: Statement = {
+  name: 'metrics_names_read_all',
+  text: `SELECT name, metric_id AS id FROM metrics.names WHERE tenant_id = $1::uuid`,
+  table: 'names',
+};
+/** One process at a time adds names of a tenant: two would each fill the room that both saw. */
+const LOCK: Statement = {
+  name: 'metrics_names_lock',
+  text: `SELECT pg_advisory_xact_lock(hashtextextended('novacron:metrics:names:' || $1::uuid, 0))`,
   table: 'names',
 };
 const ADD: Statement = {
   name: 'metrics_names_add',
   text: `INSERT INTO metrics.names (tenant_id, name)
-         SELECT tenant, name FROM (
-           SELECT tenant, name, row_number() OVER (PARTITION BY tenant ORDER BY name)
-             + (SELECT count(*) FROM metrics.names n WHERE n.tenant_id = tenant) AS nth
-           FROM unnest($1::uuid[], $2::text[]) AS wanted (tenant, name)) AS numbered
-         WHERE nth <= $3 ON CONFLICT DO NOTHING`,
+         SELECT $1::uuid, name FROM unnest($2::text[]) AS wanted (name)
+         LIMIT greatest(0, $3::int - (SELECT count(*) FROM
+           (SELECT FROM metrics.names WHERE tenant_id = $1::uuid LIMIT $3::int) AS there)) ON CONFLICT DO NOTHING`,
+  table: 'names',
 };
 
-/** Names → numbers, for the intake. A tenant's names are made when their first point comes. */
+interface TenantNames {
+  readonly ids: Map<string, number>;
+  /** Until then `ids` has every name of the tenant, and there is no room for another one. */
+  fullUntil: number;
+}
+
+export interface MetricNamesOptions {
+  /** Names that a tenant may have; points of further names are dropped. */
+  readonly perTenant?: number;
+  readonly now?: () => number;
+}
+
+/**
+ * Names → numbers, for the intake. A tenant's names are made when their first point comes. A tenant costs a
+ * bounded number of short statements, ever: each one takes a piece of the names, and the names of a tenant at
+ * the limit are known whole, so that further ones are refused without a statement.
+ */
 export class MetricNames {
-  readonly #known = new Map<string, number>();
+  readonly #tenants = new Map<string, TenantNames>();
+  readonly #perTenant: number;
+  readonly #now: () => number;
 
   constructor(
     private readonly db: Database,
-    private readonly perTenant = NAMES_PER_TENANT,
-  ) {}
+    options: MetricNamesOptions = {},
+  ) {
+    this.#perTenant = options.perTenant ?? NAMES_PER_TENANT;
+    this.#now = options.now ?? Date.now;
+  }
 
   /** The number of a name that {@link learn} was given; undefined when the tenant has too many. */
   idOf(tenantId: string, name: string): number | undefined {
-    return builtInId(name) ?? this.#known.get(keyOf(tenantId, name));
+    return builtInId(name) ?? this.#tenants.get(tenantId)?.ids.get(name);
+  }
+
+  /** Whether {@link learn} would ask Postgres about the name. */
+  isNew(tenantId: string, name: string): boolean {
+    if (this.idOf(tenantId, name) !== undefined) return false;
+    return (this.#tenants.get(tenantId)?.fullUntil ?? 0) <= this.#now();
   }
 
   /** Reads and makes the numbers of these names, before the transaction that uses them. */
   async learn(wanted: Iterable<readonly [tenantId: string, name: string]>): Promise<void> {
-    const missing = new Map<string, readonly [string, string]>();
+    const names = new Map<string, Set<string>>();
     for (const [tenantId, name] of wanted) {
-      if (this.idOf(tenantId, name) === undefined) missing.set(keyOf(tenantId, name), [tenantId, name]);
+      if (!this.isNew(tenantId, name)) continue;
+      const ofTenant = names.get(tenantId);
+      if (ofTenant) ofTenant.add(name);
+      else names.set(tenantId, new Set([name]));
     }
-    if (missing.size === 0) return;
-    await this.#read(missing);
-    if (missing.size === 0) return;
-    await this.db.primary.batch({}, [{ statement: ADD, params: [...columns(missing), this.perTenant] }]);
-    await this.#read(missing);
+    for (const [tenantId, ofTenant] of names) await this.#learn(tenantId, [...ofTenant]);
   }
 
-  /** Moves the names that the table has from `missing` to what is known. */
-  async #read(missing: Map<string, readonly [string, string]>): Promise<void> {
-    const { rows } = await this.db.primary.query<{ tenant: string; name: string; id: number }>(
-      READ,
-      columns(missing),
-    );
-    for (const { tenant, name, id } of rows) {
-      this.#known.set(keyOf(tenant, name), id);
-      missing.delete(keyOf(tenant, name));
+  /** Forgets all names once they are too many; to be called when nothing that was learned is in use. */
+  trim(): void {
+    let names = 0;
+    for (const { ids } of this.#tenants.values()) names += ids.size;
+    if (names > MAX_REMEMBERED) this.#tenants.clear();
+  }
+
+  async #learn(tenantId: string, names: readonly string[]): Promise<void> {
+    let tenant = this.#tenants.get(tenantId);
+    if (!tenant) this.#tenants.set(tenantId, (tenant = { ids: new Map(), fullUntil: 0 }));
+    for (let at = 0; at < names.length; at += NAMES_PER_STATEMENT) {
+      const piece = names.slice(at, at + NAMES_PER_STATEMENT);
+      const missing = await this.#read(tenantId, tenant, piece);
+      if (missing.length === 0) continue;
+      await this.db.primary.batch({}, [
+        { statement: LOCK, params: [tenantId] },
+        { statement: ADD, params: [tenantId, missing, this.#perTenant] },
+      ]);
+      if ((await this.#read(tenantId, tenant, missing)).length === 0) continue;
+      await this.#readAll(tenantId, tenant);
+      tenant.fullUntil = this.#now() + FULL_MS;
+      return;
     }
   }
-}
 
-function keyOf(tenantId: string, name: string): string {
-  return `${tenantId}/${name}`;
-}
+  /** @returns the names that the table does not have */
+  async #read(tenantId: string, tenant: TenantNames, names: readonly string[]): Promise<string[]> {
+    const { rows } = await this.db.primary.query<{ name: string; id: number }>(READ, [tenantId, names]);
+    for (const { name, id } of rows) tenant.ids.set(name, id);
+    return names.filter((name) => !tenant.ids.has(name));
+  }
 
-function columns(names: ReadonlyMap<string, readonly [string, string]>): [string[], string[]] {
-  const pairs = [...names.values()];
-  return [pairs.map(([tenant]) => tenant), pairs.map(([, name]) => name)];
+  async #readAll(tenantId: string, tenant: TenantNames): Promise<void> {
+    const { rows } = await this.db.primary.query<{ name: string; id: number }>(READ_ALL, [tenantId]);
+    for (const { name, id } of rows) tenant.ids.set(name, id);
+  }
 }

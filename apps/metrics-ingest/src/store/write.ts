@@ -3,7 +3,10 @@ import { pipeline } from 'node:stream/promises';
 import type { Position } from '@novacron/contracts/position';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import { from as copyFrom } from 'pg-copy-streams';
-import { COPY_POINTS, encodeCopy, positionOf } from './copy-binary.js';
+import type { IntakeMessage } from '../intake/incoming.js';
+import type { Dropped } from '../intake/rejections.js';
+import { COPY_POINTS, encodeCopy } from './copy-binary.js';
+import { keepLatest } from './latest.js';
 import type { Series } from './series-buffer.js';
 
 const COPY_TIMEOUT_MS = 35_000;
@@ -31,32 +34,62 @@ const ADVANCE: Statement = {
            AS n (partition, fence, generation, before, seq, message_at, rows)
          WHERE i.partition = n.partition AND i.fence = n.fence AND i.generation = n.generation AND i.seq = n.before`,
 };
-const LATEST: Statement = {
-  name: 'metrics_latest',
-  text: `INSERT INTO metrics.latest AS l (tenant_id, vm_id, metric_id, ts, value, pos)
-         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::float8[], $6::bigint[])
-         ON CONFLICT (tenant_id, vm_id, metric_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, pos = excluded.pos
-         WHERE (excluded.ts, excluded.pos) >= (l.ts, l.pos)`,
+const DEAD_LETTER: Statement = {
+  name: 'metrics_dead_letter',
+  text: `INSERT INTO metrics.dead_letters (partition, generation, seq, source, stored_at, error, data)
+         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`,
+  table: 'dead_letters',
+};
+const DROPPED: Statement = {
+  name: 'metrics_dropped',
+  text: `INSERT INTO metrics.dropped AS d (tenant_id, hour, reason, points, last_at, vm_id, metric)
+         SELECT tenant, $2::bigint - $2::bigint % 3600000, reason, points, $2::bigint, vm, metric
+         FROM unnest($1::uuid[], $3::text[], $4::bigint[], $5::text[], $6::text[]) AS n (tenant, reason, points, vm, metric)
+         ON CONFLICT (tenant_id, hour, reason) DO UPDATE SET points = d.points + excluded.points,
+           last_at = excluded.last_at, vm_id = excluded.vm_id, metric = excluded.metric`,
+  table: 'dropped',
 };
 
+/** What one transaction of the intake does. */
+export interface Write {
+  readonly advances: readonly Advance[];
+  /** Sorted by VM and metric, each in order of time. */
+  readonly series: readonly Series[];
+  readonly dropped: readonly Dropped[];
+  /** A message that is kept aside instead of being stored, and why. */
+  readonly deadLetter?: { readonly message: IntakeMessage; readonly error: string };
+}
+
 /**
- * Stores points together with the positions that they bring the intake to: both or neither. The positions go
- * first, so that a process that lost its partition fails before it copies anything.
+ * Stores points, and what was dropped, together with the positions that they bring the intake to: all or
+ * nothing. The positions go first, so that a process that lost its partition fails before it copies anything.
+ * @param now milliseconds since 1970
  * @returns the position at or after the commit
  * @throws PositionMoved when a position is not at its `from` under this fence
  */
-export async function writePoints(
-  db: Database,
-  advances: readonly Advance[],
-  series: readonly Series[],
-): Promise<Position> {
+export async function writePoints(db: Database, write: Write, now = Date.now()): Promise<Position> {
+  const { advances, series, dropped, deadLetter } = write;
   const { position } = await db.transaction({}, async (tx) => {
     await advance(tx, advances, series);
-    if (series.length === 0) return;
-    await copy(tx, series);
-    await tx.query(LATEST, latestColumns(series));
+    if (series.length > 0) {
+      await copy(tx, series);
+      await keepLatest(tx, series, now);
+    }
+    if (deadLetter) await tx.query(DEAD_LETTER, deadLetterColumns(deadLetter));
+    // Last, since writers of other processes wait for these rows.
+    if (dropped.length > 0) await tx.query(DROPPED, droppedColumns(dropped, now));
   });
   return position;
+}
+
+function deadLetterColumns({ message, error }: NonNullable<Write['deadLetter']>): unknown[] {
+  const { partition, generation, seq, source, storedAt, data } = message;
+  return [partition, generation, seq, source, storedAt, error, Buffer.from(data)];
+}
+
+function droppedColumns(dropped: readonly Dropped[], now: number): unknown[] {
+  const column = <K extends keyof Dropped>(key: K) => dropped.map((one) => one[key]);
+  return [column('tenantId'), now, column('reason'), column('points'), column('vmId'), column('metric')];
 }
 
 async function advance(
@@ -91,16 +124,4 @@ async function copy(tx: Transaction, series: readonly Series[]): Promise<void> {
   await pipeline(Readable.from(encodeCopy(series), { objectMode: true, highWaterMark: 2 }), target, {
     signal,
   });
-}
-
-function latestColumns(series: readonly Series[]): unknown[] {
-  const last = <T>(column: readonly T[]) => column[column.length - 1] as T;
-  return [
-    series.map((s) => s.tenantId),
-    series.map((s) => s.vmId),
-    series.map((s) => s.metricId),
-    series.map((s) => last(s.times)),
-    series.map((s) => last(s.values)),
-    series.map((s) => positionOf(last(s.generations), last(s.seqs))),
-  ];
 }

@@ -1,0 +1,111 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { metricPartition, metricSubject, type MetricBatch } from '@novacron/contracts/metrics';
+import { newId } from '@novacron/contracts/ids';
+import type { Database } from '@novacron/postgres/database';
+import { AccountReader } from '../src/query/account-reader.js';
+import { MetricNames } from '../src/store/metric-names.js';
+import { metaOf, newVm, Stage, type TestVm } from './stage.js';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await Stage.open();
+});
+afterEach(() => stage.stopIngesters());
+afterAll(() => stage.close());
+
+const start = Date.now() - 600_000;
+const names = (from: number, count: number) => Array.from({ length: count }, (_, i) => `flood_${from + i}`);
+
+/** One point under each name, as its tenant pushes them. */
+async function push(vm: TestVm, metrics: string[]): Promise<void> {
+  const batch: MetricBatch = {
+    v: 1,
+    tenantId: vm.tenantId,
+    vmIds: [vm.vmId],
+    metrics,
+    vm: metrics.map(() => 0),
+    metric: metrics.map((_, i) => i),
+    time: metrics.map(() => start),
+    value: metrics.map(() => 1),
+  };
+  await stage.js.publish(metricSubject(metricPartition(vm.vmId), 'gateway'), JSON.stringify(batch));
+}
+
+/** A VM whose points come by the same partition. */
+function besides(vm: TestVm): TestVm {
+  for (;;) {
+    const other = newVm();
+    if (metricPartition(other.vmId) === metricPartition(vm.vmId)) return other;
+  }
+}
+
+async function rows(vm: TestVm): Promise<number> {
+  const text = 'SELECT count(*)::int AS n FROM metrics.points WHERE vm_id = $1';
+  return (await stage.sys.primary.query<{ n: number }>({ text }, [vm.vmId])).rows[0]?.n ?? 0;
+}
+
+/** The database with a count of the statements that are sent to the primary. */
+function counting(): { db: Database; sent: () => number } {
+  let sent = 0;
+  const { primary } = stage.sys;
+  const counted: Database['primary'] = {
+    ...primary,
+    query: (...given: Parameters<typeof primary.query>) => (sent++, primary.query(...given)) as never,
+    batch: (options, calls) => ((sent += calls.length), primary.batch(options, calls)),
+  };
+  return { db: { ...stage.sys, primary: counted }, sent: () => sent };
+}
+
+describe('a tenant that pushes 11,000 new names', () => {
+  it('keeps the first 10,000, and delays no point of another tenant in the same partition', async () => {
+    const flooding = await stage.place(newVm());
+    const quiet = await stage.place(besides(flooding));
+    await stage.ingest();
+    for (let i = 0; i < 11; i++) {
+      await push(flooding, names(i * 1_000, 1_000));
+      await stage.publish(quiet, 'cpu_usage', [[start + i, i]]);
+    }
+    await stage.settled();
+    expect(await rows(flooding)).toBe(10_000);
+    expect(await rows(quiet)).toBe(11);
+    const { body } = await new AccountReader(stage.api).account(metaOf(flooding));
+    expect(body).toMatchObject({
+      names: { used: 10_000, limit: 10_000 },
+      dropped: [{ reason: 'too_many_names', points: 1_000, last: { vmId: flooding.vmId } }],
+    });
+    // Names beyond the limit go on coming: the known ones and other tenants' points are stored all the same.
+    await push(flooding, [...names(20_000, 500), 'flood_7']);
+    await stage.publish(quiet, 'cpu_usage', [[start + 11, 11]]);
+    await stage.settled();
+    expect([await rows(flooding), await rows(quiet)]).toEqual([10_000 + 1, 12]);
+  });
+
+  it('costs as many statements as its limit allows names, and none once it is reached', async () => {
+    const { db, sent } = counting();
+    let now = 0;
+    const known = new MetricNames(db, { perTenant: 1_200, now: () => now });
+    const tenant = newId<string>();
+    const learn = (some: string[]) => known.learn(some.map((name) => [tenant, name] as const));
+    await learn(names(0, 10_000));
+    const first = sent();
+    expect(first).toBeLessThan(20);
+    await learn(names(10_000, 10_000));
+    expect(sent()).toBe(first);
+    expect(names(0, 1_200).filter((name) => known.idOf(tenant, name) === undefined)).toEqual([]);
+    expect(known.idOf(tenant, 'flood_1200')).toBeUndefined();
+    now += 120_000;
+    await learn(names(20_000, 10_000));
+    expect(sent() - first).toBeLessThan(10);
+  });
+
+  it('does not exceed its limit when two processes learn names at once', async () => {
+    const tenant = newId<string>();
+    const learn = (from: number) =>
+      new MetricNames(stage.sys, { perTenant: 700 }).learn(
+        names(from, 1_000).map((name) => [tenant, name] as const),
+      );
+    await Promise.all([learn(0), learn(500)]);
+    const text = 'SELECT count(*)::int AS n FROM metrics.names WHERE tenant_id = $1';
+    expect((await stage.sys.primary.query({ text }, [tenant])).rows).toEqual([{ n: 700 }]);
+  });
+});
