@@ -11,6 +11,7 @@ import { Positions } from './edge/positions.js';
 import { TokenVerifier } from './edge/token-verifier.js';
 import type { HttpParts } from './http.js';
 import { MetricsIntake } from './metrics/intake.js';
+import { PushTargets } from './metrics/push-targets.js';
 import { readyWithPeers } from './root/ready.js';
 import { findTokenIn } from './tenancy/find-token.js';
 import { exportCache } from './reads/cache-metrics.js';
@@ -44,6 +45,7 @@ export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<H
       waits: new WaitSlots(config.waits),
       readTurns: new ReadTurns(),
       intake: new MetricsIntake(js, config.metricTimes),
+      pushTargets: new PushTargets(rpc),
       reads: new Reads(cache, rpc),
       replication: () => replicationOf(context),
       draining: drain.signal,

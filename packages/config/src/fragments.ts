@@ -69,8 +69,8 @@ export const metricTimesEnv = {
   metricTimes: {
     /** Thirteen months, so that a month can be compared with the same one of last year. */
     retentionDays: integer('NOVACRON_METRICS_RETENTION_DAYS', { min: 1, max: 3_650 }, 400),
-    /** Points later than this are a wrong clock, and would stay out of every query's reach. */
-    futureMinutes: integer('NOVACRON_METRICS_FUTURE_MINUTES', { min: 0, max: 10_080 }, 1_440),
+    /** A point later than this has the time of a wrong clock. */
+    futureMinutes: integer('NOVACRON_METRICS_FUTURE_MINUTES', { min: 0, max: 10_080 }, 5),
   },
 };
 

@@ -180,7 +180,16 @@ export const vmsRpc = {
     'rpc.orchestrator.vms.locate',
     z.object({ ids: z.array(VmId).min(1).max(1_000) }),
     z
-      .array(z.object({ id: VmId, tenantId: TenantId, hostId: HostId.nullable(), deleted: z.boolean() }))
+      .array(
+        z.object({
+          id: VmId,
+          tenantId: TenantId,
+          hostId: HostId.nullable(),
+          deleted: z.boolean(),
+          /** Milliseconds since 1970; null while it lives, absent from an orchestrator of the version before. */
+          deletedAt: z.number().int().nullable().optional(),
+        }),
+      )
       .max(1_000),
     'bounded',
   ),

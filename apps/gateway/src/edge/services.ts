@@ -3,6 +3,7 @@ import type { Changes } from '../waits/changes.js';
 import type { ReadTurns } from '../waits/read-turns.js';
 import type { WaitSlots } from '../waits/wait-slots.js';
 import type { MetricsIntake } from '../metrics/intake.js';
+import type { PushTargets } from '../metrics/push-targets.js';
 import type { Reads } from '../reads/reads.js';
 
 /** What handlers use beside the services that they ask. */
@@ -11,6 +12,7 @@ export interface Services {
   readonly waits: WaitSlots;
   readonly readTurns: ReadTurns;
   readonly intake: MetricsIntake;
+  readonly pushTargets: PushTargets;
   readonly reads: Reads;
   /** The database servers of this process. */
   readonly replication: () => Promise<ServiceReplication>;

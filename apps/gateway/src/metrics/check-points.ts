@@ -9,6 +9,9 @@ import {
 
 /** Points of one series that are good. */
 export interface GoodSeries {
+  /** Its place in the request, and the places of its points in it. */
+  readonly index: number;
+  readonly places: readonly number[];
   readonly vmId: VmId;
   readonly metric: string;
   readonly times: readonly number[];
@@ -32,6 +35,9 @@ export class Rejections {
     if (this.named.length < MAX_NAMED_REJECTIONS) this.named.push({ series, point, ...wrong });
   }
 }
+
+/** Milliseconds. Seconds of any time until the year 32970 are smaller. */
+const YEAR_2001 = 978_307_200_000;
 
 /** Times of points that can be stored, in milliseconds since 1970. */
 export interface TimeBounds {
@@ -62,6 +68,7 @@ export function checkPoints(
       rejected.add(index, null, wrong);
       return;
     }
+    const places: number[] = [];
     const times: number[] = [];
     const values: number[] = [];
     series.points.forEach((point, place) => {
@@ -71,10 +78,11 @@ export function checkPoints(
         return;
       }
       const [time, value] = point as [number, number];
+      places.push(place);
       times.push(time);
       values.push(value);
     });
-    if (times.length > 0) good.push({ vmId: vmId.data, metric: series.metric, times, values });
+    if (times.length > 0) good.push({ index, places, vmId: vmId.data, metric: series.metric, times, values });
   });
   return { good, rejected };
 }
@@ -105,11 +113,16 @@ function pointJudge({ oldest, newest }: TimeBounds): (point: unknown) => Wrong {
     code: 'time_too_old',
     detail: `points before ${new Date(oldest).toISOString()} are not kept`,
   };
+  const inSeconds = {
+    code: 'time_in_seconds',
+    detail: 'times before 2001 are probably seconds: send milliseconds',
+  };
   const notAValue = { code: 'invalid_value', detail: 'the value is a finite number' };
   return (point) => {
     if (!Array.isArray(point) || point.length !== 2) return notAPoint;
     const [time, value] = point as [unknown, unknown];
     if (!Number.isSafeInteger(time) || (time as number) < 0) return notATime;
+    if ((time as number) < YEAR_2001) return inSeconds;
     if ((time as number) > newest) return tooNew;
     if ((time as number) < oldest) return tooOld;
     return Number.isFinite(value) ? null : notAValue;

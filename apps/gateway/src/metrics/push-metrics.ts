@@ -8,6 +8,9 @@ const MAX_POINTS = 200_000;
 /** A point is three values; up to 1,000 series have four more each. */
 const LIMITS = { depth: 5, fields: 16, items: 50_000, values: 3 * MAX_POINTS + 10_000, string: 2_000 };
 
+type Rejection = PushResult['rejected'][number];
+const byPlace = (a: Rejection, b: Rejection) => a.series - b.series || (a.point ?? -1) - (b.point ?? -1);
+
 export const pushMetrics = defineRoute({
   id: 'pushMetrics',
   method: 'POST',
@@ -16,7 +19,9 @@ export const pushMetrics = defineRoute({
   summary: 'Push metric points',
   description:
     'Good points are kept and bad ones named: the first 1,000 of them, `moreRejected` counts the others. 202 says that the points are stored durably on their way in; ' +
-    'queries show them shortly after. Points older than the retention or too far ahead are bad ones. Built-in names are for agents and platform operators. Pushing the same ' +
+    'queries show them shortly after. Bad points are older than the retention, more than 5 minutes ahead (unless ' +
+    'configured), of a VM that is unknown or was deleted before, or under a new name when the tenant has 10,000. ' +
+    'Points that turn out to be bad later are counted at `GET /api/v1/metrics/intake`. Built-in names are for agents and platform operators. Pushing the same ' +
     'points again changes nothing, so no Idempotency-Key is needed.',
   access: 'operate',
   body: PushMetrics,
@@ -25,15 +30,18 @@ export const pushMetrics = defineRoute({
   takesNoKey: true,
   answers: { 202: { description: 'What was taken, and what was not.', schema: PushResult } },
   errors: [],
-  async handle({ caller, body }, { intake }) {
+  async handle({ caller, body }, { intake, pushTargets }) {
     const points = body.series.reduce((sum, series) => sum + series.points.length, 0);
     if (points > MAX_POINTS)
       throw new ServiceError('body_too_large', `At most ${MAX_POINTS} points at a time.`);
     const acrossTenants = caller.roles.includes('platform_operator');
-    const { good, rejected } = checkPoints(body, acrossTenants, intake.bounds());
-    await intake.publish(toBatches(acrossTenants ? null : caller.tenantId, good));
+    const tenantId = acrossTenants ? null : caller.tenantId;
+    const { good: wellFormed, rejected } = checkPoints(body, acrossTenants, intake.bounds());
+    const good = await pushTargets.check(tenantId, wellFormed, rejected);
+    await intake.publish(toBatches(tenantId, good));
     const accepted = good.reduce((sum, series) => sum + series.times.length, 0);
     const more = rejected.more === 0 ? {} : { moreRejected: rejected.more };
-    return { status: 202, body: { accepted, rejected: rejected.named, ...more }, withoutToken: true };
+    const named = [...rejected.named].sort(byPlace);
+    return { status: 202, body: { accepted, rejected: named, ...more }, withoutToken: true };
   },
 });

@@ -1,4 +1,5 @@
 import { pushMetrics } from './push-metrics.js';
 import { latestMetrics, queryMetrics } from './query-metrics.js';
+import { showIntake } from './show-intake.js';
 
-export const metricRoutes = [pushMetrics, queryMetrics, latestMetrics];
+export const metricRoutes = [pushMetrics, queryMetrics, latestMetrics, showIntake];

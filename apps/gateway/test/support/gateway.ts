@@ -17,6 +17,7 @@ import { Positions } from '../../src/edge/positions.js';
 import { trusting } from '../../src/edge/server-options.js';
 import { TokenVerifier, type StoredToken } from '../../src/edge/token-verifier.js';
 import { serveHttp } from '../../src/http.js';
+import { PushTargets } from '../../src/metrics/push-targets.js';
 import { MetricsIntake } from '../../src/metrics/intake.js';
 import { type AddressLimit, RateLimits } from '../../src/limits/rate-limits.js';
 import { shareLimits } from '../../src/limits/share-limits.js';
@@ -149,6 +150,7 @@ export class TestGateway {
         waits: this.waits,
         readTurns: new ReadTurns(),
         intake: new MetricsIntake(jetstream(this.nc), { retentionDays: 400, futureMinutes: 1_440 }),
+        pushTargets: new PushTargets(new RpcClient(this.nc)),
         reads: new Reads(this.cache, new RpcClient(this.nc)),
         replication: async () => ({ service: 'gateway', servers: [] }),
         draining: this.stopDraining.signal,

@@ -18,6 +18,8 @@ export interface Located {
   readonly tenantId: string;
   readonly hostId: string | null;
   readonly deleted: boolean;
+  /** Milliseconds since 1970; absent from an orchestrator of the version before. */
+  readonly deletedAt?: number | null | undefined;
 }
 
 /** The orchestrator cannot be asked: whoever needs it tries again instead of dropping points. */
@@ -135,7 +137,7 @@ export class Directory {
 
   #entryOf(located: Located): VmEntry {
     const before = this.#cache.get(located.id)?.entry;
-    const deletedAt = located.deleted ? (before?.deletedAt ?? this.#now()) : null;
+    const deletedAt = located.deleted ? (located.deletedAt ?? before?.deletedAt ?? this.#now()) : null;
     const hostId = located.hostId ?? (located.deleted ? (before?.hostId ?? null) : null);
     const { id: vmId, tenantId } = located;
     return { vmId, tenantId, hostId, deletedAt, partition: metricPartition(vmId) };

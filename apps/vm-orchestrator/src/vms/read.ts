@@ -13,7 +13,8 @@ const READ_PLACEMENT: Statement = {
 };
 const LOCATE: Statement = {
   name: 'vms-locate',
-  text: `SELECT id, tenant_id, host_id, state = 'deleted' AS deleted FROM vms WHERE id = ANY($1)`,
+  text: `SELECT id, tenant_id, host_id, state = 'deleted' AS deleted,
+           CASE WHEN state = 'deleted' THEN floor(extract(epoch FROM updated_at) * 1000)::float8 END AS deleted_at FROM vms WHERE id = ANY($1)`,
 };
 
 /** The row, as new as the request asks. @throws ServiceError not_found */
@@ -59,12 +60,14 @@ export async function locateVms(db: Database, ids: readonly VmId[]) {
     tenant_id: Vm['tenantId'];
     host_id: Vm['hostId'];
     deleted: boolean;
+    deleted_at: number | null;
   }>(LOCATE, [ids]);
   const body = found.rows.map((row) => ({
     id: row.id,
     tenantId: row.tenant_id,
     hostId: row.host_id,
     deleted: row.deleted,
+    deletedAt: row.deleted_at,
   }));
   return { body, ...servedBy(found) };
 }

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { VmId } from '@novacron/contracts/ids';
+import { moveArrived } from '../src/store/latest.js';
+import { metaOf, newVm, Stage, type Point, type TestVm } from './stage.js';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await Stage.open();
+  await stage.ingest();
+});
+afterAll(() => stage.close());
+
+const SECOND = 1_000;
+const now = Date.now();
+const at = (seconds: number) => now + seconds * SECOND;
+
+async function given(...points: Point[]): Promise<TestVm> {
+  const vm = await stage.place(newVm());
+  for (const point of points) await stage.publish(vm, 'cpu_usage', [point]);
+  await stage.settled();
+  return vm;
+}
+
+/** The latest value, as somebody reads it who asks at this time. */
+async function latest(vm: TestVm, time = now): Promise<number | undefined> {
+  const { body } = await stage.reader().latest(metaOf(vm), vm.vmId as VmId, time);
+  return body.values['cpu_usage']?.value;
+}
+
+async function ahead(vm: TestVm): Promise<number> {
+  const text = 'SELECT count(*)::int AS n FROM metrics.ahead WHERE vm_id = $1';
+  return (await stage.sys.primary.query<{ n: number }>({ text }, [vm.vmId])).rows[0]?.n ?? 0;
+}
+
+describe('the latest value of a metric', () => {
+  it('is the newest point of the present, whatever comes from the future, in any order', async () => {
+    for (const points of [
+      [[at(-10), 1] as const, [at(180), 99] as const, [at(-5), 2] as const],
+      [[at(180), 99] as const, [at(-10), 1] as const, [at(-5), 2] as const],
+      [[at(-5), 2] as const, [at(-10), 1] as const, [at(180), 99] as const],
+    ]) {
+      expect(await latest(await given(...points))).toBe(2);
+    }
+  });
+
+  it('takes a point a few seconds ahead for one of the present', async () => {
+    expect(await latest(await given([at(-5), 1], [at(2), 2]))).toBe(2);
+  });
+
+  it('becomes the point of the future when its time has come', async () => {
+    const vm = await given([at(-10), 1], [at(180), 99]);
+    expect(await latest(vm, at(181))).toBe(99);
+    await moveArrived(stage.sys, at(181));
+    expect(await ahead(vm)).toBe(0);
+    expect(await latest(vm, at(181))).toBe(99);
+    // By a clock that is behind the one that moved it.
+    expect(await latest(vm)).toBe(1);
+  });
+
+  it('follows a sender whose clock is always ahead', async () => {
+    const vm = await given([at(60), 1], [at(120), 2], [at(180), 3]);
+    expect(await latest(vm)).toBeUndefined();
+    expect(await latest(vm, at(61))).toBe(1);
+    expect(await latest(vm, at(130))).toBe(2);
+  });
+
+  it('is found behind a row of the far future that the version before has left', async () => {
+    const vm = await given([at(-10), 1]);
+    await stage.sys.primary.batch({}, [
+      {
+        statement: { text: 'UPDATE metrics.latest SET ts = $2, value = 99 WHERE vm_id = $1' },
+        params: [vm.vmId, at(20 * 3_600)],
+      },
+    ]);
+    expect(await latest(vm)).toBe(1);
+    await stage.publish(vm, 'cpu_usage', [[at(-5), 2]]);
+    await stage.settled();
+    expect(await latest(vm)).toBe(2);
+    const text = 'SELECT value FROM metrics.latest WHERE vm_id = $1';
+    expect((await stage.sys.primary.query({ text }, [vm.vmId])).rows).toEqual([{ value: 2 }]);
+  });
+});
