@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { metricPartition, metricSubject, type MetricBatch } from '@novacron/contracts/metrics';
+import { metricPartition, metricSubject } from '@novacron/contracts/metrics';
 import { newId } from '@novacron/contracts/ids';
 import type { Database } from '@novacron/postgres/database';
 import { AccountReader } from '../src/query/account-reader.js';
 import { MetricNames } from '../src/store/metric-names.js';
-import { metaOf, newVm, Stage, type TestVm } from './stage.js';
+import { batchOf, metaOf, newVm, Stage, type Point, type TestVm } from './stage.js';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -18,16 +18,8 @@ const names = (from: number, count: number) => Array.from({ length: count }, (_,
 
 /** One point under each name, as its tenant pushes them. */
 async function push(vm: TestVm, metrics: string[]): Promise<void> {
-  const batch: MetricBatch = {
-    v: 1,
-    tenantId: vm.tenantId,
-    vmIds: [vm.vmId],
-    metrics,
-    vm: metrics.map(() => 0),
-    metric: metrics.map((_, i) => i),
-    time: metrics.map(() => start),
-    value: metrics.map(() => 1),
-  };
+  const points = metrics.map((): Point => [start, 1]);
+  const batch = { ...batchOf(vm, '', points, 'gateway'), metrics, metric: metrics.map((_, i) => i) };
   await stage.js.publish(metricSubject(metricPartition(vm.vmId), 'gateway'), JSON.stringify(batch));
 }
 
