@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { VmId } from '@novacron/contracts/ids';
+import { LatestQuery } from '@novacron/contracts/metrics';
 import { moveArrived } from '../src/store/latest.js';
 import { metaOf, newVm, Stage, type Point, type TestVm } from './stage.js';
 
@@ -23,7 +23,7 @@ async function given(...points: Point[]): Promise<TestVm> {
 
 /** The latest value, as somebody reads it who asks at this time. */
 async function latest(vm: TestVm, time = now): Promise<number | undefined> {
-  const { body } = await stage.reader().latest(metaOf(vm), vm.vmId as VmId, time);
+  const { body } = await stage.reader().latest(metaOf(vm), LatestQuery.parse({ vmId: vm.vmId }), time);
   return body.values['cpu_usage']?.value;
 }
 

@@ -5,7 +5,7 @@ import { maxPosition, parsePosition, type Position } from '@novacron/contracts/p
 import type { Answers, Database, Session } from '@novacron/postgres/database';
 import { PRESENT_MS } from '../store/latest.js';
 import { builtInId } from '../store/metric-names.js';
-import { idsAhead, latestValues, newestOf, storedOf, type NewestRow } from './latest-reader.js';
+import { idsAhead, latestValues, newestOf, pageOf, storedOf, type NewestRow } from './latest-reader.js';
 import { planRange, unitOf, type RangePlan } from './plan.js';
 import { BY_INDEX, KNOWN_VM, NUMBERS, RANGE } from './range-sql.js';
 import { shown, type Read } from './read.js';
