@@ -1,14 +1,16 @@
+import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Host, HostAction as HostActionSchema } from '@novacron/contracts/infrastructure';
 import type { Position } from '@novacron/contracts/position';
 import { appendEvents } from '@novacron/outbox/append';
-import type { Database, Statement } from '@novacron/postgres/database';
+import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import type { z } from 'zod';
 import { databaseNow } from '../clock.js';
+import { once, type Answered } from '../vms/idempotency.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
-import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, withoutCondition, type HostRow } from './row.js';
+import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, toHost, withoutCondition, type HostRow } from './row.js';
 import { downAfterMs, type HostSettings } from './settings.js';
 import type { UnreachableVms } from './unreachable-vms.js';
 
@@ -74,31 +76,42 @@ export class HostActions {
     private readonly settings: HostSettings,
   ) {}
 
-  /** @throws ServiceError `not_found`, `invalid_state`, `capability_unsupported` */
-  async act(hostId: HostId, action: HostAction): Promise<{ row: HostRow; position: Position }> {
-    const { result: row, position } = await retrying(() =>
-      this.db.transaction({}, async (tx) => {
-        const { rows } = await tx.query<HostToActOn>(LOCK, [hostId, downAfterMs(this.settings)]);
-        const before = rows[0];
-        if (!before) throw new ServiceError('not_found', 'There is no such host');
-        const wanted = { state: before.state, schedulable: before.schedulable, ...actOn(before, action) };
-        if (wanted.state === before.state && wanted.schedulable === before.schedulable) return before;
-        const conditions =
-          wanted.state === 'up' ? withoutCondition(before.conditions, HOST_UNREACHABLE) : before.conditions;
-        const [updated] = await tx.pipeline([
-          {
-            statement: SET,
-            params: [hostId, wanted.state, wanted.schedulable, JSON.stringify(conditions), databaseNow()],
-          },
-          { statement: INVENTORY_DUE, params: [hostId] },
-        ]);
-        const after = updated?.rows[0] as unknown as HostRow;
-        await appendEvents(tx, [hostEvent(after)]);
-        return after;
-      }),
+  /**
+   * @param meta whose Idempotency-Key the action has
+   * @throws ServiceError `not_found`, `invalid_state`, `capability_unsupported`, and those of the key
+   */
+  async act(
+    meta: RequestMeta,
+    hostId: HostId,
+    action: HostAction,
+  ): Promise<Answered<Host> & { readonly position: Position }> {
+    const { result, position } = await retrying(() =>
+      this.db.transaction({}, (tx) =>
+        once(tx, meta, async () => toHost(await this.#write(tx, hostId, action))),
+      ),
     );
     await this.snapshot.refresh();
-    if (row.state === 'fenced') await this.unreachable.sweep();
-    return { row, position };
+    if (result.answer.state === 'fenced') await this.unreachable.sweep();
+    return { ...result, position };
+  }
+
+  async #write(tx: Transaction, hostId: HostId, action: HostAction): Promise<HostRow> {
+    const { rows } = await tx.query<HostToActOn>(LOCK, [hostId, downAfterMs(this.settings)]);
+    const before = rows[0];
+    if (!before) throw new ServiceError('not_found', 'There is no such host');
+    const wanted = { state: before.state, schedulable: before.schedulable, ...actOn(before, action) };
+    if (wanted.state === before.state && wanted.schedulable === before.schedulable) return before;
+    const conditions =
+      wanted.state === 'up' ? withoutCondition(before.conditions, HOST_UNREACHABLE) : before.conditions;
+    const [updated] = await tx.pipeline([
+      {
+        statement: SET,
+        params: [hostId, wanted.state, wanted.schedulable, JSON.stringify(conditions), databaseNow()],
+      },
+      { statement: INVENTORY_DUE, params: [hostId] },
+    ]);
+    const after = updated?.rows[0] as unknown as HostRow;
+    await appendEvents(tx, [hostEvent(after)]);
+    return after;
   }
 }

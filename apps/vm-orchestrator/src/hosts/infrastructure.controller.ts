@@ -6,7 +6,6 @@ import { formatPosition } from '@novacron/contracts/position';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { HostActions } from './host-actions.js';
 import { HostDirectory } from './host-directory.js';
-import { toHost } from './row.js';
 
 type Rpc = typeof infrastructureRpc;
 type Asked<K extends keyof Rpc> = RpcRequest<BodyOf<Rpc[K]>>;
@@ -45,7 +44,8 @@ export class InfrastructureController {
     if (!meta.roles.includes('platform_operator')) {
       throw new ServiceError('forbidden', 'Acting on a host takes a platform operator');
     }
-    const { row, position } = await this.actions.act(body.id, body.action);
-    return { body: toHost(row), version: row.version, position: formatPosition(position) };
+    const { answer, replayed, position } = await this.actions.act(meta, body.id, body.action);
+    const reply = { body: answer, version: answer.version, position: formatPosition(position) };
+    return replayed ? { ...reply, replayed } : reply;
   }
 }

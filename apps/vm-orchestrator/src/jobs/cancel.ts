@@ -1,6 +1,6 @@
 import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
-import type { JobId } from '@novacron/contracts/ids';
+import type { JobId, TenantId } from '@novacron/contracts/ids';
 import type { Job } from '@novacron/contracts/jobs';
 import { formatPosition } from '@novacron/contracts/position';
 import { appendEvents } from '@novacron/outbox/append';
@@ -10,6 +10,7 @@ import { canTransition } from '@novacron/vm-lifecycle/states';
 import { databaseNow } from '../clock.js';
 import { OPERATIONS } from '../operations/registry.js';
 import { changeVms, type VmPatch } from '../vms/change.js';
+import { once } from '../vms/idempotency.js';
 import type { VmRow } from '../vms/row.js';
 import { LIVE_JOB_FOR_UPDATE, LOCK_VM } from '../vms/statements.js';
 import { CANCELLED, left, taskOf, turnAround } from './advance.js';
@@ -33,23 +34,27 @@ const ERROR = { code: CANCELLED, detail: 'cancelled by its owner' };
  * Cancels a live job: at once where nothing was begun, else by undoing the step that it is at. A worker that is in
  * the middle of the step finds its claim lost at its commit.
  * @returns the job, `cancelled` or on its way there
- * @throws ServiceError not_found, job_not_cancellable with the reason
+ * @throws ServiceError not_found, job_not_cancellable with the reason, and those of the idempotency key
  */
 export async function cancelJob(db: Database, meta: RequestMeta, id: JobId): Promise<RpcReply<Job>> {
   const { tenantId } = meta;
   const { result, position } = await retrying(() =>
-    db.transaction({ tenantId }, async (tx) => {
-      const seen = (await tx.query<JobRow>(READ_JOB, [tenantId, id])).rows[0];
-      if (!seen) throw new ServiceError('not_found', `There is no job ${id}`);
-      // The VM's lock comes before the job's, as everywhere.
-      const vm = (await tx.query<VmRow>(LOCK_VM, [tenantId, seen.vm_id])).rows[0];
-      const job = (await tx.query<JobRow>(LIVE_JOB_FOR_UPDATE, [tenantId, seen.vm_id])).rows[0];
-      if (!vm || job?.id !== id)
-        throw tooLate((await tx.query<JobRow>(READ_JOB, [tenantId, id])).rows[0] ?? seen);
-      return write(tx, vm, job, databaseNow());
-    }),
+    db.transaction({ tenantId }, (tx) => once(tx, meta, async () => toJob(await cancel(tx, tenantId, id)))),
   );
-  return { body: toJob(result), version: result.version, position: formatPosition(position) };
+  const { answer, replayed } = result;
+  const reply = { body: answer, version: answer.version, position: formatPosition(position) };
+  return replayed ? { ...reply, replayed } : reply;
+}
+
+async function cancel(tx: Transaction, tenantId: TenantId, id: JobId): Promise<JobRow> {
+  const seen = (await tx.query<JobRow>(READ_JOB, [tenantId, id])).rows[0];
+  if (!seen) throw new ServiceError('not_found', `There is no job ${id}`);
+  // The VM's lock comes before the job's, as everywhere.
+  const vm = (await tx.query<VmRow>(LOCK_VM, [tenantId, seen.vm_id])).rows[0];
+  const job = (await tx.query<JobRow>(LIVE_JOB_FOR_UPDATE, [tenantId, seen.vm_id])).rows[0];
+  if (!vm || job?.id !== id)
+    throw tooLate((await tx.query<JobRow>(READ_JOB, [tenantId, id])).rows[0] ?? seen);
+  return write(tx, vm, job, databaseNow());
 }
 
 async function write(tx: Transaction, vm: VmRow, job: JobRow, now: Date): Promise<JobRow> {

@@ -3,8 +3,11 @@ import { ServiceError } from '@novacron/contracts/errors';
 import type { JobId } from '@novacron/contracts/ids';
 import type { Job } from '@novacron/contracts/jobs';
 import type { Database } from '@novacron/postgres/database';
+import { formatPosition } from '@novacron/contracts/position';
+import type { ActionResult } from '@novacron/contracts/vms';
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
 import type { Actor } from '../vms/act.js';
+import { answeredBefore } from '../vms/idempotency.js';
 import { readVmRow } from '../vms/read.js';
 import type { VmRow } from '../vms/row.js';
 import { optionsOf } from './args.js';
@@ -22,20 +25,29 @@ export async function retryJob(
   meta: RequestMeta,
   id: JobId,
 ): Promise<RpcReply<Job>> {
+  const before = await answeredBefore<ActionResult>(db, meta);
+  const reply: RpcReply<ActionResult> = before
+    ? { body: before.answer, position: formatPosition(before.position), replayed: true }
+    : await runAgain(db, actor, meta, id);
+  const { vm, job } = reply.body;
+  if (!job)
+    throw new ServiceError('invalid_state', `What the job was to do is so already: the VM is ${vm.state}`);
+  return { ...reply, body: job, version: job.version };
+}
+
+async function runAgain(
+  db: Database,
+  actor: Actor,
+  meta: RequestMeta,
+  id: JobId,
+): Promise<RpcReply<ActionResult>> {
   const strong = { ...meta, consistency: 'strong' } as const;
   const { job } = await readJobRow(db, strong, id);
   if (job.status !== 'failed' && job.status !== 'cancelled') {
     throw new ServiceError('invalid_state', `The job is ${job.status}: only what failed can be retried`);
   }
   const action = retriedBy(job, job.kind === 'create' ? (await readVmRow(db, strong, job.vm_id)).row : null);
-  const reply = await actor.act(meta, { id: job.vm_id, action, options: optionsOf(job.args) });
-  const { job: next } = reply.body;
-  if (!next)
-    throw new ServiceError(
-      'invalid_state',
-      `What the job was to do is so already: the VM is ${reply.body.vm.state}`,
-    );
-  return { ...reply, body: next, version: next.version };
+  return actor.act(meta, { id: job.vm_id, action, options: optionsOf(job.args) });
 }
 
 /** The action that does a job's work again. A create that only its guest's start was missing from goes on there. */

@@ -47,12 +47,14 @@ export class Actor {
    */
   async act(meta: RequestMeta, body: Body): Promise<RpcReply<ActionResult>> {
     // What takes work away may always come in.
-    const ticket = this.ports.admission.admit({
-      always: body.action === 'delete' || body.action === 'force-stop',
-    });
+    const always = body.action === 'delete' || body.action === 'force-stop';
+    let ticket: Ticket | undefined;
+    const admit = () => (ticket ??= this.ports.admission.admit({ always }));
     try {
+      // A key is looked up first. Without one, an overloaded process refuses before it begins a transaction.
+      if (!meta.idempotency) admit();
       const { result, position } = await retrying(() =>
-        this.ports.db.transaction({ tenantId: meta.tenantId }, (tx) => this.#write(tx, meta, body, ticket)),
+        this.ports.db.transaction({ tenantId: meta.tenantId }, (tx) => this.#write(tx, meta, body, admit)),
       );
       if (result.claim) this.ports.onCommitted([result.claim]);
       const { answer, replayed } = result;
@@ -63,11 +65,11 @@ export class Actor {
         ...(replayed ? { replayed } : {}),
       };
     } finally {
-      ticket.settle();
+      ticket?.settle();
     }
   }
 
-  async #write(tx: Transaction, meta: RequestMeta, body: Body, ticket: Ticket): Promise<Acted> {
+  async #write(tx: Transaction, meta: RequestMeta, body: Body, admit: () => Ticket): Promise<Acted> {
     const recall = recallCalls([{ meta }]);
     const results = await tx.pipeline([...recall, { statement: LOCK_VM, params: [meta.tenantId, body.id] }]);
     const known = recalled<ActionResult>(results.slice(0, recall.length) as never)(meta);
@@ -84,7 +86,7 @@ export class Actor {
     requireCapability(body.action, vm, this.ports.hosts);
 
     const now = databaseNow();
-    const intent = intend(decision, vm, body, ticket.owner, now);
+    const intent = intend(decision, vm, body, admit().owner, now);
     const { answer, claim, calls } = await write(tx, intent, vm, body.action, now);
     await tx.pipeline([...calls, ...rememberCalls([{ meta, answer }], now)]);
     return { answer, claim, replayed: false };

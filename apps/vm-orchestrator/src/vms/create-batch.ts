@@ -18,7 +18,7 @@ import { vmEvent } from './change.js';
 import type { Creation } from './create.js';
 import { recallCalls, recalled, rememberCalls } from './idempotency.js';
 import { INSERT_JOBS } from './new-job.js';
-import { toVm } from './row.js';
+import { toVm, type VmRow } from './row.js';
 
 export interface Decided {
   readonly vm: Vm;
@@ -50,7 +50,7 @@ export async function admit(
   defaults: QuotaDefaults,
 ): Promise<(Decided | Error)[]> {
   const tenantId = batch[0]?.meta.tenantId as TenantId;
-  const names = batch.map((creation) => creation.claim.vm.name);
+  const names = batch.map((creation) => creation.name);
   const recall = recallCalls(batch);
   // Keys first: their locks are tried before the quota's makes this transaction wait, and read after it.
   const results = await tx.pipeline([
@@ -70,7 +70,8 @@ export async function admit(
     const known = recallOf(creation.meta);
     if (known.outcome === 'refused') return known.error;
     if (known.outcome === 'replay') return { vm: known.answer, replayed: true };
-    const { vm } = creation.claim;
+    const vm = vmOf(creation);
+    if (vm instanceof Error) return vm;
     if (taken.has(vm.name)) return new ServiceError('name_taken', `There is a VM named ${vm.name} already`);
     const over = exceeds(quota, vm);
     if (over) return new ServiceError('quota_exceeded', `The tenant's quota does not hold this VM: ${over}`);
@@ -83,16 +84,26 @@ export async function admit(
   return answers;
 }
 
+/** The VM to be, or why there cannot be one now. */
+function vmOf(creation: Creation): VmRow | Error {
+  try {
+    return creation.claim().vm;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
 function writes(admitted: readonly Creation[], quota: QuotaRow): Call[] {
   const now = databaseNow();
-  const vms = admitted.map((creation) => creation.claim.vm);
+  const claims = admitted.map((creation) => creation.claim());
+  const vms = claims.map(({ vm }) => vm);
   return [
     { statement: INSERT_VMS, params: [JSON.stringify(vms)] },
-    { statement: INSERT_JOBS, params: [JSON.stringify(admitted.map((creation) => creation.claim.job))] },
+    { statement: INSERT_JOBS, params: [JSON.stringify(claims.map(({ job }) => job))] },
     saveUsedCall(quota),
     appendCall(vms.map((vm) => vmEvent(vm, 'vm.created'))),
     ...rememberCalls(
-      admitted.map((creation) => ({ meta: creation.meta, answer: toVm(creation.claim.vm) })),
+      admitted.map((creation) => ({ meta: creation.meta, answer: toVm(creation.claim().vm) })),
       now,
     ),
   ];

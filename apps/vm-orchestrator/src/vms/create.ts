@@ -11,16 +11,21 @@ import { GroupCommit } from '../group-commit.js';
 import type { Claim } from '../jobs/operation.js';
 import { create } from '../operations/create.js';
 import type { QuotaDefaults } from '../quotas/quotas.js';
-import type { Admission } from './admission.js';
+import type { Admission, Ticket } from './admission.js';
 import type { Catalog } from './catalog.js';
 import { admit, type Admitted } from './create-batch.js';
 import { newJob } from './new-job.js';
 import type { VmRow } from './row.js';
 
-/** One create, checked and ready to be committed with others. */
+/** One create, to be committed with others. */
 export interface Creation {
   readonly meta: RequestMeta;
-  readonly claim: Claim;
+  readonly name: string;
+  /**
+   * The VM and its job, made at the first call: a create whose key was answered before needs neither a zone nor a
+   * place in the queue. @throws ServiceError unknown_zone, unknown_image, overloaded
+   */
+  claim(): Claim;
 }
 
 export interface CreatorPorts {
@@ -50,12 +55,20 @@ export class Creator {
    *   is written), and those of the idempotency key
    */
   async create(meta: RequestMeta, body: CreateVm): Promise<RpcReply<Vm>> {
-    const zone = this.ports.catalog.require(body.zone, body.config);
-    const ticket = this.ports.admission.admit();
-    try {
+    let ticket: Ticket | undefined;
+    let made: Claim | undefined;
+    const claim = () => {
+      if (made) return made;
+      const zone = this.ports.catalog.require(body.zone, body.config);
+      ticket = this.ports.admission.admit();
       const now = databaseNow();
-      const claim = newJob(newVm(meta, body, zone, now), create, {}, ticket.owner, now);
-      const { vm, position, replayed } = await this.#group(meta.tenantId).submit({ meta, claim });
+      return (made = newJob(newVm(meta, body, zone, now), create, {}, ticket.owner, now));
+    };
+    try {
+      // Without a key to look up, a wrong or an untimely create is refused before it waits for others.
+      if (!meta.idempotency) claim();
+      const creation = { meta, name: body.name, claim };
+      const { vm, position, replayed } = await this.#group(meta.tenantId).submit(creation);
       return {
         body: vm,
         version: vm.version,
@@ -63,7 +76,7 @@ export class Creator {
         ...(replayed ? { replayed } : {}),
       };
     } finally {
-      ticket.settle();
+      ticket?.settle();
     }
   }
 
@@ -91,7 +104,7 @@ export class Creator {
       (error) => isUniqueViolation(error, 'vms_by_name'),
     );
     const created = batch.filter((_, i) => result[i] && !(result[i] instanceof Error) && !result[i].replayed);
-    this.ports.onCommitted(created.map((creation) => creation.claim));
+    this.ports.onCommitted(created.map((creation) => creation.claim()));
     return result.map((answer) => (answer instanceof Error ? answer : { ...answer, position }));
   }
 }

@@ -1,6 +1,8 @@
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
-import type { Call, Result, Statement } from '@novacron/postgres/database';
+import type { Position } from '@novacron/contracts/position';
+import type { Call, Database, Result, Statement, Transaction } from '@novacron/postgres/database';
+import { databaseNow } from '../clock.js';
 
 /** One asker's key on one route, as the record's primary key has it. */
 export interface Keyed {
@@ -103,6 +105,52 @@ export function rememberCalls(answers: readonly { meta: RequestMeta; answer: unk
       : [],
   );
   return rows.length === 0 ? [] : [{ statement: REMEMBER, params: [JSON.stringify(rows)] }];
+}
+
+export interface Answered<Answer> {
+  readonly answer: Answer;
+  /** The answer is the one that was given to the key before. */
+  readonly replayed: boolean;
+}
+
+/**
+ * Makes an effect once for each key, within the transaction of the effect. The key comes first: a request that was
+ * answered before is not judged by the present.
+ * @param write makes the effect and answers; not called for a key that was answered before
+ * @throws ServiceError idempotency_in_progress, idempotency_mismatch, and those of `write`
+ */
+export async function once<Answer>(
+  tx: Transaction,
+  meta: RequestMeta,
+  write: () => Promise<Answer>,
+): Promise<Answered<Answer>> {
+  const calls = recallCalls([{ meta }]);
+  if (calls.length === 0) return { answer: await write(), replayed: false };
+  const known = recalled<Answer>(await tx.pipeline(calls))(meta);
+  if (known.outcome === 'refused') throw known.error;
+  if (known.outcome === 'replay') return { answer: known.answer, replayed: true };
+  const answer = await write();
+  await tx.pipeline(rememberCalls([{ meta, answer }], databaseNow()));
+  return { answer, replayed: false };
+}
+
+/**
+ * What the key was answered before, for requests that are judged before their transaction begins.
+ * @returns null when there is no key, or no answer yet
+ * @throws ServiceError idempotency_mismatch
+ */
+export async function answeredBefore<Answer>(
+  db: Database,
+  meta: RequestMeta,
+): Promise<{ readonly answer: Answer; readonly position: Position } | null> {
+  if (!meta.idempotency) return null;
+  const { tenantId, principal, idempotency } = meta;
+  const params = [tenantId, [principal], [idempotency.route], [idempotency.key]];
+  const { rows, position } = await db.primary.query<Remembered>(RECALL, params, { tenantId });
+  if (!rows[0]) return null;
+  const known = replay<Answer>(rows[0], idempotency.bodyHash);
+  if (known.outcome === 'refused') throw known.error;
+  return known.outcome === 'replay' ? { answer: known.answer, position } : null;
 }
 
 function lockId(meta: RequestMeta): string {

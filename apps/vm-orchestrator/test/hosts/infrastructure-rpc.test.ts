@@ -95,11 +95,35 @@ describe('the infrastructure over RPC', () => {
     expect(seen.body).toMatchObject({ schedulable: false });
   });
 
+  it.each(['cordon', 'uncordon', 'drain'] as const)(
+    'answers a repeated %s with its first answer, also after the host has changed',
+    async (action) => {
+      const idempotency = {
+        key: `key-${action}`,
+        route: `POST /hosts/{id}/actions/${action}`,
+        bodyHash: 'h',
+      };
+      const keyed = { ...OPERATOR, idempotency };
+      const ask = (meta: typeof OPERATOR, does: typeof action) =>
+        client.request(infrastructureRpc.actOnHost, meta, { id: agent.id, action: does });
+      const first = await ask(keyed, action);
+      expect(first.replayed).toBeUndefined();
+      const after = await ask(OPERATOR, action === 'uncordon' ? 'cordon' : 'uncordon');
+      expect(await ask(keyed, action)).toMatchObject({ replayed: true, body: first.body });
+      const now = await client.request(
+        infrastructureRpc.host,
+        { ...OPERATOR, consistency: 'strong' },
+        { id: agent.id },
+      );
+      expect(now.body).toEqual(after.body);
+    },
+  );
+
   it('lists in pages what no message could hold, each name once and in order', async () => {
     const count = 1_900;
     const text = `INSERT INTO orchestrator.hosts (id, name, zone, driver, state, capabilities, images, cpu, memory, disk, created_at, updated_at)
       SELECT gen_random_uuid(), 'z-' || lpad(i::text, 5, '0'), 'z' || i % 300, 'many', 'down', '{}',
-        (SELECT array_agg('image-' || j || '-' || i % 40) FROM generate_series(1, 25) j), 1, 1, 1, now(), now()
+        (SELECT array_agg('image-' || j || '-' || i % 60) FROM generate_series(1, 9) j), 1, 1, 1, now(), now()
       FROM generate_series(1, $1) i`;
     const run = (sql: string, params: unknown[] = []) =>
       rig.sys.primary.batch({}, [{ statement: { text: sql }, params }]);
@@ -117,10 +141,9 @@ describe('the infrastructure over RPC', () => {
       });
       const { names, pages } = await walk(contract, 500);
       expect(names).toEqual(rows.map(({ name }) => name));
-      expect(pages).toBe(column === 'hosts' ? 4 : column === 'zones' ? 1 : 3);
-      const inTens = await walk(contract, 97);
-      expect(inTens.names).toEqual(names);
+      expect(pages).toBe(column === 'hosts' ? 4 : column === 'zones' ? 1 : 2);
     }
+    expect((await walk(infrastructureRpc.zones, 97)).names).toHaveLength(302);
     const other = Buffer.from('["-createdAt","x","y"]').toString('base64url');
     for (const cursor of ['x', other]) {
       const asked = client.request(infrastructureRpc.hosts, OPERATOR, { limit: 5, cursor });

@@ -154,10 +154,10 @@ describe('a fenced host', () => {
     const { actions } = orchestrator.hosts;
     const agent = await upAgent();
     const running = await rig.vm({ host_id: agent.id, state: 'running' });
-    await expect(actions.act(agent.id, 'fence')).rejects.toMatchObject({ code: 'invalid_state' });
+    await expect(actions.act(OPERATOR, agent.id, 'fence')).rejects.toMatchObject({ code: 'invalid_state' });
     agent.silence();
     await becomes(agent, 'down');
-    await actions.act(agent.id, 'fence');
+    await actions.act(OPERATOR, agent.id, 'fence');
     expect(await rig.vmRow(running)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
 
     await agent.register();
@@ -170,7 +170,7 @@ describe('a fenced host', () => {
     const before = await heard();
     agent.beat();
     await until(heard, (at) => at > before);
-    const { row } = await actions.act(agent.id, 'uncordon');
+    const { answer: row } = await actions.act(OPERATOR, agent.id, 'uncordon');
     expect(row).toMatchObject({ state: 'up', schedulable: true });
     await agent.inventory();
     expect(await rig.vmRow(running)).toMatchObject({ state: 'running', stop_reason: null, conditions: [] });
@@ -182,24 +182,29 @@ describe('an operator', () => {
   it('cordons and uncordons a host; the same again changes nothing', async () => {
     const { actions } = orchestrator.hosts;
     const agent = await upAgent();
-    expect((await actions.act(agent.id, 'cordon')).row).toMatchObject({
+    expect((await actions.act(OPERATOR, agent.id, 'cordon')).answer).toMatchObject({
       schedulable: false,
       state: 'up',
       version: 2,
     });
-    expect((await actions.act(agent.id, 'cordon')).row).toMatchObject({ version: 2 });
+    expect((await actions.act(OPERATOR, agent.id, 'cordon')).answer).toMatchObject({ version: 2 });
     expect(orchestrator.snapshot.host(agent.id)).toMatchObject({ schedulable: false });
-    expect((await actions.act(agent.id, 'uncordon')).row).toMatchObject({ schedulable: true, version: 3 });
+    expect((await actions.act(OPERATOR, agent.id, 'uncordon')).answer).toMatchObject({
+      schedulable: true,
+      version: 3,
+    });
     agent.silence();
   });
 
   it('is told that VMs of a driver without migration cannot be drained away', async () => {
     const { actions } = orchestrator.hosts;
     const agent = await upAgent();
-    expect((await actions.act(agent.id, 'drain')).row).toMatchObject({ schedulable: false });
+    expect((await actions.act(OPERATOR, agent.id, 'drain')).answer).toMatchObject({ schedulable: false });
     await rig.vm({ host_id: agent.id });
-    await expect(actions.act(agent.id, 'drain')).rejects.toMatchObject({ code: 'capability_unsupported' });
-    await expect(actions.act(newId(), 'cordon')).rejects.toMatchObject({ code: 'not_found' });
+    await expect(actions.act(OPERATOR, agent.id, 'drain')).rejects.toMatchObject({
+      code: 'capability_unsupported',
+    });
+    await expect(actions.act(OPERATOR, newId(), 'cordon')).rejects.toMatchObject({ code: 'not_found' });
     agent.silence();
   });
 

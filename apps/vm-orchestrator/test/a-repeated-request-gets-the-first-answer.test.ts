@@ -1,0 +1,131 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import type { RequestMeta } from '@novacron/contracts/envelope';
+import type { JobId } from '@novacron/contracts/ids';
+import { cancelJob } from '../src/jobs/cancel.js';
+import { retryJob } from '../src/jobs/retry.js';
+import { Fixture, spec } from './fixture.js';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await Fixture.start({ env: { NOVACRON_JOB_QUEUE: '20' } });
+});
+afterAll(() => fixture.stop());
+afterEach(async () => {
+  await hosts(`images = '{ubuntu-22.04}', schedulable = true`);
+  await fixture.admin.query('UPDATE orchestrator.quotas SET limit_vms = 1000');
+});
+
+const keyed = (key: string): RequestMeta =>
+  fixture.meta({ idempotency: { key, route: 'POST /route', bodyHash: 'h' } });
+
+/** Changes every host, and waits until the orchestrator knows. */
+async function hosts(set: string): Promise<void> {
+  await fixture.admin.query(`UPDATE orchestrator.hosts SET ${set}`);
+  await fixture.core.hosts.refresh();
+}
+
+let number = 0;
+/** So many jobs wait for room that no more are let in. */
+async function fillTheQueue(): Promise<void> {
+  await hosts('schedulable = false');
+  let refusal: unknown = null;
+  while (refusal === null)
+    refusal = await fixture.create(`waits-${number++}`).then(
+      () => null,
+      (error: unknown) => error,
+    );
+  expect(refusal).toMatchObject({ code: 'overloaded' });
+}
+
+async function emptyTheQueue(): Promise<void> {
+  await fixture.admin.query(
+    `UPDATE orchestrator.jobs SET status = 'cancelled' WHERE status IN ('queued', 'running', 'waiting')`,
+  );
+  await fixture.core.admission.count();
+}
+
+const create = (meta: RequestMeta, name: string) => fixture.core.creator.create(meta, spec(name));
+
+describe('a create', () => {
+  it('gets its first answer after its image was retired', async () => {
+    const first = await create(keyed('image'), 'by-image');
+    await hosts(`images = '{other}'`);
+    await expect(create(fixture.meta(), 'by-image-2')).rejects.toMatchObject({ code: 'unknown_image' });
+    expect(await create(keyed('image'), 'by-image')).toMatchObject({ replayed: true, body: first.body });
+  });
+
+  it('gets its first answer when the quota is used up, and its name taken', async () => {
+    const first = await create(keyed('quota'), 'by-quota');
+    await fixture.admin.query('UPDATE orchestrator.quotas SET limit_vms = used_vms');
+    await expect(create(fixture.meta(), 'by-quota-2')).rejects.toMatchObject({ code: 'quota_exceeded' });
+    expect(await create(keyed('quota'), 'by-quota')).toMatchObject({ replayed: true, body: first.body });
+  });
+
+  it('gets its first answer when no further job is let in', async () => {
+    const first = await create(keyed('queue'), 'by-queue');
+    await fillTheQueue();
+    expect(await create(keyed('queue'), 'by-queue')).toMatchObject({ replayed: true, body: first.body });
+    await expect(create(keyed('new'), 'by-new-key')).rejects.toMatchObject({ code: 'overloaded' });
+    await emptyTheQueue();
+  });
+
+  it('is judged by the present when its key was never answered, and keeps no refusal', async () => {
+    await hosts(`images = '{other}'`);
+    await expect(create(keyed('refused'), 'refused-1')).rejects.toMatchObject({ code: 'unknown_image' });
+    await hosts(`images = '{ubuntu-22.04}'`);
+    const made = await create(keyed('refused'), 'refused-1');
+    expect(made.replayed).toBeUndefined();
+  });
+});
+
+describe('an action', () => {
+  it('gets its first answer when no further job is let in, and after the VM was deleted', async () => {
+    const { id } = await fixture.running('act-1');
+    const stop = () =>
+      fixture.core.actor.act(keyed('stop'), { id, action: 'stop', options: { graceSeconds: 1 } });
+    const first = await stop();
+    await fixture.until(id, (vm) => vm.state === 'stopped');
+    await fillTheQueue();
+    expect(await stop()).toMatchObject({ replayed: true, body: first.body });
+    await emptyTheQueue();
+    await hosts('schedulable = true');
+    await fixture.act(id, 'delete');
+    await fixture.until(id, (vm) => vm.state === 'deleted');
+    expect(await stop()).toMatchObject({ replayed: true, body: first.body });
+  });
+});
+
+describe('a cancel and a retry', () => {
+  it('get their first answers, whatever became of the job and its VM', async () => {
+    await hosts('schedulable = false');
+    const vm = await fixture.create('waits-for-room');
+    const id = vm.task?.jobId as JobId;
+    const cancel = () => cancelJob(fixture.core.api, keyed('cancel'), id);
+    const retry = () => retryJob(fixture.core.api, fixture.core.actor, keyed('retry'), id);
+    const cancelled = await cancel();
+    expect(cancelled).toMatchObject({ body: { id, status: 'cancelled' } });
+    expect(cancelled.replayed).toBeUndefined();
+    expect(await cancel()).toMatchObject({ replayed: true, body: cancelled.body });
+
+    const retried = await retry();
+    expect(retried.replayed).toBeUndefined();
+    expect(await retry()).toMatchObject({ replayed: true, body: retried.body });
+    await fixture.act(vm.id, 'delete');
+    await fixture.until(vm.id, (row) => row.state === 'deleted');
+    await fixture.admin.query('DELETE FROM orchestrator.jobs WHERE id = $1', [id]);
+    expect(await cancel()).toMatchObject({ replayed: true, body: cancelled.body });
+    expect(await retry()).toMatchObject({ replayed: true, body: retried.body });
+  });
+
+  it('under a key of another body are refused', async () => {
+    await hosts('schedulable = false');
+    const vm = await fixture.create('waits-too');
+    const meta = (bodyHash: string) =>
+      fixture.meta({ idempotency: { key: 'body', route: 'POST /route', bodyHash } });
+    await cancelJob(fixture.core.api, meta('one'), vm.task?.jobId as JobId);
+    const other = cancelJob(fixture.core.api, meta('two'), vm.task?.jobId as JobId);
+    await expect(other).rejects.toMatchObject({ code: 'idempotency_mismatch' });
+    const retry = retryJob(fixture.core.api, fixture.core.actor, meta('three'), vm.task?.jobId as JobId);
+    await expect(retry).rejects.toMatchObject({ code: 'idempotency_mismatch' });
+  });
+});
