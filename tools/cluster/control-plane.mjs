@@ -73,7 +73,7 @@ function serviceAccountKeys() {
   writeFileSync(join(home, 'sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
 }
 
-function startServers([etcd, peers, api, controllers, scheduler, kwok, metrics]) {
+function startApi([etcd, peers, api]) {
   const store = `http://127.0.0.1:${etcd}`;
   start('etcd', findTool('etcd'), [
     '--data-dir=etcd',
@@ -100,6 +100,10 @@ function startServers([etcd, peers, api, controllers, scheduler, kwok, metrics])
     '--service-account-signing-key-file=sa.key',
     '--service-account-key-file=sa.pub',
   ]);
+}
+
+/** What needs the API server from its first moment. */
+function startRest([controllers, scheduler, kwok, metrics]) {
   start('kube-controller-manager', findTool('kube-controller-manager'), [
     '--kubeconfig=controllers.conf',
     '--authentication-kubeconfig=controllers.conf',
@@ -157,11 +161,12 @@ export async function up() {
   const ports = await Promise.all(Array.from({ length: 7 }, freePort));
   users(ports[2]);
   serviceAccountKeys();
-  startServers(ports);
+  startApi(ports);
   const apiReady = async () => (await kubectl(['get', '--raw', '/readyz'])).code === 0;
   if (!(await until(apiReady, 300_000))) {
     throw new Failure(`the API server is not ready: see ${join(home, 'log', 'kube-apiserver.log')}`);
   }
+  startRest(ports.slice(3));
   const objects = { apiVersion: 'v1', kind: 'List', items: fleet({ nodes: NODES, metricsPort: ports[6] }) };
   const applied = await kubectl(['apply', '-f', '-'], JSON.stringify(objects));
   if (applied.code !== 0) throw new Failure(`the nodes were refused: ${applied.output.trim()}`);
