@@ -109,6 +109,11 @@ export class Cache {
     return answer;
   }
 
+  /** The entry of this answer takes so many more bytes of the L1: other forms of its body are kept with it. */
+  grew(request: ReadRequest, entry: Entry, bytes: number): void {
+    this.#l1.grew(keyOf(request.tenantId, request.type, request.id), entry, bytes);
+  }
+
   stats(): CacheStats {
     return this.#counters.snapshot(this.#l1, this.#l2, this.coherence, this.#flights.joined);
   }

@@ -22,6 +22,8 @@ interface Held {
   readonly group: string | null;
   /** At its fill everything that could make it old was known here: then the watermark speaks for it. */
   readonly admitted: boolean;
+  /** Bytes beside the entry's own; see {@link L1.grew}. */
+  readonly extra?: number;
 }
 
 interface Tombstone {
@@ -71,7 +73,7 @@ export class L1 {
     this.#horizons = { events: new Horizon(keepMs), metrics: new Horizon(keepMs) };
     this.#entries = new LRUCache({
       maxSize: options.maxBytes,
-      sizeCalculation: (held, key) => sizeOf(key, held.entry),
+      sizeCalculation: (held, key) => sizeOf(key, held.entry) + (held.extra ?? 0),
       disposeAfter: (_held, _key, reason) => void (this.evictions += reason === 'evict' ? 1 : 0),
     });
   }
@@ -87,6 +89,12 @@ export class L1 {
     if (token === null || held.entry.position >= token) return held.entry;
     const { watermark } = this.#horizons[held.teller];
     return watermark !== null && watermark > token && this.#admitted(held) ? held.entry : undefined;
+  }
+
+  /** The entry takes so many more bytes, for other forms of its body that live as long as it does. */
+  grew(key: string, entry: Entry, bytes: number): void {
+    const held = this.#entries.peek(key);
+    if (held?.entry === entry) this.#entries.set(key, { ...held, extra: (held.extra ?? 0) + bytes });
   }
 
   /** Whatever is there, for who said that old is good enough while the source is down. */

@@ -5,12 +5,14 @@ import type { Logger } from '@novacron/telemetry/logger';
 import { authorize } from './access.js';
 import type { Rpc } from './call.js';
 import type { Caller } from './caller.js';
+import { compressAnswers } from './compression.js';
 import type { ConsistencyTokens } from './consistency-token.js';
 import { takeJsonOnly } from './json-body.js';
 import { JSON_LIMITS } from './json-shape.js';
 import { openCall } from './open-call.js';
 import type { Positions } from './positions.js';
 import { asServiceError } from './problem.js';
+import { decodeBody } from './request-encoding.js';
 import type { AnyRoute } from './route.js';
 import { sendAnswer, sendProblem } from './send.js';
 import type { RateLimits } from '../limits/rate-limits.js';
@@ -55,6 +57,7 @@ export class Edge {
       reply.header('X-Request-Id', request.id);
       done();
     });
+    compressAnswers(fastify);
   }
 
   /** Adds the API's routes, which take JSON and answer errors as problem+json. */
@@ -67,6 +70,7 @@ export class Edge {
         url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
         bodyLimit: route.bodyLimit ?? 1_048_576,
         config: { longLived: route.longLived === true, jsonLimits: route.jsonLimits ?? JSON_LIMITS },
+        preParsing: (request, reply, payload, done) => decodeBody(route, request, reply, payload, done),
         onRequest: (request, reply, done) => this.admit(route, request, reply, done),
         handler: (request, reply) => this.handle(route, request, reply),
       });

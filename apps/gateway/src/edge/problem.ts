@@ -28,6 +28,8 @@ const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body as application/json.'],
   FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'The body is larger than this route takes.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed_request', 'Content-Length is not the length of the body.'],
+  Z_DATA_ERROR: ['malformed_request', 'The body is not gzip, as Content-Encoding says.'],
+  Z_BUF_ERROR: ['malformed_request', 'The body ends before its gzip does.'],
   FST_ERR_BAD_URL: ['malformed_request', 'The path is not a valid URL.'],
   FST_ERR_HANDLER_TIMEOUT: ['deadline_exceeded', 'Not answered in time.'],
 };

@@ -63,6 +63,8 @@ export interface Route<
   readonly bodyLimit?: number;
   /** What the body may consist of; JSON_LIMITS unless told. */
   readonly jsonLimits?: JsonLimits;
+  /** The body may come with `Content-Encoding: gzip`; `bodyLimit` is of the expanded one. */
+  readonly takesGzip?: boolean;
   /** No Idempotency-Key although it is a POST. */
   readonly takesNoKey?: boolean;
   /** Waits on purpose: not called slow. */

@@ -8,7 +8,7 @@ import type { Answer } from './route.js';
 export const JSON_TYPE = 'application/json; charset=utf-8';
 /** Answers are one caller's, and what is kept is asked about each time: that costs a 304. */
 export const CACHE_CONTROL = 'private, no-cache';
-/** Accept-Encoding: we compress nothing ourselves, but what stands in front of us does. */
+/** Accept-Encoding: bodies from 1,000 bytes on are compressed, here or by what stands in front of us. */
 export const VARY = 'Authorization, Accept-Encoding, NovaCron-Consistency, NovaCron-Consistency-Token';
 
 /** Puts a handler's answer on the wire, with the headers that its call has earned. */

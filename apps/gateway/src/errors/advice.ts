@@ -32,7 +32,8 @@ export const ADVICE: Record<ErrorCode, string> = {
   cursor_expired: 'The cursor is older than what is kept. Start again without it.',
   precondition_failed: 'The ETag of If-Match is not the present one. Read it again, decide again.',
   body_too_large: 'Send less at a time: 1 MiB on most routes, 8 MiB of metric points.',
-  unsupported_media_type: 'Send the body with `Content-Type: application/json`.',
+  unsupported_media_type:
+    'Send the body with `Content-Type: application/json`, and without a `Content-Encoding` that the header `Accept-Encoding` of this answer does not name.',
   invalid_request:
     '`errors` names the fields that are wrong by JSON Pointer, at most 20 of them: `detail` counts the rest. A path over 200 characters is cut; `/path`, `/query` or `/header` in front means that it is not in the body. Nothing was done.',
   idempotency_mismatch: 'This Idempotency-Key was used with another body. Use a new key for a new request.',

@@ -18,15 +18,18 @@ export const pushMetrics = defineRoute({
   tag: 'Metrics',
   summary: 'Push metric points',
   description:
-    'Good points are kept and bad ones named: the first 1,000 of them, `moreRejected` counts the others. 202 says that the points are stored durably on their way in; ' +
-    'queries show them shortly after. Bad points are older than the retention, more than 5 minutes ahead (unless ' +
-    'configured), of a VM that is unknown or was deleted before, or under a new name when the tenant has 10,000. ' +
-    'Points that turn out to be bad later are counted at `GET /api/v1/metrics/intake`. Built-in names are for agents and platform operators. Pushing the same ' +
-    'points again changes nothing, so no Idempotency-Key is needed.',
+    'Good points are kept and bad ones named: the first 1,000 of them, `moreRejected` counts the others. 202 says that ' +
+    'the points are stored durably on their way in; queries show them shortly after. Bad points are older than the ' +
+    'retention, more than 5 minutes ahead (unless configured), of a VM that is unknown or was deleted before, or under ' +
+    'a new name when the tenant has 10,000. Points that turn out to be bad later are counted at ' +
+    '`GET /api/v1/metrics/intake`. Built-in names are for agents and platform operators. Pushing the same points again ' +
+    'changes nothing, so no Idempotency-Key is needed. The body may come with `Content-Encoding: gzip`; its limit of ' +
+    '8 MiB is of the expanded one.',
   access: 'operate',
   body: PushMetrics,
   bodyLimit: 8 * 1_048_576,
   jsonLimits: LIMITS,
+  takesGzip: true,
   takesNoKey: true,
   answers: { 202: { description: 'What was taken, and what was not.', schema: PushResult } },
   errors: [],

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Position } from '@novacron/contracts/position';
 import type { Caller } from '../edge/caller.js';
 import type { ConsistencyTokens } from '../edge/consistency-token.js';
+import { codingFor, encodedOf, encodedTag, SMALLEST, type Coding } from '../edge/compression.js';
 import { noneMatch } from '../edge/etag.js';
 import { later, type Positions } from '../edge/positions.js';
 import { CACHE_CONTROL, JSON_TYPE, VARY } from '../edge/send.js';
@@ -38,10 +39,15 @@ export class HotPath {
     if (entry?.status !== 200) return false;
 
     const shown = reads.shown.of(entry, history);
+    const coding = entry.bytes.length < SMALLEST ? null : codingFor(headers['accept-encoding']);
+    const encoded = coding === null ? null : encodedOf(entry.bytes, coding);
+    // The usual way makes it, once.
+    if (encoded === undefined) return false;
     const seen = position === null ? shown.position : later(position, shown.position);
     if (seen !== position) this.#remember(request, caller, seen);
     const ifNoneMatch = headers['if-none-match'];
     const same = ifNoneMatch !== undefined && !noneMatch(ifNoneMatch, shown.etag);
+    const tag = encoded === null ? shown.etag : encodedTag(shown.etag, coding as Coding);
     // Names and values in turn: node writes them as they are.
     const fields = [
       'X-Request-Id',
@@ -51,18 +57,19 @@ export class HotPath {
       'NovaCron-Served-From',
       'l1',
       'ETag',
-      shown.etag,
+      same && noneMatch(ifNoneMatch, tag) ? shown.etag : tag,
       'Cache-Control',
       CACHE_CONTROL,
       'Vary',
       VARY,
     ];
     if (bucket !== null) fields.push('RateLimit-Policy', bucket.policy, 'RateLimit', bucket.state());
-    if (!same) fields.push('Content-Type', JSON_TYPE, 'Content-Length', shown.length);
+    if (!same) fields.push('Content-Type', JSON_TYPE, 'Content-Length', (encoded ?? shown).length);
+    if (!same && encoded !== null) fields.push('Content-Encoding', coding as Coding);
     if (this.parts.draining.aborted) fields.push('Connection', 'close');
     reply.hijack();
     reply.raw.writeHead(same ? 304 : 200, fields);
-    reply.raw.end(same ? undefined : entry.bytes);
+    reply.raw.end(same ? undefined : (encoded ?? entry).bytes);
     return true;
   }
 

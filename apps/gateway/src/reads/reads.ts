@@ -6,6 +6,7 @@ import { parsePosition, type Position } from '@novacron/contracts/position';
 import { BoundedMap } from '../edge/bounded-map.js';
 import { DEADLINE_MS, type Call } from '../edge/call.js';
 import type { Caller } from '../edge/caller.js';
+import { codingFor, encode, SMALLEST } from '../edge/compression.js';
 import { etagOf, noneMatch } from '../edge/etag.js';
 import type { Answer } from '../edge/route.js';
 import type { Question } from './question.js';
@@ -67,7 +68,11 @@ export class Reads {
         ifNoneMatch,
       );
     }
-    const { entry, servedFrom } = await this.cache.read(this.request(call, question));
+    const request = this.request(call, question);
+    const { entry, servedFrom } = await this.cache.read(request);
+    const coding = entry.bytes.length < SMALLEST ? null : codingFor(call.headers['accept-encoding']);
+    // Made for this answer and the hits after it: it takes room as long as the entry does.
+    if (coding !== null) await encode(entry.bytes, coding, (size) => this.cache.grew(request, entry, size));
     const shown = this.shown.of(entry, this.#histories.get(entry.bytes) ?? (this.history as History));
     call.saw(shown.position);
     call.servedFrom = servedFrom;
