@@ -103,7 +103,13 @@ export class Core {
       quotaDefaults: config.quota,
       onCommitted,
     });
-    this.actor = new Actor({ db: api, hosts: this.hosts, admission: this.admission, onCommitted });
+    this.actor = new Actor({
+      db: api,
+      hosts: this.hosts,
+      admission: this.admission,
+      quotaDefaults: config.quota,
+      onCommitted,
+    });
   }
 
   /** Everything without which a request would be refused that another instance could have served. */

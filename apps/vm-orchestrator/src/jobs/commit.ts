@@ -4,7 +4,6 @@ import type { Call, Database, Statement, Transaction } from '@novacron/postgres/
 import { retrying } from '@novacron/postgres/retry';
 import { databaseNow } from '../clock.js';
 import { applyHostEffects, type HostChange } from '../hosts/capacity.js';
-import { releaseQuotaCalls } from '../quotas/quotas.js';
 import { changeVmsCalls, requireAll, type VmChange, lockVmsCall } from '../vms/change.js';
 import type { VmRow } from '../vms/row.js';
 import { LEASE_MS } from './claim.js';
@@ -117,13 +116,11 @@ function hostChange(step: Ended, vms: Map<VmId, VmRow>): HostChange[] {
 /** Everything that the steps write, in one round trip. */
 async function keep(tx: Transaction, changes: readonly VmChange[], writes: readonly Write[], now: Date) {
   const { rows, calls } = changes.length > 0 ? changeVmsCalls(changes, now) : { rows: [], calls: [] };
-  const freed = changes.filter((c) => c.row.quota_held && c.patch.quota_held === false).map((c) => c.row);
   const over = writes.filter((w) => !LIVE.includes(w.job.status));
   const [updated] = await tx.pipeline([
     ...calls,
     ...(writes.length > 0 ? [updateJobs(writes)] : []),
     ...keepPlacements(writes),
-    ...releaseQuotaCalls(freed),
     ...(over.length > 0 ? [appendCall(over.map((w) => jobEvent(w.job)))] : []),
   ]);
   if (changes.length > 0) requireAll(updated?.rowCount, changes.length);

@@ -85,6 +85,6 @@ export interface Operation {
    * failure `deadline_exceeded`.
    */
   failed(claim: Claim, error: { code: string; detail: string }): VmPatch;
-  /** Where a passed deadline is no failure (delete). */
-  overdue?(claim: Claim, now: Date): StepResult;
+  /** Where a passed deadline is not the failure `deadline_exceeded`; null: it is. */
+  overdue?(claim: Claim, now: Date): StepResult | null;
 }

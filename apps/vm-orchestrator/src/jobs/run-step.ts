@@ -36,7 +36,8 @@ function overdue(operation: Operation, claim: Claim, now: Date): StepResult | nu
     (claim.job.attempt === 0 && !claim.job.undoing && claim.job.step_index === 0)
   )
     return null;
-  if (operation.overdue) return operation.overdue(claim, now);
+  const own = operation.overdue?.(claim, now);
+  if (own) return own;
   const detail = `${claim.job.step} was not done by ${claim.job.deadline.toISOString()}`;
   const abandoned = claim.job.undoing ? operation.steps[claim.job.step_index]?.abandoned : undefined;
   return { then: 'failed', code: 'deadline_exceeded', detail, ...abandoned };

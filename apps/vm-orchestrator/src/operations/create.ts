@@ -1,5 +1,6 @@
-import type { Operation, Step, StepContext, StepResult } from '../jobs/operation.js';
+import type { Claim, Operation, Step, StepContext, StepResult } from '../jobs/operation.js';
 import { onAnswer, running } from './answers.js';
+import { missingCapacity, withCapacity, withoutCapacity } from './capacity-condition.js';
 import { guestSpec } from './guest-spec.js';
 import { unstart, unstarted } from './start.js';
 
@@ -19,12 +20,16 @@ const place: Step = {
       return {
         then: 'next',
         host: { effect: 'reserve', hostId },
-        patch: { host_id: hostId },
+        patch: { host_id: hostId, ...withCapacity(context.vm) },
         placement: explanation,
         detail: explanation.summary,
       };
     }
-    const refused = { placement: explanation, detail: explanation.summary };
+    const refused = {
+      placement: explanation,
+      detail: explanation.summary,
+      patch: withoutCapacity(context.vm, fits, explanation.summary, context.now()),
+    };
     if (fits === 'never' || context.now() >= context.job.deadline)
       return { then: 'failed', code: 'no_capacity', ...refused };
     return { then: 'wait', ms: PLACE_AGAIN_MS, ...refused };
@@ -76,5 +81,13 @@ const start: Step = {
 export const create: Operation = {
   kind: 'create',
   steps: [place, provision, start],
+  overdue: waitedInVain,
   failed: ({ vm }, error) => (vm.state === 'starting' ? unstarted(error) : { state: 'error' }),
 };
+
+/** The deadline of a create that placement has refused until now. */
+function waitedInVain({ vm, job }: Claim): StepResult | null {
+  const missing = missingCapacity(vm);
+  if (job.step !== place.name || !missing) return null;
+  return { then: 'failed', code: 'no_capacity', detail: `No host had room in time: ${missing.message}` };
+}

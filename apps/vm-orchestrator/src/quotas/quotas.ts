@@ -1,3 +1,4 @@
+import { ServiceError } from '@novacron/contracts/errors';
 import type { TenantId } from '@novacron/contracts/ids';
 import type { Quota } from '@novacron/contracts/infrastructure';
 import type { Call, Statement, Transaction } from '@novacron/postgres/database';
@@ -91,6 +92,22 @@ export function exceeds(quota: QuotaRow, size: Size): string | null {
   return over.map((what) => `${wanted[what]} ${units[what]} asked, ${left[what]} left`).join('; ');
 }
 
+/**
+ * Takes a VM's size of its tenant's quota, within the transaction.
+ * @throws ServiceError `quota_exceeded`
+ */
+export async function takeQuota(
+  tx: Transaction,
+  vm: Size & { readonly tenant_id: TenantId },
+  defaults: QuotaDefaults,
+): Promise<void> {
+  const quota = await lockQuota(tx, vm.tenant_id, defaults);
+  const over = exceeds(quota, vm);
+  if (over) throw new ServiceError('quota_exceeded', `The tenant's quota does not hold this VM: ${over}`);
+  take(quota, vm);
+  await tx.pipeline([saveUsedCall(quota)]);
+}
+
 export function take(quota: QuotaRow, size: Size): void {
   quota.used_vms += 1;
   quota.used_cpu += size.cpu;
@@ -98,7 +115,7 @@ export function take(quota: QuotaRow, size: Size): void {
   quota.used_disk += size.disk;
 }
 
-/** Gives back what deleted VMs held. The caller has compared and set each VM's `quota_held`. */
+/** Gives back what VMs held. The caller has compared and set each VM's `quota_held`. */
 export function releaseQuotaCalls(freed: readonly (Size & { readonly tenant_id: TenantId })[]): Call[] {
   if (freed.length === 0) return [];
   const sums = new Map<TenantId, { vms: number; cpu: number; memory: number; disk: number }>();

@@ -12,6 +12,7 @@ import type { Claim } from '../jobs/operation.js';
 import { toJob, type JobRow } from '../jobs/row.js';
 import { NEEDS, operationFor } from '../operations/registry.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
+import { takeQuota, type QuotaDefaults } from '../quotas/quotas.js';
 import type { Admission, Ticket } from './admission.js';
 import { changeVms } from './change.js';
 import { requireVersion } from './if-match.js';
@@ -28,6 +29,7 @@ export interface ActorPorts {
   readonly db: Database;
   readonly hosts: Pick<HostSnapshot, 'host'>;
   readonly admission: Admission;
+  readonly quotaDefaults: QuotaDefaults;
   readonly onCommitted: (claims: readonly Claim[]) => void;
 }
 
@@ -43,7 +45,7 @@ export class Actor {
 
   /**
    * @throws ServiceError not_found, precondition_failed, vm_busy, invalid_state, capability_unsupported,
-   *   overloaded, and those of the idempotency key
+   *   quota_exceeded (retry), overloaded, and those of the idempotency key
    */
   async act(meta: RequestMeta, body: Body): Promise<RpcReply<ActionResult>> {
     // What takes work away may always come in.
@@ -76,7 +78,7 @@ export class Actor {
     if (known.outcome === 'refused') throw known.error;
     if (known.outcome === 'replay') return { answer: known.answer, claim: null, replayed: true };
 
-    const vm = results.at(-1)?.rows[0] as unknown as VmRow | undefined;
+    let vm = results.at(-1)?.rows[0] as unknown as VmRow | undefined;
     if (!vm || (vm.state === 'deleted' && body.action !== 'delete')) {
       throw new ServiceError('not_found', `There is no VM ${body.id}`);
     }
@@ -84,6 +86,11 @@ export class Actor {
     const decision = gate(body.action, gateView(vm));
     refuse(decision, body.action, vm);
     requireCapability(body.action, vm, this.ports.hosts);
+    // A VM that failed before it had a host gave its quota up.
+    if (decision.outcome === 'accept' && body.action === 'retry' && !vm.quota_held) {
+      await takeQuota(tx, vm, this.ports.quotaDefaults);
+      vm = { ...vm, quota_held: true };
+    }
 
     const now = databaseNow();
     const intent = intend(decision, vm, body, admit().owner, now);

@@ -2,6 +2,7 @@ import { newId, type EventId, type VmId } from '@novacron/contracts/ids';
 import { appendCall, type NewEvent } from '@novacron/outbox/append';
 import type { Call, Statement, Transaction } from '@novacron/postgres/database';
 import { canTransition } from '@novacron/vm-lifecycle/states';
+import { releaseQuotaCalls } from '../quotas/quotas.js';
 import { toVm, type VmRow } from './row.js';
 
 export type VmPatch = Partial<
@@ -54,7 +55,8 @@ export function lockVmsCall(ids: readonly VmId[]): Call {
 }
 
 /**
- * Writes changes of VMs with their events, by compare-and-set on `version`.
+ * Writes changes of VMs with their events, by compare-and-set on `version`. Quota that a change gives up is
+ * released with it, and a VM in `error` that no host has anything of gives up its quota: it uses nothing.
  *
  * @param changes at most one for each VM, of rows that this transaction has locked
  * @returns the rows as they are now
@@ -72,11 +74,13 @@ export async function changeVms(tx: Transaction, changes: readonly VmChange[], n
 export function changeVmsCalls(changes: readonly VmChange[], now: Date): { rows: VmRow[]; calls: Call[] } {
   const rows = changes.map((change) => changed(change, now));
   const events = rows.map((row) => vmEvent(row, row.state === 'deleted' ? 'vm.deleted' : 'vm.updated'));
+  const freed = changes.filter(({ row }, i) => row.quota_held && !rows[i]?.quota_held).map(({ row }) => row);
   return {
     rows,
     calls: [
       { statement: UPDATE, params: [JSON.stringify(rows), rows.map((row) => row.id)] },
       appendCall(events),
+      ...releaseQuotaCalls(freed),
     ],
   };
 }
@@ -88,6 +92,7 @@ export function requireAll(changedRows: number | undefined, expected: number): v
 
 function changed({ row, patch }: VmChange, now: Date): VmRow {
   const next: VmRow = { ...row, ...patch, version: row.version + 1, updated_at: now };
+  if (next.state === 'error' && next.host_id === null) next.quota_held = false;
   if (next.state !== row.state && !canTransition(row.state, next.state)) {
     throw new Error(`VM ${row.id}: the lifecycle has no way from ${row.state} to ${next.state}`);
   }

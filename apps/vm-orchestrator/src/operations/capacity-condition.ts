@@ -1,0 +1,36 @@
+import type { Condition } from '@novacron/contracts/common';
+import { withCondition, withoutCondition } from '../hosts/row.js';
+import type { PlaceDecision } from '../jobs/operation.js';
+import type { VmPatch } from '../vms/change.js';
+import type { VmRow } from '../vms/row.js';
+
+/** False while no host has room for a VM; a VM that has a host does not have the condition. */
+const CAPACITY_AVAILABLE = 'CapacityAvailable';
+
+/** Says why the VM has no host. An explanation that has not changed is no new version of the VM. */
+export function withoutCapacity(
+  vm: Pick<VmRow, 'conditions'>,
+  fits: PlaceDecision['fits'],
+  summary: string,
+  now: Date,
+): VmPatch {
+  const reason = fits === 'never' ? 'LargerThanAnyHost' : 'NoHostFits';
+  const before = missingCapacity(vm);
+  if (before?.reason === reason && before.message === summary) return {};
+  const condition: Condition = {
+    type: CAPACITY_AVAILABLE,
+    status: 'false',
+    reason,
+    message: summary,
+    lastTransitionAt: now.toISOString(),
+  };
+  return { conditions: withCondition(vm.conditions, condition) };
+}
+
+export function withCapacity(vm: Pick<VmRow, 'conditions'>): VmPatch {
+  return missingCapacity(vm) ? { conditions: withoutCondition(vm.conditions, CAPACITY_AVAILABLE) } : {};
+}
+
+export function missingCapacity(vm: Pick<VmRow, 'conditions'>): Condition | undefined {
+  return vm.conditions.find(({ type }) => type === CAPACITY_AVAILABLE);
+}
