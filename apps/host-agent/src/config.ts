@@ -1,6 +1,6 @@
 import { opsEnv, telemetryEnv } from '@novacron/config/fragments';
 import type { Config } from '@novacron/config/load';
-import { integer, oneOf, optionalText, text, url, type Setting } from '@novacron/config/settings';
+import { decimal, integer, oneOf, optionalText, text, url, type Setting } from '@novacron/config/settings';
 import { ImageName, ZoneName } from '@novacron/contracts/common';
 import { z } from 'zod';
 import { parseFailureRates, parseLatencies } from './drivers/simulated/settings.js';
@@ -21,6 +21,12 @@ export const settings = {
     /** What must survive a restart: a folder for each host. */
     stateDir: text('NOVACRON_AGENT_STATE_DIR'),
     metricsIntervalMs: integer('NOVACRON_AGENT_METRICS_INTERVAL_MS', { min: 100, max: 3_600_000 }, 10_000),
+    overcommit: {
+      /** Virtual CPUs for each real one: 4 with QEMU, 1 with simulated hosts. */
+      cpu: parsed('NOVACRON_AGENT_CPU_OVERCOMMIT', (value) => factor(value, 64), ''),
+      /** GiB of guests' disks that are promised for each GiB: above 1, disks are thin and may run full. */
+      disk: decimal('NOVACRON_AGENT_DISK_OVERCOMMIT', { min: 1, max: 16 }, 1),
+    },
     /** Waits in this process for JetStream at most; the oldest points go first. */
     metricsBufferMib: integer('NOVACRON_AGENT_METRICS_BUFFER_MIB', { min: 1, max: 4_096 }, 32),
   },
@@ -35,6 +41,8 @@ export const settings = {
     images: parsed('NOVACRON_AGENT_SIM_IMAGES', parseImages, SIMULATED_IMAGES),
   },
   qemu: {
+    /** GiB of the guests' file system that no guest is promised. */
+    diskReserveGib: decimal('NOVACRON_AGENT_DISK_RESERVE_GIB', { min: 0, max: 1_000_000 }, 5),
     /** A folder for each image, with vmlinuz, initramfs.gz and image.json. */
     imagesDir: optionalText('NOVACRON_AGENT_IMAGES_DIR'),
     accelerator: oneOf('NOVACRON_AGENT_QEMU_ACCEL', ['auto', 'kvm', 'tcg'], 'auto'),
@@ -42,6 +50,14 @@ export const settings = {
 };
 
 export type AgentConfig = Config<typeof settings>;
+
+/** Undefined when nothing is said. */
+function factor(value: string, max: number): number | undefined {
+  if (value === '') return undefined;
+  const number = Number(value);
+  if (!(number >= 1 && number <= max)) throw new Error(`a number from 1 to ${max}`);
+  return number;
+}
 
 function parseZone(text: string): string {
   return nameOrThrow(ZoneName, text);

@@ -15,6 +15,7 @@ import { lockFolder } from './state-lock.js';
 
 const AGENT_VERSION = '0.1.0';
 const MIB = 1_048_576;
+const CPU_OVERCOMMIT: Record<AgentConfig['agent']['driver'], number> = { qemu: 4, simulated: 1 };
 
 /** One host of this process: what it remembers, its hypervisor, and its agent once NATS is there. */
 export class HostSlot {
@@ -55,7 +56,7 @@ export class HostSlot {
   /** Connects for as long as it takes and starts the agent. @param hosts how many share the process's buffer */
   async connect(config: AgentConfig, hosts: number, signal: AbortSignal): Promise<void> {
     const { hostId, name, labels, capacity, natsUser: user, natsPassword: password } = this.host;
-    const { zone, metricsIntervalMs, metricsBufferMib } = config.agent;
+    const { zone, driver, overcommit, metricsIntervalMs, metricsBufferMib } = config.agent;
     const { logger } = this;
     const nc = await connectNats({
       url: config.natsUrl,
@@ -75,6 +76,7 @@ export class HostSlot {
       clock: systemClock,
       logger,
       agentVersion: AGENT_VERSION,
+      overcommit: { cpu: overcommit.cpu ?? CPU_OVERCOMMIT[driver], disk: overcommit.disk },
       metricsIntervalMs,
       metricsBufferBytes: (metricsBufferMib * MIB) / hosts,
     });

@@ -30,7 +30,9 @@ describe('a host agent on NATS', () => {
     const { body } = under.orchestrator.registered[0] ?? {};
     expect(body).toMatchObject({ zone: 'sim', driver: 'simulated', labels: { rack: 'a' } });
     expect(body?.images).toContain('ubuntu-22.04');
+    expect(body).toMatchObject({ overcommit: { cpu: 1, disk: 1 }, physical: body?.capacity });
     await under.until(() => under.orchestrator.heartbeats.length > 3);
+    expect(under.orchestrator.heartbeats.at(-1)?.body.physical).toEqual(body?.physical);
     under.orchestrator.needed = 'register';
     const [host = ''] = under.hosts;
     const registered = under.orchestrator.registered.length;

@@ -119,6 +119,7 @@ describe('the quota', () => {
     await waits(cancelled.id);
     await cancelJob(fixture.core.api, fixture.meta(), cancelled.task?.jobId as never);
     expect(await used()).toBe(0);
+    expect(await fixture.row(cancelled.id)).toMatchObject({ state: 'error', conditions: [] });
     await schedulable(true);
     fixture.host.interfere = (command, host) => (command.kind === 'create' ? host.fail(command) : undefined);
     const { id } = await fixture.create('quota-4');

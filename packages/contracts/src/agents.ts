@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ImageName, Name, Term, ZoneName } from './common.js';
 import { type HostId, VmId } from './ids.js';
-import { Capacity, HostCapabilities, HostLabels, ReportedCondition } from './infrastructure.js';
+import { Capacity, HostCapabilities, HostLabels, Overcommit, ReportedCondition } from './infrastructure.js';
 import { subjectOf } from './subject.js';
 import { VmConfig } from './vms.js';
 
@@ -20,7 +20,10 @@ export const RegisterHost = z.object({
   agentVersion: z.string(),
   capabilities: HostCapabilities,
   images: z.array(ImageName).max(1_000),
+  /** What may be promised to VMs; for an orchestrator that does not know `physical` yet. */
   capacity: Capacity,
+  physical: Capacity.optional(),
+  overcommit: Overcommit.optional(),
   labels: HostLabels,
 });
 export type RegisterHost = z.infer<typeof RegisterHost>;
@@ -41,6 +44,8 @@ export const Heartbeat = z.object({
   ...stamped,
   guests: z.number().int().nonnegative(),
   conditions: z.array(ReportedCondition).max(20).optional(),
+  /** What the host has now, measured: the file system may be filled by others. */
+  physical: Capacity.optional(),
 });
 /** `needed: 'register'` when the orchestrator does not know this epoch (any more). */
 export const HeartbeatReply = z.object({ needed: z.enum(['nothing', 'register', 'inventory']) });

@@ -26,6 +26,21 @@ export const Capacity = z.object({
 });
 export type Capacity = z.infer<typeof Capacity>;
 
+/** How many times what a host has it may promise: virtual CPUs for each real one, GiB of thin disks for each GiB. */
+export const Overcommit = z.object({ cpu: z.number().min(1).max(64), disk: z.number().min(1).max(16) });
+export type Overcommit = z.infer<typeof Overcommit>;
+
+export const NO_OVERCOMMIT: Overcommit = { cpu: 1, disk: 1 };
+
+/** What a host may promise to VMs, of what it has. Whole virtual CPUs and GiB; memory is never promised twice. */
+export function promisable(physical: Capacity, overcommit: Overcommit): Capacity {
+  return {
+    cpu: Math.floor(physical.cpu * overcommit.cpu),
+    memory: physical.memory,
+    disk: Math.floor(physical.disk * overcommit.disk),
+  };
+}
+
 /**
  * Every condition that a host can have, by type. `source` sets and clears it. A host with a condition that
  * `blocksPlacement` gets no new VMs; the VMs that it has stay.
@@ -82,8 +97,16 @@ export const Host = z.object({
   schedulable: z.boolean(),
   capabilities: HostCapabilities,
   images: ImageNames,
+  /** What the host has for guests. `disk` is what is free without its reserve, and what guests have written. */
+  physical: Capacity,
+  /** The factors by which it may promise more than it has. */
+  overcommit: Overcommit,
+  /** What may be promised to VMs: `physical` times `overcommit`. */
   capacity: Capacity,
+  /** What is promised to the VMs that are placed here. */
   allocated: Capacity,
+  /** What a new VM may get: `capacity` less `allocated`, or 0 when more is promised than there is. */
+  free: Capacity,
   vmCount: z.number().int(),
   labels: HostLabels,
   epoch: z.number().int(),

@@ -2,7 +2,12 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { Command, CommandReply, VmFact } from '@novacron/contracts/agents';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
-import type { Capacity, ReportedCondition } from '@novacron/contracts/infrastructure';
+import {
+  promisable,
+  type Capacity,
+  type Overcommit,
+  type ReportedCondition,
+} from '@novacron/contracts/infrastructure';
 import { Intake } from '@novacron/messaging/intake';
 import type { Logger } from '@novacron/telemetry/logger';
 import type { Clock } from '../clock.js';
@@ -22,7 +27,7 @@ export interface HostIdentity {
   readonly name: string;
   readonly zone: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Instead of what the driver finds. */
+  /** Instead of what the driver finds; of the disk no more than it finds. */
   readonly capacity: Capacity | undefined;
 }
 
@@ -36,6 +41,7 @@ export interface HostAgentOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly agentVersion: string;
+  readonly overcommit: Overcommit;
   readonly metricsIntervalMs: number;
   readonly metricsBufferBytes: number;
 }
@@ -157,18 +163,21 @@ export class HostAgent {
   }
 
   async #register() {
-    const { driver, identity, agentVersion } = this.options;
-    const [images, capacity] = await Promise.all([driver.images(), identity.capacity ?? driver.capacity()]);
+    const { driver, identity, agentVersion, overcommit } = this.options;
+    const [images, physical] = await Promise.all([driver.images(), this.#physical()]);
     this.#offered = String(images);
     const { name, zone, labels } = identity;
     const { capabilities } = driver;
-    const host = { name, zone, driver: driver.name, agentVersion, capabilities, images, capacity, labels };
+    const capacity = promisable(physical, overcommit);
+    const resources = { physical, overcommit, capacity };
+    const host = { name, zone, driver: driver.name, agentVersion, images, ...resources };
     return this.#link.register({ ...host, capabilities: [...capabilities], labels: { ...labels } });
   }
 
   async #heartbeat(timeoutMs: number) {
-    const conditions = await this.#conditions();
-    return (await this.#link.heartbeat(this.#stamps.draw(), this.#guests, conditions, timeoutMs)).needed;
+    const [conditions, physical] = await Promise.all([this.#conditions(), this.#measured()]);
+    const said = { ...this.#stamps.draw(), guests: this.#guests, conditions, physical };
+    return (await this.#link.heartbeat(said, timeoutMs)).needed;
   }
 
   /** Undefined when the host cannot tell: a heartbeat says that it lives, and needs nothing else. */
@@ -178,6 +187,22 @@ export class HostAgent {
       return (await Promise.all([conditions?.() ?? [], driver.conditions?.() ?? []])).flat();
     } catch (error) {
       logger.warn({ err: error }, 'host conditions unknown');
+      return undefined;
+    }
+  }
+
+  async #physical(): Promise<Capacity> {
+    const measured = await this.options.driver.capacity();
+    const { capacity: given } = this.options.identity;
+    return given ? { ...given, disk: Math.min(given.disk, measured.disk) } : measured;
+  }
+
+  /** A host that cannot be measured just now still beats. */
+  async #measured(): Promise<Capacity | undefined> {
+    try {
+      return await this.#physical();
+    } catch (error) {
+      this.options.logger.warn({ err: error }, 'host resources could not be measured');
       return undefined;
     }
   }

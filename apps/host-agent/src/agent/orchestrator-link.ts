@@ -3,6 +3,7 @@ import {
   Accepted,
   agentSubjects,
   Command,
+  type Heartbeat,
   HeartbeatReply,
   hostSubjects,
   Registered,
@@ -11,7 +12,6 @@ import {
   type VmFact,
 } from '@novacron/contracts/agents';
 import type { HostId } from '@novacron/contracts/ids';
-import type { ReportedCondition } from '@novacron/contracts/infrastructure';
 import { subjectPattern } from '@novacron/contracts/subject';
 import { requestDirect, serveDirect } from '@novacron/messaging/direct';
 import type { Intake } from '@novacron/messaging/intake';
@@ -33,14 +33,9 @@ export class OrchestratorLink {
     return this.#ask('register', body, Registered);
   }
 
-  /** @param conditions those that hold now; undefined leaves the host's conditions as they are */
-  heartbeat(
-    stamp: Stamp,
-    guests: number,
-    conditions: readonly ReportedCondition[] | undefined,
-    timeoutMs: number,
-  ) {
-    return this.#ask('heartbeat', { ...stamp, guests, conditions }, HeartbeatReply, timeoutMs);
+  /** Conditions or resources that are undefined stay as they are. */
+  heartbeat(said: z.input<typeof Heartbeat>, timeoutMs: number) {
+    return this.#ask('heartbeat', said, HeartbeatReply, timeoutMs);
   }
 
   report(stamp: Stamp, facts: readonly VmFact[]) {

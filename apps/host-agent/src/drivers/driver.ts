@@ -42,6 +42,7 @@ export interface Driver {
   /** How many operations may run at a time on this host. */
   readonly concurrency: number;
   images(): Promise<string[]>;
+  /** What the host has for guests now, before any overcommit. */
   capacity(): Promise<Capacity>;
 
   /** Makes the disk; starts nothing. */

@@ -48,7 +48,7 @@ async function openSimulated(settings: AgentConfig['simulated']): Promise<OpenDr
 }
 
 async function openQemu(settings: AgentConfig['qemu'], logger: Logger): Promise<OpenDriver> {
-  const { imagesDir, accelerator: wanted } = settings;
+  const { imagesDir, accelerator: wanted, diskReserveGib } = settings;
   if (imagesDir === undefined)
     throw new ConfigError([{ variable: 'NOVACRON_AGENT_IMAGES_DIR', problem: 'is missing' }]);
   const accelerator = wanted === 'auto' ? await probeAccelerator(QEMU_PROGRAMS.qemu) : wanted;
@@ -57,6 +57,7 @@ async function openQemu(settings: AgentConfig['qemu'], logger: Logger): Promise<
     QemuDriver.open({
       folder: join(folder, 'vms'),
       imagesFolder: imagesDir,
+      diskReserveGib,
       accelerator,
       programs: QEMU_PROGRAMS,
       clock: systemClock,

@@ -1,7 +1,6 @@
-import type { HeartbeatReply } from '@novacron/contracts/agents';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
-import type { ReportedCondition } from '@novacron/contracts/infrastructure';
+import type { Heartbeat, HeartbeatReply } from '@novacron/contracts/agents';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
@@ -9,9 +8,11 @@ import type { z } from 'zod';
 import { databaseNow } from '../clock.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import type { HostConditions } from './conditions.js';
+import type { HostResources } from './host-resources.js';
 import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, withoutCondition, type HostRow } from './row.js';
 import { downAfterMs, type HostSettings } from './settings.js';
 
+type Said = Partial<Pick<z.infer<typeof Heartbeat>, 'conditions' | 'physical'>>;
 type Needed = z.infer<typeof HeartbeatReply>['needed'];
 
 const PERSIST: Statement = {
@@ -52,6 +53,7 @@ export class Heartbeats {
     private readonly db: Database,
     private readonly snapshot: HostSnapshot,
     private readonly conditions: Pick<HostConditions, 'report'>,
+    private readonly resources: Pick<HostResources, 'report'>,
     private readonly settings: HostSettings,
     private readonly log: Logger,
   ) {}
@@ -70,10 +72,10 @@ export class Heartbeats {
   /**
    * Answers a heartbeat with what the orchestrator needs of the host.
    *
-   * @param reported the agent's own conditions that hold now; undefined leaves them as they are
+   * @param said the agent's own conditions that hold now, and what the host has; undefined leaves them as they are
    * @throws ServiceError `dependency_down` when heartbeats cannot be written down: another one should hear it
    */
-  async beat(hostId: HostId, epoch: number, reported?: readonly ReportedCondition[]): Promise<Needed> {
+  async beat(hostId: HostId, epoch: number, said: Said = {}): Promise<Needed> {
     // The view may be a second old: an epoch that differs is looked up before the host is sent to register.
     if (this.snapshot.host(hostId)?.epoch !== epoch) await this.snapshot.refresh();
     const host = this.snapshot.host(hostId);
@@ -82,7 +84,8 @@ export class Heartbeats {
     if (this.#failingSince !== null && performance.now() - this.#failingSince > this.settings.heartbeatMs) {
       throw new ServiceError('dependency_down', 'Heartbeats cannot be stored', { retryAfterMs: 500 });
     }
-    if (reported) await this.conditions.report(hostId, reported);
+    if (said.conditions) await this.conditions.report(hostId, said.conditions);
+    if (said.physical) await this.resources.report(hostId, said.physical);
     return host.state === 'down' ? this.#bringBack(hostId, epoch) : 'nothing';
   }
 

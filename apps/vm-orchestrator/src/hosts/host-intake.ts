@@ -44,7 +44,7 @@ export class HostIntake {
   start(): void {
     this.#serve('register', RegisterHost, (host, said) => this.registration.register(host, said));
     this.#serve('heartbeat', Heartbeat, async (host, said) => ({
-      needed: await this.heartbeats.beat(host, said.epoch, said.conditions),
+      needed: await this.heartbeats.beat(host, said.epoch, said),
     }));
     this.#serve('report', HostReport, (host, said) => this.facts.reports.apply(host, said));
     this.#serve('inventory', Inventory, (host, said) => this.facts.inventories.apply(host, said));

@@ -13,6 +13,7 @@ import { DownDetector } from './down-detector.js';
 import { Heartbeats } from './heartbeats.js';
 import { HostActions } from './host-actions.js';
 import { HostDirectory } from './host-directory.js';
+import { HostResources } from './host-resources.js';
 import { HostIntake, type OnEnded } from './host-intake.js';
 import type { HostLink } from './host-link.js';
 import { InfrastructureController } from './infrastructure.controller.js';
@@ -50,8 +51,9 @@ export class Hosts {
     const audit = new AllocationAudit(sys, log);
     this.directory = new HostDirectory(api);
     this.actions = new HostActions(sys, snapshot, unreachable, settings);
+    const resources = new HostResources(sys, snapshot, log);
     this.conditions = new HostConditions(sys, snapshot, log);
-    this.heartbeats = new Heartbeats(sys, snapshot, this.conditions, settings, log);
+    this.heartbeats = new Heartbeats(sys, snapshot, this.conditions, resources, settings, log);
     this.downDetector = new DownDetector(sys, nc, snapshot, unreachable, settings, log);
     const cleanups = new Cleanups(sys, link, snapshot, log);
     this.resync = new ResyncScheduler(sys, link, cleanups, settings, log);

@@ -1,6 +1,7 @@
 import type { Registered, RegisterHost } from '@novacron/contracts/agents';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
+import { NO_OVERCOMMIT, promisable } from '@novacron/contracts/infrastructure';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import { isUniqueViolation } from '@novacron/postgres/failure';
@@ -34,11 +35,12 @@ const REGISTER: Statement = {
   name: 'hosts-register',
   // Epochs begin with the generation: after a restore none is given a second time.
   text: `INSERT INTO hosts AS h (id, name, zone, driver, state, capabilities, images, cpu, memory, disk, labels, epoch,
-        created_at, updated_at)
-      VALUES ($1, $2, $3, $4, 'up', $5, $6, $7, $8, $9, $10, (SELECT generation FROM control_plane), $11, $11)
+        created_at, updated_at, physical, overcommit)
+      VALUES ($1, $2, $3, $4, 'up', $5, $6, $7, $8, $9, $10, (SELECT generation FROM control_plane), $11, $11, $12, $13)
     ON CONFLICT (id) DO UPDATE SET
       name = excluded.name, zone = excluded.zone, driver = excluded.driver, capabilities = excluded.capabilities,
       images = excluded.images, cpu = excluded.cpu, memory = excluded.memory, disk = excluded.disk,
+      physical = excluded.physical, overcommit = excluded.overcommit,
       labels = excluded.labels, epoch = greatest(h.epoch + 1, excluded.epoch), updated_at = excluded.updated_at, version = h.version + 1,
       state = CASE WHEN h.state = 'fenced' THEN 'fenced' ELSE 'up' END,
       conditions = (SELECT coalesce(jsonb_agg(c), '[]') FROM jsonb_array_elements(h.conditions) c
@@ -87,7 +89,8 @@ export class Registration {
 
   async #write(hostId: HostId, said: RegisterHost): Promise<{ row: HostRow; generation: number }> {
     const now = databaseNow();
-    const { name, zone, driver, capabilities, images, capacity, labels } = said;
+    const { name, zone, driver, capabilities, images, labels, physical, overcommit = NO_OVERCOMMIT } = said;
+    const capacity = physical ? promisable(physical, overcommit) : said.capacity;
     try {
       const { result } = await this.db.transaction({}, async (tx) => {
         const [zones, newImages, hosts] = await tx.pipeline([
@@ -107,6 +110,8 @@ export class Registration {
               capacity.disk,
               labels,
               now,
+              physical ? JSON.stringify(physical) : null,
+              JSON.stringify(overcommit),
             ],
           },
           { statement: FIRST_HEARTBEAT, params: [hostId] },

@@ -1,7 +1,7 @@
 import type { Condition } from '@novacron/contracts/common';
 import { PLATFORM } from '@novacron/contracts/events';
 import { newId, type EventId, type HostId } from '@novacron/contracts/ids';
-import type { Host, HostConditionType } from '@novacron/contracts/infrastructure';
+import type { Capacity, Host, HostConditionType, Overcommit } from '@novacron/contracts/infrastructure';
 import type { NewEvent } from '@novacron/outbox/append';
 
 /** A row of `hosts` with its last heartbeat. */
@@ -17,6 +17,9 @@ export interface HostRow {
   cpu: number;
   memory: number;
   disk: number;
+  /** Null until the host has registered with an agent that tells it. */
+  physical: Capacity | null;
+  overcommit: Overcommit;
   allocated_cpu: number;
   allocated_memory: number;
   allocated_disk: number;
@@ -36,6 +39,8 @@ export const HOST_COLUMNS =
 
 /** The row as the API shows it: the one place that knows both. */
 export function toHost(row: HostRow): Host {
+  const capacity = { cpu: row.cpu, memory: row.memory, disk: row.disk };
+  const allocated = { cpu: row.allocated_cpu, memory: row.allocated_memory, disk: row.allocated_disk };
   return {
     id: row.id,
     name: row.name,
@@ -45,8 +50,15 @@ export function toHost(row: HostRow): Host {
     schedulable: row.schedulable,
     capabilities: row.capabilities,
     images: row.images,
-    capacity: { cpu: row.cpu, memory: row.memory, disk: row.disk },
-    allocated: { cpu: row.allocated_cpu, memory: row.allocated_memory, disk: row.allocated_disk },
+    physical: row.physical ?? capacity,
+    overcommit: row.overcommit,
+    capacity,
+    allocated,
+    free: {
+      cpu: Math.max(0, capacity.cpu - allocated.cpu),
+      memory: Math.max(0, capacity.memory - allocated.memory),
+      disk: Math.max(0, capacity.disk - allocated.disk),
+    },
     vmCount: row.vm_count,
     labels: row.labels,
     epoch: row.epoch,

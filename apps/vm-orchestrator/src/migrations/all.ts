@@ -5,6 +5,7 @@ import { Workers1764007200000 } from './0003-workers.js';
 import { History1764010800000 } from './0004-history.js';
 import { Autovacuum1764014400000 } from './0005-autovacuum.js';
 import { QuotaOfFailedCreates1764032400000 } from './0010-quota-of-failed-creates.js';
+import { HostResources1764036000000 } from './0011-host-resources.js';
 import { SetAside1764043200000 } from './0013-set-aside.js';
 
 /** Every migration of the schema, oldest first. */
@@ -15,5 +16,6 @@ export const MIGRATIONS: readonly Migration[] = [
   History1764010800000,
   Autovacuum1764014400000,
   QuotaOfFailedCreates1764032400000,
+  HostResources1764036000000,
   SetAside1764043200000,
 ];

@@ -1,3 +1,4 @@
+import { CANCELLED } from '../jobs/advance.js';
 import type { Claim, Operation, Step, StepContext, StepResult } from '../jobs/operation.js';
 import { onAnswer, running } from './answers.js';
 import { missingCapacity, withCapacity, withoutCapacity } from './capacity-condition.js';
@@ -82,7 +83,11 @@ export const create: Operation = {
   kind: 'create',
   steps: [place, provision, start],
   overdue: waitedInVain,
-  failed: ({ vm }, error) => (vm.state === 'starting' ? unstarted(error) : { state: 'error' }),
+  failed: ({ vm }, error) => {
+    if (vm.state === 'starting') return unstarted(error);
+    // A create that was cancelled waits for no host any more.
+    return { state: 'error', ...(error.code === CANCELLED ? withCapacity(vm) : {}) };
+  },
 };
 
 /** The deadline of a create that placement has refused until now. */

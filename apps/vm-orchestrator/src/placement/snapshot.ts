@@ -1,5 +1,5 @@
 import type { HostId } from '@novacron/contracts/ids';
-import type { Capacity } from '@novacron/contracts/infrastructure';
+import type { Capacity, Overcommit } from '@novacron/contracts/infrastructure';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import { DATABASE_TIME, observeDatabaseTime } from '../clock.js';
@@ -8,6 +8,7 @@ import { RESOURCES, type HostView } from './host-view.js';
 
 export interface KnownHost extends HostView {
   readonly epoch: number;
+  readonly overcommit: Overcommit;
 }
 
 export interface KnownZone {
@@ -40,6 +41,7 @@ interface SnapshotRow extends Capacity {
   allocated_cpu: number;
   allocated_memory: number;
   allocated_disk: number;
+  overcommit: Overcommit;
   epoch: number;
   cleanups: number;
 }
@@ -51,7 +53,7 @@ const NOTHING: Capacity = { cpu: 0, memory: 0, disk: 0 };
 
 const LOAD = {
   name: 'hosts-snapshot',
-  text: `SELECT id, name, zone, state, schedulable, conditions, capabilities, images, cpu, memory, disk,
+  text: `SELECT id, name, zone, state, schedulable, conditions, capabilities, images, cpu, memory, disk, overcommit,
                 allocated_cpu, allocated_memory, allocated_disk, epoch, coalesce(c.cleanups, 0)::int AS cleanups
            FROM hosts
            LEFT JOIN (SELECT host_id, count(*) AS cleanups FROM cleanups GROUP BY host_id) c ON c.host_id = id
@@ -224,7 +226,19 @@ function sum(a: Capacity, b: Capacity): Capacity {
 }
 
 function toKnownHost(row: SnapshotRow): KnownHost {
-  const { id, name, zone, state, schedulable, conditions, capabilities, images, epoch, cleanups } = row;
+  const {
+    id,
+    name,
+    zone,
+    state,
+    schedulable,
+    conditions,
+    capabilities,
+    images,
+    epoch,
+    cleanups,
+    overcommit,
+  } = row;
   const { cpu, memory, disk } = row;
   return {
     id,
@@ -237,6 +251,7 @@ function toKnownHost(row: SnapshotRow): KnownHost {
     images,
     epoch,
     cleanups,
+    overcommit,
     capacity: { cpu, memory, disk },
     allocated: { cpu: row.allocated_cpu, memory: row.allocated_memory, disk: row.allocated_disk },
   };

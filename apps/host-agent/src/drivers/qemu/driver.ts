@@ -23,6 +23,8 @@ export interface QemuDriverOptions {
   /** Holds a folder for each VM. */
   readonly folder: string;
   readonly imagesFolder: string;
+  /** GiB of the file system that no guest is promised. */
+  readonly diskReserveGib: number;
   readonly accelerator: Accelerator;
   readonly programs: QemuPrograms;
   readonly clock: Clock;
@@ -71,7 +73,7 @@ export class QemuDriver implements Driver {
   }
 
   capacity(): Promise<Capacity> {
-    return readCapacity(this.options.folder);
+    return readCapacity(this.options.folder, this.options.diskReserveGib);
   }
 
   async create({ vmId, name, config, userData, sshKeys }: GuestSpec, signal: AbortSignal): Promise<void> {

@@ -1,26 +1,44 @@
 import type { Capacity } from '@novacron/contracts/infrastructure';
 import type { VmConfig } from '@novacron/contracts/vms';
-import { statfs } from 'node:fs/promises';
+import { readdir, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
 import { availableParallelism, totalmem } from 'node:os';
 import { z } from 'zod';
 import type { Sample } from '../driver.js';
 import type { GuestHandle } from './guest-handle.js';
 
 const BlockStats = z.array(z.object({ stats: z.object({ rd_bytes: z.number(), wr_bytes: z.number() }) }));
-/** Virtual CPUs for each real one, and the share of the memory that guests may have. */
-const CPU_OVERCOMMIT = 4;
+/** The share of the memory that guests may have. */
 const MEMORY_SHARE = 0.8;
+/** Of `stat`, whatever the file system's own blocks are. */
+const STAT_BLOCK_BYTES = 512;
 const MIB = 1_048_576;
 const GIB = 1_073_741_824;
 
-/** What this machine offers; disks are sparse and lie in `folder`. */
-export async function readCapacity(folder: string): Promise<Capacity> {
-  const { blocks, bsize } = await statfs(folder);
+/**
+ * What this machine has for guests, whose disks lie in `folder`: its processors, most of its memory, and of the file
+ * system what is free without the reserve, with what the guests have written. Their disks are sparse: a GiB of a disk is
+ * in one of the two, and whatever others write is in neither.
+ */
+export async function readCapacity(folder: string, reserveGib: number): Promise<Capacity> {
+  const [{ bavail, bsize }, written] = await Promise.all([statfs(folder), writtenBytes(folder)]);
   return {
-    cpu: availableParallelism() * CPU_OVERCOMMIT,
+    cpu: availableParallelism(),
     memory: Math.floor((totalmem() / MIB) * MEMORY_SHARE),
-    disk: Math.floor((blocks * bsize) / GIB),
+    disk: Math.max(0, Math.floor((bavail * bsize + written) / GIB - reserveGib)),
   };
+}
+
+/** What the guests' disks take of the file system. A guest that goes meanwhile counts nothing. */
+async function writtenBytes(folder: string): Promise<number> {
+  const guests = await readdir(folder);
+  const sizes = guests.map((guest) =>
+    stat(join(folder, guest, 'disk.qcow2')).then(
+      ({ blocks }) => blocks * STAT_BLOCK_BYTES,
+      () => 0,
+    ),
+  );
+  return (await Promise.all(sizes)).reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /**

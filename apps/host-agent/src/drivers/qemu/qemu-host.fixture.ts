@@ -40,6 +40,7 @@ export class QemuHost {
     QemuDriver.open({
       folder: join(this.folder, name),
       imagesFolder: this.imagesFolder,
+      diskReserveGib: 0,
       accelerator: 'tcg',
       programs,
       clock: systemClock,

@@ -1,0 +1,53 @@
+import type { HostId } from '@novacron/contracts/ids';
+import { promisable, type Capacity } from '@novacron/contracts/infrastructure';
+import { appendEvents } from '@novacron/outbox/append';
+import type { Database, Statement } from '@novacron/postgres/database';
+import { retrying } from '@novacron/postgres/retry';
+import type { Logger } from '@novacron/telemetry/logger';
+import { databaseNow } from '../clock.js';
+import { RESOURCES } from '../placement/host-view.js';
+import type { HostSnapshot } from '../placement/snapshot.js';
+import { HOST_COLUMNS, hostEvent, type HostRow } from './row.js';
+
+const SET: Statement = {
+  name: 'hosts-set-resources',
+  text: `UPDATE hosts h SET cpu = $3, memory = $4, disk = $5, physical = $6, updated_at = $7, version = version + 1
+    WHERE h.id = $1 AND h.epoch = $2 RETURNING ${HOST_COLUMNS}`,
+};
+/** A smaller change of the capacity is not worth a version of the host. */
+const WORTH_A_VERSION = 0.01;
+
+/** Follows what hosts have: a file system may be filled by others than the guests. */
+export class HostResources {
+  constructor(
+    private readonly db: Database,
+    private readonly snapshot: HostSnapshot,
+    private readonly log: Logger,
+  ) {}
+
+  /** Takes in what the agent measured; free when nothing changed. */
+  async report(hostId: HostId, physical: Capacity): Promise<void> {
+    const known = this.snapshot.host(hostId);
+    if (!known) return;
+    const { cpu, memory, disk } = promisable(physical, known.overcommit);
+    if (!differs(known.capacity, { cpu, memory, disk })) return;
+    const { result: row } = await retrying(() =>
+      this.db.transaction({}, async (tx) => {
+        const params = [hostId, known.epoch, cpu, memory, disk, JSON.stringify(physical), databaseNow()];
+        const after = (await tx.query<HostRow>(SET, params)).rows[0];
+        if (after) await appendEvents(tx, [hostEvent(after)]);
+        return after;
+      }),
+    );
+    await this.snapshot.refresh();
+    if (row) this.log.info({ hostId, host: row.name, physical }, 'host resources changed');
+  }
+}
+
+/** Whether a resource changed by a whole unit and by more than a hundredth. */
+function differs(before: Capacity, after: Capacity): boolean {
+  return RESOURCES.some((resource) => {
+    const change = Math.abs(after[resource] - before[resource]);
+    return change >= 1 && change > before[resource] * WORTH_A_VERSION;
+  });
+}

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { HeartbeatReply } from '@novacron/contracts/agents';
+import { newId, type TenantId, type VmId } from '@novacron/contracts/ids';
+import { Host } from '@novacron/contracts/infrastructure';
+import { applyHostEffects } from '../../src/hosts/capacity.js';
+import { place } from '../../src/placement/place.js';
+import { HostsRig, OPERATOR, type Orchestrator } from '../support/hosts-rig.js';
+import type { TinyAgent } from '../support/tiny-agent.js';
+
+let rig: HostsRig;
+let orchestrator: Orchestrator;
+beforeAll(async () => {
+  rig = await HostsRig.start();
+  orchestrator = await rig.orchestrator();
+});
+afterAll(() => rig.stop());
+
+const physical = { cpu: 4, memory: 8_192, disk: 100 };
+const overcommit = { cpu: 4, disk: 1.5 };
+
+async function upAgent(): Promise<TinyAgent> {
+  const agent = await rig.agent();
+  await agent.register({ physical, overcommit });
+  return agent;
+}
+const read = async (agent: TinyAgent) =>
+  Host.parse((await orchestrator.hosts.directory.host(OPERATOR, agent.id)).body);
+const measures = (agent: TinyAgent, disk: number) =>
+  agent.say('heartbeat', { ...agent.stamp(), guests: 0, physical: { ...physical, disk } }, HeartbeatReply);
+
+describe('a host', () => {
+  it('shows what it has, the factors, what it promises by them, and what is left', async () => {
+    const agent = await upAgent();
+    await rig.vm({ host_id: agent.id });
+    expect(await read(agent)).toMatchObject({
+      physical,
+      overcommit,
+      capacity: { cpu: 16, memory: 8_192, disk: 150 },
+      allocated: { cpu: 2, memory: 2_048, disk: 10 },
+      free: { cpu: 14, memory: 6_144, disk: 140 },
+    });
+  });
+
+  it('promises what it said, without factors, when its agent is of before', async () => {
+    const agent = await rig.agent();
+    await agent.register({ capacity: { cpu: 8, memory: 1_024, disk: 10 } });
+    const capacity = { cpu: 8, memory: 1_024, disk: 10 };
+    expect(await read(agent)).toMatchObject({
+      physical: capacity,
+      overcommit: { cpu: 1, disk: 1 },
+      capacity,
+    });
+  });
+
+  it('promises less as others fill its file system, and is not booked beyond that', async () => {
+    const agent = await upAgent();
+    await measures(agent, 20);
+    expect(await read(agent)).toMatchObject({ physical: { disk: 20 }, capacity: { cpu: 16, disk: 30 } });
+    const wanted = {
+      vmId: newId<VmId>(),
+      tenantId: newId<TenantId>(),
+      zone: 'sim',
+      image: 'ubuntu-22.04',
+      cpu: 1,
+      memory: 64,
+      disk: 40,
+      needs: [],
+    };
+    const view = orchestrator.snapshot.hosts().filter(({ id }) => id === agent.id);
+    expect(place(wanted, view, new Date())).toMatchObject({ hostId: null, fits: 'never' });
+    const vm = await rig.vmRow(await rig.vm({ host_id: null, disk: 40 }));
+    const { result } = await rig.sys.transaction({}, (tx) =>
+      applyHostEffects(tx, [{ effect: 'reserve', hostId: agent.id, vm }], new Date()),
+    );
+    expect([...result.refused]).toEqual([vm.id]);
+  });
+
+  it('has nothing free when more is promised than there is', async () => {
+    const agent = await upAgent();
+    await rig.vm({ host_id: agent.id });
+    await measures(agent, 1);
+    expect(await read(agent)).toMatchObject({
+      capacity: { disk: 1 },
+      allocated: { disk: 10 },
+      free: { disk: 0 },
+    });
+  });
+
+  it('makes no version of a change of less than a hundredth', async () => {
+    const agent = await upAgent();
+    const { version } = await read(agent);
+    for (const disk of [100, 99.5, 100.4]) await measures(agent, disk);
+    expect(await read(agent)).toMatchObject({ version, capacity: { disk: 150 } });
+  });
+});
