@@ -2,12 +2,13 @@ import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { LatestQuery, LatestResult, RangeQuery, RangeResult } from '@novacron/contracts/metrics';
 import { maxPosition, parsePosition, type Position } from '@novacron/contracts/position';
-import type { Answers, Database, Session } from '@novacron/postgres/database';
+import type { Answers, Database, Session, Statement } from '@novacron/postgres/database';
+import { codeOf } from '@novacron/postgres/failure';
 import { PRESENT_MS } from '../store/latest.js';
 import { builtInId } from '../store/metric-names.js';
 import { idsAhead, latestValues, newestOf, pageOf, storedOf, type NewestRow } from './latest-reader.js';
 import { planRange, unitOf, type RangePlan } from './plan.js';
-import { BY_INDEX, KNOWN_VM, NUMBERS, RANGE } from './range-sql.js';
+import { BY_INDEX, EXACT_RANGE, KNOWN_VM, NUMBERS, RANGE } from './range-sql.js';
 import { shown, type Read } from './read.js';
 
 /** Whether a VM is the tenant's, from its owner: for one whose first event has not come by. */
@@ -16,7 +17,15 @@ export type OwnsVm = (meta: RequestMeta, vmId: string) => Promise<boolean>;
 interface Bucket {
   readonly metric: number;
   readonly bucket: number;
-  readonly value: number;
+  /** A text is exact, and may be beyond what a double holds. */
+  readonly value: number | string;
+}
+
+/** https://www.postgresql.org/docs/current/errcodes-appendix.html: numeric_value_out_of_range */
+const OUT_OF_RANGE = '22003';
+
+function exactOf(agg: RangePlan['agg']): Statement | undefined {
+  return agg === 'avg' || agg === 'sum' || agg === 'rate' ? EXACT_RANGE[agg] : undefined;
 }
 
 /** Answers questions about the series of one VM, as the tenant that asks. */
@@ -27,22 +36,25 @@ export class SeriesReader {
   ) {}
 
   /**
-   * The values of each metric at `from + k * step`; null where there were no points.
+   * The values of each metric at `from + k * step`; null where there were no points, or where the result is larger than a double.
    * @throws ServiceError not_found, invalid_request
    */
   async range(meta: RequestMeta, query: RangeQuery): Promise<Read<RangeResult>> {
     const plan = planRange(query);
     const { ids, without } = await this.#numbers(meta, plan.metrics);
     const params = [query.vmId, [...ids.values()], plan.from, plan.to, plan.stepMs];
-    const call = {
-      statement: RANGE[plan.agg],
-      params: plan.agg === 'rate' ? [...params, plan.readFrom] : params,
-    };
-    const answers = await this.#session(meta).read(readOptions(meta), [
-      { statement: KNOWN_VM, params: [query.vmId] },
-      { statement: BY_INDEX },
-      call,
-    ]);
+    const all = plan.agg === 'rate' ? [...params, plan.readFrom] : params;
+    const read = (statement: Statement) =>
+      this.#session(meta).read(readOptions(meta), [
+        { statement: KNOWN_VM, params: [query.vmId] },
+        { statement: BY_INDEX },
+        { statement, params: all },
+      ]);
+    const answers = await read(RANGE[plan.agg]).catch((error: unknown) => {
+      const exact = exactOf(plan.agg);
+      if (codeOf(error) !== OUT_OF_RANGE || !exact) throw error;
+      return read(exact);
+    });
     await this.#requireVm(meta, query.vmId, answers);
     const rows = (answers.results[2]?.rows ?? []) as unknown as Bucket[];
     const position = without ? earlier(without, answers.position) : answers.position;
@@ -153,7 +165,8 @@ function rangeResult(
   for (const id of ids.values()) values.set(id, new Array<number | null>(plan.buckets).fill(null));
   for (const { metric, bucket, value } of rows) {
     const column = values.get(metric);
-    if (column) column[bucket] = value;
+    // A result beyond the largest double has no place in JSON.
+    if (column) column[bucket] = Number.isFinite(Number(value)) ? Number(value) : null;
   }
   return {
     from: query.from,
