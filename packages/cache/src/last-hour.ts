@@ -1,4 +1,4 @@
-import type { Aggregation, RangeQuery } from '@novacron/contracts/metrics';
+import { alignedToStep, type Aggregation, type RangeQuery } from '@novacron/contracts/metrics';
 import { hash } from 'node:crypto';
 
 /** A question for a VM's last hour, whenever it is asked. */
@@ -21,11 +21,12 @@ export function lastHourId(vmId: string, { metric, agg, step }: LastHour): strin
   return `${vmId}.${hash('sha1', JSON.stringify([metric, agg, step ?? null]), 'base64url')}`;
 }
 
-/** The hour that ends now. */
+/** The hour that ends now, with the buckets that the gateway's default range has. */
 export function lastHourQuery(
   vmId: RangeQuery['vmId'],
-  { metric, agg, step }: LastHour,
+  { metric, agg, step = DEFAULT_STEP }: LastHour,
   now = Date.now(),
 ): RangeQuery {
-  return { vmId, metric: [...metric], agg, step: step ?? DEFAULT_STEP, from: now - HOUR_MS, to: now };
+  const from = alignedToStep(now - HOUR_MS, step);
+  return { vmId, metric: [...metric], agg, step, from, to: now };
 }

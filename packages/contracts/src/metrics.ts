@@ -129,6 +129,16 @@ export const RangeResult = z.object({
 });
 export type RangeResult = z.infer<typeof RangeResult>;
 
+/**
+ * Where a range begins whose query does not say so: at the last multiple of its step. Buckets of the past are then the
+ * same ones whenever the query is sent.
+ * @param time milliseconds since 1970
+ * @param step seconds
+ */
+export function alignedToStep(time: number, step: number): number {
+  return time - (time % (step * 1_000));
+}
+
 /** Metrics on one page, at most and when nothing is said. */
 export const LATEST_LIMIT = 500;
 

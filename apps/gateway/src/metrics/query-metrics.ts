@@ -34,12 +34,16 @@ export const queryMetrics = defineRead({
   tag: 'Metrics',
   summary: "A VM's metrics over a range of time",
   description:
-    'The last hour unless told. `from` and `to` in milliseconds or RFC 3339; `step` in seconds, chosen when left out.',
+    'The last hour unless told, from a multiple of the step on, so that buckets of the past stay the same. `from` and `to` in milliseconds or RFC 3339; `step` in seconds, chosen when left out.',
   access: 'read',
   params: vmParams,
   query: rangeQuery,
   lists: { metric: 'comma' },
-  answer: { description: 'A series for each metric; null where nothing is known.', schema: RangeResult },
+  answer: {
+    description:
+      'A series for each metric; null where nothing is known, or where the result is larger than a double.',
+    schema: RangeResult,
+  },
   errors: ['not_found'],
   ask: ({ params, query: { metric, agg, ...range } }) => {
     const vmId = params.id;

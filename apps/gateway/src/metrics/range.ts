@@ -1,4 +1,5 @@
 import { ServiceError, type FieldError } from '@novacron/contracts/errors';
+import { alignedToStep } from '@novacron/contracts/metrics';
 import { z } from 'zod';
 
 const HOUR_MS = 3_600_000;
@@ -21,7 +22,8 @@ function parseTime(text: string): number {
 }
 
 /**
- * Fills in what a range query leaves out: the last hour, and a step for about 120 points.
+ * Fills in what a range query leaves out: the last hour, and a step for about 120 points. A `from` that is left out is
+ * a multiple of the step, so the same query asked a moment later has the same buckets, except for the last one.
  * @throws ServiceError `invalid_request` when it is empty, the wrong way round, or would have too many points
  */
 export function rangeOf(
@@ -29,10 +31,11 @@ export function rangeOf(
   now = Date.now(),
 ): { from: number; to: number; step: number } {
   const to = given.to ?? (given.from === undefined ? now : Math.max(now, given.from + 1));
-  const from = given.from ?? Math.max(0, to - HOUR_MS);
-  const seconds = (to - from) / 1_000;
-  const wish = seconds / POINTS_AIMED_AT;
+  const since = given.from ?? Math.max(0, to - HOUR_MS);
+  const wish = (to - since) / 1_000 / POINTS_AIMED_AT;
   const step = given.step ?? STEPS.find((candidate) => candidate >= wish) ?? (STEPS.at(-1) as number);
+  const from = given.from ?? alignedToStep(since, step);
+  const seconds = (to - from) / 1_000;
   const wrong: FieldError[] = [];
   if (from >= to) wrong.push({ path: '/query/from', message: 'must be before to' });
   if (seconds / step > MAX_POINTS)
