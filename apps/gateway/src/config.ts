@@ -26,6 +26,15 @@ export const settings = {
      * could then claim to be anybody.
      */
     trustedProxies: networks('NOVACRON_TRUSTED_PROXIES'),
+    /** Of one request, request line included. The guide's 1 MB is the maximum. */
+    maxHeaderKiB: integer('NOVACRON_HTTP_MAX_HEADER_KIB', { min: 8, max: 1_024 }, 64),
+    maxConnections: integer('NOVACRON_HTTP_MAX_CONNECTIONS', { min: 10, max: 1_000_000 }, 10_000),
+    /** Trusted proxies have no limit of their own. */
+    maxConnectionsPerAddress: integer(
+      'NOVACRON_HTTP_MAX_CONNECTIONS_PER_ADDRESS',
+      { min: 1, max: 1_000_000 },
+      2_000,
+    ),
   },
   cache: {
     /** What cached answers may take of this process' memory, MiB. */

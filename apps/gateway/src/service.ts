@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CONNECTION_LIMITS } from '@novacron/service-kit/connections';
 import type { ServiceSpec } from '@novacron/service-kit/run';
 import { settings } from './config.js';
+import { addressMatcher } from './edge/address-matcher.js';
 import type { Edge } from './edge/edge.js';
 import { trusting } from './edge/server-options.js';
 import { GatewayModule } from './gateway.module.js';
@@ -25,6 +27,13 @@ export function gatewayService(): ServiceSpec<typeof settings> {
     http: {
       listen: ({ config }) => config.http,
       options: ({ config }) => trusting(config.http.trustedProxies),
+      limits: ({ config: { http } }) => ({
+        ...CONNECTION_LIMITS,
+        headBytes: http.maxHeaderKiB * 1_024,
+        connections: http.maxConnections,
+        perAddress: http.maxConnectionsPerAddress,
+      }),
+      isShared: ({ config }) => addressMatcher(config.http.trustedProxies),
       bodyParser: false,
       prepare: async (fastify, context) => {
         edge = serveHttp(fastify, await partsOf(context));

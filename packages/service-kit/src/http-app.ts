@@ -6,6 +6,7 @@ import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { nestOptions } from './apps.js';
+import { CONNECTION_LIMITS, Connections, type ConnectionLimits } from './connections.js';
 import type { ServiceContext } from './context.js';
 import { LastRequests } from './last-requests.js';
 
@@ -16,13 +17,16 @@ export interface HttpSpec<Context> {
   readonly options?: (context: Context) => FastifyHttpOptions<Server>;
   /** Hooks, parsers, plain Fastify routes: called before Nest adds its own. */
   readonly prepare?: (fastify: FastifyInstance, context: Context) => Promise<void> | void;
+  /** What connections may take; CONNECTION_LIMITS unless told. */
+  readonly limits?: (context: Context) => ConnectionLimits;
+  /** Whether many clients come from this address: it has no limit of its own. */
+  readonly isShared?: (context: Context) => (address: string) => boolean;
   /** Nest's own body parsers; false when `prepare` adds others. Default true. */
   readonly bodyParser?: boolean;
 }
 
-/** The guide's numbers: header 5 s, read 10 s, idle 120 s, headers 1 MB. */
+/** The guide's numbers: header 5 s, read 10 s, idle 120 s. */
 const GUIDE: FastifyHttpOptions<Server> = {
-  http: { headersTimeout: 5_000, maxHeaderSize: 1_048_576, connectionsCheckingInterval: 1_000 },
   requestTimeout: 10_000,
   keepAliveTimeout: 120_000,
   // A drain answers what is in flight and what still arrives on open connections.
@@ -36,7 +40,9 @@ export async function httpApp<Context extends ServiceContext>(
   module: DynamicModule,
   spec: HttpSpec<Context>,
 ): Promise<{ app: NestFastifyApplication; port: number }> {
-  const adapter = new FastifyAdapter({ ...GUIDE, ...spec.options?.(context) });
+  const limits = spec.limits?.(context) ?? CONNECTION_LIMITS;
+  const http = { headersTimeout: 5_000, maxHeaderSize: limits.headBytes, connectionsCheckingInterval: 1_000 };
+  const adapter = new FastifyAdapter({ ...GUIDE, http, ...spec.options?.(context) });
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   httpTelemetry(fastify, context.logger);
   closeConnectionsOnDrain(fastify, context.drain.signal);
@@ -48,6 +54,7 @@ export async function httpApp<Context extends ServiceContext>(
   context.drain.add('http', 'server', () => app.close());
   const last = new LastRequests(fastify.server);
   context.drain.add('http', 'connections', () => last.end());
+  new Connections(fastify.server, limits, spec.isShared?.(context));
   const { host, port } = spec.listen(context);
   await app.listen(port, host);
   return { app, port: (app.getHttpServer().address() as AddressInfo).port };

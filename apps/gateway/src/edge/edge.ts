@@ -3,6 +3,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
 import type { Logger } from '@novacron/telemetry/logger';
 import { authorize } from './access.js';
+import { BODY_LIMIT, BodyBudget, isLargeRest } from './body-budget.js';
 import type { Rpc } from './call.js';
 import type { Caller } from './caller.js';
 import { compressAnswers } from './compression.js';
@@ -37,15 +38,19 @@ export interface EdgeParts {
   readonly limits: RateLimits;
   readonly rpc: Rpc;
   readonly services: Services;
+  /** Its own one unless given. */
+  readonly bodies?: BodyBudget;
   readonly logger: Logger;
 }
 
 /** Stands between Fastify and the routes: who is it, may they, parse, handle, answer. */
 export class Edge {
   private readonly hot: HotPath;
+  private readonly bodies: BodyBudget;
 
   constructor(private readonly parts: EdgeParts) {
     const { tokens, positions, services } = parts;
+    this.bodies = parts.bodies ?? new BodyBudget();
     this.hot = new HotPath({ tokens, positions, reads: services.reads, draining: services.draining });
   }
 
@@ -68,7 +73,7 @@ export class Edge {
       fastify.route({
         method: route.method,
         url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-        bodyLimit: route.bodyLimit ?? 1_048_576,
+        bodyLimit: route.bodyLimit ?? BODY_LIMIT,
         config: { longLived: route.longLived === true, jsonLimits: route.jsonLimits ?? JSON_LIMITS },
         preParsing: (request, reply, payload, done) => decodeBody(route, request, reply, payload, done),
         onRequest: (request, reply, done) => this.admit(route, request, reply, done),
@@ -81,6 +86,7 @@ export class Edge {
   fail(request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply {
     const error = asServiceError(thrown);
     this.log(request, error);
+    if (isLargeRest(request)) reply.header('Connection', 'close');
     const bucket = error.code === 'rate_limited' ? this.parts.limits.of(request.caller) : undefined;
     if (bucket !== undefined) tellLimit(reply, bucket);
     return sendProblem(request, reply, error, this.sign(this.positionAfter(request, error)));
@@ -115,6 +121,7 @@ export class Edge {
       authorize(caller, route.access);
       if (route.question !== undefined && this.hot.answer(request, reply, caller, bucket)) return;
       if (bucket !== null) tellLimit(reply, bucket);
+      this.bodies.reserve(request, reply, caller, route.bodyLimit ?? BODY_LIMIT);
       done();
     };
     try {

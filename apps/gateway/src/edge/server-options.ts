@@ -4,13 +4,14 @@ import type { Server } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { ServiceError } from '@novacron/contracts/errors';
 import { asServiceError, PROBLEM_TYPE, toProblem } from './problem.js';
+import { BODY_LIMIT } from './body-budget.js';
 import { parseQuery } from './query.js';
 import { requestId } from './request-id.js';
 import { sendProblem } from './send.js';
 
 /** The gateway's own, beside the guide's timeouts that service-kit sets. */
 export const serverOptions: FastifyHttpOptions<Server> = {
-  bodyLimit: 1_048_576,
+  bodyLimit: BODY_LIMIT,
   requestIdHeader: false,
   genReqId: requestId,
   routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true, querystringParser: parseQuery },

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startService, type RunningService } from '@novacron/service-kit/run';
 import { connectNats } from '@novacron/messaging/connect';
@@ -41,6 +42,14 @@ const readyWith = (status: number, body: object): Promise<void> =>
     const answer = await fetch(url('/ready'));
     expect([answer.status, await answer.json()]).toEqual([status, expect.objectContaining(body)]);
   });
+/** What comes back until the server closes the connection. */
+const raw = (text: string): Promise<string> =>
+  new Promise((resolve) => {
+    const socket = connect(service.httpPort as number, '127.0.0.1', () => socket.write(text));
+    let answer = '';
+    socket.on('data', (data) => (answer += String(data))).on('error', () => undefined);
+    socket.on('close', () => resolve(answer));
+  });
 const as = (token: string): { headers: Record<string, string> } => ({
   headers: { authorization: `Bearer ${token}` },
 });
@@ -83,6 +92,16 @@ describe('a gateway with its database', () => {
       expect([path, answer.headers.get('x-request-id')]).toEqual([path, expect.any(String)]);
     }
   });
+
+  it('refuses a head over 64 KiB, and ends a request that arrives too slowly', async () => {
+    const large = await raw(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(66_000)}\r\n\r\n`);
+    expect(large).toMatch(/^HTTP\/1.1 400 .*The headers are too large/s);
+    const token = `Authorization: Bearer ${seeded.token}`;
+    const body = `POST /api/v1/vms HTTP/1.1\r\nHost: a\r\n${token}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`;
+    // Each ends by the server's own clock, after the guide's 5 s and 10 s.
+    for (const text of await Promise.all([raw('GET / HTTP/1.1\r\nHost: a\r\nX:'), raw(body)]))
+      expect(text).toMatch(/^HTTP\/1.1 400 .*did not arrive in time/s);
+  }, 60_000);
 
   it('is ready, and names a service that nobody runs', async () => {
     await readyWith(200, {

@@ -12,6 +12,7 @@ import { RpcClient } from '@novacron/messaging/rpc-client';
 import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
 import { newApiToken, hashApiToken } from '../../src/edge/api-token.js';
+import { BodyBudget } from '../../src/edge/body-budget.js';
 import { ConsistencyTokens } from '../../src/edge/consistency-token.js';
 import { Positions } from '../../src/edge/positions.js';
 import { trusting } from '../../src/edge/server-options.js';
@@ -79,6 +80,7 @@ export class TestGateway {
     private readonly withRedis: boolean,
     private readonly trustedProxies: readonly string[],
     private readonly address: AddressLimit,
+    private readonly bodies: BodyBudget,
     first?: TestGateway,
   ) {
     this.tenantId = first?.tenantId ?? newId<TenantId>();
@@ -94,12 +96,14 @@ export class TestGateway {
       readonly redis?: boolean;
       readonly trustedProxies?: readonly string[];
       readonly address?: AddressLimit;
+      readonly bodies?: BodyBudget;
     } = {},
   ): Promise<TestGateway> {
     const gateway = new TestGateway(
       options.redis === true,
       options.trustedProxies ?? [],
       options.address ?? NO_LIMIT,
+      options.bodies ?? new BodyBudget(),
     );
     gateway.servers = await useTestServers({ nats: true, postgres: false, redis: options.redis ?? false });
     const invalidator = await gateway.connect('cache');
@@ -112,7 +116,7 @@ export class TestGateway {
 
   /** A second gateway of the same installation: servers, keys and tokens are the first one's. */
   async another(): Promise<TestGateway> {
-    const other = new TestGateway(this.withRedis, this.trustedProxies, this.address, this);
+    const other = new TestGateway(this.withRedis, this.trustedProxies, this.address, this.bodies, this);
     other.servers = this.servers;
     other.orchestrator = this.orchestrator;
     await other.serve();
@@ -155,6 +159,7 @@ export class TestGateway {
         replication: async () => ({ service: 'gateway', servers: [] }),
         draining: this.stopDraining.signal,
       },
+      bodies: this.bodies,
       ready: async () => ({ ready: true, checks: {} }),
       logger,
     });
