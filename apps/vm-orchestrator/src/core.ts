@@ -55,7 +55,7 @@ export class Core {
     this.sys = sys;
     this.config = config;
     this.hosts = new HostSnapshot(sys, logger);
-    this.link = new HostLink(nc, logger);
+    this.link = new HostLink(nc, this.hosts, logger);
     this.relay = new Relay({
       database: sys,
       nc,

@@ -1,8 +1,16 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { agentSubjects, Command, type CommandReply, type PowerState } from '@novacron/contracts/agents';
+import {
+  agentSubjects,
+  Command,
+  hostSubjects,
+  type CommandReply,
+  type PowerState,
+} from '@novacron/contracts/agents';
 import { newId, type HostId, type VmId } from '@novacron/contracts/ids';
 import { connectNats } from '@novacron/messaging/connect';
+import { requestDirect } from '@novacron/messaging/direct';
 import type { TestServers } from '@novacron/testkit/servers';
+import { z } from 'zod';
 import { silent } from './silent.js';
 
 type Answer = CommandReply | 'silence';
@@ -47,6 +55,12 @@ export class ScriptedHost {
 
   of(vmId: VmId): Command['kind'][] {
     return this.commands.filter((c) => c.vmId === vmId).map((c) => c.kind);
+  }
+
+  /** Says something to the orchestrators, as the host's agent does. */
+  say(what: 'heartbeat' | 'report' | 'inventory', body: object): Promise<unknown> {
+    const subject = hostSubjects[what](this.id);
+    return requestDirect(this.nc, { subject, label: what, body, reply: z.unknown(), timeoutMs: 30_000 });
   }
 
   stop(): Promise<void> {

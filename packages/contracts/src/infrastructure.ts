@@ -54,6 +54,8 @@ export const HOST_CONDITIONS = {
   GuestsDamaged: { source: 'agent', blocksPlacement: false },
   /** The host's clock differs from the control plane's by more than the bound. */
   ClockSkewed: { source: 'orchestrator', blocksPlacement: false },
+  /** Uncordoned after a fence: nothing is sent until its inventory has been applied. */
+  Reconciling: { source: 'orchestrator', blocksPlacement: true },
   /** The host claims something that contradicts its record. */
   RecordContradicted: { source: 'orchestrator', blocksPlacement: true },
 } as const satisfies Record<string, { source: 'agent' | 'orchestrator'; blocksPlacement: boolean }>;

@@ -44,7 +44,11 @@ export const STATES = {
     wayOut: 'unknown',
     to: ['stopped', 'running', 'paused', 'suspended', 'unknown', 'deleting'],
   },
-  stopped: { kind: 'stable', to: ['starting', 'running', 'resizing', 'restoring', 'migrating', 'deleting'] },
+  stopped: {
+    kind: 'stable',
+    // Pending: its host was fenced, and it is placed again.
+    to: ['starting', 'pending', 'running', 'resizing', 'restoring', 'migrating', 'deleting'],
+  },
   rebooting: {
     kind: 'transient',
     deadlineMs: 180_000,

@@ -1,3 +1,4 @@
+import type { Condition } from '@novacron/contracts/common';
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
@@ -10,7 +11,16 @@ import type { z } from 'zod';
 import { databaseNow } from '../clock.js';
 import { once, type Answered } from '../vms/idempotency.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
-import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, toHost, withoutCondition, type HostRow } from './row.js';
+import {
+  HOST_COLUMNS,
+  HOST_UNREACHABLE,
+  hostEvent,
+  RECONCILING,
+  toHost,
+  withCondition,
+  withoutCondition,
+  type HostRow,
+} from './row.js';
 import { downAfterMs, type HostSettings } from './settings.js';
 import type { UnreachableVms } from './unreachable-vms.js';
 
@@ -67,6 +77,20 @@ export function actOn(host: HostToActOn, action: HostAction): Change {
   }
 }
 
+/** Its guests ran on while it was fenced: before anything is sent, its inventory says what is so. */
+function conditionsAfter(before: HostRow, state: Host['state'], now: Date): Condition[] {
+  const heard =
+    state === 'up' ? withoutCondition(before.conditions, HOST_UNREACHABLE) : [...before.conditions];
+  if (before.state !== 'fenced' || state === 'fenced') return heard;
+  return withCondition(heard, {
+    type: RECONCILING,
+    status: 'true',
+    reason: 'Uncordoned',
+    message: 'nothing is sent to the host until its inventory has been applied',
+    lastTransitionAt: now.toISOString(),
+  });
+}
+
 /** cordon, uncordon, drain, fence. */
 export class HostActions {
   constructor(
@@ -101,8 +125,7 @@ export class HostActions {
     if (!before) throw new ServiceError('not_found', 'There is no such host');
     const wanted = { state: before.state, schedulable: before.schedulable, ...actOn(before, action) };
     if (wanted.state === before.state && wanted.schedulable === before.schedulable) return before;
-    const conditions =
-      wanted.state === 'up' ? withoutCondition(before.conditions, HOST_UNREACHABLE) : before.conditions;
+    const conditions = conditionsAfter(before, wanted.state, databaseNow());
     const [updated] = await tx.pipeline([
       {
         statement: SET,

@@ -6,19 +6,25 @@ import { requestDirect } from '@novacron/messaging/direct';
 import type { Logger } from '@novacron/telemetry/logger';
 import { z } from 'zod';
 import type { HostAnswer } from '../jobs/commands.js';
+import type { HostSnapshot, KnownHost } from '../placement/snapshot.js';
+import { RECONCILING } from './row.js';
 
 /** The way to the agents: one request, one answer, in bounded time, never tried a second time. */
 export class HostLink {
   constructor(
     private readonly nc: NatsConnection,
+    private readonly hosts: Pick<HostSnapshot, 'host'>,
     private readonly log: Logger,
   ) {}
 
   /**
    * Sends a command to the host's agent. `unreachable`: there was no answer that could be understood; the
-   * command may have had its effect all the same, so it is repeated under the same command id.
+   * command may have had its effect all the same, so it is repeated under the same command id. A fenced host is
+   * sent nothing, and after its uncordon nothing until its inventory has been applied.
    */
   async command(hostId: HostId, command: Command, timeoutMs: number): Promise<HostAnswer> {
+    const refusal = refusalOf(this.hosts.host(hostId));
+    if (refusal) return refusal;
     try {
       return await requestDirect(this.nc, {
         subject: agentSubjects.command(hostId),
@@ -57,4 +63,11 @@ export class HostLink {
       return false;
     }
   }
+}
+
+/** Why a host is sent no command. */
+function refusalOf(host: KnownHost | undefined): HostAnswer | null {
+  if (host?.state === 'fenced') return { outcome: 'host_fenced', detail: 'the host is fenced' };
+  if (!host?.conditions.some(({ type }) => type === RECONCILING)) return null;
+  return { outcome: 'unreachable', detail: 'the host is being reconciled after a fence' };
 }

@@ -95,5 +95,7 @@ export function withoutCondition(conditions: readonly Condition[], type: string)
   return conditions.filter((condition) => condition.type !== type);
 }
 
+/** Of a host that was fenced and uncordoned, until its inventory has been applied. */
+export const RECONCILING = 'Reconciling' satisfies HostConditionType;
 /** Of a host that stopped sending heartbeats, and of its VMs. */
 export const HOST_UNREACHABLE = 'HostUnreachable' satisfies HostConditionType;

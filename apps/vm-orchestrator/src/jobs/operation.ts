@@ -20,6 +20,8 @@ export interface StepContext extends Claim {
   /** Sends a command to the VM's host under the id `<job>:<step>`, with this claim's fence. */
   send(command: CommandBody): Promise<HostAnswer>;
   place(): Promise<PlaceDecision>;
+  /** Whether the VM's host is fenced: nothing is sent to it any more. */
+  hostIsFenced(): boolean;
 }
 
 export interface PlaceDecision {

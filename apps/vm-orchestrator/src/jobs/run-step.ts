@@ -1,6 +1,7 @@
 import type { Logger } from '@novacron/telemetry/logger';
 import { OPERATIONS } from '../operations/registry.js';
 import { CANCELLED, type Ended } from './advance.js';
+import type { VmRow } from '../vms/row.js';
 import type { HostCommands } from './host-commands.js';
 import type { Claim, Operation, PlaceDecision, Step, StepContext, StepResult } from './operation.js';
 
@@ -8,7 +9,7 @@ const AFTER_ERROR_MS = 1_000;
 
 export interface StepPorts {
   readonly commands: Pick<HostCommands, 'send'>;
-  readonly placer: { place(claim: Claim): Promise<PlaceDecision> };
+  readonly placer: { place(claim: Claim): Promise<PlaceDecision>; isFenced(vm: VmRow): boolean };
   readonly logger: Pick<Logger, 'error'>;
   /** The database's time. */
   readonly now: () => Date;
@@ -24,6 +25,7 @@ export async function runStep(claim: Claim, ports: StepPorts): Promise<Ended> {
     now: ports.now,
     send: (command) => ports.commands.send(claim, command),
     place: () => ports.placer.place(claim),
+    hostIsFenced: () => ports.placer.isFenced(claim.vm),
   };
   const result = overdue(operation, claim, startedAt) ?? (await attempt(step, context, ports));
   return { operation, claim, result, startedAt };

@@ -34,7 +34,7 @@ export class Worker {
 
   constructor(
     private readonly db: Database,
-    private readonly ports: StepPorts & { readonly placer: Pick<Placer, 'place' | 'settle'> },
+    private readonly ports: StepPorts & { readonly placer: Pick<Placer, 'place' | 'settle' | 'isFenced'> },
     private readonly refreshHosts: () => Promise<void>,
     readonly options: WorkerOptions,
   ) {

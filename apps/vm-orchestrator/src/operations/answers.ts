@@ -25,6 +25,8 @@ export function onAnswer(
       return { then: 'wait', ms: ACCEPTED_POLL_MS, detail: 'the host is working on it' };
     case 'unreachable':
       return { then: 'wait', ms: UNREACHABLE_RETRY_MS, detail: `the host does not answer: ${answer.detail}` };
+    case 'host_fenced':
+      return { then: 'failed', code: 'host_fenced', detail: answer.detail };
     case 'fenced':
       // Another epoch is met by asking again with the new one; an older fence means that this claim is over,
       // and its commit will find that out.

@@ -1,3 +1,5 @@
+import type { Condition } from '@novacron/contracts/common';
+import { HOST_UNREACHABLE, withoutCondition } from '../hosts/row.js';
 import { CANCELLED } from '../jobs/advance.js';
 import type { Claim, Operation, Step, StepContext, StepResult } from '../jobs/operation.js';
 import { onAnswer, running } from './answers.js';
@@ -15,13 +17,17 @@ const place: Step = {
   state: 'pending',
   cancel: { by: 'ending' },
   async do(context) {
-    if (context.vm.host_id !== null) return { then: 'next', detail: 'it has a host' };
+    if (context.vm.host_id !== null) {
+      if (context.hostIsFenced()) return leaveHost(context.vm.conditions);
+      return { then: 'next', detail: 'it has a host' };
+    }
     const { hostId, fits, explanation } = await context.place();
     if (hostId !== null) {
       return {
         then: 'next',
         host: { effect: 'reserve', hostId },
-        patch: { host_id: hostId, ...withCapacity(context.vm) },
+        // Facts of another host are numbered otherwise.
+        patch: { host_id: hostId, fact_epoch: 0, fact_seq: 0, ...withCapacity(context.vm) },
         placement: explanation,
         detail: explanation.summary,
       };
@@ -36,6 +42,13 @@ const place: Step = {
     return { then: 'wait', ms: PLACE_AGAIN_MS, ...refused };
   },
 };
+
+/** Its host was taken for gone, and its disk with it: should the host come back, it removes what it has. */
+function leaveHost(conditions: readonly Condition[]): StepResult {
+  const patch = { host_id: null, conditions: withoutCondition(conditions, HOST_UNREACHABLE) };
+  const host = { effect: 'leave-cleanup' } as const;
+  return { then: 'wait', ms: 0, host, patch, detail: 'its host is fenced: it is placed again' };
+}
 
 const provision: Step = {
   name: 'provision',
@@ -59,7 +72,7 @@ async function unprovision(context: StepContext): Promise<StepResult> {
   const answer = await context.send({ kind: 'delete' });
   if (answer.outcome === 'done')
     return { then: 'next', host: { effect: 'release' }, patch: { host_id: null } };
-  if (context.job.attempt + 1 < UNDO_ATTEMPTS)
+  if (answer.outcome !== 'host_fenced' && context.job.attempt + 1 < UNDO_ATTEMPTS)
     return { then: 'wait', ms: 500, detail: 'clean-up on the host' };
   return { then: 'next', ...LEFT_FOR_CLEANUP, detail: 'left for clean-up' };
 }

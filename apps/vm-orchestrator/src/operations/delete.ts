@@ -15,6 +15,7 @@ export const remove: Operation = {
       async do(context) {
         if (context.vm.host_id === null) return deleted(context.now());
         const answer = await context.send({ kind: 'delete' });
+        if (answer.outcome === 'host_fenced') return leftBehind(context.now());
         if (answer.outcome === 'failed') {
           return { then: 'wait', ms: 1_000, detail: answer.detail };
         }
@@ -23,11 +24,15 @@ export const remove: Operation = {
     },
   ],
   failed: () => ({}),
-  overdue: (_claim, now) => ({
+  overdue: (_claim, now) => leftBehind(now),
+};
+
+function leftBehind(now: Date): StepResult {
+  return {
     ...deleted(now, { effect: 'leave-cleanup' }),
     detail: 'the host could not be told: it will be when it is back',
-  }),
-};
+  };
+}
 
 function deleted(now: Date, host?: HostEffect): Extract<StepResult, { then: 'done' }> {
   return {

@@ -1,6 +1,7 @@
 import type { JobId } from '@novacron/contracts/ids';
 import { databaseNow } from '../clock.js';
 import type { Claim, PlaceDecision } from '../jobs/operation.js';
+import type { VmRow } from '../vms/row.js';
 import { place } from './place.js';
 import type { HostSnapshot, Reservation } from './snapshot.js';
 
@@ -25,6 +26,10 @@ export class Placer {
     const decision = place(request, this.snapshot.hosts(), databaseNow());
     if (decision.hostId !== null) this.#reserved.set(job.id, this.snapshot.reserve(decision.hostId, request));
     return decision;
+  }
+
+  isFenced({ host_id }: Pick<VmRow, 'host_id'>): boolean {
+    return host_id !== null && this.snapshot.host(host_id)?.state === 'fenced';
   }
 
   /** The step of this job was committed, or not. */

@@ -2,8 +2,10 @@ import type { Inventory, VmFact } from '@novacron/contracts/agents';
 import type { HostId, VmId } from '@novacron/contracts/ids';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
+import { appendCall } from '@novacron/outbox/append';
 import type { Logger } from '@novacron/telemetry/logger';
 import { databaseNow } from '../clock.js';
+import { HOST_COLUMNS, hostEvent, RECONCILING, type HostRow } from '../hosts/row.js';
 import { admitFacts, applyFacts, knownVms, type FactsApplied } from './facts.js';
 import { countQuarantined, forgetGone, isStranger, quarantine } from './quarantine.js';
 import type { Stamp } from './judge.js';
@@ -25,6 +27,18 @@ const NOT_PRESENT: Statement = {
 const COMPLETE: Statement = {
   name: 'inventory-complete',
   text: 'UPDATE inventories SET epoch = $2, seq = $3 WHERE host_id = $1',
+};
+const RECONCILED: Statement = {
+  name: 'inventory-reconciled',
+  text: `UPDATE hosts h SET version = version + 1, updated_at = $2,
+      conditions = (SELECT coalesce(jsonb_agg(c), '[]') FROM jsonb_array_elements(h.conditions) c
+                     WHERE c ->> 'type' <> '${RECONCILING}')
+    WHERE h.id = $1 AND h.conditions @> '[{"type": "${RECONCILING}"}]' RETURNING ${HOST_COLUMNS}`,
+};
+/** What was left undone on the host is done soon. */
+const ASK_SOON: Statement = {
+  name: 'inventory-ask-soon',
+  text: 'UPDATE inventories SET next_at = now() WHERE host_id = $1',
 };
 const FORGET_PARTS: Statement = {
   name: 'inventory-parts-forget',
@@ -87,10 +101,13 @@ export class Inventories {
     if (!present) return { admitted, ...applied, strangers, complete: false };
     const lost = await applyAbsence(tx, hostId, part, present);
     await forgetGone(tx, hostId, present);
-    await tx.pipeline([
+    const [, , reconciled] = await tx.pipeline([
       { statement: COMPLETE, params: [hostId, part.epoch, part.seq] },
       { statement: FORGET_PARTS, params: [hostId] },
+      { statement: RECONCILED, params: [hostId, now] },
     ]);
+    const host = reconciled?.rows[0] as unknown as HostRow | undefined;
+    if (host) await tx.pipeline([{ statement: ASK_SOON, params: [hostId] }, appendCall([hostEvent(host)])]);
     return { admitted, ...applied, changed: applied.changed + lost.changed, strangers, complete: true };
   }
 }

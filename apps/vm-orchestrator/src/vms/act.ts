@@ -18,6 +18,7 @@ import { changeVms } from './change.js';
 import { requireVersion } from './if-match.js';
 import { recallCalls, recalled, rememberCalls } from './idempotency.js';
 import { intend, type Intent } from './intent.js';
+import { rebuildOf } from './rebuild.js';
 import { INSERT_JOBS } from './new-job.js';
 import { gateView, toVm, type VmRow } from './row.js';
 import { LIVE_JOB, LOCK_VM, SUPERSEDE } from './statements.js';
@@ -27,7 +28,7 @@ type Body = BodyOf<typeof vmsRpc.act>;
 export interface ActorPorts {
   /** As the `_api` role. */
   readonly db: Database;
-  readonly hosts: Pick<HostSnapshot, 'host'>;
+  readonly hosts: Pick<HostSnapshot, 'host' | 'hosts'>;
   readonly admission: Admission;
   readonly quotaDefaults: QuotaDefaults;
   readonly onCommitted: (claims: readonly Claim[]) => void;
@@ -93,7 +94,8 @@ export class Actor {
     }
 
     const now = databaseNow();
-    const intent = intend(decision, vm, body, admit().owner, now);
+    const asked = { ...body, ...rebuildOf(body.action, vm, this.ports.hosts) };
+    const intent = intend(decision, vm, asked, admit().owner, now);
     const { answer, claim, calls } = await write(tx, intent, vm, body.action, now);
     await tx.pipeline([...calls, ...rememberCalls([{ meta, answer }], now)]);
     return { answer, claim, replayed: false };

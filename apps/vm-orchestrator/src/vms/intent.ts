@@ -4,6 +4,7 @@ import { ACTIONS, type Gate, type VmAction } from '@novacron/vm-lifecycle/action
 import type { VmState } from '@novacron/vm-lifecycle/states';
 import { jobArgs } from '../jobs/args.js';
 import type { JobRow } from '../jobs/row.js';
+import { create } from '../operations/create.js';
 import { desiredBy, operationFor } from '../operations/registry.js';
 import type { VmPatch } from './change.js';
 import { newJob } from './new-job.js';
@@ -13,6 +14,8 @@ import type { DesiredState, VmRow } from './row.js';
 export interface Asked {
   readonly action: VmAction;
   readonly options: ActionOptions;
+  /** The VM's host is fenced: it is placed again, and its disk made anew from its image. */
+  readonly rebuild?: boolean;
 }
 
 /** What an action that was not refused writes, and which job answers it. */
@@ -64,11 +67,11 @@ function redirected(vm: VmRow, desired: DesiredState & ('running' | 'stopped')):
 }
 
 function accepted(via: VmState | null, vm: VmRow, asked: Asked, owner: string | null, now: Date) {
-  const operation = operationFor(asked.action);
+  const operation = asked.rebuild ? create : operationFor(asked.action);
   if (!operation) throw new ServiceError('capability_unsupported', `${asked.action} is not offered`);
   const intended: VmRow = {
     ...vm,
-    state: via ?? vm.state,
+    state: asked.rebuild ? 'pending' : (via ?? vm.state),
     desired_state: desiredBy(asked.action, vm.desired_state),
     generation: vm.generation + 1,
     fence: vm.fence + 1,

@@ -96,7 +96,7 @@ export class World {
   /** Runs the step that a claim stands at. */
   run(claim: Claim): Promise<Ended> {
     const host = { send: (_claim: Claim, body: CommandBody) => this.#command(claim, body) };
-    const placer = { place: () => Promise.resolve(placed(claim.vm.id)) };
+    const placer = { place: () => Promise.resolve(placed(claim.vm.id)), isFenced: () => false };
     const logger = { error: (said: object) => void Object.assign(this, { broken: said }) };
     return runStep(claim, { commands: host, placer, logger: logger as never, now: () => new Date(this.now) });
   }

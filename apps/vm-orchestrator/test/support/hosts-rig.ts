@@ -73,7 +73,7 @@ export class HostsRig {
   async orchestrator(settings: Partial<HostSettings> = {}): Promise<Orchestrator> {
     const nc = await connectNats({ ...this.servers.natsLogin('orchestrator'), name: 'orchestrator' });
     const snapshot = new HostSnapshot(this.sys, QUIET);
-    const link = new HostLink(nc, QUIET);
+    const link = new HostLink(nc, snapshot, QUIET);
     const ended: Orchestrator['ended'] = [];
     const woken: JobId[] = [];
     const hosts = new Hosts({

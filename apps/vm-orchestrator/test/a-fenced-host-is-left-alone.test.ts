@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { VmFact } from '@novacron/contracts/agents';
+import type { VmId } from '@novacron/contracts/ids';
+import { until } from '@novacron/testkit/wait';
+import { Fixture } from './fixture.js';
+import type { ScriptedHost } from './fleet.js';
+
+let fixture: Fixture;
+let host: ScriptedHost;
+beforeAll(async () => {
+  fixture = await Fixture.start();
+  host = fixture.host;
+  await fixture.admin.query(
+    `INSERT INTO orchestrator.inventories (host_id, next_at) VALUES ($1, now() + interval '1 day')`,
+    [host.id],
+  );
+});
+afterAll(() => fixture.stop());
+
+const stateOf = async (of: ScriptedHost) => {
+  const row = await fixture.one<{ state: string; conditions: { type: string }[] }>(
+    'SELECT state, conditions FROM orchestrator.hosts WHERE id = $1',
+    [of.id],
+  );
+  return { state: row.state, conditions: row.conditions.map(({ type }) => type) };
+};
+const act = (action: 'fence' | 'uncordon') =>
+  fixture.core.hostsSide.actions.act(fixture.meta(), host.id, action);
+const facts = (): VmFact[] =>
+  [...host.power].map(([vmId, power]) => ({ vmId, power, incarnation: 1, reason: null }));
+
+/** The host is not heard for so long that it is down. */
+async function fallSilent(): Promise<void> {
+  await fixture.admin.query(
+    `UPDATE orchestrator.heartbeats SET at = now() - interval '1 hour' WHERE host_id = $1`,
+    [host.id],
+  );
+  await until(async () => (await stateOf(host)).state === 'down');
+}
+
+const idle = (id: VmId) => fixture.until(id, (vm) => vm.task === null);
+
+/** The agent is heard again, and that is written down. */
+async function isHeard(): Promise<void> {
+  await host.say('heartbeat', { epoch: 1, seq: 1_000, guests: host.power.size });
+  await until(async () => {
+    const heard = await fixture.one<{ ago: number }>(
+      `SELECT extract(epoch FROM now() - at)::float8 AS ago FROM orchestrator.heartbeats WHERE host_id = $1`,
+      [host.id],
+    );
+    return heard.ago < 3;
+  });
+}
+
+describe('a host that was silent and fenced, and whose agent returns', () => {
+  let lost: VmId;
+  let off: VmId;
+  let kept: VmId;
+
+  beforeAll(async () => {
+    lost = (await fixture.running('lost-1')).id;
+    off = (await fixture.running('off-1')).id;
+    kept = (await fixture.running('kept-1')).id;
+    await fixture.act(off, 'stop');
+    await idle(off);
+    await fallSilent();
+    await act('fence');
+    expect(await fixture.row(lost)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
+    await isHeard();
+  });
+
+  it('is not sent a start: without another host that has the image, the start says why not', async () => {
+    const heard = host.commands.length;
+    await expect(fixture.act(lost, 'start')).rejects.toMatchObject({
+      code: 'invalid_state',
+      detail: expect.stringMatching(/fenced.*image/),
+    });
+    await host.say('report', { epoch: 1, seq: 1_001, facts: facts() });
+    expect(await fixture.row(lost)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost', task: null });
+    expect(host.commands).toHaveLength(heard);
+  });
+
+  it('has its lost VM started on another host, with a new disk', async () => {
+    const heard = host.commands.length;
+    const other = await fixture.addHost();
+    const { body } = await fixture.act(lost, 'start');
+    expect(body.vm).toMatchObject({ state: 'pending', desiredState: 'running' });
+    expect(await idle(lost)).toMatchObject({
+      state: 'running',
+      host_id: other.id,
+      stop_reason: null,
+      conditions: [],
+    });
+    expect(other.of(lost)).toEqual(['create', 'start']);
+    expect(host.commands).toHaveLength(heard);
+  });
+
+  it('loses nothing of a VM that is deleted, and is not told of it yet', async () => {
+    const heard = host.commands.length;
+    const quota = (await fixture.booked()).quota;
+    await fixture.act(off, 'delete');
+    expect(await fixture.until(off, (vm) => vm.state === 'deleted')).toMatchObject({ host_id: null });
+    expect((await fixture.booked()).quota).toBe(quota - 1);
+    expect(host.commands).toHaveLength(heard);
+  });
+
+  it('gets commands again once its inventory has been applied after the uncordon', async () => {
+    const heard = host.commands.length;
+    await isHeard();
+    await act('uncordon');
+    expect(await stateOf(host)).toEqual({ state: 'up', conditions: ['Reconciling'] });
+    await fixture.act(kept, 'start');
+    await until(async () => {
+      const waits = await fixture.one<{ n: number }>(
+        `SELECT count(*)::int AS n FROM orchestrator.jobs WHERE vm_id = $1 AND status = 'waiting'`,
+        [kept],
+      );
+      return waits.n === 1;
+    });
+    expect(host.commands).toHaveLength(heard);
+
+    await host.say('inventory', { epoch: 1, seq: 1_002, part: 0, parts: 1, facts: facts() });
+    expect((await stateOf(host)).conditions).toEqual([]);
+    expect(await idle(kept)).toMatchObject({ state: 'running', host_id: host.id });
+    // What it had of the VMs that are elsewhere or gone is removed.
+    await until(() => host.of(lost).includes('delete') && host.of(off).includes('delete'));
+    expect(await fixture.row(lost)).toMatchObject({ state: 'running' });
+    const vms = () =>
+      fixture.one<{ vm_count: number }>('SELECT vm_count FROM orchestrator.hosts WHERE id = $1', [host.id]);
+    await until(async () => (await vms()).vm_count === 1);
+  });
+});
