@@ -148,11 +148,13 @@ describe('a list', () => {
     }
   });
 
-  it('filters by state, tag, zone, image, prefix and time', async () => {
+  it('filters by state, tag, zone, image, name, prefix and time', async () => {
     const names = async (query: Record<string, unknown>) =>
       (await list(query)).items.map((vm) => vm.name).sort();
     expect(await names({ namePrefix: 'json-' })).toEqual(['json-1', 'json-2', 'json-3']);
     expect(await names({ namePrefix: 'json-', state: ['stopped'] })).toEqual(['json-3']);
+    expect(await names({ name: 'json-2' })).toEqual(['json-2']);
+    expect(await names({ name: 'json-' })).toEqual([]);
     expect(await names({ tag: ['owner'] })).toEqual(['json-1']);
     expect(await names({ zone: 'local' })).toEqual([]);
     expect(await names({ image: 'beos' })).toEqual([]);
@@ -223,6 +225,8 @@ describe('at 100,000 VMs of 50 tenants', () => {
     { namePrefix: 'big-1', sort: 'name' },
     { zone: 'sim', image: 'ubuntu-22.04' },
     { updatedSince: '2020-01-01T00:00:00.000Z' },
+    { updatedSince: '2999-01-01T00:00:00.000Z', sort: '-updatedAt' },
+    { name: 'big-7' },
     { cursor: encodeCursor({ sort: '-createdAt', value: '2026-11-23T16:30:00.000Z', id: newId() }) },
   ])('no list reads the whole table: %j', async (query) => {
     const { statement, params } = select(tenants[3] as TenantId, VmListQuery.parse(query));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { Detail, pageOf, pageQuery, Term, text, Timestamp } from './common.js';
+import { VM_ACTIONS, type VmAction } from '@novacron/vm-lifecycle/actions';
+import { Detail, pageOf, pageQuery, Term, Timestamp } from './common.js';
 import { defineRpc } from './envelope.js';
 import { JobId, TenantId, VmId } from './ids.js';
 
@@ -41,11 +42,14 @@ export const Job = z.object({
 export type Job = z.infer<typeof Job>;
 
 export const JobPage = pageOf(Job);
+/** What a job does: builds a VM, or carries out an action. */
+export const JobKind = z.enum(['create', ...VM_ACTIONS] as ['create', ...VmAction[]]);
+
 export const JobListQuery = z.strictObject({
   ...pageQuery,
   vmId: VmId.optional(),
   status: z.array(JobStatus).max(6).optional(),
-  kind: text(40).optional(),
+  kind: JobKind.optional(),
 });
 export type JobListQuery = z.infer<typeof JobListQuery>;
 

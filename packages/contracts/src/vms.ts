@@ -95,7 +95,10 @@ export const VmListQuery = z.strictObject({
   zone: text(63).optional(),
   hostId: HostId.optional(),
   image: text(63).optional(),
+  /** Exactly this name. */
+  name: text(63).optional(),
   namePrefix: text(63).optional(),
+  /** Also deleted VMs, and changes that were committed late: see `changed-since.ts` of the orchestrator. */
   updatedSince: Timestamp.optional(),
   sort: z.enum(['createdAt', '-createdAt', 'name', '-name', 'updatedAt', '-updatedAt']).default('-createdAt'),
 });

@@ -68,6 +68,10 @@ function raw(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
     io,
     metadata: named,
     unrepresentable: 'any',
+    // What `describe` and `meta` say stands in zod's own registry.
+    override: ({ zodSchema, jsonSchema }) => {
+      Object.assign(jsonSchema, z.globalRegistry.get(zodSchema as unknown as z.ZodType));
+    },
   }) as JsonSchema;
 }
 

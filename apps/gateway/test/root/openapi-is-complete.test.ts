@@ -3,6 +3,7 @@ import { ERRORS } from '@novacron/contracts/errors';
 import { API_VERSION } from '../../src/http.js';
 import { openApiDocument } from '../../src/openapi/document.js';
 import { routes } from '../../src/routes.js';
+import { VERBS } from '../../src/vms/act-on-vm.js';
 
 interface Document {
   paths: Record<
@@ -67,6 +68,17 @@ describe('the OpenAPI document', () => {
           expect(response.headers).toHaveProperty('NovaCron-Consistency-Token');
       }
     }
+  });
+
+  it('shows what schemas say of themselves', () => {
+    const parameter = (operationId: string, name: string) =>
+      operations
+        .find((operation) => operation.operationId === operationId)
+        ?.parameters.find((found) => found.name === name);
+    expect(parameter('actOnVm', 'verb')).toMatchObject({ schema: { enum: VERBS } });
+    expect(parameter('listVms', 'updatedSince')).toMatchObject({
+      schema: { description: expect.stringContaining('No change is missed') },
+    });
   });
 
   it('mentions every error code that a route of today can answer', () => {

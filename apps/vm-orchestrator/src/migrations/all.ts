@@ -4,6 +4,7 @@ import { VmJson1764003600000 } from './0002-vm-json.js';
 import { Workers1764007200000 } from './0003-workers.js';
 import { History1764010800000 } from './0004-history.js';
 import { Autovacuum1764014400000 } from './0005-autovacuum.js';
+import { ChangedSince1764018000000 } from './0006-changed-since.js';
 import { QuotaOfFailedCreates1764032400000 } from './0010-quota-of-failed-creates.js';
 import { HostResources1764036000000 } from './0011-host-resources.js';
 import { SetAside1764043200000 } from './0013-set-aside.js';
@@ -15,6 +16,7 @@ export const MIGRATIONS: readonly Migration[] = [
   Workers1764007200000,
   History1764010800000,
   Autovacuum1764014400000,
+  ChangedSince1764018000000,
   QuotaOfFailedCreates1764032400000,
   HostResources1764036000000,
   SetAside1764043200000,

@@ -4,6 +4,7 @@ import { pageBody } from '@novacron/messaging/page';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { decodeCursor, encodeCursor } from '../keyset.js';
 import { servedBy, sessionFor } from '../read-session.js';
+import { changedSince } from './changed-since.js';
 import { timeText, VM_COLUMNS, vmText, type VmFields } from './row-text.js';
 
 const SORTS = {
@@ -37,7 +38,7 @@ export function select(tenantId: string, query: VmListQuery): { statement: State
   const bind = (value: unknown) => `$${params.push(value)}`;
   const { column, type } = sortOf(query);
   const [direction, beyond] = query.sort.startsWith('-') ? ['DESC', '<'] : ['ASC', '>'];
-  const where = [`tenant_id = $1`, `state <> 'deleted'`, ...filters(query, bind)];
+  const where = [`tenant_id = $1`, isShown(query, bind), ...filters(query, bind)];
   if (query.cursor !== undefined) {
     const from = decodeCursor(query.cursor, query.sort, type);
     where.push(`(${column}, id) ${beyond} (${bind(from.value)}::${type}, ${bind(from.id)}::uuid)`);
@@ -57,13 +58,20 @@ function nameOf(query: VmListQuery): { name?: string } {
   return { name: `vms-list-${parts.filter(Boolean).join('-')}` };
 }
 
+/** Deleted VMs are shown among those that changed since a time: who keeps a copy learns of them. */
+function isShown(query: VmListQuery, bind: (value: unknown) => string): string {
+  return query.updatedSince === undefined
+    ? `state <> 'deleted'`
+    : changedSince('$1', bind(query.updatedSince));
+}
+
 function filters(query: VmListQuery, bind: (value: unknown) => string): string[] {
   const where: string[] = [];
   if (query.state?.length) where.push(`state = ANY(${bind(query.state)})`);
   if (query.zone !== undefined) where.push(`zone = ${bind(query.zone)}`);
   if (query.hostId !== undefined) where.push(`host_id = ${bind(query.hostId)}`);
   if (query.image !== undefined) where.push(`image = ${bind(query.image)}`);
-  if (query.updatedSince !== undefined) where.push(`updated_at >= ${bind(query.updatedSince)}`);
+  if (query.name !== undefined) where.push(`name = ${bind(query.name)}`);
   if (query.namePrefix !== undefined) where.push(`starts_with(name, ${bind(query.namePrefix)})`);
   for (const tag of query.tag ?? []) {
     const at = tag.indexOf('=');

@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { newId, type TenantId, type VmId } from '@novacron/contracts/ids';
+import { VmListQuery, VmPage, type Vm } from '@novacron/contracts/vms';
+import { until } from '@novacron/testkit/wait';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { listVms } from '../src/vms/list.js';
+import { patchVm } from '../src/vms/patch.js';
+import { Fixture } from './fixture.js';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await Fixture.start();
+});
+afterAll(() => fixture.stop());
+
+const HOUR = 3_600_000;
+
+async function changedSince(updatedSince: string, query: object = {}): Promise<Vm[]> {
+  const parsed = VmListQuery.parse({ sort: '-updatedAt', updatedSince, ...query });
+  const { body } = await listVms(fixture.core.api, fixture.meta({ consistency: 'strong' }), parsed);
+  return VmPage.parse(JSON.parse(body.json)).items;
+}
+const names = async (updatedSince: string, query: object = {}) =>
+  (await changedSince(updatedSince, query)).map(({ name }) => name).sort();
+
+/** A copy of a client: what it was shown last, and its bookmark. */
+class Copy {
+  readonly vms = new Map<VmId, Vm>();
+  since = new Date(Date.now() - HOUR).toISOString();
+
+  async follow(): Promise<void> {
+    const items = await changedSince(this.since);
+    for (const vm of items) {
+      if (vm.state === 'deleted') this.vms.delete(vm.id);
+      else this.vms.set(vm.id, vm);
+    }
+    this.since = items[0]?.updatedAt ?? this.since;
+  }
+}
+
+/** Holds the lock that every create of the tenant waits for. @returns how to let go */
+async function holdCreates(): Promise<() => Promise<void>> {
+  const client = await fixture.admin.connect();
+  await client.query('BEGIN');
+  await client.query('SELECT FROM orchestrator.quotas WHERE tenant_id = $1 FOR UPDATE', [fixture.tenantId]);
+  return async () => {
+    await client.query('COMMIT');
+    client.release();
+  };
+}
+
+/** A VM whose change was committed now, with the time of `at`; numbered by the relay as any other. */
+async function commitLate(name: string, at: Date): Promise<void> {
+  const id = newId<VmId>();
+  await fixture.admin.query(
+    `WITH made AS (INSERT INTO orchestrator.vms (tenant_id, id, name, state, desired_state, cpu, memory, disk, image, zone,
+         tags, ssh_keys, autostart, fence, quota_held, version, created_at, updated_at)
+       VALUES ($1, $2, $3, 'stopped', 'stopped', 1, 64, 1, 'ubuntu-22.04', 'sim', '{}', '[]', true, 1, true, 1, $4, $4))
+     INSERT INTO orchestrator.outbox_pending (id, tenant_id, kind, resource_id, type, version, at, data)
+     VALUES (gen_random_uuid(), $1::uuid::text, 'vm', $2::uuid::text, 'vm.created', 1, $4, '{}')`,
+    [fixture.tenantId, id, name, at],
+  );
+  await until(async () => {
+    const text = 'SELECT count(*)::int AS n FROM orchestrator.outbox WHERE resource_id = $1';
+    return (await fixture.one<{ n: number }>(text, [id])).n === 1;
+  });
+}
+
+describe('a copy that follows updatedSince', () => {
+  it('learns of a create that waited six seconds for a lock', async () => {
+    const copy = new Copy();
+    const known = await fixture.running('known');
+    const letGo = await holdCreates();
+    const create = fixture.create('waited');
+    await sleep(6_000);
+    await patchVm(fixture.core.api, fixture.meta(), {
+      id: known.id,
+      patch: { tags: { changed: 'meanwhile' } },
+    });
+    await copy.follow();
+    await letGo();
+    const waited = await create;
+    // What makes it hard: it is older than what the copy has seen.
+    expect(waited.updatedAt < copy.since).toBe(true);
+    await copy.follow();
+    expect(copy.vms.get(waited.id)).toMatchObject({ name: 'waited' });
+  });
+
+  it('learns of a change that was committed an hour after its time was taken', async () => {
+    const copy = new Copy();
+    await fixture.running('newest');
+    await copy.follow();
+    const at = new Date(Date.parse(copy.since) - HOUR);
+    await commitLate('late', at);
+    await commitLate('late-of-another-time', at);
+    await copy.follow();
+    expect([...copy.vms.values()].map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['late', 'late-of-another-time']),
+    );
+    expect(await names(new Date(Date.now() + HOUR).toISOString())).toEqual([]);
+  });
+
+  it("does not learn of another tenant's late changes", async () => {
+    const since = new Date(Date.now() - 60_000).toISOString();
+    await commitLate('ours', new Date(Date.now() - HOUR));
+    expect(await names(since)).toContain('ours');
+    const query = VmListQuery.parse({ updatedSince: since });
+    const meta = fixture.meta({ tenantId: newId<TenantId>(), consistency: 'strong' });
+    const { body } = await listVms(fixture.core.api, meta, query);
+    expect(JSON.parse(body.json)).toEqual({ items: [], nextCursor: null });
+  });
+
+  it('learns of deletions, which no other list shows', async () => {
+    const copy = new Copy();
+    const { id } = await fixture.running('short-lived');
+    await copy.follow();
+    expect(copy.vms.has(id)).toBe(true);
+    await fixture.act(id, 'delete');
+    await fixture.until(id, (vm) => vm.state === 'deleted');
+    const { since } = copy;
+    await copy.follow();
+    expect(copy.vms.has(id)).toBe(false);
+    expect(await changedSince(since, { state: ['deleted'] })).toMatchObject([{ id, state: 'deleted' }]);
+    expect(await names(since, { state: ['running'] })).not.toContain('short-lived');
+    const all = VmListQuery.parse({ limit: 500 });
+    const { body } = await listVms(fixture.core.api, fixture.meta({ consistency: 'strong' }), all);
+    expect(body.json).not.toContain('short-lived');
+  });
+});
