@@ -44,6 +44,11 @@ beforeAll(async () => {
     await sleep(1_050);
     return {};
   });
+  app.get('/asked-to-wait', async (request) => {
+    request.waits = true;
+    await sleep(1_050);
+    return {};
+  });
   app.get('/hang', () => new Promise(() => {}));
   base = await app.listen({ port: 0, host: '127.0.0.1' });
 });
@@ -121,11 +126,22 @@ describe('httpTelemetry', () => {
   });
 
   it('logs a request over a second with its trace id, but not one that waits on purpose', async () => {
-    await Promise.all([get('/slow', SAMPLED), get('/wait')]);
+    await Promise.all([get('/slow', SAMPLED), get('/wait'), get('/asked-to-wait')]);
     while (logged.length < 2) await sleep(10);
     expect(logged.map((line) => line['msg'])).toEqual(['working', 'slow request']);
     expect(logged[1]).toMatchObject({ endpoint: '/slow', status: 200, level: 'warn', traceId: TRACE });
     expect(logged[0]).toMatchObject({ traceId: TRACE, service: 'test' });
+  });
+
+  it('labels a request that waits on purpose, so that no objective counts its time', async () => {
+    await Promise.all([get('/wait'), get('/asked-to-wait'), get('/vms/3')]);
+    const text = await metricsText();
+    for (const endpoint of ['/wait', '/asked-to-wait']) {
+      const labels = `method="GET",endpoint="${endpoint}",status_code="200"`;
+      expect(text).toContain(`http_request_duration_seconds_count{${labels},wait="true"}`);
+      expect(text).not.toContain(`http_request_duration_seconds_count{${labels}}`);
+    }
+    expect(text).not.toMatch(/endpoint="\/vms\/:id",status_code="200",wait/);
   });
 
   it('counts a request in flight, and one whose client went away as 499', async () => {

@@ -9,8 +9,8 @@ import { draw, UnsampledSpan, won } from './unsampled.js';
 export const SLOW_REQUEST_MS = 1_000;
 
 /**
- * Put `config: { longLived: true }` on a route that waits on purpose (waits, event streams): such a request
- * is measured, but not called slow.
+ * Put `config: { longLived: true }` on a route that waits on purpose (waits, event streams), or set `waits` on a request
+ * that asked for a wait: such a request is measured with the label `wait="true"`, and not called slow.
  */
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -19,6 +19,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Where the request's span is; null before it has one. */
     traceContext: Context | null;
+    /** Its caller asked to wait. */
+    waits: boolean;
   }
 }
 
@@ -44,6 +46,7 @@ const headerOf = {
  */
 export function httpTelemetry(fastify: FastifyInstance, logger: Logger): void {
   fastify.decorateRequest('traceContext', null);
+  fastify.decorateRequest('waits', false);
   fastify.addHook('onRequest', (request, reply, done) => {
     const startedAt = performance.now();
     const endpoint = request.routeOptions.url ?? 'unmatched';
@@ -77,11 +80,12 @@ function begin(request: FastifyRequest, endpoint: string): Context | null {
   return trace.setSpan(parent, span);
 }
 
-function seriesOf(method: string, endpoint: string, status: number): Series {
-  const key = `${status} ${method} ${endpoint}`;
+function seriesOf(method: string, endpoint: string, status: number, waits: boolean): Series {
+  const key = `${waits ? 'waits ' : ''}${status} ${method} ${endpoint}`;
   let series = byAnswer.get(key);
   if (series === undefined) {
-    series = durations.series({ method, endpoint, status_code: String(status) });
+    const wait = waits ? { wait: 'true' } : {};
+    series = durations.series({ method, endpoint, status_code: String(status), ...wait });
     byAnswer.set(key, series);
   }
   return series;
@@ -97,7 +101,8 @@ function finish(
   const durationMs = performance.now() - startedAt;
   const status = reply.raw.writableFinished ? reply.raw.statusCode : CLIENT_CLOSED;
   active -= 1;
-  seriesOf(request.method, endpoint, status).record(durationMs / 1000);
+  const waits = request.waits || request.routeOptions.config.longLived === true;
+  seriesOf(request.method, endpoint, status, waits).record(durationMs / 1000);
   const span = request.traceContext && trace.getSpan(request.traceContext);
   if (span?.isRecording()) {
     span.setAttributes({
@@ -108,7 +113,7 @@ function finish(
     if (status >= 500) span.setStatus({ code: 2 });
     span.end();
   }
-  if (durationMs > SLOW_REQUEST_MS && request.routeOptions.config.longLived !== true) {
+  if (durationMs > SLOW_REQUEST_MS && !waits) {
     context.with(request.traceContext ?? ROOT_CONTEXT, () =>
       logger.warn(
         {

@@ -13,6 +13,7 @@ import { JSON_LIMITS } from './json-shape.js';
 import { openCall } from './open-call.js';
 import type { Positions } from './positions.js';
 import { asServiceError } from './problem.js';
+import { preferredWait } from './prefer.js';
 import { decodeBody } from './request-encoding.js';
 import type { AnyRoute } from './route.js';
 import { sendAnswer, sendProblem } from './send.js';
@@ -28,6 +29,8 @@ declare module 'fastify' {
     caller: Caller | null;
     /** What the answer's consistency token will say at least. */
     position: Position | null;
+    /** Its caller asked to wait: its time is measured apart (packages/telemetry). */
+    waits: boolean;
   }
 }
 
@@ -161,6 +164,7 @@ export class Edge {
 
   private async handle(route: AnyRoute, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const caller = request.caller as Caller;
+    request.waits = route.headers?.includes('Prefer') === true && preferredWait(request.headers.prefer) > 0;
     const call = openCall(route, request, reply, caller, this.parts.rpc);
     const { positions } = this.parts;
     try {

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Vm } from '@novacron/contracts/vms';
+import { metricsText } from '@novacron/telemetry/metrics';
+import { eventually } from '@novacron/testkit/wait';
 import { GUIDE_VM, TestGateway } from '../support/gateway.js';
 
 let gateway: TestGateway;
@@ -66,5 +68,9 @@ describe('creating a VM', () => {
     expect(created.status).toBe(201);
     expect(created.headers.get('preference-applied')).toBe('wait=30');
     expect(created.json).toMatchObject({ name: 'web-4', state: 'running' });
+    // Its time says nothing of how fast creates are.
+    const waited =
+      'http_request_duration_seconds_count{method="POST",endpoint="/api/v1/vms",status_code="201",wait="true"} 1';
+    await eventually(async () => expect(await metricsText()).toContain(waited));
   });
 });
