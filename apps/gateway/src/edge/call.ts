@@ -96,7 +96,8 @@ export class Call<Params = unknown, Query = unknown, Body = unknown> {
       tenantId: this.caller.tenantId,
       principal: this.caller.principal,
       roles: [...this.caller.roles],
-      remainingMs,
+      // Whole milliseconds, as the envelope has them.
+      remainingMs: Math.max(1, Math.ceil(remainingMs)),
       consistency: this.consistency,
       minPosition:
         this.consistency === 'eventual' || this.position === null ? null : formatPosition(this.position),

@@ -52,8 +52,8 @@ export const waitForJobRoute = defineRoute({
   errors: ['not_found', 'wait_timeout', 'unreachable_state', 'too_many_waits'],
   async handle(call, services) {
     const slot = services.waits.take(call.caller);
-    const timeoutMs = call.query.timeout * 1_000;
-    const { outcome, current } = await waitForJob(call, services, call.params.id, timeoutMs, { slot });
+    const { id } = call.params;
+    const { outcome, current } = await waitForJob(call, services, id, call.query.timeout, { slot });
     if (outcome === 'reached') return { status: 200, body: current, version: current.version };
     if (outcome === 'timeout')
       throw new ServiceError('wait_timeout', `The job is ${current.status}, at ${current.step}.`);

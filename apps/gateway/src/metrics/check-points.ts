@@ -37,7 +37,7 @@ export class Rejections {
 }
 
 /** Milliseconds. Seconds of any time until the year 32970 are smaller. */
-const YEAR_2001 = 978_307_200_000;
+export const YEAR_2001 = 978_307_200_000;
 
 /** Times of points that can be stored, in milliseconds since 1970. */
 export interface TimeBounds {

@@ -1,6 +1,6 @@
 import { lastHourId } from '@novacron/cache/last-hour';
 import { metricsGroup } from '@novacron/cache/rules';
-import { pageQuery } from '@novacron/contracts/common';
+import { pageQuery, wholeNumber } from '@novacron/contracts/common';
 import {
   Aggregation,
   LATEST_LIMIT,
@@ -10,6 +10,7 @@ import {
   RangeResult,
 } from '@novacron/contracts/metrics';
 import { z } from 'zod';
+import { durationParameter } from '../edge/duration.js';
 import { defineRead } from '../reads/define-read.js';
 import { question } from '../reads/question.js';
 import { vmParams } from '../vms/parameters.js';
@@ -19,11 +20,11 @@ const rangeQuery = z.strictObject({
   metric: z.array(MetricName).min(1).max(20),
   from: timeParameter.optional(),
   to: timeParameter.optional(),
-  step: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(86_400 * 31)
+  step: durationParameter(
+    { min: 1, max: 86_400 * 31, step: 1 },
+    'Seconds, or a duration such as `30s`, `5m` or `1h`.',
+  )
+    .transform((ms) => ms / 1_000)
     .optional(),
   agg: Aggregation.default('avg'),
 });
@@ -34,7 +35,8 @@ export const queryMetrics = defineRead({
   tag: 'Metrics',
   summary: "A VM's metrics over a range of time",
   description:
-    'The last hour unless told, from a multiple of the step on, so that buckets of the past stay the same. `from` and `to` in milliseconds or RFC 3339; `step` in seconds, chosen when left out.',
+    'The last hour unless told, from a multiple of the step on, so that buckets of the past stay the same. `from` and ' +
+    '`to` in milliseconds or RFC 3339; `step` in seconds or as `30s`, `5m`, `1h`, chosen when left out.',
   access: 'read',
   params: vmParams,
   query: rangeQuery,
@@ -58,7 +60,7 @@ export const queryMetrics = defineRead({
 });
 
 const latestQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(LATEST_LIMIT).default(LATEST_LIMIT),
+  limit: wholeNumber(1, LATEST_LIMIT).default(LATEST_LIMIT),
   cursor: pageQuery.cursor,
 });
 

@@ -1,6 +1,7 @@
 import { ServiceError, type FieldError } from '@novacron/contracts/errors';
 import { alignedToStep } from '@novacron/contracts/metrics';
 import { z } from 'zod';
+import { YEAR_2001 } from './check-points.js';
 
 const HOUR_MS = 3_600_000;
 /** Steps that people read easily, in seconds. */
@@ -13,8 +14,21 @@ const MAX_POINTS = 11_000;
 /** A time in milliseconds since 1970 or in RFC 3339, as milliseconds. */
 export const timeParameter = z
   .string()
-  .refine((text) => Number.isSafeInteger(parseTime(text)), 'milliseconds since 1970, or RFC 3339')
+  .refine((text) => Number.isSafeInteger(parseTime(text)), {
+    error: 'milliseconds since 1970, or RFC 3339',
+    abort: true,
+  })
+  .refine((text) => !isProbablySeconds(text), {
+    error:
+      'in milliseconds this is before 2001, so it is probably in seconds: multiply by 1000, or send RFC 3339',
+    abort: true,
+  })
   .transform(parseTime);
+
+/** A number of milliseconds before 2001, read as seconds, is a time up to the year 32970. 0 is neither. */
+function isProbablySeconds(text: string): boolean {
+  return /^\d+$/.test(text) && Number(text) > 0 && Number(text) < YEAR_2001;
+}
 
 function parseTime(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
@@ -38,9 +52,12 @@ export function rangeOf(
   const seconds = (to - from) / 1_000;
   const wrong: FieldError[] = [];
   if (from >= to) wrong.push({ path: '/query/from', message: 'must be before to' });
-  if (seconds / step > MAX_POINTS)
-    wrong.push({ path: '/query/step', message: `at most ${MAX_POINTS} points: widen the step` });
+  if (seconds / step > MAX_POINTS) wrong.push({ path: '/query/step', message: tooManyPoints(seconds) });
   if (wrong.length > 0)
     throw new ServiceError('invalid_request', 'The range cannot be answered.', { errors: wrong });
   return { from, to, step };
+}
+
+function tooManyPoints(seconds: number): string {
+  return `at most ${MAX_POINTS} points: take a step of ${Math.ceil(seconds / MAX_POINTS)} seconds or more`;
 }

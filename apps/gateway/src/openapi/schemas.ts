@@ -29,7 +29,15 @@ const OUTPUT = {
 };
 const INPUT = { CreateVm, PatchVm, ActionOptions, PushMetrics };
 
-const named = z.registry<{ id: string }>();
+/** Names of components, beside what `describe` and `meta` say of a schema. */
+class Components extends z.core.$ZodRegistry<{ id?: string }> {
+  override get<S extends z.core.$ZodType>(schema: S): z.core.$replace<{ id?: string }, S> {
+    const { id: _id, ...said } = z.globalRegistry.get(schema) ?? {};
+    return { ...said, ...super.get(schema) } as z.core.$replace<{ id?: string }, S>;
+  }
+}
+
+const named = new Components();
 for (const [id, schema] of Object.entries({ ...OUTPUT, ...INPUT })) named.add(schema, { id });
 
 type JsonSchema = Record<string, unknown>;

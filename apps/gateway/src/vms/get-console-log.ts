@@ -1,3 +1,4 @@
+import { wholeNumber } from '@novacron/contracts/common';
 import { ConsoleLog, vmsRpc } from '@novacron/contracts/vms';
 import { z } from 'zod';
 import { prefersJson } from '../edge/accept.js';
@@ -15,7 +16,7 @@ export const getConsoleLog = defineRoute({
     'the answer too large.',
   access: 'read',
   params: vmParams,
-  query: z.strictObject({ maxBytes: z.coerce.number().int().min(1).max(262_144).default(65_536) }),
+  query: z.strictObject({ maxBytes: wholeNumber(1, 262_144).default(65_536) }),
   answers: {
     200: {
       description: 'The log.',

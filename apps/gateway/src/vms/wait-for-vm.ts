@@ -26,7 +26,7 @@ export const waitForVmRoute = defineRoute({
   async handle(call, services) {
     const { state, timeout } = call.query;
     const slot = services.waits.take(call.caller);
-    const { outcome, current } = await waitForVm(call, services, call.params.id, state, timeout * 1_000, {
+    const { outcome, current } = await waitForVm(call, services, call.params.id, state, timeout, {
       slot,
     });
     switch (outcome) {

@@ -1,10 +1,8 @@
-import { z } from 'zod';
+import { durationParameter } from '../edge/duration.js';
 import { MAX_WAIT_SECONDS } from '../edge/prefer.js';
 
-/** Seconds that a wait may take. */
-export const timeoutParameter = z.coerce
-  .number()
-  .min(0)
-  .max(MAX_WAIT_SECONDS)
-  .default(30)
-  .describe(`Seconds, at most ${MAX_WAIT_SECONDS}.`);
+/** How long a wait may take, as milliseconds. */
+export const timeoutParameter = durationParameter(
+  { min: 0, max: MAX_WAIT_SECONDS },
+  `Seconds, or a duration such as \`500ms\`, \`30s\` or \`1m\`; at most ${MAX_WAIT_SECONDS} s, 30 s unless told.`,
+).default(30_000);

@@ -36,7 +36,7 @@ describe('a range query', () => {
     ['metric=Bad', '/query/metric/0'],
     ['metric=x&from=yesterday', '/query/from'],
     ['metric=x&from=2000&to=1000', '/query/from'],
-    ['metric=x&from=0&to=100000000000&step=1', '/query/step'],
+    ['metric=x&from=0&to=2026-01-01T00:00:00Z&step=1', '/query/step'],
     ['metric=x&agg=median', '/query/agg'],
     ['metric=x&resolution=5', '/query/resolution'],
   ])('with %s is 422 and names it', async (query, where) => {
@@ -55,6 +55,48 @@ describe('a range query', () => {
       }
     }
     expect(rangeOf({ from: now - 60_000 }, now).from).toBe(now - 60_000);
+  });
+
+  it.each([
+    ['300', 300],
+    ['30s', 30],
+    ['5m', 300],
+    ['1h', 3_600],
+    ['1h30m', 5_400],
+    ['1.5m', 90],
+    ['2000ms', 2],
+  ])('takes a step of %s', async (step, seconds) => {
+    const answer = await gateway.ask('GET', `${path}?metric=cpu_usage&step=${step}`);
+    expect([answer.status, answer.json.step]).toEqual([200, seconds]);
+  });
+
+  it.each(['five', '5x', '0', '1.5', '500ms', '40d', '-5', '5 m', 'Infinity', '1e3', ''])(
+    'says the unit to a step of %s',
+    async (step) => {
+      const answer = await gateway.ask('GET', `${path}?metric=cpu_usage&step=${encodeURIComponent(step)}`);
+      const message = 'a whole number of seconds, or a duration as 30s, 5m or 1h, from 1 to 2678400 seconds';
+      expect([answer.status, answer.json.errors]).toEqual([422, [{ path: '/query/step', message }]]);
+    },
+  );
+
+  it('says that a time before 2001 is probably in seconds', async () => {
+    const answer = await gateway.ask('GET', `${path}?metric=cpu_usage&from=1767225600&to=1767229200`);
+    expect(answer.status).toBe(422);
+    expect(answer.json.errors.map(({ path: where }: { path: string }) => where)).toEqual([
+      '/query/from',
+      '/query/to',
+    ]);
+    for (const { message } of answer.json.errors) expect(message).toContain('probably in seconds');
+    for (const from of ['0', '978307200000', '2000-01-01T00:00:00Z'])
+      expect((await gateway.ask('GET', `${path}?metric=cpu_usage&from=${from}&step=31d`)).status).toBe(200);
+  });
+
+  it('says which step is enough for its range', async () => {
+    const answer = await gateway.ask(
+      'GET',
+      `${path}?metric=x&from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z&step=1m`,
+    );
+    expect(answer.json.errors[0].message).toBe('at most 11000 points: take a step of 2867 seconds or more');
   });
 
   it('of any length has a step that keeps its points few', () => {
