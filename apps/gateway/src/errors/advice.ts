@@ -26,10 +26,8 @@ export const ADVICE: Record<ErrorCode, string> = {
     'A request with this Idempotency-Key is being worked on. Send the same again shortly to get its answer.',
   job_not_cancellable:
     'The job has ended, or is at a step that cannot be undone: `detail` says why. Wait for its end, or force-stop or delete the VM.',
-  version_conflict: 'Somebody else changed it at the same time. Read it again, decide again.',
   history_lost:
     'The database was restored or failed over to before what the consistency token saw. Drop the token, read again, and check what you last wrote.',
-  cursor_expired: 'The cursor is older than what is kept. Start again without it.',
   precondition_failed: 'The ETag of If-Match is not the present one. Read it again, decide again.',
   body_too_large: 'Send less at a time: 1 MiB on most routes, 8 MiB of metric points.',
   unsupported_media_type:
@@ -44,8 +42,6 @@ export const ADVICE: Record<ErrorCode, string> = {
   capability_unsupported: "The driver of the VM's host, or this version, cannot do this. Nothing was done.",
   invalid_token:
     'NovaCron-Consistency-Token was changed on its way, or is of another installation. Leave it out.',
-  precondition_required:
-    'Send If-Match with the ETag that you read, so that nobody else’s change is overwritten.',
   rate_limited: 'Wait for as long as `Retry-After` says.',
   too_many_waits:
     'Your token or your tenant has as many waits at a time as one instance takes. End some, or follow several objects by one list. Come back after `Retry-After`.',

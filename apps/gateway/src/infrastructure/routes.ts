@@ -54,7 +54,7 @@ export const actOnHost = defineRoute({
   answers: {
     200: { description: 'The host as it is now.', schema: Host, headers: ['ETag', 'Idempotency-Replayed'] },
   },
-  errors: ['not_found', 'invalid_state', 'version_conflict', 'capability_unsupported'],
+  errors: ['not_found', 'invalid_state', 'capability_unsupported'],
   async handle(call) {
     const host = (await call.ask(infrastructureRpc.actOnHost, call.params)).body;
     return { status: 200, body: host, version: host.version };

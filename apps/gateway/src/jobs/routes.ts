@@ -81,7 +81,7 @@ export const cancelJob = defineRoute({
       headers: ['Location', 'Idempotency-Replayed'],
     },
   },
-  errors: ['not_found', 'job_not_cancellable', 'version_conflict'],
+  errors: ['not_found', 'job_not_cancellable'],
   async handle(call) {
     const job = (await call.ask(jobsRpc.cancel, call.params)).body;
     if (job.status === 'cancelled') return { status: 200, body: job, version: job.version };
@@ -100,7 +100,7 @@ export const retryJob = defineRoute({
   answers: {
     202: { description: 'The new job.', schema: Job, headers: ['Location', 'Idempotency-Replayed'] },
   },
-  errors: ['not_found', 'vm_busy', 'invalid_state', 'version_conflict', 'quota_exceeded'],
+  errors: ['not_found', 'vm_busy', 'invalid_state', 'quota_exceeded'],
   async handle(call) {
     const job = (await call.ask(jobsRpc.retry, call.params)).body;
     return { status: 202, body: job, headers: { Location: `/api/v1/jobs/${job.id}` } };

@@ -9,7 +9,7 @@ export const HEADERS = {
     schema: text,
   },
   'NovaCron-Served-From': {
-    description: 'What answered.',
+    description: 'What answered. Absent when no service was asked.',
     schema: { enum: ['l1', 'l2', 'replica', 'primary'] },
   },
   'Idempotency-Replayed': {
@@ -27,12 +27,14 @@ export const HEADERS = {
     schema: { type: 'integer', minimum: 1 },
   },
   RateLimit: {
-    description: 'What is left of the rate (`r`), and in how many seconds all of it will be (`t`).',
+    description:
+      'What is left of the rate (`r`), and in how many seconds all of it will be (`t`). Absent where there is no limit: ' +
+      'for a token without one.',
     schema: text,
     example: '"token";r=1999;t=1',
   },
   'RateLimit-Policy': {
-    description: 'So many requests (`q`) in so many seconds (`w`). Absent: no limit.',
+    description: 'So many requests (`q`) in so many seconds (`w`). Absent where there is no limit.',
     schema: text,
     example: '"token";q=2000;w=1',
   },

@@ -40,7 +40,6 @@ export const actOnVm = defineRoute({
     'not_found',
     'vm_busy',
     'invalid_state',
-    'version_conflict',
     'precondition_failed',
     'capability_unsupported',
     'quota_exceeded',

@@ -18,7 +18,7 @@ export const deleteVm = defineRoute({
     202: { description: 'The job that deletes it.', schema: Job, headers: ['Location'] },
     204: { description: 'It is deleted already.' },
   },
-  errors: ['not_found', 'precondition_failed', 'version_conflict'],
+  errors: ['not_found', 'precondition_failed'],
   async handle(call) {
     const ifMatch = expectedVersion(call.headers['if-match']);
     const expected = ifMatch === undefined ? {} : { ifMatch };

@@ -15,7 +15,7 @@ export const patchVm = defineRoute({
   body: PatchVm,
   headers: ['If-Match'],
   answers: { 200: { description: 'The VM as it is now.', schema: Vm, headers: ['ETag'] } },
-  errors: ['not_found', 'name_taken', 'invalid_state', 'version_conflict', 'precondition_failed'],
+  errors: ['not_found', 'name_taken', 'invalid_state', 'precondition_failed'],
   async handle(call) {
     const ifMatch = expectedVersion(call.headers['if-match']);
     const expected = ifMatch === undefined ? {} : { ifMatch };

@@ -83,7 +83,8 @@ describe('the OpenAPI document', () => {
 
   it('mentions every error code that a route of today can answer', () => {
     const text = JSON.stringify(document);
-    const later = ['cursor_expired', 'precondition_required', 'not_acceptable', 'method_not_allowed'];
-    for (const code of Object.keys(ERRORS)) if (!later.includes(code)) expect(text).toContain(`"${code}"`);
+    // The router answers it for a path that has other methods: it belongs to no operation.
+    const ofNoOperation = 'method_not_allowed';
+    for (const code of Object.keys(ERRORS)) if (code !== ofNoOperation) expect(text).toContain(`"${code}"`);
   });
 });
