@@ -28,6 +28,8 @@ export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<H
   const { config, nc, js, sys, rpc, logger, drain, readiness } = context;
   const positions = new Positions();
   const cache = cacheOf(context);
+  // What the L1 has is answered without any dependency, to callers whose token is known.
+  readiness.serveWhile(() => cache.servesByItself());
   // So that the very first answer, whatever it is, can carry a consistency token.
   const { position } = await retried(context, 'position', () => sys.primary.read({ timeoutMs: 5_000 }, []));
   positions.saw(position);

@@ -114,6 +114,11 @@ export class Cache {
     this.#l1.grew(keyOf(request.tenantId, request.type, request.id), entry, bytes);
   }
 
+  /** Whether the L1 has answers, which need no dependency. */
+  servesByItself(): boolean {
+    return this.#l1.holdsAny();
+  }
+
   stats(): CacheStats {
     return this.#counters.snapshot(this.#l1, this.#l2, this.coherence, this.#flights.joined);
   }

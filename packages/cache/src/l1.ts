@@ -189,6 +189,12 @@ export class L1 {
     return this.#horizons[teller].floor;
   }
 
+  /** Whether any entry has not expired. */
+  holdsAny(now = Date.now()): boolean {
+    for (const { entry } of this.#entries.values()) if (!expired(entry, now)) return true;
+    return false;
+  }
+
   get bytes(): number {
     return this.#entries.calculatedSize;
   }

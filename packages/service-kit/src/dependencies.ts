@@ -89,7 +89,12 @@ export async function openPostgres(
       ? runAtStart(surroundings, settings('owner', config.ownerPassword ?? ''), migrations)
       : retried(surroundings, 'migrations', () => requireCurrent(sys, schema, migrations)));
   }
-  readiness.add('postgres', () => api.ping(900));
+  // Reads go on while a replica serves them.
+  readiness.add(
+    'postgres',
+    () => api.ping(900),
+    () => sys.stats().replicas.some(({ healthy }) => healthy),
+  );
   monitor.start();
   return { databases: { api, sys }, monitor };
 }

@@ -112,6 +112,7 @@ describe('starting', () => {
     });
     expect(JSON.parse((await opsOf('orchestrator', '/ready')).body)).toEqual({
       ready: true,
+      status: 'ok',
       checks: { nats: { ok: true }, postgres: { ok: true } },
     });
     const metrics = (await opsOf('orchestrator', '/metrics')).body;

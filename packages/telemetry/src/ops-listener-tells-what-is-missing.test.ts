@@ -13,11 +13,11 @@ async function start(ready: () => Promise<Readiness>): Promise<string> {
 describe('the ops listener', () => {
   it('is healthy while it lives, and says 503 with the missing dependency when not ready', async () => {
     const checks = { nats: { ok: true }, postgres: { ok: false, detail: 'connection refused' } };
-    const base = await start(async () => ({ ready: false, checks }));
+    const base = await start(async () => ({ ready: false, status: 'unavailable', checks }));
     expect((await fetch(`${base}/health`)).status).toBe(200);
     const ready = await fetch(`${base}/ready`);
     expect(ready.status).toBe(503);
-    expect(await ready.json()).toEqual({ ready: false, checks });
+    expect(await ready.json()).toEqual({ ready: false, status: 'unavailable', checks });
   });
 
   it('counts a readiness check that throws as not ready', async () => {
@@ -28,7 +28,7 @@ describe('the ops listener', () => {
   });
 
   it('serves metrics as Prometheus text, and nothing else', async () => {
-    const base = await start(async () => ({ ready: true, checks: {} }));
+    const base = await start(async () => ({ ready: true, status: 'ok', checks: {} }));
     const metrics = await fetch(`${base}/metrics`);
     expect(metrics.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
     expect((await fetch(`${base}/ready`)).status).toBe(200);

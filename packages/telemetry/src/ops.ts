@@ -3,7 +3,10 @@ import type { AddressInfo } from 'node:net';
 import type { Profiling } from './profiling.js';
 
 export interface Readiness {
+  /** Whether the process can serve something: also while it is degraded. */
   readonly ready: boolean;
+  /** `degraded`: something that is served needs a dependency that failed its check. */
+  readonly status: 'ok' | 'degraded' | 'unavailable';
   readonly checks: Readonly<Record<string, { readonly ok: boolean; readonly detail?: string }>>;
 }
 
@@ -27,7 +30,7 @@ export interface Ops {
 
 /**
  * The listener for operators, apart from the public one: `/health` says that the process lives, `/ready`
- * whether it can serve (503 when not) and what is missing, `/metrics` is Prometheus text, `/queries` what is known of
+ * whether it can serve something (503 when not) and what is missing, `/metrics` is Prometheus text, `/queries` what is known of
  * the database's queries, `/profile/…` records profiles where that is on.
  * @throws when the port is taken
  */
@@ -89,7 +92,7 @@ async function answer(
 
 function unready(error: unknown): Readiness {
   const detail = error instanceof Error ? error.message : String(error);
-  return { ready: false, checks: { readiness: { ok: false, detail } } };
+  return { ready: false, status: 'unavailable', checks: { readiness: { ok: false, detail } } };
 }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {

@@ -4,7 +4,12 @@ import { startOps, type Ops } from './ops.js';
 import { Profiling } from './profiling.js';
 
 const TOKEN = 'a-secret-of-the-operators';
-const about = { host: '127.0.0.1', port: 0, metricsText, ready: async () => ({ ready: true, checks: {} }) };
+const about = {
+  host: '127.0.0.1',
+  port: 0,
+  metricsText,
+  ready: async () => ({ ready: true, status: 'ok' as const, checks: {} }),
+};
 let ops: Ops;
 const kept: string[] = [];
 let made = 0;

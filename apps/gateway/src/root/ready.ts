@@ -1,6 +1,7 @@
 import { errors as natsErrors, type NatsConnection } from '@nats-io/transport-node';
 import { infrastructureRpc } from '@novacron/contracts/infrastructure';
 import { metricsRpc } from '@novacron/contracts/metrics';
+import { showDegraded } from '@novacron/service-kit/readiness';
 import type { Readiness } from '@novacron/telemetry/ops';
 
 type Checks = Readiness['checks'];
@@ -23,8 +24,10 @@ export function readyWithPeers(own: () => Promise<Readiness>, nc: NatsConnection
   return async () => {
     const now = performance.now();
     if (kept === undefined || now - kept.at > KEEP_MS) kept = { at: now, checks: askPeers(nc) };
-    const [{ ready, checks }, peers] = await Promise.all([own(), kept.checks]);
-    return { ready, checks: { ...checks, ...peers } };
+    const [{ ready, status, checks }, peers] = await Promise.all([own(), kept.checks]);
+    for (const [name, { ok }] of Object.entries(peers)) showDegraded(name, ok);
+    const whole = status === 'ok' && Object.values(peers).every(({ ok }) => ok);
+    return { ready, status: ready && !whole ? 'degraded' : status, checks: { ...checks, ...peers } };
   };
 }
 

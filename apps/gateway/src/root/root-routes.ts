@@ -40,7 +40,7 @@ function serveProbes(fastify: FastifyInstance, ready: RootParts['ready']): void 
     return reply
       .code(state.ready ? 200 : 503)
       .header('Cache-Control', NOT_KEPT)
-      .send({ ready: state.ready, missing, checks: state.checks });
+      .send({ ready: state.ready, missing, status: state.status, checks: state.checks });
   });
 }
 

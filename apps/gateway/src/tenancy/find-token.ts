@@ -2,6 +2,7 @@ import { Role } from '@novacron/contracts/envelope';
 import type { TenantId } from '@novacron/contracts/ids';
 import type { Position } from '@novacron/contracts/position';
 import type { Database, Statement } from '@novacron/postgres/database';
+import type { Answer } from '@novacron/postgres/session';
 import { z } from 'zod';
 import type { FindToken } from '../edge/token-verifier.js';
 
@@ -27,13 +28,14 @@ const FIND: Statement = {
 };
 
 /**
- * Finds a token by its hash, on the primary: one that was made a moment ago is good at once.
+ * Finds a token by its hash, on the primary: one that was made a moment ago is good at once. While the primary is away
+ * a replica answers, so that reads go on.
  * @param sys the database under the `_sys` role: the tenant is not known yet
  * @param saw told where the database is, so that the first answer can carry a consistency token
  */
 export function findTokenIn(sys: Database, saw: (position: Position) => void): FindToken {
   return async (hash) => {
-    const { rows, position } = await sys.primary.query<Row>(FIND, [hash], { timeoutMs: 5_000 });
+    const { rows, position } = await find(sys, hash);
     saw(position);
     const row = rows[0];
     if (row === undefined) return null;
@@ -49,4 +51,14 @@ export function findTokenIn(sys: Database, saw: (position: Position) => void): F
       expiresAt: row.expires_at === null ? null : row.expires_at.getTime(),
     };
   };
+}
+
+async function find(sys: Database, hash: Buffer): Promise<Answer<Row>> {
+  const options = { timeoutMs: 5_000 };
+  try {
+    return await sys.primary.query<Row>(FIND, [hash], options);
+  } catch (error) {
+    if (!sys.stats().replicas.some(({ healthy }) => healthy)) throw error;
+    return sys.replica().query<Row>(FIND, [hash], options);
+  }
 }

@@ -141,7 +141,7 @@ async function gateway(): Promise<void> {
     limits: new RateLimits(),
     rpc,
     services: { reads: new Reads(cache, rpc), draining: new AbortController().signal } as never,
-    ready: async () => ({ ready: true, checks: {} }),
+    ready: async () => ({ ready: true, status: 'ok', checks: {} }),
     logger,
   });
   await app.listen({ port: 0, host: '127.0.0.1' });

@@ -160,7 +160,7 @@ export class TestGateway {
         draining: this.stopDraining.signal,
       },
       bodies: this.bodies,
-      ready: async () => ({ ready: true, checks: {} }),
+      ready: async () => ({ ready: true, status: 'ok', checks: {} }),
       logger,
     });
     this.url = await this.fastify.listen({ port: 0, host: '127.0.0.1' });

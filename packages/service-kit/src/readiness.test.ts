@@ -1,0 +1,60 @@
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import { metricsText } from '@novacron/telemetry/metrics';
+import { Readiness } from './readiness.js';
+
+let readiness: Readiness;
+let replicaServes: boolean;
+let cacheServes: boolean;
+const away = (): never => {
+  throw new Error('away');
+};
+beforeEach(() => {
+  readiness = new Readiness();
+  [replicaServes, cacheServes] = [false, false];
+  readiness.serve();
+});
+
+const states = async () => {
+  const { ready, status, checks } = await readiness.report();
+  return { ready, status, away: Object.keys(checks).filter((name) => !checks[name]?.ok) };
+};
+const degraded = async (dependency: string) =>
+  new RegExp(`^novacron_degraded\\{dependency="${dependency}"\\} (\\d)`, 'm').exec(await metricsText())?.[1];
+
+describe('readiness', () => {
+  it('is ok while every dependency is there', async () => {
+    readiness.add('nats', () => undefined);
+    expect(await states()).toEqual({ ready: true, status: 'ok', away: [] });
+    expect(await degraded('nats')).toBe('0');
+  });
+
+  it('is degraded, and ready, while a dependency is away without which something is served', async () => {
+    replicaServes = true;
+    readiness.add('postgres', away, () => replicaServes);
+    expect(await states()).toEqual({ ready: true, status: 'degraded', away: ['postgres'] });
+    expect(await degraded('postgres')).toBe('1');
+  });
+
+  it('is unavailable while nothing is served without the dependency', async () => {
+    readiness.add('postgres', away, () => replicaServes);
+    expect(await states()).toEqual({ ready: false, status: 'unavailable', away: ['postgres'] });
+  });
+
+  it('is degraded while caches answer, whatever is away', async () => {
+    cacheServes = true;
+    readiness.add('nats', away);
+    readiness.add('postgres', away, () => replicaServes);
+    readiness.serveWhile(() => cacheServes);
+    expect(await states()).toEqual({ ready: true, status: 'degraded', away: ['nats', 'postgres'] });
+  });
+
+  it('is unavailable while the process drains or starts, whatever serves', async () => {
+    readiness.serveWhile(() => true);
+    readiness.drain();
+    expect(await states()).toEqual({ ready: false, status: 'unavailable', away: ['process'] });
+    const starting = new Readiness();
+    starting.serveWhile(() => true);
+    starting.waitFor('migrations', 'not yet');
+    expect(await starting.report()).toMatchObject({ ready: false, status: 'unavailable' });
+  });
+});
