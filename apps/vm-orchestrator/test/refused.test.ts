@@ -50,6 +50,38 @@ describe('a create is refused', () => {
   });
 });
 
+describe('user data and SSH keys', () => {
+  it.each([
+    ['user data', { userData: '#cloud-config' }],
+    ['SSH keys', { sshKeys: ['ssh-ed25519 AAAA me'] }],
+  ])('are refused before anything is written where no host can apply them (%s)', async (name, given) => {
+    await expect(fixture.create(`cloud-${name.split(' ')[0]?.toLowerCase()}`, given)).rejects.toMatchObject({
+      code: 'capability_unsupported',
+      detail: 'No host of zone sim that runs ubuntu-22.04 can do userData and sshKeys',
+    });
+    const { n } = await fixture.one<{ n: number }>(
+      `SELECT count(*)::int AS n FROM orchestrator.vms WHERE name LIKE 'cloud-%'`,
+    );
+    expect(n).toBe(0);
+  });
+
+  it('lead to the one host that can apply them', async () => {
+    const able = await fixture.addHost();
+    await fixture.admin.query(
+      `UPDATE orchestrator.hosts SET capabilities = capabilities || '{user-data}' WHERE id = $1`,
+      [able.id],
+    );
+    await fixture.core.hosts.refresh();
+    for (let i = 0; i < 5; i++) {
+      const { id } = await fixture.create(`with-keys-${i}`, { sshKeys: ['ssh-ed25519 AAAA me'] });
+      const vm = await fixture.until(id, ({ state }) => state === 'running');
+      expect(vm.host_id).toBe(able.id);
+    }
+    const create = able.commands.find(({ kind }) => kind === 'create');
+    expect(create).toMatchObject({ spec: { sshKeys: ['ssh-ed25519 AAAA me'], userData: null } });
+  });
+});
+
 describe('an idempotency key', () => {
   it('answers a repeated create with the first answer, and makes one VM', async () => {
     const first = await fixture.core.creator.create(fixture.meta(keyed('k1')), spec('idem-1'));

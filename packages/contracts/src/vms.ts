@@ -56,6 +56,9 @@ export const VmTask = z.object({
   deadline: Timestamp,
 });
 
+/** The condition that tells "the guest is up" from `running`: its user space has said so on the console. */
+export const GUEST_READY = 'GuestReady';
+
 export const Vm = z.object({
   id: VmId,
   tenantId: TenantId,

@@ -22,7 +22,7 @@ export const STATES = {
     kind: 'transient',
     deadlineMs: 120_000,
     wayOut: 'stopped',
-    to: ['running', 'stopped', 'stopping', 'unknown', 'deleting'],
+    to: ['running', 'paused', 'stopped', 'stopping', 'unknown', 'deleting'],
   },
   running: {
     kind: 'stable',
@@ -47,7 +47,7 @@ export const STATES = {
   stopped: {
     kind: 'stable',
     // Pending: its host was fenced, and it is placed again.
-    to: ['starting', 'pending', 'running', 'resizing', 'restoring', 'migrating', 'deleting'],
+    to: ['starting', 'pending', 'running', 'paused', 'resizing', 'restoring', 'migrating', 'deleting'],
   },
   rebooting: {
     kind: 'transient',

@@ -1,4 +1,12 @@
-import type { Command, CommandKind, CommandReply, PowerState, VmFact } from '@novacron/contracts/agents';
+import {
+  GUEST_FAULTS,
+  isGuestFault,
+  type Command,
+  type CommandKind,
+  type CommandReply,
+  type PowerState,
+  type VmFact,
+} from '@novacron/contracts/agents';
 import type { VmId } from '@novacron/contracts/ids';
 import type { Clock } from '../clock.js';
 import { DriverError, type Driver, type FailureCode } from '../drivers/driver.js';
@@ -219,8 +227,11 @@ export class CommandRunner {
   async #succeeded(command: Command, text: string | undefined): Promise<CommandReply> {
     const { leads, remembered, needsNoSpace } = TRAITS[command.kind];
     const reply = await this.#observed(command.vmId, text);
-    const { power } = reply.fact;
+    const { power, reason } = reply.fact;
     if (leads && !(leads as readonly PowerState[]).includes(power)) {
+      if (power === 'paused' && isGuestFault(reason)) {
+        throw new DriverError(reason, GUEST_FAULTS[reason], false);
+      }
       throw new DriverError(
         'driver_error',
         `${command.kind} was reported done, but the VM is ${power}`,

@@ -5,6 +5,7 @@ import type { Logger } from '@novacron/telemetry/logger';
 import { canTransition, VM_STATES, type VmState } from '@novacron/vm-lifecycle/states';
 import { databaseNow } from '../clock.js';
 import { changeVms, lockVms, type VmPatch } from '../vms/change.js';
+import { withoutGuest } from '../vms/guest-conditions.js';
 import type { VmRow } from '../vms/row.js';
 import { HOST_UNREACHABLE, withCondition } from './row.js';
 
@@ -33,7 +34,7 @@ type HostState = Pick<Host, 'id' | 'name' | 'state'>;
 /** What the loss of a host means for one VM; null: nothing, or nothing more. Pure. */
 export function withoutHost(vm: VmRow, host: HostState, now: Date): VmPatch | null {
   if (host.state === 'up') return null;
-  const conditions = withCondition(vm.conditions, {
+  const conditions = withCondition(withoutGuest(vm.conditions), {
     type: HOST_UNREACHABLE,
     status: 'true',
     reason: host.state === 'fenced' ? 'HostFenced' : 'HostDown',

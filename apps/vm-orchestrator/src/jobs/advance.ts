@@ -2,6 +2,7 @@ import { detailOf } from '@novacron/contracts/common';
 import { JOB_HISTORY_LIMIT, type JobStepRun } from '@novacron/contracts/jobs';
 import { deadlineMs, isTransient, type VmState } from '@novacron/vm-lifecycle/states';
 import type { VmPatch } from '../vms/change.js';
+import { withGuest } from '../vms/guest-conditions.js';
 import type { TaskColumn, VmRow } from '../vms/row.js';
 import type { Claim, Operation, StepResult } from './operation.js';
 import type { JobRow } from './row.js';
@@ -64,7 +65,9 @@ export function advance(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanc
     case 'wait': {
       const untilDeadline = Math.max(0, job.deadline.getTime() - now.getTime());
       const waiting: JobRow = { ...bumped, status: 'waiting', lease_owner: null, attempt: job.attempt + 1 };
-      return { job: waiting, patch: result.patch ?? {}, dueInMs: Math.min(result.ms, untilDeadline) };
+      // Past its deadline only goes on what has no failure: a delete that its host refuses.
+      const dueInMs = untilDeadline > 0 ? Math.min(result.ms, untilDeadline) : result.ms;
+      return { job: waiting, patch: result.patch ?? {}, dueInMs };
     }
     case 'next':
       return job.undoing
@@ -72,7 +75,12 @@ export function advance(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanc
         : forward(ended, vm, bumped, now);
     case 'done':
       if (job.undoing) return fail(ended, vm, bumped, reasonOf(job), now);
-      return end(bumped, 'succeeded', { ...patchOf(ended, vm), observed_generation: vm.generation }, ended);
+      return end(
+        bumped,
+        'succeeded',
+        { ...patchOf(ended, vm, now), observed_generation: vm.generation },
+        ended,
+      );
     case 'failed': {
       const error = { code: result.code, detail: detailOf(result.detail ?? result.code) };
       const failed = { ...bumped, error };
@@ -86,10 +94,13 @@ function forward(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanced {
   const index = job.step_index + 1;
   const step = ended.operation.steps[index];
   if (!step)
-    return end(job, 'succeeded', { ...patchOf(ended, vm), observed_generation: vm.generation }, ended);
+    return end(job, 'succeeded', { ...patchOf(ended, vm, now), observed_generation: vm.generation }, ended);
   const state = step.state ?? vm.state;
   const deadline = state === vm.state ? job.deadline : deadlineIn(state, now);
-  return enter({ ...job, step: step.name, step_index: index, deadline }, { ...patchOf(ended, vm), state });
+  return enter(
+    { ...job, step: step.name, step_index: index, deadline },
+    { ...patchOf(ended, vm, now), state },
+  );
 }
 
 /** Goes on undoing at the nearest step at or below `index` that has something to undo. */
@@ -98,7 +109,7 @@ function undoFrom(ended: Ended, vm: VmRow, job: JobRow, index: number, now: Date
     const step = ended.operation.steps[i];
     if (!step?.undo) continue;
     const undoing = turnAround(job, i, step.name, now);
-    return enter(undoing, patchOf(ended, vm));
+    return enter(undoing, patchOf(ended, vm, now));
   }
   return fail(ended, vm, job, reasonOf(job), now);
 }
@@ -119,7 +130,7 @@ function enter(job: JobRow, patch: VmPatch): Advanced {
 }
 
 function fail(ended: Ended, vm: VmRow, job: JobRow, error: Failure, now: Date): Advanced {
-  const patch = { ...patchOf(ended, vm), ...left(ended.operation, vm, job, error, now) };
+  const patch = { ...patchOf(ended, vm, now), ...left(ended.operation, vm, job, error, now) };
   return end({ ...job, error }, error.code === CANCELLED ? 'cancelled' : 'failed', patch, ended);
 }
 
@@ -144,12 +155,15 @@ function end(
   return { job: over, patch: { ...patch, ...freed, task: null }, dueInMs: 0 };
 }
 
-/** What the step wants written, with the number of the fact that it rests on. */
-function patchOf({ result }: Ended, vm: VmRow): VmPatch {
+/** What the step wants written, with the fact that it rests on: its number, and what it tells of the guest. */
+function patchOf({ result }: Ended, vm: VmRow, now: Date): VmPatch {
   const { fact } = result;
   const newer =
     fact && (fact.epoch > vm.fact_epoch || (fact.epoch === vm.fact_epoch && fact.seq > vm.fact_seq));
-  return { ...result.patch, ...(newer ? { fact_epoch: fact.epoch, fact_seq: fact.seq } : {}) };
+  if (!newer) return { ...result.patch };
+  const conditions = fact.fact ? withGuest(vm.conditions, fact.fact, now) : vm.conditions;
+  const guest = conditions === vm.conditions ? {} : { conditions };
+  return { ...guest, ...result.patch, fact_epoch: fact.epoch, fact_seq: fact.seq };
 }
 
 /** The job as its VM's row carries it. */

@@ -10,6 +10,10 @@ export interface JobArgs extends Partial<ActionOptions> {
   desired?: DesiredState;
   /** When a graceful stop turns into a hard one, RFC 3339. */
   forceAt?: string;
+  /** Whether the host answered the last command, however: it was reachable then. */
+  hostAnswered?: boolean;
+  /** The command failed because the hypervisor had to pause the guest: it is still there. */
+  guestPaused?: boolean;
 }
 
 /** The arguments with which an action's job begins. A retry of the job begins with the same `options`. */

@@ -1,6 +1,6 @@
 import type { Placement } from '@novacron/contracts/vms';
 import type { HostId } from '@novacron/contracts/ids';
-import type { CommandReply } from '@novacron/contracts/agents';
+import type { VmFact } from '@novacron/contracts/agents';
 import type { TransientState } from '@novacron/vm-lifecycle/states';
 import type { VmPatch } from '../vms/change.js';
 import type { JobKind, VmRow } from '../vms/row.js';
@@ -45,8 +45,8 @@ interface Effects {
   readonly placement?: Placement;
   /** For the job's history, as a user reads it. */
   readonly detail?: string;
-  /** The fact that came with the host's answer: newer ones than the applied replace it. */
-  readonly fact?: Pick<CommandReply, 'epoch' | 'seq'>;
+  /** The fact that came with the host's answer, with its number: it counts when no newer one was applied. */
+  readonly fact?: { readonly epoch: number; readonly seq: number; readonly fact?: VmFact | undefined };
 }
 
 /** How one run of a step ends: in exactly one of these, in one transaction with the state. */
@@ -87,6 +87,6 @@ export interface Operation {
    * failure `deadline_exceeded`.
    */
   failed(claim: Claim, error: { code: string; detail: string }): VmPatch;
-  /** Where a passed deadline is not the failure `deadline_exceeded`; null: it is. */
-  overdue?(claim: Claim, now: Date): StepResult | null;
+  /** Where a passed deadline is not the failure `deadline_exceeded`; `again`: the step is tried again; null: it is. */
+  overdue?(claim: Claim, now: Date): StepResult | 'again' | null;
 }

@@ -39,6 +39,7 @@ function overdue(operation: Operation, claim: Claim, now: Date): StepResult | nu
   )
     return null;
   const own = operation.overdue?.(claim, now);
+  if (own === 'again') return null;
   if (own) return own;
   const detail = `${claim.job.step} was not done by ${claim.job.deadline.toISOString()}`;
   const abandoned = claim.job.undoing ? operation.steps[claim.job.step_index]?.abandoned : undefined;

@@ -1,4 +1,4 @@
-import type { CommandReply } from '@novacron/contracts/agents';
+import { isGuestFault, type CommandReply } from '@novacron/contracts/agents';
 import type { HostAnswer } from '../jobs/commands.js';
 import type { StepContext, StepResult } from '../jobs/operation.js';
 
@@ -35,7 +35,13 @@ export function onAnswer(
       if (answer.retryable && context.job.attempt + 1 < ATTEMPTS) {
         return { then: 'wait', ms: 200 * 2 ** context.job.attempt, detail: answer.detail };
       }
-      return { then: 'failed', code: answer.code, detail: answer.detail };
+      return {
+        then: 'failed',
+        code: answer.code,
+        detail: answer.detail,
+        fact: { epoch: answer.epoch, seq: answer.seq, fact: answer.fact },
+        args: { guestPaused: answer.fact?.power === 'paused' && isGuestFault(answer.fact.reason) },
+      };
   }
 }
 

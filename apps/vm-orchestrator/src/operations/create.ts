@@ -96,8 +96,8 @@ export const create: Operation = {
   kind: 'create',
   steps: [place, provision, start],
   overdue: waitedInVain,
-  failed: ({ vm }, error) => {
-    if (vm.state === 'starting') return unstarted(error);
+  failed: ({ vm, job }, error) => {
+    if (vm.state === 'starting') return unstarted(job.args, error);
     // A create that was cancelled waits for no host any more.
     return { state: 'error', ...(error.code === CANCELLED ? withCapacity(vm) : {}) };
   },

@@ -1,9 +1,18 @@
-import type { HostEffect, Operation, StepResult } from '../jobs/operation.js';
+import { detailOf } from '@novacron/contracts/common';
+import type { HostAnswer } from '../jobs/commands.js';
+import type { HostEffect, Operation, StepContext, StepResult } from '../jobs/operation.js';
 import { onAnswer } from './answers.js';
+
+const AGAIN_MS = 1_000;
+/** After its deadline a delete that the host refuses goes on at this pace, without limit. */
+const AGAIN_OVERDUE_MS = 10_000;
 
 /**
  * Removes guest and disk, then the record. One way: a host that stays unreachable past the deadline keeps a
  * clean-up, and the VM is deleted all the same; name and quota are free then, the host's room after it.
+ *
+ * A host that answers is not unreachable. While it cannot remove the VM, its guest may run: the VM stays `deleting`,
+ * with the reason in `lastError`, and holds its quota.
  */
 export const remove: Operation = {
   kind: 'delete',
@@ -16,15 +25,16 @@ export const remove: Operation = {
         if (context.vm.host_id === null) return deleted(context.now());
         const answer = await context.send({ kind: 'delete' });
         if (answer.outcome === 'host_fenced') return leftBehind(context.now());
-        if (answer.outcome === 'failed') {
-          return { then: 'wait', ms: 1_000, detail: answer.detail };
-        }
-        return onAnswer(context, answer, () => deleted(context.now(), { effect: 'release' }));
+        const result =
+          answer.outcome === 'failed'
+            ? refused(context, answer)
+            : onAnswer(context, answer, () => deleted(context.now(), { effect: 'release' }));
+        return { ...inTime(result, context), args: { hostAnswered: answer.outcome !== 'unreachable' } };
       },
     },
   ],
   failed: () => ({}),
-  overdue: (_claim, now) => leftBehind(now),
+  overdue: ({ job }, now) => (job.args.hostAnswered ? 'again' : leftBehind(now)),
 };
 
 function leftBehind(now: Date): StepResult {
@@ -34,11 +44,35 @@ function leftBehind(now: Date): StepResult {
   };
 }
 
+function refused(
+  context: StepContext,
+  { code, detail }: Extract<HostAnswer, { outcome: 'failed' }>,
+): StepResult {
+  const { vm, now } = context;
+  const isKnown = vm.last_error?.code === code && vm.last_error.detail === detailOf(detail);
+  const shown = isKnown
+    ? {}
+    : { patch: { last_error: { code, detail: detailOf(detail), at: now().toISOString() } } };
+  return { then: 'wait', ms: AGAIN_MS, detail, ...shown };
+}
+
+function inTime(result: StepResult, { job, now }: StepContext): StepResult {
+  if (result.then !== 'wait' || now() < job.deadline) return result;
+  return { ...result, ms: Math.max(result.ms, AGAIN_OVERDUE_MS) };
+}
+
 function deleted(now: Date, host?: HostEffect): Extract<StepResult, { then: 'done' }> {
   return {
     then: 'done',
     releaseQuota: true,
     ...(host ? { host } : {}),
-    patch: { state: 'deleted', deleted_at: now, host_id: null, stop_reason: null, conditions: [] },
+    patch: {
+      state: 'deleted',
+      deleted_at: now,
+      host_id: null,
+      stop_reason: null,
+      last_error: null,
+      conditions: [],
+    },
   };
 }

@@ -1,3 +1,4 @@
+import type { JobArgs } from '../jobs/args.js';
 import type { Operation, StepContext, StepResult } from '../jobs/operation.js';
 import type { VmPatch } from '../vms/change.js';
 import { onAnswer, running } from './answers.js';
@@ -17,7 +18,7 @@ export const start: Operation = {
       },
     },
   ],
-  failed: (_claim, error) => unstarted(error),
+  failed: ({ job }, error) => unstarted(job.args, error),
 };
 
 /** Ends the guest that a start has begun; the disk stays. */
@@ -27,6 +28,7 @@ export async function unstart(context: StepContext): Promise<StepResult> {
 }
 
 /** What a start that failed or was cancelled leaves of the VM. */
-export function unstarted(error: { readonly code: string }): VmPatch {
+export function unstarted(args: JobArgs, error: { readonly code: string }): VmPatch {
+  if (args.guestPaused) return { state: 'paused', stop_reason: null };
   return { state: 'stopped', stop_reason: error.code === 'cancelled' ? 'start_cancelled' : 'start_failed' };
 }

@@ -34,12 +34,8 @@ export const SUITABLE: readonly Filter[] = [
   },
 ];
 
-/** In this order; a host counts under the first that refuses it. */
+/** For the hosts of the VM's zone. In this order; a host counts under the first that refuses it. */
 export const FILTERS: readonly Filter[] = [
-  {
-    name: 'zone',
-    refuse: (host, { zone }) => (host.zone === zone ? null : `${host.name} is in zone ${host.zone}`),
-  },
   { name: 'state', refuse: (host) => (host.state === 'up' ? null : `${host.name} is ${host.state}`) },
   { name: 'schedulable', refuse: (host) => (host.schedulable ? null : `${host.name} is cordoned`) },
   {

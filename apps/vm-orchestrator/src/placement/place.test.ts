@@ -92,10 +92,15 @@ describe('placement', () => {
       fc.property(requestArb, fc.array(hostArb, { maxLength: 12 }), (wanted, hosts) => {
         const { hostId, fits, explanation } = place(wanted, hosts, NOW);
         const refused = explanation.rejections.reduce((sum, { hosts: count }) => sum + count, 0);
-        expect(explanation.candidates).toBe(hosts.length);
-        expect(hosts.length - refused > 0).toBe(hostId !== null);
+        const inZone = hosts.filter(({ zone }) => zone === wanted.zone);
+        expect(explanation.candidates).toBe(inZone.length);
+        expect(inZone.length - refused > 0).toBe(hostId !== null);
         expect(fits === 'now').toBe(hostId !== null);
         Placement.parse(explanation);
+        const told = JSON.stringify(explanation);
+        for (const { id, name, zone } of hosts) {
+          if (zone !== wanted.zone) expect(told.includes(id) || told.includes(name)).toBe(false);
+        }
       }),
     );
   });
@@ -125,8 +130,8 @@ describe('placement', () => {
       host({ name: 'd', zone: 'local' }),
     ];
     expect(place(request(), hosts, NOW).explanation).toMatchObject({
+      candidates: 3,
       rejections: [
-        { filter: 'zone', hosts: 1, example: 'd is in zone local' },
         { filter: 'state', hosts: 1, example: 'a is down' },
         { filter: 'schedulable', hosts: 1, example: 'b is cordoned' },
         { filter: 'cpu', hosts: 1, example: 'c has 1 of 64 virtual CPUs free, 2 are needed' },

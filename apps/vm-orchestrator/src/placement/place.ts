@@ -24,9 +24,10 @@ const SCORES_KEPT = 10;
 /**
  * Decides where a VM goes: hosts that every filter lets through, the least loaded one after placement.
  * Among equals the VM's id decides, so that VMs placed at the same time from the same view spread.
- * Pure: it reserves nothing.
+ * Pure: it reserves nothing. The explanation is the tenant's to read: hosts of other zones do not appear in it.
  */
-export function place(request: PlacementRequest, hosts: readonly HostView[], now: Date): PlacementDecision {
+export function place(request: PlacementRequest, all: readonly HostView[], now: Date): PlacementDecision {
+  const hosts = all.filter(({ zone }) => zone === request.zone);
   const { passed, rejections } = filter(request, hosts);
   const ranked = rank(request, passed);
   const chosen = ranked[0];
@@ -124,9 +125,7 @@ function everFits(request: PlacementRequest, hosts: readonly HostView[]): boolea
 }
 
 function suitableHosts(request: PlacementRequest, hosts: readonly HostView[]): HostView[] {
-  return hosts.filter(
-    (host) => host.zone === request.zone && SUITABLE.every(({ refuse }) => refuse(host, request) === null),
-  );
+  return hosts.filter((host) => SUITABLE.every(({ refuse }) => refuse(host, request) === null));
 }
 
 function chosenSummary(host: HostView, fitting: number): string {
@@ -148,9 +147,8 @@ function refusedSummary(
     );
     return `no host of zone ${request.zone} is large enough: the largest have ${largest[0]} virtual CPUs, ${largest[1]} MiB of memory, ${largest[2]} GiB of disk`;
   }
-  const inZone = rejections.filter(({ filter: name }) => name !== 'zone');
-  if (inZone.length === 0) return `zone ${request.zone} has no hosts`;
-  return `no host of zone ${request.zone} fits now: ${inZone.map((r) => `${r.filter} refused ${r.hosts}`).join(', ')}`;
+  if (rejections.length === 0) return `zone ${request.zone} has no hosts`;
+  return `no host of zone ${request.zone} fits now: ${rejections.map((r) => `${r.filter} refused ${r.hosts}`).join(', ')}`;
 }
 
 /** FNV-1a over UTF-16 units with a final mix, 32 bits: cheap, and far apart for ids that differ little. */

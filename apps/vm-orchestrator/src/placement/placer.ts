@@ -3,6 +3,7 @@ import { databaseNow } from '../clock.js';
 import type { Claim, PlaceDecision } from '../jobs/operation.js';
 import type { VmRow } from '../vms/row.js';
 import { place } from './place.js';
+import { needsOf } from './needs.js';
 import type { HostSnapshot, Reservation } from './snapshot.js';
 
 /** Places claims on the hosts of the snapshot, and keeps the room until the commit has said what became of it. */
@@ -21,7 +22,7 @@ export class Placer {
       cpu: vm.cpu,
       memory: vm.memory,
       disk: vm.disk,
-      needs: [],
+      needs: needsOf(vm),
     };
     const decision = place(request, this.snapshot.hosts(), databaseNow());
     if (decision.hostId !== null) this.#reserved.set(job.id, this.snapshot.reserve(decision.hostId, request));

@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import type { PowerState } from '@novacron/contracts/agents';
+import { GUEST_FAULTS, type GuestFault, type PowerState } from '@novacron/contracts/agents';
 import { newId, type JobId, type VmId } from '@novacron/contracts/ids';
 import { canTransition, isTransient, VM_STATES, type VmState } from '@novacron/vm-lifecycle/states';
 import fc from 'fast-check';
 import { HOST_UNREACHABLE } from '../hosts/row.js';
 import type { TaskColumn } from '../vms/row.js';
-import { isNewer, judge, type Judged } from './judge.js';
+import { isNewer, judge, type Judged, type Verdict } from './judge.js';
 
 const NOW = new Date('2026-11-23T12:00:00.000Z');
 const TASK: TaskColumn = {
@@ -45,6 +45,11 @@ const fact = (of: Judged, power: PowerState, over: { incarnation?: number; reaso
   incarnation: over.incarnation ?? of.incarnation,
   reason: over.reason ?? null,
 });
+/** The VM after the verdict. */
+function patched(before: Judged, verdict: Verdict): Judged {
+  if (verdict.outcome !== 'changed') throw new Error(`the verdict was ${verdict.outcome}`);
+  return { ...before, ...verdict.patch };
+}
 const NEWER = { epoch: 1, seq: 11 };
 
 describe('a fact about a VM', () => {
@@ -130,6 +135,64 @@ describe('a fact about a VM', () => {
     ).toMatchObject({
       patch: { state: 'stopped', incarnation: 1 },
     });
+  });
+
+  it.each(Object.keys(GUEST_FAULTS) as GuestFault[])(
+    'shows why the hypervisor paused the guest (%s), once, until it runs again',
+    (reason) => {
+      const before = vm();
+      const paused = judge(before, fact(before, 'paused', { reason }), NEWER, NOW);
+      expect(paused).toMatchObject({
+        outcome: 'changed',
+        patch: {
+          state: 'paused',
+          last_error: { code: reason, detail: GUEST_FAULTS[reason] },
+          conditions: [{ type: 'GuestFault', status: 'true', reason, message: GUEST_FAULTS[reason] }],
+        },
+      });
+      const after = patched(before, paused);
+      const later = { epoch: 1, seq: 12 };
+      expect(judge(after, fact(after, 'paused', { reason }), later, NOW)).toEqual({ outcome: 'same' });
+      expect(judge(after, fact(after, 'running'), later, NOW)).toMatchObject({
+        patch: { state: 'running', last_error: null, conditions: [] },
+      });
+    },
+  );
+
+  it('leaves a VM that its user has paused without a fault', () => {
+    const before = vm({ state: 'paused' });
+    expect(judge(before, fact(before, 'paused'), NEWER, NOW)).toEqual({ outcome: 'same' });
+  });
+
+  it('tells "the guest is up" from "running", with the time at which it changed', () => {
+    const before = vm();
+    const told = (of: Judged, ready: boolean, seq: number, at = NOW) =>
+      judge(of, { ...fact(of, 'running'), ready }, { epoch: 1, seq }, at);
+    const booting = patched(before, told(before, false, 11));
+    expect(booting.conditions).toMatchObject([
+      { type: 'GuestReady', status: 'false', reason: 'NotReported' },
+    ]);
+    const later = new Date(NOW.getTime() + 5_000);
+    const up = patched(booting, told(booting, true, 12, later));
+    expect(up.conditions).toMatchObject([
+      { type: 'GuestReady', status: 'true', lastTransitionAt: later.toISOString() },
+    ]);
+    expect(told(up, true, 13)).toEqual({ outcome: 'same' });
+    expect(judge(up, fact(up, 'stopped'), { epoch: 1, seq: 14 }, NOW)).toMatchObject({
+      patch: { state: 'stopped', conditions: [] },
+    });
+  });
+
+  it('about a VM whose record is damaged shows that, and leaves the count of its guests', () => {
+    const before = vm({ incarnation: 5 });
+    const damaged = { ...fact(before, 'running', { incarnation: 0 }), damaged: true };
+    const verdict = judge(before, damaged, NEWER, NOW);
+    expect(verdict).toMatchObject({
+      patch: { conditions: [{ type: 'RecordDamaged', reason: 'RecordUnreadable' }] },
+    });
+    expect(patched(before, verdict)).toMatchObject({ state: 'running', incarnation: 5 });
+    const off = judge(before, { ...damaged, power: 'stopped' }, NEWER, NOW);
+    expect(off).toMatchObject({ patch: { state: 'stopped' } });
   });
 
   it('ends the condition of a host that was away, also under a live job', () => {

@@ -1,7 +1,8 @@
-import type { PowerState, VmFact } from '@novacron/contracts/agents';
+import { GUEST_FAULTS, isGuestFault, type PowerState, type VmFact } from '@novacron/contracts/agents';
 import { canTransition, type VmState } from '@novacron/vm-lifecycle/states';
 import { HOST_UNREACHABLE, withoutCondition } from '../hosts/row.js';
 import type { VmPatch } from '../vms/change.js';
+import { withGuest } from '../vms/guest-conditions.js';
 import type { VmRow } from '../vms/row.js';
 
 /** The number of a fact: facts of one host are as new as their numbers. */
@@ -46,9 +47,19 @@ export function judge(vm: Judged, fact: VmFact, stamp: Stamp, now: Date): Verdic
   if (vm.task !== null) return { outcome: 'busy', patch: reachable };
   // Within an epoch a host cannot have fewer guest processes behind it than before: the fact is of an old one.
   const oldGuest =
-    fact.power !== 'absent' && stamp.epoch === vm.fact_epoch && fact.incarnation < vm.incarnation;
+    fact.power !== 'absent' &&
+    !fact.damaged &&
+    stamp.epoch === vm.fact_epoch &&
+    fact.incarnation < vm.incarnation;
   if (oldGuest) return { outcome: 'stale' };
-  const patch = { ...reachable, ...incarnationPatch(vm, fact), ...statePatch(vm, fact, now) };
+  const known = { ...vm, ...reachable };
+  const patch = {
+    ...reachable,
+    ...incarnationPatch(vm, fact),
+    ...conditionsPatch(known, fact, now),
+    ...faultPatch(vm, fact, now),
+    ...statePatch(vm, fact, now),
+  };
   if (Object.keys(patch).length === 0) return { outcome: 'same' };
   return { outcome: 'changed', patch: { ...patch, fact_epoch: stamp.epoch, fact_seq: stamp.seq } };
 }
@@ -59,9 +70,23 @@ function reachablePatch({ conditions }: Judged): VmPatch | null {
 }
 
 function incarnationPatch(vm: Judged, fact: VmFact): VmPatch {
-  return fact.power === 'absent' || fact.incarnation === vm.incarnation
+  return fact.power === 'absent' || fact.damaged || fact.incarnation === vm.incarnation
     ? {}
     : { incarnation: fact.incarnation };
+}
+
+function conditionsPatch({ conditions: before }: Judged, fact: VmFact, now: Date): VmPatch {
+  const conditions = withGuest(before, fact, now);
+  return conditions === before ? {} : { conditions };
+}
+
+/** A guest that the hypervisor has paused shows why, until it runs again. */
+function faultPatch({ last_error: before }: Judged, { power, reason }: VmFact, now: Date): VmPatch {
+  if (power === 'paused' && isGuestFault(reason)) {
+    if (before?.code === reason) return {};
+    return { last_error: { code: reason, detail: GUEST_FAULTS[reason], at: now.toISOString() } };
+  }
+  return before && isGuestFault(before.code) && power !== 'paused' ? { last_error: null } : {};
 }
 
 function statePatch(vm: Judged, fact: VmFact, now: Date): VmPatch {

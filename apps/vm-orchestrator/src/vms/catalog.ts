@@ -1,16 +1,22 @@
 import { ServiceError } from '@novacron/contracts/errors';
+import type { Capability } from '@novacron/contracts/infrastructure';
 import type { VmConfig } from '@novacron/contracts/vms';
 import type { HostSnapshot } from '../placement/snapshot.js';
 
+/** Capabilities in the words of a create. */
+const NEED_TEXTS: Partial<Record<Capability, string>> = { 'user-data': 'userData and sshKeys' };
+
 /** Zones and images as the hosts of the moment offer them. */
 export class Catalog {
-  constructor(private readonly snapshot: Pick<HostSnapshot, 'ready' | 'imagesOf' | 'zones'>) {}
+  constructor(private readonly snapshot: Pick<HostSnapshot, 'ready' | 'imagesOf' | 'zones' | 'hosts'>) {}
 
   /**
    * The zone that the VM goes to.
-   * @throws ServiceError unknown_zone; unknown_image when no host of the zone runs it; dependency_down, overloaded
+   * @param needs what the VM's host has to be able to do
+   * @throws ServiceError unknown_zone; unknown_image when no host of the zone runs it; capability_unsupported when
+   *   none of those that run it can do what the VM needs; dependency_down, overloaded
    */
-  require(wanted: string | undefined, config: VmConfig): string {
+  require(wanted: string | undefined, config: VmConfig, needs: readonly Capability[]): string {
     // Asked within the first moments of the process: what is not loaded yet is not unknown.
     if (!this.snapshot.ready) {
       throw new ServiceError('dependency_down', 'The hosts are not known yet', { retryAfterMs: 1_000 });
@@ -37,6 +43,24 @@ export class Catalog {
         { errors },
       );
     }
+    if (needs.length > 0) this.#requireAble(zone.name, config.image, needs);
     return zone.name;
+  }
+
+  /** What no host can apply is refused, never silently ignored. */
+  #requireAble(zone: string, image: string, needs: readonly Capability[]): void {
+    const able = this.snapshot
+      .hosts()
+      .some(
+        (host) =>
+          host.zone === zone &&
+          host.images.includes(image) &&
+          needs.every((need) => host.capabilities.includes(need)),
+      );
+    if (able) return;
+    throw new ServiceError(
+      'capability_unsupported',
+      `No host of zone ${zone} that runs ${image} can do ${needs.map((need) => NEED_TEXTS[need] ?? need).join(', ')}`,
+    );
   }
 }

@@ -10,6 +10,7 @@ import { databaseNow } from '../clock.js';
 import { GroupCommit } from '../group-commit.js';
 import type { Claim } from '../jobs/operation.js';
 import { create } from '../operations/create.js';
+import { needsOf } from '../placement/needs.js';
 import type { QuotaDefaults } from '../quotas/quotas.js';
 import type { Admission, Ticket } from './admission.js';
 import type { Catalog } from './catalog.js';
@@ -51,7 +52,7 @@ export class Creator {
   constructor(private readonly ports: CreatorPorts) {}
 
   /**
-   * @throws ServiceError unknown_zone, unknown_image, name_taken, quota_exceeded, overloaded (before anything
+   * @throws ServiceError unknown_zone, unknown_image, capability_unsupported, name_taken, quota_exceeded, overloaded (before anything
    *   is written), and those of the idempotency key
    */
   async create(meta: RequestMeta, body: CreateVm): Promise<RpcReply<Vm>> {
@@ -59,7 +60,7 @@ export class Creator {
     let made: Claim | undefined;
     const claim = () => {
       if (made) return made;
-      const zone = this.ports.catalog.require(body.zone, body.config);
+      const zone = this.ports.catalog.require(body.zone, body.config, needsOf(asked(body)));
       ticket = this.ports.admission.admit();
       const now = databaseNow();
       return (made = newJob(newVm(meta, body, zone, now), create, {}, ticket.owner, now));
@@ -109,6 +110,11 @@ export class Creator {
   }
 }
 
+/** What cloud-init is to apply. */
+function asked(body: CreateVm): Pick<VmRow, 'user_data' | 'ssh_keys'> {
+  return { user_data: body.userData ?? null, ssh_keys: body.sshKeys };
+}
+
 function newVm(meta: RequestMeta, body: CreateVm, zone: string, now: Date): VmRow {
   return {
     tenant_id: meta.tenantId,
@@ -123,8 +129,7 @@ function newVm(meta: RequestMeta, body: CreateVm, zone: string, now: Date): VmRo
     zone,
     host_id: null,
     tags: body.tags,
-    user_data: body.userData ?? null,
-    ssh_keys: body.sshKeys,
+    ...asked(body),
     autostart: body.autostart,
     task: null,
     conditions: [],

@@ -50,7 +50,18 @@ export async function getPlacement(db: Database, meta: RequestMeta, id: VmId): P
   if (!results[0]?.rows[0]) throw new ServiceError('not_found', `There is no VM ${id}`, { readAt });
   const found = results[1]?.rows[0] as { explanation: Placement } | undefined;
   if (!found) throw new ServiceError('not_found', `VM ${id} has not been placed yet`, { readAt });
-  return { body: found.explanation, ...readAt };
+  return { body: ofZone(found.explanation), ...readAt };
+}
+
+/** Decisions of earlier versions name a host of another zone: that is not the tenant's to read. */
+function ofZone(explanation: Placement): Placement {
+  const elsewhere = explanation.rejections.find(({ filter }) => filter === 'zone');
+  if (!elsewhere) return explanation;
+  return {
+    ...explanation,
+    candidates: explanation.candidates - elsewhere.hosts,
+    rejections: explanation.rejections.filter((rejection) => rejection !== elsewhere),
+  };
 }
 
 /** Whose and where VMs are, of any tenant: for services, by the `_sys` role. Unknown ids are left out. */

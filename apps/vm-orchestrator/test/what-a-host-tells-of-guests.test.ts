@@ -1,0 +1,112 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { GUEST_FAULTS, type CommandReply, type VmFact } from '@novacron/contracts/agents';
+import type { VmId } from '@novacron/contracts/ids';
+import { Fixture } from './fixture.js';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await Fixture.start();
+});
+afterAll(() => fixture.stop());
+afterEach(() => {
+  fixture.host.interfere = () => undefined;
+});
+
+/** From now on, answers to `kind` tell this of the guest. */
+function tell(kind: string, about: Partial<VmFact>): void {
+  fixture.host.interfere = (command, host) => {
+    if (command.kind !== kind) return undefined;
+    const reply = host.obey(command) as Extract<CommandReply, { outcome: 'done' }>;
+    return { ...reply, fact: { ...reply.fact, ...about } };
+  };
+}
+
+async function expire(id: VmId): Promise<void> {
+  await fixture.admin.query(
+    `UPDATE orchestrator.jobs SET deadline = now() - interval '1 s', due_at = now(), attempt = greatest(attempt, 1)
+     WHERE vm_id = $1 AND status = 'waiting'`,
+    [id],
+  );
+}
+
+describe('a VM', () => {
+  it('has GuestReady from the answer to its start on, and loses it when it stops', async () => {
+    tell('start', { ready: false });
+    const booting = await fixture.running('booting');
+    expect(booting.conditions).toMatchObject([{ type: 'GuestReady', status: 'false' }]);
+    tell('start', { ready: true });
+    const { id, conditions } = await fixture.running('up');
+    expect(conditions).toMatchObject([{ type: 'GuestReady', status: 'true', reason: 'GuestReported' }]);
+    await fixture.act(id, 'force-stop');
+    expect(await fixture.until(id, ({ state }) => state === 'stopped')).toMatchObject({ conditions: [] });
+  });
+
+  it('is paused with the reason when the guest that it started met a fault, and can be force-stopped', async () => {
+    fixture.host.interfere = (command, host) =>
+      command.kind === 'start'
+        ? {
+            ...(host.fail(command) as Extract<CommandReply, { outcome: 'failed' }>),
+            code: 'guest_panicked',
+            detail: GUEST_FAULTS.guest_panicked,
+            fact: { vmId: command.vmId, power: 'paused', incarnation: 1, reason: 'guest_panicked' },
+          }
+        : undefined;
+    const { id } = await fixture.create('panics');
+    const vm = await fixture.until(id, ({ task }) => task === null);
+    expect(vm).toMatchObject({
+      state: 'paused',
+      stop_reason: null,
+      last_error: { code: 'guest_panicked', detail: GUEST_FAULTS.guest_panicked },
+      conditions: [{ type: 'GuestFault', reason: 'guest_panicked' }],
+    });
+    await fixture.act(id, 'force-stop');
+    expect(await fixture.until(id, ({ state }) => state === 'stopped')).toMatchObject({ conditions: [] });
+  });
+
+  it('stays deleting, with the reason and its quota, while its host answers that it cannot end it', async () => {
+    const { id } = await fixture.running('cannot-end');
+    const before = await fixture.booked();
+    fixture.host.interfere = (command, host) =>
+      command.kind === 'delete'
+        ? {
+            ...(host.fail(command, true) as Extract<CommandReply, { outcome: 'failed' }>),
+            code: 'no_space',
+            detail: 'the host has no disk space left',
+          }
+        : undefined;
+    await fixture.act(id, 'delete');
+    await fixture.until(id, ({ last_error }) => last_error?.code === 'no_space');
+    for (let late = 0; late < 3; late++) {
+      const { length } = fixture.host.of(id);
+      await expire(id);
+      await fixture.until(id, () => fixture.host.of(id).length > length);
+    }
+    expect(await fixture.row(id)).toMatchObject({
+      state: 'deleting',
+      quota_held: true,
+      last_error: { code: 'no_space', detail: 'the host has no disk space left' },
+    });
+    expect(await fixture.booked()).toEqual(before);
+    expect(await fixture.one('SELECT count(*)::int AS n FROM orchestrator.cleanups')).toEqual({ n: 0 });
+
+    fixture.host.interfere = () => undefined;
+    await expire(id);
+    await fixture.until(id, ({ state }) => state === 'deleted');
+    expect(await fixture.booked()).toEqual({ hosts: before.hosts - 1, quota: before.quota - 1 });
+  });
+
+  it('is deleted with a clean-up when the host that refused falls silent past the deadline', async () => {
+    const { id } = await fixture.running('refused-then-silent');
+    fixture.host.interfere = (command, host) =>
+      command.kind === 'delete' ? host.fail(command, true) : undefined;
+    await fixture.act(id, 'delete');
+    await fixture.until(id, ({ last_error }) => last_error !== null);
+    fixture.host.interfere = (command) => (command.kind === 'delete' ? 'silence' : undefined);
+    await expire(id);
+    await fixture.until(id, () => fixture.host.of(id).length > 2);
+    const overdue = setInterval(() => void expire(id), 500);
+    await fixture.until(id, ({ state }) => state === 'deleted');
+    clearInterval(overdue);
+    expect(await fixture.one('SELECT count(*)::int AS n FROM orchestrator.cleanups')).toEqual({ n: 1 });
+  });
+});
