@@ -1,4 +1,5 @@
 import { newId, type TenantId, type VmId } from '@novacron/contracts/ids';
+import type { Capability } from '@novacron/contracts/infrastructure';
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import type { CreateVm, Vm } from '@novacron/contracts/vms';
 import { startService, type RunningService } from '@novacron/service-kit/run';
@@ -19,6 +20,7 @@ export interface Capacity {
   disk: number;
 }
 
+const CAPABILITIES: readonly Capability[] = ['pause', 'reboot', 'reset', 'console-log'];
 const ROOMY: Capacity = { cpu: 10_000, memory: 40_960_000, disk: 500_000 };
 
 /** An orchestrator on real servers with scripted hosts, for the tests of this package. */
@@ -64,15 +66,15 @@ export class Fixture {
     return coreOf(this.service.context);
   }
 
-  /** A host that is up in zone `sim`, with room for everything unless said otherwise. */
-  async addHost(capacity: Capacity = ROOMY): Promise<ScriptedHost> {
+  /** A host that is up in zone `sim`, with room for everything unless said otherwise, that can do `more` too. */
+  async addHost(capacity: Capacity = ROOMY, more: readonly Capability[] = []): Promise<ScriptedHost> {
     const host = await ScriptedHost.start(this.servers);
     this.hosts.push(host);
     await this.admin.query(
       `INSERT INTO orchestrator.hosts (id, name, zone, driver, state, capabilities, images, cpu, memory, disk, epoch,
          created_at, updated_at)
-       VALUES ($1, $2, 'sim', 'scripted', 'up', '{pause,reboot,reset,console-log}', '{ubuntu-22.04}', $3, $4, $5, 1, now(), now())`,
-      [host.id, `h-${host.id}`, capacity.cpu, capacity.memory, capacity.disk],
+       VALUES ($1, $2, 'sim', 'scripted', 'up', $6, '{ubuntu-22.04}', $3, $4, $5, 1, now(), now())`,
+      [host.id, `h-${host.id}`, capacity.cpu, capacity.memory, capacity.disk, [...CAPABILITIES, ...more]],
     );
     // It speaks when it is spoken to, and never falls silent: heartbeats are looked at elsewhere.
     await this.admin.query(

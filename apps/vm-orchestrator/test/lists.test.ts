@@ -14,6 +14,7 @@ import { Fixture } from './fixture.js';
 let fixture: Fixture;
 beforeAll(async () => {
   fixture = await Fixture.start();
+  await fixture.addHost(undefined, ['user-data']);
 });
 afterAll(() => fixture.stop());
 

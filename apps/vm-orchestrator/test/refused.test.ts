@@ -66,12 +66,7 @@ describe('user data and SSH keys', () => {
   });
 
   it('lead to the one host that can apply them', async () => {
-    const able = await fixture.addHost();
-    await fixture.admin.query(
-      `UPDATE orchestrator.hosts SET capabilities = capabilities || '{user-data}' WHERE id = $1`,
-      [able.id],
-    );
-    await fixture.core.hosts.refresh();
+    const able = await fixture.addHost(undefined, ['user-data']);
     for (let i = 0; i < 5; i++) {
       const { id } = await fixture.create(`with-keys-${i}`, { sshKeys: ['ssh-ed25519 AAAA me'] });
       const vm = await fixture.until(id, ({ state }) => state === 'running');

@@ -1,11 +1,11 @@
 import { isTransient, type VmState } from '@novacron/vm-lifecycle/states';
-import { Vm, vmsRpc } from '@novacron/contracts/vms';
+import { GUEST_READY, Vm, vmsRpc } from '@novacron/contracts/vms';
 import type { Call } from '../edge/call.js';
 import type { Services } from '../edge/services.js';
 import { waitFor, type Verdict, type Waited, type Waiting } from '../waits/wait-for.js';
 
-/** A state, or `settled`: no work in flight. */
-export type WaitTarget = VmState | 'settled';
+/** A state; `settled`: no work in flight; `ready`: running, and the guest has reported that it is up. */
+export type WaitTarget = VmState | 'settled' | 'ready';
 
 /** Waits until a VM is in a state. See `waitFor`. */
 export function waitForVm(
@@ -36,7 +36,7 @@ export function judgeFor(target: WaitTarget): (vm: Vm) => Verdict {
   let sawWork = false;
   return (vm) => {
     const settled = isSettled(vm);
-    if (target === 'settled' ? settled : vm.state === target) return 'reached';
+    if (isReached(vm, target)) return 'reached';
     if (vm.state === 'deleted') return target === 'settled' ? 'reached' : 'unreachable';
     if (vm.state === 'deleting')
       return target === 'deleted' || target === 'settled' ? 'not_yet' : 'unreachable';
@@ -44,9 +44,26 @@ export function judgeFor(target: WaitTarget): (vm: Vm) => Verdict {
       sawWork = true;
       return 'not_yet';
     }
-    const startFailed = vm.stopReason === 'start_failed' && target === 'running';
+    // A guest that runs may take its time until it is up.
+    if (target === 'ready' && vm.state === 'running') return 'not_yet';
+    const startFailed = vm.stopReason === 'start_failed' && (target === 'running' || target === 'ready');
     return sawWork || startFailed || vm.state === 'error' ? 'unreachable' : 'not_yet';
   };
+}
+
+function isReached(vm: Vm, target: WaitTarget): boolean {
+  switch (target) {
+    case 'settled':
+      return isSettled(vm);
+    case 'ready':
+      return vm.state === 'running' && isUp(vm);
+    default:
+      return vm.state === target;
+  }
+}
+
+function isUp({ conditions }: Vm): boolean {
+  return conditions.some(({ type, status }) => type === GUEST_READY && status === 'true');
 }
 
 function isSettled(vm: Vm): boolean {

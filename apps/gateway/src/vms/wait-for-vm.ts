@@ -7,7 +7,11 @@ import { vmParams } from './parameters.js';
 import { waitForVm } from './vm-wait.js';
 
 const waitQuery = z.strictObject({
-  state: z.enum([...VmStateName.options, 'settled']).describe('A state, or `settled`: no work in flight.'),
+  state: z
+    .enum([...VmStateName.options, 'settled', 'ready'])
+    .describe(
+      'A state; `settled`: no work in flight; `ready`: running, and the guest has reported that it is up (condition `GuestReady`).',
+    ),
   timeout: timeoutParameter,
 });
 

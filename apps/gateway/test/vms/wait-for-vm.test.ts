@@ -56,6 +56,35 @@ describe('a wait', () => {
     expect((await wait('state=settled&timeout=30')).json.state).toBe('error');
   });
 
+  it('for ready ends when the guest has reported that it is up, not before', async () => {
+    const ready = (status: 'true' | 'false') => ({
+      conditions: [
+        {
+          type: 'GuestReady',
+          status,
+          reason: 'Test',
+          message: '',
+          lastTransitionAt: new Date().toISOString(),
+        },
+      ],
+    });
+    gateway.orchestrator.change(id, { state: 'running', task: null, ...ready('false') });
+    expect((await wait('state=running&timeout=0')).status).toBe(200);
+    expect((await wait('state=ready&timeout=0.3')).json.code).toBe('wait_timeout');
+    later(ready('true'));
+    const answer = await wait('state=ready&timeout=30');
+    expect([answer.status, answer.json.state]).toEqual([200, 'running']);
+  });
+
+  it('for ready goes on while a start ends in running, and is 409 when it fails', async () => {
+    later({ state: 'running', task: null });
+    later({ conditions: [] }, 200);
+    expect((await wait('state=ready&timeout=1')).status).toBe(408);
+    await newVm();
+    later({ state: 'stopped', task: null, stopReason: 'start_failed' });
+    expect((await wait('state=ready&timeout=30')).json.code).toBe('unreachable_state');
+  });
+
   it('that is not over in time is 408, and may be asked again', async () => {
     const answer = await wait('state=running&timeout=0.3');
     expect([answer.status, answer.json.code, answer.json.retryable]).toEqual([408, 'wait_timeout', true]);

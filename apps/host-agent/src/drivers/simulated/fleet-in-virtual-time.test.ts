@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { GuestSpec } from '@novacron/contracts/agents';
 import { VmId, newId } from '@novacron/contracts/ids';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,6 +61,57 @@ describe('a simulated fleet in virtual time', () => {
     await clock.advance(1);
     await creating;
     expect(made).toBe(true);
+  });
+
+  it('reports a guest as up when it has booted, tells of that, and starts anew with each reset', async () => {
+    const host = await open({ latencies: parseLatencies('all=0,boot=3s') });
+    const told: VmId[] = [];
+    const vmId = await boot(host);
+    host.watch((changed) => told.push(changed));
+    expect(await host.observe(vmId)).toMatchObject({ power: 'running', ready: false });
+    expect(await host.consoleLog(vmId, 10_000)).not.toContain('NOVACRON-GUEST-UP');
+    await clock.advance(2_999);
+    expect(told).toEqual([]);
+    await clock.advance(1);
+    expect(told).toEqual([vmId]);
+    expect(await host.observe(vmId)).toMatchObject({ power: 'running', ready: true });
+    expect(await host.consoleLog(vmId, 10_000)).toContain('NOVACRON-GUEST-UP');
+    await host.reset(vmId, noSignal);
+    expect(await host.observe(vmId)).toMatchObject({ ready: false });
+    await clock.advance(3_000);
+    expect(await host.observe(vmId)).toMatchObject({ ready: true });
+    await host.forceStop(vmId, noSignal);
+    expect(await host.observe(vmId)).not.toHaveProperty('ready');
+  });
+
+  it('tells of a guest that comes up after a restart of its agent, and of none that never does', async () => {
+    const latencies = parseLatencies('all=0,boot=3s');
+    const first = await open({ latencies });
+    const vmId = await boot(first);
+    await first.close();
+    const second = await open({ latencies, failureRates: parseFailureRates('boot=100%') });
+    const told: VmId[] = [];
+    second.watch((changed) => told.push(changed));
+    const stuck = await boot(second);
+    await clock.advance(3_000);
+    expect(told.filter((changed) => changed === vmId)).toHaveLength(1);
+    await clock.advance(3_600_000);
+    expect(await second.observe(stuck)).toMatchObject({ power: 'running', ready: false });
+  });
+
+  it('records user data and keys, and shows on the console that they were applied', async () => {
+    const sshKeys = [
+      'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ83QEpVfGLH3pU2gN5dTqGk0rKk2J8Jb0mW6xQ7uT2a me@example',
+    ];
+    const host = await open();
+    const vmId = await boot(host, { ...spec(), userData: '#cloud-config\n', sshKeys });
+    await host.close();
+    const again = await open();
+    const log = await again.consoleLog(vmId, 10_000);
+    const sha256 = createHash('sha256').update('#cloud-config\n').digest('hex');
+    expect(log).toContain(`cloud-init: applied 14 bytes of user data, sha256 ${sha256}\n`);
+    expect(log).toMatch(/cloud-init: authorized key SHA256:[A-Za-z0-9+/]{43}\n/);
+    expect(await again.consoleLog(await boot(again), 10_000)).not.toContain('cloud-init');
   });
 
   it('fails about as often as it should, the same way for the same seed', async () => {
