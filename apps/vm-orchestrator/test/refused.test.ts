@@ -74,6 +74,9 @@ describe('user data and SSH keys', () => {
     }
     const create = able.commands.find(({ kind }) => kind === 'create');
     expect(create).toMatchObject({ spec: { sshKeys: ['ssh-ed25519 AAAA me'], userData: null } });
+    // The other tests interfere with the first host.
+    await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = false WHERE id = $1', [able.id]);
+    await fixture.core.hosts.refresh();
   });
 });
 

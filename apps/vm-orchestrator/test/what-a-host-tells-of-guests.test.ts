@@ -63,6 +63,24 @@ describe('a VM', () => {
     expect(await fixture.until(id, ({ state }) => state === 'stopped')).toMatchObject({ conditions: [] });
   });
 
+  it('is stopped when the disk of its host is too full to start it: nothing was started', async () => {
+    fixture.host.interfere = (command, host) =>
+      command.kind === 'start'
+        ? {
+            ...(host.fail(command) as Extract<CommandReply, { outcome: 'failed' }>),
+            code: 'no_space',
+            fact: { vmId: command.vmId, power: 'stopped', incarnation: 0, reason: null },
+          }
+        : undefined;
+    const { id } = await fixture.create('no-space-to-start');
+    expect(await fixture.until(id, ({ task }) => task === null)).toMatchObject({
+      state: 'stopped',
+      stop_reason: 'start_failed',
+      last_error: { code: 'no_space' },
+      conditions: [],
+    });
+  });
+
   it('stays deleting, with the reason and its quota, while its host answers that it cannot end it', async () => {
     const { id } = await fixture.running('cannot-end');
     const before = await fixture.booked();
