@@ -14,9 +14,6 @@ afterAll(() => stage.close());
 
 const SECOND = 1_000;
 const start = Math.floor(Date.now() / SECOND) * SECOND - 600_000;
-/** Units of the smallest double in 1. */
-const UNITS = 2n ** 1074n;
-
 /** Any finite double, with those that break arithmetic far more often than by chance. */
 const value = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }),

@@ -116,8 +116,8 @@ describe('a step that cannot be undone', () => {
   ] as const)('of %s (command %s) goes on when a cancel is refused with the reason', async (action, kind) => {
     fixture.host.obeysShutdown = false;
     const id = await heldAt(`too-late-${action}-${kind}`, action, kind);
-    const refusal = expect(cancel((await jobOf(id)).id)).rejects;
-    await refusal.toMatchObject({
+    const { id: jobId } = await jobOf(id);
+    await expect(cancel(jobId)).rejects.toMatchObject({
       code: 'job_not_cancellable',
       detail: expect.stringMatching(/too late: .{10}/),
     });

@@ -18,7 +18,7 @@ ifQemu('a QEMU host with a record that cannot be read', () => {
   let desk: Desk;
   beforeEach(async () => {
     host = await QemuHost.prepare();
-    desk = await Desk.open({ ...host, open: () => host.open() });
+    desk = await Desk.open(host);
   });
   afterEach(async () => {
     await desk.close();

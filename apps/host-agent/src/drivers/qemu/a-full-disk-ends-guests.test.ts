@@ -17,7 +17,7 @@ ifDisk('a QEMU host without a byte of free disk', () => {
   beforeEach(async () => {
     disk = SmallDisk.mount(MIB) as SmallDisk;
     host = await QemuHost.prepare(disk.folder);
-    desk = await Desk.open({ ...host, open: () => host.open() });
+    desk = await Desk.open(host);
   });
   afterEach(async () => {
     disk.empty();
