@@ -144,10 +144,18 @@ describe('an action', () => {
 
   it('that the driver cannot do is refused', async () => {
     const { id } = await fixture.running('act-3');
-    await expect(fixture.act(id, 'suspend')).rejects.toMatchObject({ code: 'capability_unsupported' });
+    for (const action of ['suspend', 'resize', 'migrate', 'rebuild'] as const) {
+      await expect(fixture.act(id, action)).rejects.toMatchObject({
+        code: 'capability_unsupported',
+        detail: `No driver can ${action} a VM yet`,
+      });
+    }
     await fixture.admin.query(`UPDATE orchestrator.hosts SET capabilities = '{reboot}'`);
     await fixture.core.hosts.refresh();
-    await expect(fixture.act(id, 'pause')).rejects.toMatchObject({ code: 'capability_unsupported' });
+    await expect(fixture.act(id, 'pause')).rejects.toMatchObject({
+      code: 'capability_unsupported',
+      detail: expect.stringContaining("The driver of the VM's host"),
+    });
     await fixture.admin.query(
       `UPDATE orchestrator.hosts SET capabilities = '{pause,reboot,reset,console-log}'`,
     );

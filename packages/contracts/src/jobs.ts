@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { VM_ACTIONS, type VmAction } from '@novacron/vm-lifecycle/actions';
+import { OFFERED_ACTIONS, type VmAction } from '@novacron/vm-lifecycle/actions';
 import { Detail, pageOf, pageQuery, Term, Timestamp } from './common.js';
 import { defineRpc } from './envelope.js';
 import { JobId, TenantId, VmId } from './ids.js';
@@ -43,7 +43,7 @@ export type Job = z.infer<typeof Job>;
 
 export const JobPage = pageOf(Job);
 /** What a job does: builds a VM, or carries out an action. */
-export const JobKind = z.enum(['create', ...VM_ACTIONS] as ['create', ...VmAction[]]);
+export const JobKind = z.enum(['create', ...OFFERED_ACTIONS] as ['create', ...VmAction[]]);
 
 export const JobListQuery = z.strictObject({
   ...pageQuery,

@@ -1,4 +1,4 @@
-import { VM_ACTIONS, type VmAction } from '@novacron/vm-lifecycle/actions';
+import { OFFERED_ACTIONS, VM_ACTIONS, type VmAction } from '@novacron/vm-lifecycle/actions';
 import { VM_STATES, type VmState } from '@novacron/vm-lifecycle/states';
 import { z } from 'zod';
 import {
@@ -20,6 +20,7 @@ import { CONSOLE_BYTES, jsonBytes } from './reply-size.js';
 
 export const VmStateName = z.enum(VM_STATES as [VmState, ...VmState[]]);
 export const VmActionName = z.enum(VM_ACTIONS as [VmAction, ...VmAction[]]);
+const OfferedAction = z.enum(OFFERED_ACTIONS as [VmAction, ...VmAction[]]);
 
 /** What a VM is given: `cpu` in virtual CPUs, `memory` in MiB, `disk` in GiB. */
 export const VmConfig = z.strictObject({
@@ -81,7 +82,7 @@ export const Vm = z.object({
   /** Counts the guest processes of the VM; 0 before the first. */
   incarnation: z.number().int(),
   version: z.number().int(),
-  allowedActions: z.array(VmActionName).max(VM_ACTIONS.length),
+  allowedActions: z.array(OfferedAction).max(OFFERED_ACTIONS.length),
   createdAt: Timestamp,
   updatedAt: Timestamp,
 });

@@ -38,6 +38,11 @@ export const ACTIONS = {
 export type VmAction = keyof typeof ACTIONS;
 export const VM_ACTIONS = Object.keys(ACTIONS) as VmAction[];
 
+/** Actions of the table that no driver can do yet: a caller who asks for one is told so, and answers name none of them. */
+const WITHOUT_DRIVER: readonly VmAction[] = ['suspend', 'resize', 'migrate', 'rebuild'];
+/** The actions that some driver can do. A test of the orchestrator compares them with the operations that it has. */
+export const OFFERED_ACTIONS = VM_ACTIONS.filter((action) => !WITHOUT_DRIVER.includes(action));
+
 /** The part of a VM that decides what may be asked of it. */
 export interface GateView {
   readonly state: VmState;

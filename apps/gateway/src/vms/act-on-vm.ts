@@ -1,4 +1,4 @@
-import { VM_ACTIONS, type VmAction } from '@novacron/vm-lifecycle/actions';
+import { OFFERED_ACTIONS, VM_ACTIONS, type VmAction } from '@novacron/vm-lifecycle/actions';
 import { Job } from '@novacron/contracts/jobs';
 import { ServiceError } from '@novacron/contracts/errors';
 import { ActionOptions, Vm, vmsRpc } from '@novacron/contracts/vms';
@@ -10,7 +10,8 @@ import { waitForJob } from '../jobs/job-wait.js';
 import { vmParams } from './parameters.js';
 
 type Verb = Exclude<VmAction, 'delete'>;
-export const VERBS = VM_ACTIONS.filter((action): action is Verb => action !== 'delete');
+const VERBS = VM_ACTIONS.filter((action): action is Verb => action !== 'delete');
+const OFFERED_VERBS = OFFERED_ACTIONS.filter((action) => action !== 'delete');
 
 export const actOnVm = defineRoute({
   id: 'actOnVm',
@@ -20,7 +21,7 @@ export const actOnVm = defineRoute({
   summary: 'Start, stop, reboot, pause, …',
   description: 'What a VM allows now is in its `allowedActions`. What its driver cannot do is refused.',
   access: 'operate',
-  params: vmParams.extend({ verb: z.string().meta({ enum: VERBS }) }),
+  params: vmParams.extend({ verb: z.string().meta({ enum: OFFERED_VERBS }) }),
   body: ActionOptions,
   bodyIsOptional: true,
   headers: ['If-Match', 'Prefer'],
@@ -46,7 +47,8 @@ export const actOnVm = defineRoute({
   ],
   async handle(call, services) {
     const { id, verb } = call.params;
-    if (!isVerb(verb)) throw new ServiceError('not_found', `There is no action ${verb}.`);
+    if (!isVerb(verb))
+      throw new ServiceError('not_found', `There is no action ${verb}: ${OFFERED_VERBS.join(', ')}.`);
     const ifMatch = expectedVersion(call.headers['if-match']);
     const expected = ifMatch === undefined ? {} : { ifMatch };
     const { vm, job } = (await call.ask(vmsRpc.act, { id, action: verb, options: call.body, ...expected }))

@@ -9,7 +9,7 @@ export const patchVm = defineRoute({
   path: '/api/v1/vms/{id}',
   tag: 'VMs',
   summary: 'Change name or tags',
-  description: '`tags` replaces all tags. `config` changes only by resize.',
+  description: '`tags` replaces all tags. `config` stays as it was created.',
   access: 'operate',
   params: vmParams,
   body: PatchVm,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { OFFERED_ACTIONS, VM_ACTIONS } from '@novacron/vm-lifecycle/actions';
 import { ERRORS } from '@novacron/contracts/errors';
 import { API_VERSION } from '../../src/http.js';
 import { openApiDocument } from '../../src/openapi/document.js';
@@ -86,5 +87,13 @@ describe('the OpenAPI document', () => {
     // The router answers it for a path that has other methods: it belongs to no operation.
     const ofNoOperation = 'method_not_allowed';
     for (const code of Object.keys(ERRORS)) if (code !== ofNoOperation) expect(text).toContain(`"${code}"`);
+  });
+
+  it('names no action that no driver can do', () => {
+    // Beside the list of what a driver may announce.
+    const text = JSON.stringify(document, (key, value: unknown) => (key === 'capabilities' ? null : value));
+    expect(text).toContain('"force-stop"');
+    for (const action of VM_ACTIONS.filter((one) => !OFFERED_ACTIONS.includes(one)))
+      expect(text).not.toMatch(new RegExp(`"${action}"`));
   });
 });

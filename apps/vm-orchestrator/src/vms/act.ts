@@ -84,6 +84,7 @@ export class Actor {
       throw new ServiceError('not_found', `There is no VM ${body.id}`);
     }
     requireVersion(vm, body.ifMatch);
+    requireDriver(body.action);
     const decision = gate(body.action, gateView(vm));
     refuse(decision, body.action, vm);
     requireCapability(body.action, vm, this.ports.hosts);
@@ -140,12 +141,16 @@ function refuse(decision: Gate, action: VmAction, vm: VmRow): void {
   }
 }
 
-/** What a driver cannot do is refused, never silently ignored. */
+/** An action that no driver can do is not the fault of this VM's state or host. */
+function requireDriver(action: VmAction): void {
+  if (operationFor(action) === undefined)
+    throw new ServiceError('capability_unsupported', `No driver can ${action} a VM yet`);
+}
+
+/** What the driver of the VM's host cannot do is refused, never silently ignored. */
 function requireCapability(action: VmAction, vm: VmRow, hosts: Pick<HostSnapshot, 'host'>): void {
-  const offered = operationFor(action) !== undefined;
   const need = NEEDS[action];
   const host = vm.host_id === null ? undefined : hosts.host(vm.host_id);
-  if (offered && (!need || !host || host.capabilities.includes(need))) return;
-  const where = host ? `the driver of host ${host.name}` : `zone ${vm.zone}`;
-  throw new ServiceError('capability_unsupported', `${action} is not something that ${where} can do`);
+  if (!need || !host || host.capabilities.includes(need)) return;
+  throw new ServiceError('capability_unsupported', `The driver of the VM's host cannot ${action} a VM`);
 }
