@@ -39,7 +39,8 @@ export const ADVICE: Record<ErrorCode, string> = {
     'The answer does not fit one message, and cannot be split. Ask for less: fewer metrics, a larger `step`, a smaller `limit`. The same request fails the same way.',
   unknown_image: 'No host of this zone runs the image. `GET /images` lists the images with their zones.',
   unknown_zone: 'There is no zone of this name. `GET /zones` lists them.',
-  capability_unsupported: "No driver can do this yet, or the driver of the VM's host cannot: `detail` says which. Nothing was done.",
+  capability_unsupported:
+    "No driver can do this yet, or the driver of the VM's host cannot: `detail` says which. Nothing was done.",
   invalid_token:
     'NovaCron-Consistency-Token was changed on its way, or is of another installation. Leave it out.',
   rate_limited: 'Wait for as long as `Retry-After` says.',
