@@ -8,7 +8,7 @@ import {
 } from '@novacron/config/fragments';
 import type { Config } from '@novacron/config/load';
 import { WAIT_LIMITS } from './waits/wait-slots.js';
-import { hexKey, integer, networks, port, text } from '@novacron/config/settings';
+import { hexKey, integer, networks, origins, port, text } from '@novacron/config/settings';
 
 /** Everything that the gateway reads from its environment. */
 export const settings = {
@@ -26,6 +26,8 @@ export const settings = {
      * could then claim to be anybody.
      */
     trustedProxies: networks('NOVACRON_TRUSTED_PROXIES'),
+    /** The origins whose pages may call the API from a browser. */
+    corsOrigins: origins('NOVACRON_CORS_ORIGINS'),
     /** Of one request, request line included. The guide's 1 MB is the maximum. */
     maxHeaderKiB: integer('NOVACRON_HTTP_MAX_HEADER_KIB', { min: 8, max: 1_024 }, 64),
     maxConnections: integer('NOVACRON_HTTP_MAX_CONNECTIONS', { min: 10, max: 1_000_000 }, 10_000),

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Readiness } from '@novacron/telemetry/ops';
+import { allowOrigins } from './edge/cors.js';
 import { Edge, type EdgeParts } from './edge/edge.js';
 import { answerTheUnknown } from './edge/not-found.js';
 import { openApiDocument } from './openapi/document.js';
@@ -11,6 +12,8 @@ export const API_VERSION = '1.0.0';
 
 export interface HttpParts extends EdgeParts {
   readonly ready: () => Promise<Readiness>;
+  /** Whose pages may call the API; none when it is left out. */
+  readonly corsOrigins?: readonly string[];
 }
 
 /**
@@ -20,6 +23,7 @@ export interface HttpParts extends EdgeParts {
 export function serveHttp(fastify: FastifyInstance, parts: HttpParts): Edge {
   const edge = new Edge(parts);
   edge.prepare(fastify);
+  allowOrigins(fastify, parts.corsOrigins ?? []);
   answerTheUnknown(fastify, edge, [...routes, ...PUBLIC_PATHS.map((path) => ({ path, method: 'GET' }))]);
   void fastify.register(async (scope) => {
     edge.register(scope, routes);

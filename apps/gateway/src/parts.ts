@@ -52,6 +52,7 @@ export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<H
       replication: () => replicationOf(context),
       draining: drain.signal,
     },
+    corsOrigins: config.http.corsOrigins,
     ready: readyWithPeers(() => readiness.report(), nc),
     logger,
   };

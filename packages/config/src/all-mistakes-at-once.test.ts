@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { natsEnv, opsEnv, postgresEnv, telemetryEnv } from './fragments.js';
 import { ConfigError, loadConfig } from './load.js';
-import { flag, hexKey, integer, networks, oneOf, port } from './settings.js';
+import { flag, hexKey, integer, networks, oneOf, origins, port } from './settings.js';
 
 const good = {
   NOVACRON_NATS_URL: 'nats://127.0.0.1:4222',
@@ -92,6 +92,17 @@ describe('loadConfig', () => {
     const error = errorOf(() => loadConfig({ key: hexKey('KEY', 32) }, { KEY: 'hunter2' }));
     expect(error.message).toContain('KEY has a value that must be 32 bytes in hexadecimal');
     expect(error.message).not.toContain('hunter2');
+  });
+
+  it('reads origins as browsers send them, and refuses what no browser sends', () => {
+    const read = (value: string) => loadConfig({ n: origins('N') }, { N: value }).n;
+    expect(read('https://a.example, http://localhost:5173')).toEqual([
+      'https://a.example',
+      'http://localhost:5173',
+    ]);
+    expect([read('*'), loadConfig({ n: origins('N') }, {}).n]).toEqual([['*'], []]);
+    for (const wrong of ['https://a.example/', 'a.example', 'https://A.example', 'ftp://a.example'])
+      expect(() => read(wrong)).toThrow('must be a list of origins');
   });
 
   it.each(['10.0.0.0/8,192.0.2.7, ::1/128', 'uniquelocal,fd00::/8'])('reads the networks %j', (value) => {

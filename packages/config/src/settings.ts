@@ -163,6 +163,22 @@ export const networks = (variable: string): Setting<readonly string[]> =>
     [],
   );
 
+/** `https://host[:port],…` as browsers send it in `Origin`, or `*` for any. Empty or missing means none. */
+export const origins = (variable: string): Setting<readonly string[]> =>
+  setting(
+    variable,
+    z.string().transform((value, context) => {
+      const parts = value === '' ? [] : value.split(',').map((part) => part.trim());
+      return parts.every(isOrigin) ? parts : fail(context, 'must be a list of origins (https://host), or *');
+    }),
+    [],
+  );
+
+function isOrigin(text: string): boolean {
+  if (text === '*') return true;
+  return /^https?:\/\//.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
+
 function setting<T>(variable: string, schema: z.ZodType<T, string>, fallback: T | undefined): Setting<T> {
   const whole = fallback === undefined ? schema : schema.optional().transform((value) => value ?? fallback);
   return { variable, schema: whole as z.ZodType<T, string | undefined>, secret: false };

@@ -18,8 +18,10 @@ export function answerTheUnknown(fastify: FastifyInstance, edge: Edge, offers: r
     try {
       await edge.authenticate(request);
       const path = plainPath(request.url);
+      // Fastify offers HEAD with every GET.
+      const offered = patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
       const allowed = [
-        ...new Set(patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)),
+        ...new Set(offered.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method))),
       ];
       if (allowed.length === 0) throw new ServiceError('not_found', 'There is no such route.');
       reply.header('Allow', allowed.join(', '));

@@ -9,7 +9,8 @@ export const JSON_TYPE = 'application/json; charset=utf-8';
 /** Answers are one caller's, and what is kept is asked about each time: that costs a 304. */
 export const CACHE_CONTROL = 'private, no-cache';
 /** Accept-Encoding: bodies from 1,000 bytes on are compressed, here or by what stands in front of us. */
-export const VARY = 'Authorization, Accept-Encoding, NovaCron-Consistency, NovaCron-Consistency-Token';
+export const VARY =
+  'Authorization, Accept-Encoding, Origin, NovaCron-Consistency, NovaCron-Consistency-Token';
 
 /** Puts a handler's answer on the wire, with the headers that its call has earned. */
 export function sendAnswer(

@@ -5,11 +5,12 @@ import { dirname, join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
 
+const ICON = 'favicon-32x32.png';
 /** What the page needs of swagger-ui's files, with their types. Everything is served from here: it works offline. */
 const FILES: Readonly<Record<string, string>> = {
   'swagger-ui.css': 'text/css; charset=utf-8',
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
-  'favicon-32x32.png': 'image/png',
+  [ICON]: 'image/png',
 };
 const START = `window.onload = () => SwaggerUIBundle({ url: '/openapi.json', dom_id: '#ui', deepLinking: true, persistAuthorization: true });`;
 const POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'";
@@ -24,6 +25,7 @@ interface Asset {
 /** What the page loads, by the path that it is served at. */
 interface Docs {
   readonly page: string;
+  readonly icon: Buffer;
   readonly assets: ReadonlyMap<string, Asset>;
 }
 
@@ -38,6 +40,10 @@ export function serveDocs(fastify: FastifyInstance): void {
       // The page is small and names the files of this very version.
       .header('Cache-Control', 'public, no-cache')
       .send(docs().page),
+  );
+  // Browsers ask for it by themselves, whatever they show.
+  fastify.get('/favicon.ico', (_request, reply) =>
+    reply.type('image/png').header('Cache-Control', 'public, max-age=86400').send(docs().icon),
   );
   fastify.get<{ Params: { name: string } }>('/docs/assets/:name', (request, reply) => {
     const asset = docs().assets.get(request.params.name);
@@ -57,13 +63,14 @@ function readDocs(): Docs {
     assets.set(name, { type, bytes });
     return `/docs/assets/${name}`;
   };
-  const [css, bundle, icon] = Object.entries(FILES).map(([file, type]) =>
+  const icon = readFileSync(join(folder, ICON));
+  const [css, bundle, link] = Object.entries(FILES).map(([file, type]) =>
     add(file, type, readFileSync(join(folder, file))),
   );
   const start = add('start.js', 'text/javascript; charset=utf-8', Buffer.from(START));
   const page = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>NovaCron API</title>
-<link rel="stylesheet" href="${css}"><link rel="icon" href="${icon}"></head>
+<link rel="stylesheet" href="${css}"><link rel="icon" href="${link}"></head>
 <body><div id="ui"></div><script src="${bundle}"></script><script src="${start}"></script></body></html>
 `;
-  return { page, assets };
+  return { page, icon, assets };
 }

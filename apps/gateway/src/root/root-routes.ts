@@ -7,7 +7,7 @@ import { serveDocs } from './docs-page.js';
 import type { Readiness } from '@novacron/telemetry/ops';
 
 /** What is offered without a token. */
-export const PUBLIC_PATHS = ['/', '/health', '/ready', '/openapi.json', '/docs'] as const;
+export const PUBLIC_PATHS = ['/', '/health', '/ready', '/openapi.json', '/docs', '/favicon.ico'] as const;
 
 export interface RootParts {
   readonly version: string;
@@ -45,7 +45,7 @@ function serveProbes(fastify: FastifyInstance, ready: RootParts['ready']): void 
 }
 
 function servePages(fastify: FastifyInstance, { version, document }: RootParts): void {
-  fastify.get('/', () => ({
+  const overview = {
     name: 'NovaCron',
     version,
     api: '/api/v1',
@@ -53,7 +53,11 @@ function servePages(fastify: FastifyInstance, { version, document }: RootParts):
     openapi: '/openapi.json',
     health: '/health',
     ready: '/ready',
-  }));
+  };
+  fastify.get('/', (request, reply) => {
+    reply.header('Vary', 'Accept');
+    return wantsPage(request.headers.accept) ? reply.redirect('/docs', 302) : reply.send(overview);
+  });
   const text = Buffer.from(JSON.stringify(document));
   const etag = contentTag(text);
   fastify.get('/openapi.json', (request, reply) => {
@@ -68,4 +72,9 @@ function servePages(fastify: FastifyInstance, { version, document }: RootParts):
     );
   }
   serveDocs(fastify);
+}
+
+/** Browsers name text/html when a person types the address; programs do not. */
+function wantsPage(accept: string | undefined): boolean {
+  return accept !== undefined && /(?:^|,)\s*text\/html\s*(?:[;,]|$)/i.test(accept);
 }

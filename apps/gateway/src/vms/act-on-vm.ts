@@ -11,7 +11,7 @@ import { vmParams } from './parameters.js';
 
 type Verb = Exclude<VmAction, 'delete'>;
 const VERBS = VM_ACTIONS.filter((action): action is Verb => action !== 'delete');
-const OFFERED_VERBS = OFFERED_ACTIONS.filter((action) => action !== 'delete');
+export const OFFERED_VERBS = OFFERED_ACTIONS.filter((action) => action !== 'delete');
 
 export const actOnVm = defineRoute({
   id: 'actOnVm',

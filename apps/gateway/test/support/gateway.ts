@@ -160,6 +160,7 @@ export class TestGateway {
         draining: this.stopDraining.signal,
       },
       bodies: this.bodies,
+      corsOrigins: ['https://console.example.org'],
       ready: async () => ({ ready: true, status: 'ok', checks: {} }),
       logger,
     });
