@@ -3,6 +3,8 @@ import { newId, type TenantId, type VmId } from '@novacron/contracts/ids';
 import { VmListQuery, VmPage, type Vm } from '@novacron/contracts/vms';
 import { until } from '@novacron/testkit/wait';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ChangedSince1764018000000 } from '../src/migrations/0006-changed-since.js';
+import { IS_LATE } from '../src/vms/changed-since.js';
 import { listVms } from '../src/vms/list.js';
 import { patchVm } from '../src/vms/patch.js';
 import { Fixture } from './fixture.js';
@@ -65,6 +67,36 @@ async function commitLate(name: string, at: Date): Promise<void> {
     return (await fixture.one<{ n: number }>(text, [id])).n === 1;
   });
 }
+
+describe('the migration', () => {
+  /** As the migration's connection has it: `query` in the schema of the orchestrator. */
+  async function run(direction: 'up' | 'down'): Promise<void> {
+    const client = await fixture.admin.connect();
+    await client.query('SET search_path = orchestrator');
+    const migration = new ChangedSince1764018000000();
+    await migration[direction](client as unknown as Parameters<typeof migration.up>[0]);
+    client.release(true);
+  }
+  const late = () =>
+    fixture.one<{ n: number }>(`SELECT count(*)::int AS n FROM orchestrator.outbox WHERE ${IS_LATE}`);
+
+  it('runs on events of before, which are not late, and again after it was broken off', async () => {
+    await run('down');
+    const { id } = await fixture.running('of-before');
+    await until(async () => {
+      const text = `SELECT count(*)::int AS n FROM orchestrator.outbox WHERE resource_id = $1`;
+      return (await fixture.one<{ n: number }>(text, [id])).n > 1;
+    });
+    await run('up');
+    expect(await late()).toEqual({ n: 0 });
+    await run('up');
+    const index = await fixture.one<{ valid: boolean }>(
+      `SELECT bool_and(indisvalid) AS valid FROM pg_index
+        WHERE indexrelid IN ('orchestrator.outbox_late'::regclass, 'orchestrator.vms_tombstones'::regclass)`,
+    );
+    expect(index).toEqual({ valid: true });
+  });
+});
 
 describe('a copy that follows updatedSince', () => {
   it('learns of a create that waited six seconds for a lock', async () => {

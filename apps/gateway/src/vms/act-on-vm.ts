@@ -64,7 +64,8 @@ export const actOnVm = defineRoute({
     const { current } = await waitForJob(call, services, job.id, seconds * 1_000, own);
     if (current.status !== 'succeeded')
       return { status: 202, body: current, headers: { ...accepted.headers, ...applied } };
-    const after = (await call.ask(vmsRpc.get, { id })).body;
+    // A VM that was deleted since is shown as that: the action had its effect all the same.
+    const after = (await call.ask(vmsRpc.get, { id, tombstone: true })).body;
     return { status: 200, body: after, version: after.version, headers: applied };
   },
 });

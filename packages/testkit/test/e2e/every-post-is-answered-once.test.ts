@@ -95,7 +95,8 @@ const PREPARATIONS: Record<string, () => Promise<readonly Prepared[]>> = {
   },
 };
 
-const send = ({ by, path, body, key }: Request) => by.post(path, body, { 'Idempotency-Key': key });
+const send = ({ by, path, body, key }: Request, headers: Record<string, string> = {}) =>
+  by.post(path, body, { 'Idempotency-Key': key, ...headers });
 
 /** A refusal is not kept, and may change; what was done is answered again, word for word. */
 function expectReplay(name: string, first: Answer<unknown>, again: Answer<unknown>): void {
@@ -154,6 +155,12 @@ describe('a POST that is sent twice with one Idempotency-Key', () => {
       ({ status, body }) => status === 422 && (body as unknown as { code: string }).code === 'unknown_image',
     );
     expect(sent.length).toBeGreaterThan(10);
-    for (const { name, request, first } of sent) expectReplay(name, first, await send(request));
+    for (const { name, request, first } of sent) {
+      expectReplay(name, first, await send(request));
+      // With a wait the answer shows what became of it since.
+      const waited = await send(request, { Prefer: 'wait=1' });
+      const replayed = waited.headers.get('idempotency-replayed');
+      expect([name, waited.status < 300, replayed]).toEqual([name, true, 'true']);
+    }
   });
 });
