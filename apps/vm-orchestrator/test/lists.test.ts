@@ -186,6 +186,29 @@ describe('a list', () => {
     expect(pages.length).toBeGreaterThan(2);
   });
 
+  it('reads no more of wide rows than a page holds, and goes on behind one that is larger than a page', async () => {
+    const tenantId = newId<TenantId>();
+    for (let i = 0; i < 4; i++) await fixture.create(`huge-${i}`, {}, { tenantId });
+    // Larger than the API lets any be.
+    await fixture.admin.query(
+      `UPDATE orchestrator.vms SET tags = jsonb_build_object('huge', repeat('x', 600000)) WHERE tenant_id = $1`,
+      [tenantId],
+    );
+    const { statement, params } = select(tenantId, VmListQuery.parse({ limit: 500, sort: 'name' }));
+    const { rows } = await fixture.core.api.primary.query(statement, params, { tenantId });
+    expect(rows).toHaveLength(2);
+    const meta = fixture.meta({ tenantId, consistency: 'strong' });
+    const seen: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const query = VmListQuery.parse({ sort: 'name', limit: 500, ...(cursor === null ? {} : { cursor }) });
+      const page = JSON.parse((await listVms(fixture.core.api, meta, query)).body.json) as VmPageType;
+      seen.push(...page.items.map(({ name }) => name));
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    expect(seen).toEqual(['huge-0', 'huge-1', 'huge-2', 'huge-3']);
+  });
+
   it('refuses a cursor of another order', async () => {
     const { nextCursor } = await list({ limit: 1, sort: 'name' });
     await expect(list({ limit: 1, sort: '-name', cursor: nextCursor })).rejects.toMatchObject({
@@ -228,6 +251,8 @@ describe('at 100,000 VMs of 50 tenants', () => {
     { updatedSince: '2020-01-01T00:00:00.000Z' },
     { updatedSince: '2999-01-01T00:00:00.000Z', sort: '-updatedAt' },
     { name: 'big-7' },
+    { limit: 500 },
+    { limit: 500, sort: 'name' },
     { cursor: encodeCursor({ sort: '-createdAt', value: '2026-11-23T16:30:00.000Z', id: newId() }) },
   ])('no list reads the whole table: %j', async (query) => {
     const { statement, params } = select(tenants[3] as TenantId, VmListQuery.parse(query));

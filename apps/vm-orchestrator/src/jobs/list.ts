@@ -3,6 +3,7 @@ import type { JobListQuery } from '@novacron/contracts/jobs';
 import { pageBody } from '@novacron/messaging/page';
 import type { Database } from '@novacron/postgres/database';
 import { decodeCursor, encodeCursor } from '../keyset.js';
+import { measuredPage } from '../measured-page.js';
 import { servedBy, sessionFor } from '../read-session.js';
 import { toJob, type JobRow } from './row.js';
 
@@ -20,7 +21,11 @@ export async function listJobs(db: Database, meta: RequestMeta, query: JobListQu
     const from = decodeCursor(query.cursor, SORT, 'timestamptz');
     where.push(`(created_at, id) < (${bind(from.value)}::timestamptz, ${bind(from.id)}::uuid)`);
   }
-  const text = `SELECT * FROM jobs WHERE ${where.join(' AND ')} ORDER BY created_at DESC, id DESC LIMIT ${bind(query.limit + 1)}`;
+  const order = 'created_at DESC, id DESC';
+  const rows = `SELECT * FROM jobs WHERE ${where.join(' AND ')} ORDER BY ${order} LIMIT ${bind(query.limit + 1)}`;
+  // As text, jsonb has a space behind each separator, which JSON has not.
+  const size = 'octet_length(history::text) / 2';
+  const text = measuredPage(rows, { limit: query.limit, columns: '*', order, size });
   const found = await sessionFor(db, meta).query<JobRow>({ text, table: 'jobs' }, params, {
     tenantId: meta.tenantId,
   });

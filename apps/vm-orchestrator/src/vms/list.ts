@@ -3,6 +3,7 @@ import type { VmListQuery } from '@novacron/contracts/vms';
 import { pageBody } from '@novacron/messaging/page';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { decodeCursor, encodeCursor } from '../keyset.js';
+import { measuredPage, UNMEASURED } from '../measured-page.js';
 import { servedBy, sessionFor } from '../read-session.js';
 import { changedSince } from './changed-since.js';
 import { timeText, VM_COLUMNS, vmText, type VmFields } from './row-text.js';
@@ -43,8 +44,11 @@ export function select(tenantId: string, query: VmListQuery): { statement: State
     const from = decodeCursor(query.cursor, query.sort, type);
     where.push(`(${column}, id) ${beyond} (${bind(from.value)}::${type}, ${bind(from.id)}::uuid)`);
   }
-  const text = `SELECT ${VM_COLUMNS} FROM vms WHERE ${where.join(' AND ')}
-    ORDER BY ${column} ${direction}, id ${direction} LIMIT ${bind(query.limit + 1)}`;
+  const order = `${column} ${direction}, id ${direction}`;
+  const rows = `SELECT ${VM_COLUMNS} FROM vms WHERE ${where.join(' AND ')}
+    ORDER BY ${order} LIMIT ${bind(query.limit + 1)}`;
+  const { limit } = query;
+  const text = measuredPage(rows, { limit, columns: VM_COLUMNS, order, size: 'octet_length(tags::text)' });
   return { statement: { ...nameOf(query), text, table: 'vms', raw: true }, params };
 }
 
@@ -54,7 +58,8 @@ const NAMED = new Set(['sort', 'limit', 'cursor', 'updatedSince']);
 function nameOf(query: VmListQuery): { name?: string } {
   const asked = Object.entries(query).filter(([, value]) => value !== undefined);
   if (asked.some(([field]) => !NAMED.has(field))) return {};
-  const parts = [query.sort, query.cursor && 'from', query.updatedSince && 'since'];
+  const isMeasured = query.limit > UNMEASURED && 'measured';
+  const parts = [query.sort, query.cursor && 'from', query.updatedSince && 'since', isMeasured];
   return { name: `vms-list-${parts.filter(Boolean).join('-')}` };
 }
 
