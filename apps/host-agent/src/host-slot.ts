@@ -55,7 +55,7 @@ export class HostSlot {
 
   /** Connects for as long as it takes and starts the agent. @param hosts how many share the process's buffer */
   async connect(config: AgentConfig, hosts: number, signal: AbortSignal): Promise<void> {
-    const { hostId, name, labels, capacity, natsUser: user, natsPassword: password } = this.host;
+    const { hostId, name, labels, capacity, joinToken, natsUser: user, natsPassword: password } = this.host;
     const { zone, driver, overcommit, metricsIntervalMs, metricsBufferMib } = config.agent;
     const { logger } = this;
     const nc = await connectNats({
@@ -68,7 +68,7 @@ export class HostSlot {
     });
     this.#connected = () => isConnected(nc);
     this.#agent = new HostAgent({
-      identity: { hostId, name, zone, labels, capacity },
+      identity: { hostId, name, zone, labels, capacity, joinToken },
       driver: this.driver,
       memory: this.memory,
       conditions: () => this.storage.conditions(),

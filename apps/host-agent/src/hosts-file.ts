@@ -15,6 +15,8 @@ export const HostEntry = z.object({
   natsPassword: z.string().min(1),
   /** Instead of what the driver finds. */
   capacity: Capacity.optional(),
+  /** From `POST /hosts/invites`, for a host that the operator's list does not have. */
+  joinToken: z.string().min(1).max(100).optional(),
   labels: z.record(z.string(), z.string()).default({}),
 });
 export type HostEntry = z.infer<typeof HostEntry>;

@@ -1,6 +1,8 @@
 import { natsEnv, opsEnv, postgresEnv, telemetryEnv } from '@novacron/config/fragments';
 import type { Config } from '@novacron/config/load';
-import { integer } from '@novacron/config/settings';
+import { integer, oneOf, optionalText, type Setting } from '@novacron/config/settings';
+import { z } from 'zod';
+import type { CatalogueEntry } from './hosts/image-catalogue.js';
 
 /** Everything that the orchestrator is told by its environment. Sizes: `cpu` vCPUs, `memory` MiB, `disk` GiB. */
 export const orchestratorSettings = {
@@ -16,6 +18,20 @@ export const orchestratorSettings = {
     /** How long a host may take to answer. Agents say `accepted` sooner; the lease of a job is far longer. */
     commandTimeoutMs: integer('NOVACRON_COMMAND_TIMEOUT_MS', { min: 100, max: 20_000 }, 5_000),
   },
+  hosts: {
+    /**
+     * `approved`: a new host needs a line of the operator's list or a join token. `first`: it is held to what it says
+     * at its first registration.
+     */
+    admission: oneOf('NOVACRON_HOST_ADMISSION', ['approved', 'first'], 'approved'),
+    /** The operator's list of hosts, a JSON file that is read again when it changes. */
+    approved: optionalText('NOVACRON_APPROVED_HOSTS'),
+    /** The catalogue: names of images with commas between, `NAME:rebuildable` where a VM's disk holds nothing of its own. */
+    images: catalogue(
+      'NOVACRON_IMAGES',
+      'ubuntu-22.04,ubuntu-24.04,debian-12,rocky-9,alpine-3.20,tiny-linux',
+    ),
+  },
   /** What a tenant without limits of its own may have: 12,000 VMs of 2 vCPU, 4 GiB and 50 GiB. */
   quota: {
     vms: integer('NOVACRON_QUOTA_VMS', { min: 0, max: 10_000_000 }, 12_000),
@@ -24,5 +40,27 @@ export const orchestratorSettings = {
     disk: integer('NOVACRON_QUOTA_DISK', { min: 0, max: 1_000_000_000 }, 600_000),
   },
 };
+
+function catalogue(variable: string, fallback: string): Setting<CatalogueEntry[]> {
+  const schema = z
+    .string()
+    .default(fallback)
+    .transform((value) => value.split(',').map((entry) => entry.trim()))
+    .pipe(
+      z.array(
+        z
+          .string()
+          .regex(
+            /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}(:rebuildable)?$/,
+            'must be names like ubuntu-22.04 or NAME:rebuildable',
+          )
+          .transform((entry) => ({
+            name: entry.split(':', 1)[0] as string,
+            rebuildable: entry.endsWith(':rebuildable'),
+          })),
+      ),
+    );
+  return { variable, schema, secret: false };
+}
 
 export type OrchestratorConfig = Config<typeof orchestratorSettings>;

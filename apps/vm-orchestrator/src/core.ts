@@ -7,8 +7,10 @@ import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import { databaseNow } from './clock.js';
 import type { OrchestratorConfig } from './config.js';
+import { Drainer } from './drain/drainer.js';
 import { HostLink } from './hosts/host-link.js';
 import { Hosts } from './hosts/hosts.module.js';
+import { putImages } from './hosts/image-catalogue.js';
 import { WAKE } from './jobs/claim.js';
 import { Dispatcher } from './jobs/dispatcher.js';
 import { HostCommands } from './jobs/host-commands.js';
@@ -30,7 +32,7 @@ export interface CorePorts {
   readonly api: Database;
   /** As `orchestrator_sys`: workers, relay, resync. */
   readonly sys: Database;
-  readonly config: Pick<OrchestratorConfig, 'jobs' | 'quota'>;
+  readonly config: Pick<OrchestratorConfig, 'jobs' | 'quota' | 'hosts'>;
   readonly logger: Logger;
 }
 
@@ -49,6 +51,7 @@ export class Core {
   readonly admission: Admission;
   readonly creator: Creator;
   readonly actor: Actor;
+  readonly drainer: Drainer;
 
   constructor({ nc, js, api, sys, config, logger }: CorePorts) {
     this.api = api;
@@ -71,6 +74,7 @@ export class Core {
       snapshot: this.hosts,
       link: this.link,
       log: logger,
+      admission: config.hosts,
       onEnded: (_host, commandId) => this.#wake([commandId.split(':', 1)[0] as JobId]),
       wakeJobs: (jobIds) => this.#wake(jobIds),
     });
@@ -103,6 +107,16 @@ export class Core {
       quotaDefaults: config.quota,
       onCommitted,
     });
+    this.drainer = new Drainer({
+      db: sys,
+      snapshot: this.hosts,
+      cleanups: this.hostsSide.cleanups,
+      log: logger,
+      onJobs: () => {
+        this.dispatcher.backlog();
+        this.relay.wake();
+      },
+    });
     this.actor = new Actor({
       db: api,
       hosts: this.hosts,
@@ -114,6 +128,7 @@ export class Core {
 
   /** Everything without which a request would be refused that another instance could have served. */
   async load(): Promise<void> {
+    await putImages(this.sys, this.config.hosts.images);
     await this.hosts.refresh();
     await this.liveness.beat();
     await this.admission.count();
@@ -126,10 +141,12 @@ export class Core {
     this.relay.start();
     this.dispatcher.start();
     this.hostsSide.start();
+    this.drainer.start();
   }
 
   /** Takes no new job and resolves when the steps in flight are committed. */
   async drain(): Promise<void> {
+    await this.drainer.stop();
     await this.hostsSide.stop();
     this.dispatcher.stop();
     this.admission.stop();

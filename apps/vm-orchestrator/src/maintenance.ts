@@ -4,7 +4,7 @@ import type { Logger } from '@novacron/telemetry/logger';
 const EVERY_MS = 10 * 60_000;
 const BATCH = 5_000;
 
-/** What is kept how long: tombstones and ended jobs 30 days, answers to idempotency keys one. */
+/** What is kept how long: tombstones, ended jobs and join tokens 30 days, answers to idempotency keys one. */
 const PURGES: readonly Statement[] = [
   purge(
     'placements',
@@ -25,6 +25,10 @@ const PURGES: readonly Statement[] = [
     'idempotency',
     `(tenant_id, principal, route, key) IN (SELECT tenant_id, principal, route, key FROM idempotency
     WHERE created_at < now() - interval '1 day' LIMIT ${BATCH})`,
+  ),
+  purge(
+    'host_invites',
+    `token_hash IN (SELECT token_hash FROM host_invites WHERE expires_at < now() - interval '30 days' LIMIT ${BATCH})`,
   ),
 ];
 

@@ -17,13 +17,15 @@ export const RegisterHost = z.object({
   name: Name,
   zone: ZoneName,
   driver: z.string().min(1).max(40),
-  agentVersion: z.string(),
+  agentVersion: z.string().max(40),
   capabilities: HostCapabilities,
   images: z.array(ImageName).max(1_000),
   /** What may be promised to VMs; for an orchestrator that does not know `physical` yet. */
   capacity: Capacity,
   physical: Capacity.optional(),
   overcommit: Overcommit.optional(),
+  /** Approves the host, once: see `POST /hosts/invites`. */
+  joinToken: z.string().max(100).optional(),
   labels: HostLabels,
 });
 export type RegisterHost = z.infer<typeof RegisterHost>;

@@ -1,7 +1,17 @@
 import { z } from 'zod';
-import { Conditions, Detail, Name, pageOf, pageQuery, recordOf, text, Timestamp } from './common.js';
+import {
+  Conditions,
+  Detail,
+  Name,
+  pageOf,
+  pageQuery,
+  recordOf,
+  text,
+  Timestamp,
+  ZoneName,
+} from './common.js';
 import { defineRpc } from './envelope.js';
-import { HostId } from './ids.js';
+import { HostId, TenantId, VmId } from './ids.js';
 
 /** What a driver can do beyond create, start, stop and delete. */
 export const Capability = z.enum([
@@ -20,9 +30,9 @@ export type Capability = z.infer<typeof Capability>;
 
 /** `cpu` in virtual CPUs, `memory` in MiB, `disk` in GiB. */
 export const Capacity = z.object({
-  cpu: z.number().nonnegative(),
-  memory: z.number().nonnegative(),
-  disk: z.number().nonnegative(),
+  cpu: z.number().nonnegative().max(1e9),
+  memory: z.number().nonnegative().max(1e15),
+  disk: z.number().nonnegative().max(1e12),
 });
 export type Capacity = z.infer<typeof Capacity>;
 
@@ -58,6 +68,8 @@ export const HOST_CONDITIONS = {
   Reconciling: { source: 'orchestrator', blocksPlacement: true },
   /** The host claims something that contradicts its record. */
   RecordContradicted: { source: 'orchestrator', blocksPlacement: true },
+  /** The host offers images that the catalogue does not have: they are ignored. */
+  ImagesUnknown: { source: 'orchestrator', blocksPlacement: false },
 } as const satisfies Record<string, { source: 'agent' | 'orchestrator'; blocksPlacement: boolean }>;
 export type HostConditionType = keyof typeof HOST_CONDITIONS;
 
@@ -87,6 +99,74 @@ export const HostCapabilities = z.array(Capability).max(64);
 /** At most 1,000 names: what one host may offer. */
 export const ImageNames = z.array(text(63)).max(1_000);
 export const HostLabels = recordOf(text(63), text(255), 64);
+const identity = {
+  zone: ZoneName,
+  driver: z
+    .string()
+    .max(40)
+    .regex(/^[a-z0-9][a-z0-9-]*$/, 'lower-case letters, digits and hyphens, at most 40'),
+};
+
+/** What the operator lets a host be: a registration that says more or something else is refused. */
+export const HostRecord = z.object({
+  ...identity,
+  labels: HostLabels,
+  /** The most that the host may promise to VMs. */
+  capacity: Capacity,
+});
+export type HostRecord = z.infer<typeof HostRecord>;
+
+/** A line of the operator's list of hosts. Without `capacity` the host may grow to four times what it said at first. */
+export const ApprovedHost = z.object({
+  ...identity,
+  hostId: HostId,
+  labels: HostLabels.default({}),
+  capacity: Capacity.optional(),
+});
+export type ApprovedHost = z.infer<typeof ApprovedHost>;
+
+/** What a join token is to approve. */
+export const InviteHost = z.strictObject({
+  ...identity,
+  labels: HostLabels.default({}),
+  capacity: Capacity.optional(),
+});
+export type InviteHost = z.infer<typeof InviteHost>;
+
+/** `token` is shown once: a repeated request is answered with null. */
+export const HostInvite = z.object({
+  ...identity,
+  labels: HostLabels,
+  capacity: Capacity.nullable(),
+  token: z.string().max(100).nullable(),
+  expiresAt: Timestamp,
+});
+export type HostInvite = z.infer<typeof HostInvite>;
+
+/** What a drain does with the VMs of the host. `stop`: stop them, and make them anew elsewhere where the image allows. */
+export const DrainMode = z.enum(['stop']);
+export type DrainMode = z.infer<typeof DrainMode>;
+
+/** VMs that a drain names; the rest is counted in `left`. */
+export const BLOCKED_NAMED = 20;
+
+/** A drain and how far it is. It ends when the host has nothing left, or with `uncordon`. */
+export const HostDrain = z.object({
+  mode: DrainMode,
+  /** Seconds that a guest gets to power off. */
+  graceSeconds: z.number().int(),
+  startedAt: Timestamp,
+  /** When the host had nothing left. */
+  finishedAt: Timestamp.nullable(),
+  /** VMs on the host when it began, and now. */
+  total: z.number().int(),
+  left: z.number().int(),
+  /** VMs that cannot leave now, and why. */
+  blocked: z
+    .array(z.object({ vmId: VmId, tenantId: TenantId, name: Name, reason: z.string().max(300) }))
+    .max(BLOCKED_NAMED),
+});
+export type HostDrain = z.infer<typeof HostDrain>;
 
 export const HostState = z.enum(['up', 'down', 'fenced']);
 export const Host = z.object({
@@ -110,6 +190,10 @@ export const Host = z.object({
   /** What a new VM may get: `capacity` less `allocated`, or 0 when more is promised than there is. */
   free: Capacity,
   vmCount: z.number().int(),
+  /** The drain that is under way or ended last. */
+  drain: HostDrain.nullable(),
+  /** What the operator lets it be; null for a host that registered before there were records. */
+  approved: HostRecord.nullable(),
   labels: HostLabels,
   epoch: z.number().int(),
   lastHeartbeatAt: Timestamp.nullable(),
@@ -122,6 +206,14 @@ export type Host = z.infer<typeof Host>;
 
 export const HostAction = z.enum(['cordon', 'uncordon', 'drain', 'fence']);
 export type HostAction = z.infer<typeof HostAction>;
+
+/** Of `drain` alone. */
+export const HostActionOptions = z.strictObject({
+  /** Needed when the host has VMs that its driver cannot migrate. */
+  mode: DrainMode.optional(),
+  graceSeconds: z.number().int().min(0).max(120).default(30),
+});
+export type HostActionOptions = z.infer<typeof HostActionOptions>;
 export const HostPage = pageOf(Host);
 export const HostListQuery = z.strictObject({
   ...pageQuery,
@@ -170,10 +262,13 @@ export const infrastructureRpc = {
   host: defineRpc('rpc.orchestrator.hosts.get', z.object({ id: HostId }), Host, 'bounded'),
   actOnHost: defineRpc(
     'rpc.orchestrator.hosts.act',
-    z.object({ id: HostId, action: HostAction }),
+    z.object({ id: HostId, action: HostAction, options: HostActionOptions.optional() }),
     Host,
     'bounded',
   ),
+  /** Answers the host as it was. */
+  removeHost: defineRpc('rpc.orchestrator.hosts.remove', z.object({ id: HostId }), Host, 'bounded'),
+  inviteHost: defineRpc('rpc.orchestrator.hosts.invite', InviteHost, HostInvite, 'bounded'),
   zones: defineRpc('rpc.orchestrator.zones.list', PageQuery, ZonePage, 'paged'),
   images: defineRpc('rpc.orchestrator.images.list', PageQuery, ImagePage, 'paged'),
   quota: defineRpc('rpc.orchestrator.quotas.get', none, Quota, 'bounded'),

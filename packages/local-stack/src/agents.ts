@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { uuidv7 } from 'uuidv7';
@@ -72,6 +72,26 @@ export function agentHosts(paths: Layout, name: string): AgentHost[] {
   return hosts as AgentHost[];
 }
 
+/** The operator's list of hosts, as the orchestrator reads it: what each may register as. */
+export function approvedHosts(agent: Agent, hosts: readonly AgentHost[]): object[] {
+  const { zone, driver } = agent;
+  return hosts.map(({ hostId, capacity, labels = {} }) => ({
+    hostId,
+    zone,
+    driver,
+    labels,
+    ...(capacity ? { capacity } : {}),
+  }));
+}
+
+export const approvedHostsFile = (paths: Layout) => join(paths.agents, 'approved-hosts.json');
+
+/** Writes the list of this home's hosts anew; a running orchestrator reads it when it has changed. */
+export function writeApprovedHosts(paths: Layout): void {
+  const hosts = listAgents(paths).flatMap((agent) => approvedHosts(agent, agentHosts(paths, agent.name)));
+  writeStateFile(approvedHostsFile(paths), hosts);
+}
+
 /** The NATS users of all hosts of this home. */
 export function hostUsers(paths: Layout): NatsUser[] {
   return listAgents(paths)
@@ -120,11 +140,24 @@ export function ensureAgent(paths: Layout, agent: NewAgent): boolean {
     zone,
     opsPort: nextOpsPort(paths, name),
   } satisfies Agent);
+  writeApprovedHosts(paths);
   return true;
 }
 
 // 512 VMs of the guide's size (2 cpu, 4096 MiB, 50 GiB) on each of 20 hosts: room for 10,000.
 const simulatedCapacity: Capacity = { cpu: 1024, memory: 2_097_152, disk: 25_600 };
+
+/** Takes an agent off the lists of agents and of approved hosts; its folder stays until its process has ended. */
+export function forgetAgent(paths: Layout, name: string): void {
+  rmSync(agentFile(paths, name), { force: true });
+  writeApprovedHosts(paths);
+}
+
+/** Takes back {@link forgetAgent}. */
+export function rememberAgent(paths: Layout, agent: Agent): void {
+  writeStateFile(agentFile(paths, agent.name), agent);
+  writeApprovedHosts(paths);
+}
 
 /** The hosts that every stack has: this machine in zone `local`, twenty simulated ones in zone `sim`. */
 export function ensureDefaultAgents(paths: Layout, options: { qemu: boolean; simulatedHosts: number }): void {
@@ -137,4 +170,6 @@ export function ensureDefaultAgents(paths: Layout, options: { qemu: boolean; sim
     hosts: options.simulatedHosts,
     capacity,
   });
+  // A home of before has no list yet.
+  writeApprovedHosts(paths);
 }

@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { drivers } from './agents.js';
 import { backup } from './backup.js';
 import { loadStackConfig, type StackConfig } from './config.js';
+import { leaveHost } from './leave-host.js';
 import { joinHost, type JoinOptions } from './join-host.js';
 import { logs, printEnv, reset, status, stop } from './stack-commands.js';
 import { delayReplica, pauseReplica, promote, resumeReplica } from './replica-commands.js';
@@ -138,7 +139,17 @@ function joinCommand(name: string): Command {
 }
 
 cli.addCommand(joinCommand('add-host'));
-cli.addCommand(new Command('host').description('hosts of this stack').addCommand(joinCommand('join')));
+cli.addCommand(
+  new Command('host')
+    .description('hosts of this stack')
+    .addCommand(joinCommand('join'))
+    .addCommand(
+      new Command('leave')
+        .description('take an empty host out for good: drain it first')
+        .argument('<name>', 'name of the host, as it joined')
+        .action((host: string) => leaveHost(config(), host)),
+    ),
+);
 
 cli.parseAsync().catch((error: unknown) => {
   const text =

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Agent, agentDirectory, hostsFile } from './agents.js';
+import { type Agent, agentDirectory, approvedHostsFile, hostsFile } from './agents.js';
 import { inheritedEnvironment, repositoryRoot, type StackConfig } from './config.js';
 import type { Layout } from './layout.js';
 import type { NatsService } from './nats-permissions.js';
@@ -63,7 +63,24 @@ export function serviceEnv(facts: StackFacts, service: NatsService, opsPort: num
     NOVACRON_NATS_PASSWORD: secrets.nats[service],
     NOVACRON_REDIS_URL: redisUrl({ port: ports.redis, password: secrets.redis }),
     ...(service === 'gateway' ? gatewayEnv(facts) : {}),
+    ...(service === 'orchestrator' ? orchestratorEnv(facts) : {}),
   };
+}
+
+/** Guests of this stack keep nothing on their disks: the simulated ones have none, and tiny-linux runs in memory. */
+export const imageCatalogue = [
+  'ubuntu-22.04',
+  'ubuntu-24.04',
+  'debian-12',
+  'rocky-9',
+  'alpine-3.20',
+  'tiny-linux',
+]
+  .map((name) => `${name}:rebuildable`)
+  .join(',');
+
+function orchestratorEnv({ paths }: StackFacts): Environment {
+  return { NOVACRON_APPROVED_HOSTS: approvedHostsFile(paths), NOVACRON_IMAGES: imageCatalogue };
 }
 
 function gatewayEnv({ config, secrets }: StackFacts): Environment {

@@ -144,8 +144,15 @@ export class Stack {
     await this.progress.track(component.name, () => keeper.start());
   }
 
-  /** Takes in agents that were added while the stack runs: their NATS users, then their processes. */
+  /** Ends agents that have left, then takes in those that were added: their NATS users, then their processes. */
   async reloadAgents(): Promise<void> {
+    const wanted = new Set(this.agentComponents().map(({ name }) => name));
+    const left = [...this.keepers].filter(([name]) => name.startsWith('host-agent-') && !wanted.has(name));
+    for (const [name, keeper] of left) {
+      await keeper.stop();
+      this.keepers.delete(name);
+      this.changed();
+    }
     writeNatsUsers(this.facts);
     const pid = this.keepers.get('nats')?.status.pid;
     if (pid !== undefined) process.kill(pid, 'SIGHUP');

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { agentHosts, ensureDefaultAgents } from '../src/agents.js';
+import { agentHosts, ensureDefaultAgents, listAgents, type Agent } from '../src/agents.js';
 import { composeFiles, userEnvironment } from '../src/compose/files.js';
 import { repositoryRoot } from '../src/config.js';
 import { layout } from '../src/layout.js';
@@ -20,7 +20,8 @@ beforeAll(() => {
   secrets = loadSecrets(paths);
   mkdirSync(paths.agents, { recursive: true });
   ensureDefaultAgents(paths, { qemu: false, simulatedHosts: 20 });
-  files = composeFiles(secrets, agentHosts(paths, 'host-agent-sim'));
+  const agent = listAgents(paths).find(({ name }) => name === 'host-agent-sim') as Agent;
+  files = composeFiles(secrets, agent, agentHosts(paths, agent.name));
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
@@ -33,6 +34,21 @@ function volumesWith(secret: string): string[] {
 }
 
 describe('the configuration volumes of compose', () => {
+  it('tell the orchestrator which hosts may register as what, and none of their passwords', () => {
+    const hosts = JSON.parse(files['agent']?.['hosts.json'] ?? '[]') as Record<string, string>[];
+    const approved = files['orchestrator']?.['approved-hosts.json'] ?? '[]';
+    expect(JSON.parse(approved)).toEqual(
+      hosts.map(({ hostId, capacity }) => ({
+        hostId,
+        zone: 'sim',
+        driver: 'simulated',
+        labels: {},
+        capacity,
+      })),
+    );
+    for (const { natsPassword } of hosts) expect(approved).not.toContain(natsPassword);
+  });
+
   it('hold for each container its own secrets alone', () => {
     const { roles, nats, redis } = secrets;
     expect(volumesWith(roles.orchestrator.owner)).toEqual(['migrate', 'postgres']);

@@ -160,6 +160,8 @@ export class TestServers {
       ...(this.options.nats ? this.natsEnv(service) : {}),
       ...(this.options.redis ? { NOVACRON_REDIS_URL: redisUrl(this.redisOptions) } : {}),
       ...(service === 'gateway' ? this.gatewayEnv() : {}),
+      // Tests invent their hosts.
+      ...(service === 'orchestrator' ? { NOVACRON_HOST_ADMISSION: 'first' } : {}),
     };
   }
 

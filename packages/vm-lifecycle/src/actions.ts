@@ -46,8 +46,8 @@ export const OFFERED_ACTIONS = VM_ACTIONS.filter((action) => !WITHOUT_DRIVER.inc
 /** The part of a VM that decides what may be asked of it. */
 export interface GateView {
   readonly state: VmState;
-  /** The action (or `create`) of the live job, if there is one. */
-  readonly task: VmAction | 'create' | null;
+  /** The action of the live job, if there is one; `create` and `cold-migrate` are jobs that are not actions. */
+  readonly task: VmAction | 'create' | 'cold-migrate' | null;
   /** Whether a host holds anything of it: a disk, perhaps a guest. */
   readonly placed: boolean;
 }

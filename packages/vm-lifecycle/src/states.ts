@@ -92,7 +92,7 @@ export const STATES = {
     kind: 'transient',
     deadlineMs: 600_000,
     wayOut: 'unknown',
-    to: ['running', 'paused', 'stopped', 'stopping', 'unknown', 'deleting'],
+    to: ['running', 'paused', 'stopped', 'stopping', 'error', 'unknown', 'deleting'],
   },
   restoring: {
     kind: 'transient',

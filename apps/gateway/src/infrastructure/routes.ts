@@ -3,9 +3,12 @@ import { HostId } from '@novacron/contracts/ids';
 import {
   Host,
   HostAction,
+  HostActionOptions,
   HostListQuery,
   HostPage,
+  HostInvite,
   ImagePage,
+  InviteHost,
   infrastructureRpc,
   PageQuery,
   ZonePage,
@@ -49,15 +52,60 @@ export const actOnHost = defineRoute({
   path: '/api/v1/hosts/{id}/actions/{action}',
   tag,
   summary: 'Cordon, uncordon, drain or fence a host',
+  description:
+    'A drain with `{"mode": "stop"}` stops the VMs and makes them anew on other hosts where their image allows; ' +
+    '`drain` of the host shows how far it is and names the VMs that cannot leave. `uncordon` ends it.',
   access: 'platform',
   params: hostParams.extend({ action: HostAction }),
+  body: HostActionOptions,
+  bodyIsOptional: true,
   answers: {
     200: { description: 'The host as it is now.', schema: Host, headers: ['ETag', 'Idempotency-Replayed'] },
   },
   errors: ['not_found', 'invalid_state', 'capability_unsupported'],
   async handle(call) {
-    const host = (await call.ask(infrastructureRpc.actOnHost, call.params)).body;
+    const host = (await call.ask(infrastructureRpc.actOnHost, { ...call.params, options: call.body })).body;
     return { status: 200, body: host, version: host.version };
+  },
+});
+
+export const removeHost = defineRoute({
+  id: 'removeHost',
+  method: 'DELETE',
+  path: '/api/v1/hosts/{id}',
+  tag,
+  summary: 'Remove a host that has no VMs',
+  description:
+    'Drain it first. It registers again only with a join token or a line in the list of approved hosts.',
+  access: 'platform',
+  params: hostParams,
+  answers: { 204: { description: 'The host is removed.' } },
+  errors: ['not_found', 'invalid_state'],
+  async handle(call) {
+    await call.ask(infrastructureRpc.removeHost, call.params);
+    return { status: 204 };
+  },
+});
+
+export const inviteHost = defineRoute({
+  id: 'inviteHost',
+  method: 'POST',
+  path: '/api/v1/hosts/invites',
+  tag,
+  summary: 'Make a join token for one host, valid for an hour',
+  access: 'platform',
+  body: InviteHost,
+  answers: {
+    201: {
+      description: 'The join token, which is shown once, and what it approves.',
+      schema: HostInvite,
+      headers: ['Idempotency-Replayed'],
+    },
+  },
+  errors: [],
+  async handle(call) {
+    const { body } = await call.ask(infrastructureRpc.inviteHost, call.body);
+    return { status: 201, body };
   },
 });
 
@@ -98,4 +146,12 @@ export const listImages = defineRead({
     }),
 });
 
-export const infrastructureRoutes = [listHosts, getHost, actOnHost, listZones, listImages];
+export const infrastructureRoutes = [
+  listHosts,
+  getHost,
+  actOnHost,
+  removeHost,
+  inviteHost,
+  listZones,
+  listImages,
+];

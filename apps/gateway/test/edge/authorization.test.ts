@@ -30,6 +30,8 @@ const MAY: Record<string, Role[]> = {
   listHosts: PLATFORM,
   getHost: PLATFORM,
   actOnHost: PLATFORM,
+  removeHost: PLATFORM,
+  inviteHost: PLATFORM,
   listZones: EVERYBODY,
   listImages: EVERYBODY,
   getMe: EVERYBODY,

@@ -20,6 +20,8 @@ export const SOME_HOST = {
   free: { cpu: 1, memory: 1, disk: 1 },
   allocated: { cpu: 0, memory: 0, disk: 0 },
   vmCount: 0,
+  approved: null,
+  drain: null,
   labels: {},
   epoch: 1,
   lastHeartbeatAt: at,

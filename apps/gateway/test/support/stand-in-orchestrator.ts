@@ -88,6 +88,10 @@ export class StandInOrchestrator {
     serve(infrastructureRpc.hosts, () => ({ body: { items: [SOME_HOST], nextCursor: null } }));
     serve(infrastructureRpc.host, () => ({ body: SOME_HOST }));
     serve(infrastructureRpc.actOnHost, () => ({ body: { ...SOME_HOST, schedulable: false, version: 2 } }));
+    serve(infrastructureRpc.removeHost, () => ({ body: SOME_HOST }));
+    serve(infrastructureRpc.inviteHost, (body: object) => ({
+      body: { labels: {}, capacity: null, ...body, token: 'nci_stand-in', expiresAt: SOME_HOST.createdAt },
+    }));
     serve(infrastructureRpc.zones, () => ({ body: { items: [], nextCursor: null } }));
     serve(infrastructureRpc.images, () => ({ body: { items: [], nextCursor: null } }));
     const amounts = { cpu: 1, memory: 1, disk: 1, vms: 1 };

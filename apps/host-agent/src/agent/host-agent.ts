@@ -29,6 +29,7 @@ export interface HostIdentity {
   readonly labels: Readonly<Record<string, string>>;
   /** Instead of what the driver finds; of the disk no more than it finds. */
   readonly capacity: Capacity | undefined;
+  readonly joinToken: string | undefined;
 }
 
 export interface HostAgentOptions {
@@ -166,12 +167,18 @@ export class HostAgent {
     const { driver, identity, agentVersion, overcommit } = this.options;
     const [images, physical] = await Promise.all([driver.images(), this.#physical()]);
     this.#offered = String(images);
-    const { name, zone, labels } = identity;
+    const { name, zone, labels, joinToken } = identity;
     const { capabilities } = driver;
     const capacity = promisable(physical, overcommit);
     const resources = { physical, overcommit, capacity };
     const host = { name, zone, driver: driver.name, agentVersion, images, ...resources };
-    return this.#link.register({ ...host, capabilities: [...capabilities], labels: { ...labels } });
+    const invited = joinToken === undefined ? {} : { joinToken };
+    return this.#link.register({
+      ...host,
+      ...invited,
+      capabilities: [...capabilities],
+      labels: { ...labels },
+    });
   }
 
   async #heartbeat(timeoutMs: number) {

@@ -6,7 +6,7 @@ import type { HostEffect } from '../jobs/operation.js';
 import type { VmRow } from '../vms/row.js';
 
 export interface HostChange {
-  readonly effect: HostEffect['effect'];
+  readonly effect: Exclude<HostEffect['effect'], 'move'>;
   readonly hostId: HostId;
   readonly vm: VmRow;
 }
@@ -66,7 +66,7 @@ export async function applyHostEffects(
   }
   const calls: Call[] = [{ statement: SET_ROOM, params: [JSON.stringify([...hosts.values()])] }];
   const left = changes
-    .filter((change) => change.effect === 'leave-cleanup')
+    .filter((change) => change.effect === 'leave-cleanup' && !refused.has(change.vm.id))
     .map((c) => ({ ...c.vm, host_id: c.hostId }));
   if (left.length > 0) calls.push({ statement: LEAVE_CLEANUPS, params: [JSON.stringify(left), now] });
   await tx.pipeline(calls);

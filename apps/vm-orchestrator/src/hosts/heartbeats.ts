@@ -20,7 +20,9 @@ const PERSIST: Statement = {
   // By the database's clock; in the order of ids, so that two orchestrators cannot wait for each other.
   text: `INSERT INTO heartbeats (host_id, at)
     SELECT x.id, now() - make_interval(secs => x.age_ms / 1000)
-      FROM unnest($1::uuid[], $2::float8[]) AS x(id, age_ms) ORDER BY x.id
+      FROM unnest($1::uuid[], $2::float8[]) AS x(id, age_ms)
+      -- A host that was removed meanwhile must not keep the others' heartbeats from being written.
+      WHERE EXISTS (SELECT FROM hosts h WHERE h.id = x.id) ORDER BY x.id
     ON CONFLICT (host_id) DO UPDATE SET at = greatest(heartbeats.at, excluded.at)`,
 };
 const LOCK: Statement = {

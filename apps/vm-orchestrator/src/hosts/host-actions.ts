@@ -2,12 +2,18 @@ import type { Condition } from '@novacron/contracts/common';
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
-import type { Host, HostAction as HostActionSchema } from '@novacron/contracts/infrastructure';
+import type {
+  DrainMode,
+  Host,
+  HostAction,
+  HostActionOptions,
+  HostDrain,
+} from '@novacron/contracts/infrastructure';
 import type { Position } from '@novacron/contracts/position';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
-import type { z } from 'zod';
+import { isDeepStrictEqual } from 'node:util';
 import { databaseNow } from '../clock.js';
 import { once, type Answered } from '../vms/idempotency.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
@@ -27,42 +33,83 @@ import type { UnreachableVms } from './unreachable-vms.js';
 const LOCK: Statement = {
   name: 'hosts-lock-to-act',
   text: `SELECT ${HOST_COLUMNS},
-      EXISTS (SELECT 1 FROM vms v WHERE v.host_id = h.id AND v.state <> 'deleted') AS has_vms,
       EXISTS (SELECT 1 FROM heartbeats b WHERE b.host_id = h.id
                 AND b.at >= now() - make_interval(secs => $2::float8 / 1000)) AS heard
     FROM hosts h WHERE h.id = $1 FOR UPDATE OF h`,
 };
 const SET: Statement = {
   name: 'hosts-act',
-  text: `UPDATE hosts h SET state = $2, schedulable = $3, conditions = $4, updated_at = $5, version = version + 1
+  text: `UPDATE hosts h SET state = $2, schedulable = $3, conditions = $4, updated_at = $5, drain = $6,
+      version = version + 1
     WHERE h.id = $1 RETURNING ${HOST_COLUMNS}`,
 };
+const REMOVALS: readonly Statement[] = [
+  ...['heartbeats', 'inventories', 'inventory_parts', 'quarantine', 'cleanups'].map((table) => ({
+    name: `hosts-remove-${table}`,
+    table,
+    text: `DELETE FROM ${table} WHERE host_id = $1`,
+  })),
+  { name: 'hosts-remove', text: 'DELETE FROM hosts WHERE id = $1' },
+  {
+    name: 'hosts-retire',
+    text: 'INSERT INTO retired_hosts (host_id, retired_at) VALUES ($1, now()) ON CONFLICT DO NOTHING',
+  },
+];
 const INVENTORY_DUE: Statement = {
   name: 'inventories-due',
   text: 'UPDATE inventories SET next_at = now() WHERE host_id = $1',
 };
 
 export interface HostToActOn extends HostRow {
-  has_vms: boolean;
   /** Whether heartbeats arrive, whatever state the host is in. */
   heard: boolean;
 }
 
-type HostAction = z.infer<typeof HostActionSchema>;
-type Change = Partial<Pick<Host, 'state' | 'schedulable'>>;
+type Change = Partial<Pick<Host, 'state' | 'schedulable' | 'drain'>>;
+
+const NO_OPTIONS: HostActionOptions = { graceSeconds: 30 };
+
+/** The drain that is under way, or a new one. */
+function drainOf(host: HostToActOn, mode: DrainMode, graceSeconds: number, now: Date): HostDrain {
+  if (host.drain && host.drain.finishedAt === null) return { ...host.drain, mode, graceSeconds };
+  const total = host.vm_count;
+  return {
+    mode,
+    graceSeconds,
+    startedAt: now.toISOString(),
+    finishedAt: null,
+    total,
+    left: total,
+    blocked: [],
+  };
+}
 
 /** What an operator's action makes of a host; nothing to change when it is so already. Pure. */
-export function actOn(host: HostToActOn, action: HostAction): Change {
+export function actOn(
+  host: HostToActOn,
+  action: HostAction,
+  options = NO_OPTIONS,
+  now = databaseNow(),
+): Change {
+  if (options.mode && action !== 'drain')
+    throw new ServiceError('invalid_request', `${action} takes no mode`);
   switch (action) {
     case 'cordon':
       return { schedulable: false };
     case 'uncordon':
-      return { schedulable: true, ...(host.state === 'fenced' ? { state: host.heard ? 'up' : 'down' } : {}) };
+      return {
+        schedulable: true,
+        drain: null,
+        ...(host.state === 'fenced' ? { state: host.heard ? 'up' : 'down' } : {}),
+      };
     case 'drain':
-      if (host.has_vms && !host.capabilities.includes('migrate')) {
+      if (options.mode)
+        return { schedulable: false, drain: drainOf(host, options.mode, options.graceSeconds, now) };
+      if (host.vm_count > 0 && !host.capabilities.includes('migrate')) {
         throw new ServiceError(
           'capability_unsupported',
-          `Driver ${host.driver} cannot migrate the VMs of ${host.name} away`,
+          `Driver ${host.driver} cannot migrate the ${host.vm_count} VMs of ${host.name} away. Drain it with ` +
+            '{"mode": "stop"}: VMs are stopped, and made anew on other hosts where their image allows',
         );
       }
       return { schedulable: false };
@@ -91,7 +138,7 @@ function conditionsAfter(before: HostRow, state: Host['state'], now: Date): Cond
   });
 }
 
-/** cordon, uncordon, drain, fence. */
+/** cordon, uncordon, drain, fence, and the removal of an empty host. */
 export class HostActions {
   constructor(
     private readonly db: Database,
@@ -108,10 +155,11 @@ export class HostActions {
     meta: RequestMeta,
     hostId: HostId,
     action: HostAction,
+    options?: HostActionOptions,
   ): Promise<Answered<Host> & { readonly position: Position }> {
     const { result, position } = await retrying(() =>
       this.db.transaction({}, (tx) =>
-        once(tx, meta, async () => toHost(await this.#write(tx, hostId, action))),
+        once(tx, meta, async () => toHost(await this.#write(tx, hostId, action, options))),
       ),
     );
     await this.snapshot.refresh();
@@ -119,17 +167,30 @@ export class HostActions {
     return { ...result, position };
   }
 
-  async #write(tx: Transaction, hostId: HostId, action: HostAction): Promise<HostRow> {
+  async #write(
+    tx: Transaction,
+    hostId: HostId,
+    action: HostAction,
+    options: HostActionOptions | undefined,
+  ): Promise<HostRow> {
     const { rows } = await tx.query<HostToActOn>(LOCK, [hostId, downAfterMs(this.settings)]);
     const before = rows[0];
     if (!before) throw new ServiceError('not_found', 'There is no such host');
-    const wanted = { state: before.state, schedulable: before.schedulable, ...actOn(before, action) };
-    if (wanted.state === before.state && wanted.schedulable === before.schedulable) return before;
+    const { state, schedulable, drain } = before;
+    const wanted = { state, schedulable, drain, ...actOn(before, action, options) };
+    if (isDeepStrictEqual(wanted, { state, schedulable, drain })) return before;
     const conditions = conditionsAfter(before, wanted.state, databaseNow());
     const [updated] = await tx.pipeline([
       {
         statement: SET,
-        params: [hostId, wanted.state, wanted.schedulable, JSON.stringify(conditions), databaseNow()],
+        params: [
+          hostId,
+          wanted.state,
+          wanted.schedulable,
+          JSON.stringify(conditions),
+          databaseNow(),
+          wanted.drain && JSON.stringify(wanted.drain),
+        ],
       },
       { statement: INVENTORY_DUE, params: [hostId] },
     ]);
@@ -137,4 +198,36 @@ export class HostActions {
     await appendEvents(tx, [hostEvent(after)]);
     return after;
   }
+
+  /**
+   * Removes a host that has nothing left. It registers again only when the operator says so.
+   * @returns the host as it was, with the version of its end
+   * @throws ServiceError `not_found`; `invalid_state` while it has VMs or has some to remove
+   */
+  async remove(hostId: HostId): Promise<{ row: HostRow; position: Position }> {
+    const { result: row, position } = await retrying(() =>
+      this.db.transaction({}, async (tx) => {
+        const { rows } = await tx.query<HostToActOn>(LOCK, [hostId, downAfterMs(this.settings)]);
+        const before = rows[0];
+        if (!before) throw new ServiceError('not_found', 'There is no such host');
+        // Deleted VMs that it has still to remove count too.
+        if (before.vm_count > 0) throw notEmpty(before);
+        const now = databaseNow();
+        const last: HostRow = { ...before, version: before.version + 1, updated_at: now };
+        await tx.pipeline(REMOVALS.map((statement) => ({ statement, params: [hostId] })));
+        await appendEvents(tx, [hostEvent(last, 'host.deleted')]);
+        return last;
+      }),
+    );
+    await this.snapshot.refresh();
+    return { row, position };
+  }
+}
+
+function notEmpty(host: HostRow): ServiceError {
+  return new ServiceError(
+    'invalid_state',
+    `${host.name} has ${host.vm_count} VMs, counting deleted ones that it has still to remove. Drain it first: ` +
+      'POST /hosts/{id}/actions/drain with {"mode": "stop"}',
+  );
 }

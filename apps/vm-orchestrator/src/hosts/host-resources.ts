@@ -7,6 +7,7 @@ import type { Logger } from '@novacron/telemetry/logger';
 import { databaseNow } from '../clock.js';
 import { RESOURCES } from '../placement/host-view.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
+import { bounded } from './host-record.js';
 import { HOST_COLUMNS, hostEvent, type HostRow } from './row.js';
 
 const SET: Statement = {
@@ -25,11 +26,11 @@ export class HostResources {
     private readonly log: Logger,
   ) {}
 
-  /** Takes in what the agent measured; free when nothing changed. */
+  /** Takes in what the agent measured, up to its record's bound; free when nothing changed. */
   async report(hostId: HostId, physical: Capacity): Promise<void> {
     const known = this.snapshot.host(hostId);
     if (!known) return;
-    const { cpu, memory, disk } = promisable(physical, known.overcommit);
+    const { cpu, memory, disk } = bounded(promisable(physical, known.overcommit), known.approved);
     if (!differs(known.capacity, { cpu, memory, disk })) return;
     const { result: row } = await retrying(() =>
       this.db.transaction({}, async (tx) => {

@@ -17,7 +17,8 @@ import { HostResources } from './host-resources.js';
 import { HostIntake, type OnEnded } from './host-intake.js';
 import type { HostLink } from './host-link.js';
 import { InfrastructureController } from './infrastructure.controller.js';
-import { Registration } from './registration.js';
+import { HostInvites } from './host-invites.js';
+import { Registration, type HostAdmission } from './registration.js';
 import { HOST_SETTINGS, type HostSettings } from './settings.js';
 import { UnreachableVms } from './unreachable-vms.js';
 
@@ -32,6 +33,7 @@ export interface HostsOptions {
   readonly log: Logger;
   readonly onEnded: OnEnded;
   readonly wakeJobs: WakeJobs;
+  readonly admission: HostAdmission;
   readonly settings?: HostSettings;
 }
 
@@ -39,25 +41,28 @@ export interface HostsOptions {
 export class Hosts {
   readonly directory: HostDirectory;
   readonly actions: HostActions;
+  readonly invites: HostInvites;
   readonly intake: HostIntake;
   readonly conditions: HostConditions;
   readonly heartbeats: Heartbeats;
   readonly downDetector: DownDetector;
+  readonly cleanups: Cleanups;
   readonly resync: ResyncScheduler;
 
   constructor(options: HostsOptions) {
     const { nc, sys, api, snapshot, link, log, settings = HOST_SETTINGS } = options;
     const unreachable = new UnreachableVms(sys, log);
     const audit = new AllocationAudit(sys, log);
+    this.invites = new HostInvites(sys);
     this.directory = new HostDirectory(api);
     this.actions = new HostActions(sys, snapshot, unreachable, settings);
     const resources = new HostResources(sys, snapshot, log);
     this.conditions = new HostConditions(sys, snapshot, log);
     this.heartbeats = new Heartbeats(sys, snapshot, this.conditions, resources, settings, log);
     this.downDetector = new DownDetector(sys, nc, snapshot, unreachable, settings, log);
-    const cleanups = new Cleanups(sys, link, snapshot, log);
-    this.resync = new ResyncScheduler(sys, link, cleanups, settings, log);
-    const registration = new Registration(sys, snapshot, settings, log);
+    this.cleanups = new Cleanups(sys, link, snapshot, log);
+    this.resync = new ResyncScheduler(sys, link, this.cleanups, settings, log);
+    const registration = new Registration(sys, snapshot, options.admission, settings, log);
     const reports = new Reports(sys, options.wakeJobs, log);
     const inventories = new Inventories(sys, log, async (hostId) => void (await audit.run(hostId)));
     this.intake = new HostIntake(
@@ -93,6 +98,7 @@ export class HostsModule {
       { provide: Hosts, useValue: hosts },
       { provide: HostDirectory, useValue: hosts.directory },
       { provide: HostActions, useValue: hosts.actions },
+      { provide: HostInvites, useValue: hosts.invites },
     ];
     return { module: HostsModule, controllers: [InfrastructureController], providers, exports: providers };
   }

@@ -1,11 +1,20 @@
 import { Controller } from '@nestjs/common';
-import type { BodyOf, RawReply, ReplyOf, RpcReply, RpcRequest } from '@novacron/contracts/envelope';
+import type {
+  BodyOf,
+  RawReply,
+  ReplyOf,
+  RequestMeta,
+  RpcReply,
+  RpcRequest,
+} from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import { infrastructureRpc } from '@novacron/contracts/infrastructure';
 import { formatPosition } from '@novacron/contracts/position';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { HostActions } from './host-actions.js';
+import { HostInvites } from './host-invites.js';
 import { HostDirectory } from './host-directory.js';
+import { toHost } from './row.js';
 
 type Rpc = typeof infrastructureRpc;
 type Asked<K extends keyof Rpc> = RpcRequest<BodyOf<Rpc[K]>>;
@@ -17,6 +26,7 @@ export class InfrastructureController {
   constructor(
     private readonly directory: HostDirectory,
     private readonly actions: HostActions,
+    private readonly hostInvites: HostInvites,
   ) {}
 
   @RpcHandler(infrastructureRpc.hosts)
@@ -41,11 +51,28 @@ export class InfrastructureController {
 
   @RpcHandler(infrastructureRpc.actOnHost)
   async act({ meta, body }: Asked<'actOnHost'>): Answered<'actOnHost'> {
-    if (!meta.roles.includes('platform_operator')) {
-      throw new ServiceError('forbidden', 'Acting on a host takes a platform operator');
-    }
-    const { answer, replayed, position } = await this.actions.act(meta, body.id, body.action);
+    requireOperator(meta);
+    const { answer, replayed, position } = await this.actions.act(meta, body.id, body.action, body.options);
     const reply = { body: answer, version: answer.version, position: formatPosition(position) };
     return replayed ? { ...reply, replayed } : reply;
   }
+
+  @RpcHandler(infrastructureRpc.removeHost)
+  async remove({ meta, body }: Asked<'removeHost'>): Answered<'removeHost'> {
+    requireOperator(meta);
+    const { row, position } = await this.actions.remove(body.id);
+    return { body: toHost(row), version: row.version, position: formatPosition(position) };
+  }
+
+  @RpcHandler(infrastructureRpc.inviteHost)
+  async inviteHost({ meta, body }: Asked<'inviteHost'>): Answered<'inviteHost'> {
+    requireOperator(meta);
+    const { invite, position, replayed } = await this.hostInvites.create(meta, body);
+    return { body: invite, position: formatPosition(position), ...(replayed ? { replayed } : {}) };
+  }
+}
+
+function requireOperator(meta: Pick<RequestMeta, 'roles'>): void {
+  if (meta.roles.includes('platform_operator')) return;
+  throw new ServiceError('forbidden', 'Acting on a host takes a platform operator');
 }

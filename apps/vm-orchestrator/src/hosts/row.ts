@@ -1,7 +1,14 @@
 import type { Condition } from '@novacron/contracts/common';
 import { PLATFORM } from '@novacron/contracts/events';
 import { newId, type EventId, type HostId } from '@novacron/contracts/ids';
-import type { Capacity, Host, HostConditionType, Overcommit } from '@novacron/contracts/infrastructure';
+import type {
+  Capacity,
+  Host,
+  HostConditionType,
+  HostDrain,
+  HostRecord,
+  Overcommit,
+} from '@novacron/contracts/infrastructure';
 import type { NewEvent } from '@novacron/outbox/append';
 
 /** A row of `hosts` with its last heartbeat. */
@@ -20,6 +27,9 @@ export interface HostRow {
   /** Null until the host has registered with an agent that tells it. */
   physical: Capacity | null;
   overcommit: Overcommit;
+  /** Null for a host that registered before there were records. */
+  approved: HostRecord | null;
+  drain: HostDrain | null;
   allocated_cpu: number;
   allocated_memory: number;
   allocated_disk: number;
@@ -60,6 +70,8 @@ export function toHost(row: HostRow): Host {
       disk: Math.max(0, capacity.disk - allocated.disk),
     },
     vmCount: row.vm_count,
+    drain: row.drain,
+    approved: row.approved,
     labels: row.labels,
     epoch: row.epoch,
     lastHeartbeatAt: row.last_heartbeat_at?.toISOString() ?? null,
@@ -71,7 +83,10 @@ export function toHost(row: HostRow): Host {
 }
 
 /** The event that a change of a host is. */
-export function hostEvent(row: HostRow, type: 'host.created' | 'host.updated' = 'host.updated'): NewEvent {
+export function hostEvent(
+  row: HostRow,
+  type: 'host.created' | 'host.updated' | 'host.deleted' = 'host.updated',
+): NewEvent {
   return {
     id: newId<EventId>(),
     type,

@@ -1,3 +1,4 @@
+import type { HostId } from '@novacron/contracts/ids';
 import { ActionOptions } from '@novacron/contracts/vms';
 import { isTransient, type VmState } from '@novacron/vm-lifecycle/states';
 import type { DesiredState, VmRow } from '../vms/row.js';
@@ -14,6 +15,9 @@ export interface JobArgs extends Partial<ActionOptions> {
   hostAnswered?: boolean;
   /** The command failed because the hypervisor had to pause the guest: it is still there. */
   guestPaused?: boolean;
+  /** Of a cold migration: the host that it leaves, and whether its image lets it be made anew elsewhere. */
+  from?: HostId;
+  rebuildable?: boolean;
 }
 
 /** The arguments with which an action's job begins. A retry of the job begins with the same `options`. */

@@ -8,7 +8,7 @@ import type { Database, Statement, Transaction } from '@novacron/postgres/databa
 import { retrying } from '@novacron/postgres/retry';
 import { canTransition } from '@novacron/vm-lifecycle/states';
 import { databaseNow } from '../clock.js';
-import { OPERATIONS } from '../operations/registry.js';
+import { operationOf } from '../operations/registry.js';
 import { changeVms, type VmPatch } from '../vms/change.js';
 import { once } from '../vms/idempotency.js';
 import type { VmRow } from '../vms/row.js';
@@ -73,7 +73,7 @@ async function write(tx: Transaction, vm: VmRow, job: JobRow, now: Date): Promis
 export function cancelled(vm: VmRow, job: JobRow, now: Date): { job: JobRow; patch: VmPatch } {
   if (job.undoing && job.error?.code === CANCELLED) return { job, patch: {} };
   if (job.undoing) throw tooLate(job, 'it failed and is being undone');
-  const operation = OPERATIONS[job.kind] as Operation;
+  const operation = operationOf(job.kind) as Operation;
   const step = operation.steps[job.step_index] as Step;
   const bumped: JobRow = {
     ...job,

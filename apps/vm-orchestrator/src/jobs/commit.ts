@@ -109,8 +109,16 @@ function hostChange(step: Ended, vms: Map<VmId, VmRow>): HostChange[] {
   const effect = step.result.host;
   const vm = vms.get(step.claim.vm.id);
   if (!effect || !vm) return [];
-  const hostId: HostId | null = effect.effect === 'reserve' ? effect.hostId : vm.host_id;
-  return hostId === null ? [] : [{ effect: effect.effect, hostId, vm }];
+  const on = (hostId: HostId | null, what: HostChange['effect']): HostChange[] =>
+    hostId === null ? [] : [{ effect: what, hostId, vm }];
+  switch (effect.effect) {
+    case 'reserve':
+      return on(effect.hostId, 'reserve');
+    case 'move':
+      return [...on(effect.hostId, 'reserve'), ...on(vm.host_id, 'leave-cleanup')];
+    default:
+      return on(vm.host_id, effect.effect);
+  }
 }
 
 /** Everything that the steps write, in one round trip. */

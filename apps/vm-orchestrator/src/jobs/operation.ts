@@ -34,6 +34,8 @@ export interface PlaceDecision {
 export type HostEffect =
   | { readonly effect: 'reserve'; readonly hostId: HostId }
   | { readonly effect: 'release' }
+  /** To another host; the one before keeps the capacity until it has removed what it has. */
+  | { readonly effect: 'move'; readonly hostId: HostId }
   /** The host cannot be told: it keeps the capacity until the clean-up is done. */
   | { readonly effect: 'leave-cleanup' };
 

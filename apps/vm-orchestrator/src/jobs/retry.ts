@@ -55,6 +55,11 @@ export function retriedBy(
   job: Pick<JobRow, 'kind'>,
   vm: Pick<VmRow, 'state' | 'stop_reason'> | null,
 ): VmAction {
+  if (job.kind === 'cold-migrate')
+    throw new ServiceError(
+      'invalid_state',
+      'The job belongs to the drain of a host, which repeats it itself',
+    );
   if (job.kind !== 'create') return job.kind;
   const unstarted = ['start_failed', 'start_cancelled'].includes(vm?.stop_reason ?? '');
   return vm?.state === 'stopped' && unstarted ? 'start' : 'retry';

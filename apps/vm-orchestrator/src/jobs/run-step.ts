@@ -1,5 +1,5 @@
 import type { Logger } from '@novacron/telemetry/logger';
-import { OPERATIONS } from '../operations/registry.js';
+import { operationOf } from '../operations/registry.js';
 import { CANCELLED, type Ended } from './advance.js';
 import type { VmRow } from '../vms/row.js';
 import type { HostCommands } from './host-commands.js';
@@ -18,7 +18,7 @@ export interface StepPorts {
 /** Runs the one step that a claim stands at, forward or back. Whatever it throws is a reason to try it again. */
 export async function runStep(claim: Claim, ports: StepPorts): Promise<Ended> {
   const startedAt = ports.now();
-  const operation = OPERATIONS[claim.job.kind] as Operation;
+  const operation = operationOf(claim.job.kind) as Operation;
   const step = operation.steps[claim.job.step_index] as Step;
   const context: StepContext = {
     ...claim,

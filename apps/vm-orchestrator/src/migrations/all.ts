@@ -7,6 +7,7 @@ import { Autovacuum1764014400000 } from './0005-autovacuum.js';
 import { ChangedSince1764018000000 } from './0006-changed-since.js';
 import { QuotaOfFailedCreates1764032400000 } from './0010-quota-of-failed-creates.js';
 import { HostResources1764036000000 } from './0011-host-resources.js';
+import { HostRecords1764039600000 } from './0012-host-records.js';
 import { SetAside1764043200000 } from './0013-set-aside.js';
 
 /** Every migration of the schema, oldest first. */
@@ -19,5 +20,6 @@ export const MIGRATIONS: readonly Migration[] = [
   ChangedSince1764018000000,
   QuotaOfFailedCreates1764032400000,
   HostResources1764036000000,
+  HostRecords1764039600000,
   SetAside1764043200000,
 ];

@@ -2,6 +2,7 @@ import type { Capability } from '@novacron/contracts/infrastructure';
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
 import type { Operation } from '../jobs/operation.js';
 import type { DesiredState, JobKind } from '../vms/row.js';
+import { coldMigrate } from './cold-migrate.js';
 import { create } from './create.js';
 import { remove } from './delete.js';
 import { forceStop } from './force-stop.js';
@@ -22,6 +23,11 @@ export const OPERATIONS: Partial<Record<JobKind, Operation>> = {
   resume,
   delete: remove,
 };
+
+/** The operation that a job runs, whoever asked for it. */
+export function operationOf(kind: JobKind): Operation | undefined {
+  return kind === 'cold-migrate' ? coldMigrate : OPERATIONS[kind];
+}
 
 /** A retry of what failed in its creation is the creation again. */
 export function operationFor(action: VmAction): Operation | undefined {

@@ -2,9 +2,24 @@ import type { JobId } from '@novacron/contracts/ids';
 import { databaseNow } from '../clock.js';
 import type { Claim, PlaceDecision } from '../jobs/operation.js';
 import type { VmRow } from '../vms/row.js';
+import type { PlacementRequest } from './host-view.js';
 import { place } from './place.js';
 import { needsOf } from './needs.js';
 import type { HostSnapshot, Reservation } from './snapshot.js';
+
+/** What a VM asks of a host. */
+export function placementRequest(vm: VmRow): PlacementRequest {
+  return {
+    vmId: vm.id,
+    tenantId: vm.tenant_id,
+    zone: vm.zone,
+    image: vm.image,
+    cpu: vm.cpu,
+    memory: vm.memory,
+    disk: vm.disk,
+    needs: needsOf(vm),
+  };
+}
 
 /** Places claims on the hosts of the snapshot, and keeps the room until the commit has said what became of it. */
 export class Placer {
@@ -14,16 +29,7 @@ export class Placer {
 
   async place({ vm, job }: Claim): Promise<PlaceDecision> {
     if (!this.snapshot.ready) await this.snapshot.refresh();
-    const request = {
-      vmId: vm.id,
-      tenantId: vm.tenant_id,
-      zone: vm.zone,
-      image: vm.image,
-      cpu: vm.cpu,
-      memory: vm.memory,
-      disk: vm.disk,
-      needs: needsOf(vm),
-    };
+    const request = placementRequest(vm);
     const decision = place(request, this.snapshot.hosts(), databaseNow());
     if (decision.hostId !== null) this.#reserved.set(job.id, this.snapshot.reserve(decision.hostId, request));
     return decision;

@@ -1,5 +1,5 @@
 import type { HostId } from '@novacron/contracts/ids';
-import type { Capacity, Overcommit } from '@novacron/contracts/infrastructure';
+import type { Capacity, HostRecord, Overcommit } from '@novacron/contracts/infrastructure';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import { DATABASE_TIME, observeDatabaseTime } from '../clock.js';
@@ -9,6 +9,7 @@ import { RESOURCES, type HostView } from './host-view.js';
 export interface KnownHost extends HostView {
   readonly epoch: number;
   readonly overcommit: Overcommit;
+  readonly approved: HostRecord | null;
 }
 
 export interface KnownZone {
@@ -42,6 +43,7 @@ interface SnapshotRow extends Capacity {
   allocated_memory: number;
   allocated_disk: number;
   overcommit: Overcommit;
+  approved: HostRecord | null;
   epoch: number;
   cleanups: number;
 }
@@ -53,7 +55,7 @@ const NOTHING: Capacity = { cpu: 0, memory: 0, disk: 0 };
 
 const LOAD = {
   name: 'hosts-snapshot',
-  text: `SELECT id, name, zone, state, schedulable, conditions, capabilities, images, cpu, memory, disk, overcommit,
+  text: `SELECT id, name, zone, state, schedulable, conditions, capabilities, images, cpu, memory, disk, overcommit, approved,
                 allocated_cpu, allocated_memory, allocated_disk, epoch, coalesce(c.cleanups, 0)::int AS cleanups
            FROM hosts
            LEFT JOIN (SELECT host_id, count(*) AS cleanups FROM cleanups GROUP BY host_id) c ON c.host_id = id
@@ -238,6 +240,7 @@ function toKnownHost(row: SnapshotRow): KnownHost {
     epoch,
     cleanups,
     overcommit,
+    approved,
   } = row;
   const { cpu, memory, disk } = row;
   return {
@@ -252,6 +255,7 @@ function toKnownHost(row: SnapshotRow): KnownHost {
     epoch,
     cleanups,
     overcommit,
+    approved,
     capacity: { cpu, memory, disk },
     allocated: { cpu: row.allocated_cpu, memory: row.allocated_memory, disk: row.allocated_disk },
   };

@@ -6,7 +6,8 @@ import type { VmState } from '@novacron/vm-lifecycle/states';
 import { offeredActions } from './allowed-actions.js';
 
 export type DesiredState = Vm['desiredState'];
-export type JobKind = 'create' | VmAction;
+/** `cold-migrate` moves a stopped VM off a host that is drained: an operator's job, which is not an action. */
+export type JobKind = 'create' | 'cold-migrate' | VmAction;
 
 /** The live job as the VM's row carries it. Times are RFC 3339. */
 export interface TaskColumn {

@@ -74,7 +74,8 @@ describe('the infrastructure over RPC', () => {
     expect(
       (await client.request(infrastructureRpc.zones, viewer, PAGE)).body.items.map(({ name }) => name),
     ).toEqual(['local', 'sim']);
-    expect((await client.request(infrastructureRpc.images, viewer, PAGE)).body.items).toMatchObject([
+    const images = (await client.request(infrastructureRpc.images, viewer, PAGE)).body.items;
+    expect(images.filter(({ zones }) => zones.length > 0)).toMatchObject([
       { name: 'ubuntu-22.04', zones: ['sim'] },
     ]);
   });

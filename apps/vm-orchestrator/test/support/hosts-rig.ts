@@ -10,6 +10,8 @@ import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
 import { orchestratorSettings } from '../../src/config.js';
 import { HostLink } from '../../src/hosts/host-link.js';
+import { putImages } from '../../src/hosts/image-catalogue.js';
+import type { HostAdmission } from '../../src/hosts/registration.js';
 import { Hosts } from '../../src/hosts/hosts.module.js';
 import type { HostSettings } from '../../src/hosts/settings.js';
 import { MIGRATIONS } from '../../src/migrations/all.js';
@@ -67,10 +69,15 @@ export class HostsRig {
     const rig = [settings('sys', postgres.sysPassword), settings('api', postgres.apiPassword)].map(
       createDatabase,
     );
+    const images = orchestratorSettings.hosts.images.schema.parse(undefined);
+    await putImages(rig[0] as Database, images);
     return new HostsRig(servers, rig[0] as Database, rig[1] as Database);
   }
 
-  async orchestrator(settings: Partial<HostSettings> = {}): Promise<Orchestrator> {
+  async orchestrator(
+    settings: Partial<HostSettings> = {},
+    admission: Partial<HostAdmission> = {},
+  ): Promise<Orchestrator> {
     const nc = await connectNats({ ...this.servers.natsLogin('orchestrator'), name: 'orchestrator' });
     const snapshot = new HostSnapshot(this.sys, QUIET);
     const link = new HostLink(nc, snapshot, QUIET);
@@ -84,6 +91,7 @@ export class HostsRig {
       link,
       log: QUIET,
       onEnded: async (hostId, commandId, reply) => void ended.push({ hostId, commandId, reply }),
+      admission: { admission: 'first', approved: undefined, ...admission },
       wakeJobs: async (jobs) => void woken.push(...jobs),
       settings: { ...FAST, ...settings },
     });

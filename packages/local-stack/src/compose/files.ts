@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { AgentHost } from '../agents.js';
+import { approvedHosts, type Agent, type AgentHost } from '../agents.js';
 import { adminNatsUser, hostUser, type NatsService, natsServices, serviceUser } from '../nats-permissions.js';
 import { natsConf } from '../nats-server.js';
 import { roleName, serviceRoles } from '../postgres-bootstrap.js';
@@ -96,7 +96,11 @@ function grafanaPassword({ tokenHashKey }: Secrets): string {
 }
 
 /** What each volume of docker-compose.yml named `config-…` holds: for each container what it needs and no more. */
-export function composeFiles(secrets: Secrets, hosts: readonly AgentHost[]): Readonly<Record<string, Files>> {
+export function composeFiles(
+  secrets: Secrets,
+  agent: Agent,
+  hosts: readonly AgentHost[],
+): Readonly<Record<string, Files>> {
   return {
     ...Object.fromEntries(natsServices.map((service) => [service, serviceFiles(secrets, service)])),
     migrate: migrationFiles(secrets),
@@ -108,6 +112,10 @@ export function composeFiles(secrets: Secrets, hosts: readonly AgentHost[]): Rea
     },
     nats: natsFiles(secrets, hosts),
     grafana: { 'admin-password': grafanaPassword(secrets) },
+    orchestrator: {
+      ...serviceFiles(secrets, 'orchestrator'),
+      'approved-hosts.json': `${JSON.stringify(approvedHosts(agent, hosts))}\n`,
+    },
     agent: { 'hosts.json': `${JSON.stringify(hosts)}\n` },
   };
 }

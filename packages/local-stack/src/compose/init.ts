@@ -1,6 +1,6 @@
 import { chownSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { agentHosts, ensureDefaultAgents } from '../agents.js';
+import { agentHosts, ensureDefaultAgents, listAgents } from '../agents.js';
 import { layout } from '../layout.js';
 import { loadSecrets } from '../secrets.js';
 import { StackError } from '../stack-error.js';
@@ -37,7 +37,9 @@ function main(command: string | undefined): void {
     return;
   }
   ensureDefaultAgents(paths, { qemu: false, simulatedHosts: SIMULATED_HOSTS });
-  for (const [name, files] of Object.entries(composeFiles(secrets, agentHosts(paths, AGENT)))) {
+  const agent = listAgents(paths).find(({ name }) => name === AGENT);
+  if (!agent) throw new StackError(`${AGENT} is not there`, REPAIR);
+  for (const [name, files] of Object.entries(composeFiles(secrets, agent, agentHosts(paths, AGENT)))) {
     writeAll(join(CONFIG, name), files);
   }
   chownSync(NATS_DATA.directory, NATS_DATA.uid, NATS_DATA.uid);

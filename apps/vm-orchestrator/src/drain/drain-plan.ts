@@ -1,0 +1,44 @@
+import { BLOCKED_NAMED, type HostDrain } from '@novacron/contracts/infrastructure';
+import type { VmRow } from '../vms/row.js';
+
+/** A VM of a host that is drained. */
+export interface DrainedVm extends VmRow {
+  /** Of its image: made anew elsewhere it has lost nothing. */
+  readonly rebuildable: boolean;
+}
+
+export interface DrainPlan {
+  /** VMs whose migration may begin now. */
+  readonly begin: readonly DrainedVm[];
+  readonly blocked: HostDrain['blocked'];
+}
+
+/** VMs of one host that are on their way at a time: each stops a guest and makes another one. */
+const AT_ONCE = 10;
+
+/**
+ * What a drain does next. A guest that runs is stopped in any case; one that is off leaves when another host has room.
+ * Pure.
+ *
+ * @param room why no other host has room for the VM; null when one has
+ */
+export function planDrain(vms: readonly DrainedVm[], room: (vm: DrainedVm) => string | null): DrainPlan {
+  const begin: DrainedVm[] = [];
+  const blocked: HostDrain['blocked'] = [];
+  for (const vm of vms) {
+    if (vm.task !== null) continue;
+    const reason = whyNot(vm, room);
+    if (reason === null) begin.push(vm);
+    else if (blocked.length < BLOCKED_NAMED)
+      blocked.push({ vmId: vm.id, tenantId: vm.tenant_id, name: vm.name, reason: reason.slice(0, 300) });
+  }
+  const underWay = vms.filter(({ task }) => task?.kind === 'cold-migrate').length;
+  return { begin: begin.slice(0, Math.max(0, AT_ONCE - underWay)), blocked };
+}
+
+function whyNot(vm: DrainedVm, room: (vm: DrainedVm) => string | null): string | null {
+  if (vm.state === 'running' || vm.state === 'paused') return null;
+  if (vm.state !== 'stopped') return `it is ${vm.state}`;
+  if (!vm.rebuildable) return `image ${vm.image} is not rebuildable: its disk is on this host alone`;
+  return room(vm);
+}

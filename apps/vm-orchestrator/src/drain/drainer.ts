@@ -1,0 +1,152 @@
+import type { HostId, VmId } from '@novacron/contracts/ids';
+import type { HostDrain } from '@novacron/contracts/infrastructure';
+import { appendEvents } from '@novacron/outbox/append';
+import type { Database, Statement, Transaction } from '@novacron/postgres/database';
+import type { Logger } from '@novacron/telemetry/logger';
+import { isDeepStrictEqual } from 'node:util';
+import { databaseNow } from '../clock.js';
+import { HOST_COLUMNS, hostEvent, type HostRow } from '../hosts/row.js';
+import { coldMigrate } from '../operations/cold-migrate.js';
+import { place } from '../placement/place.js';
+import { placementRequest } from '../placement/placer.js';
+import type { HostSnapshot } from '../placement/snapshot.js';
+import type { Cleanups } from '../resync/cleanups.js';
+import { changeVms, lockVms } from '../vms/change.js';
+import { INSERT_JOBS, newJob } from '../vms/new-job.js';
+import { planDrain, type DrainedVm } from './drain-plan.js';
+
+const TICK_MS = 1_000;
+
+const DRAINING: Statement = {
+  name: 'hosts-draining',
+  text: `SELECT ${HOST_COLUMNS}, pg_try_advisory_xact_lock(hashtextextended('drain ' || h.id, 7)) AS mine
+    FROM hosts h WHERE h.id = $1 AND h.drain ->> 'finishedAt' IS NULL AND h.drain IS NOT NULL`,
+};
+const ALL_DRAINING: Statement = {
+  name: 'hosts-draining-all',
+  text: `SELECT id FROM hosts WHERE drain IS NOT NULL AND drain ->> 'finishedAt' IS NULL ORDER BY id`,
+};
+const VMS: Statement = {
+  name: 'vms-of-drained-host',
+  text: `SELECT v.*, coalesce(i.rebuildable, false) AS rebuildable FROM vms v LEFT JOIN images i ON i.name = v.image
+    WHERE v.host_id = $1 AND v.state <> 'deleted' ORDER BY v.id`,
+};
+const PROGRESS: Statement = {
+  name: 'hosts-drain-progress',
+  // Not of a drain that was ended by `uncordon` meanwhile, or begun again.
+  text: `UPDATE hosts h SET drain = $2, updated_at = $3, version = version + 1
+    WHERE h.id = $1 AND h.drain ->> 'startedAt' = $4 RETURNING ${HOST_COLUMNS}`,
+};
+
+export interface DrainerPorts {
+  /** As the `_sys` role. */
+  readonly db: Database;
+  readonly snapshot: HostSnapshot;
+  readonly cleanups: Pick<Cleanups, 'run'>;
+  readonly log: Logger;
+  /** Called when jobs were written: a worker should look. */
+  readonly onJobs: () => void;
+}
+
+/**
+ * Empties hosts that are drained, some VMs at a time. It looks at what is, so a crash forgets nothing; of several
+ * orchestrators one looks at a host at a time.
+ */
+export class Drainer {
+  #timer: NodeJS.Timeout | undefined;
+  #ticking: Promise<void> | null = null;
+
+  constructor(private readonly ports: DrainerPorts) {}
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.tick(), TICK_MS).unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    await this.#ticking;
+  }
+
+  /** One look at every host that is drained, never two at a time. Never rejects. */
+  tick(): Promise<void> {
+    return (this.#ticking ??= this.#look().finally(() => (this.#ticking = null)));
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const { rows } = await this.ports.db.primary.query<{ id: HostId }>(ALL_DRAINING, []);
+      for (const { id } of rows) {
+        await this.ports.cleanups.run(id);
+        await this.#drain(id);
+      }
+    } catch (error) {
+      this.ports.log.warn({ err: error }, 'drain of hosts failed');
+    }
+  }
+
+  async #drain(hostId: HostId): Promise<void> {
+    const { result: begun } = await this.ports.db.transaction({}, async (tx) => {
+      const host = (await tx.query<HostRow & { mine: boolean }>(DRAINING, [hostId])).rows[0];
+      if (!host?.mine || !host.drain) return 0;
+      const vms = (await tx.query<DrainedVm>(VMS, [hostId])).rows;
+      const plan = planDrain(vms, (vm) => this.#noRoom(vm));
+      const begin = await migrate(tx, host, host.drain, plan.begin);
+      // Capacity of removed VMs is given back last: `vm_count` has what the host has still to remove.
+      const finished = host.vm_count === 0 && vms.length === 0;
+      await show(tx, host, {
+        ...host.drain,
+        left: host.vm_count,
+        blocked: plan.blocked,
+        finishedAt: finished ? databaseNow().toISOString() : null,
+      });
+      return begin;
+    });
+    if (begun > 0) this.ports.onJobs();
+  }
+
+  /** Why no other host has room for the VM. */
+  #noRoom(vm: DrainedVm): string | null {
+    const others = this.ports.snapshot.hosts().filter(({ id }) => id !== vm.host_id);
+    const { hostId, explanation } = place(placementRequest(vm), others, databaseNow());
+    return hostId === null ? explanation.summary : null;
+  }
+}
+
+/** Writes the jobs of VMs that nobody has begun anything with since they were read. @returns how many */
+async function migrate(
+  tx: Transaction,
+  host: HostRow,
+  drain: HostDrain,
+  vms: readonly DrainedVm[],
+): Promise<number> {
+  if (vms.length === 0) return 0;
+  const rebuildable = new Map<VmId, boolean>(vms.map((vm) => [vm.id, vm.rebuildable]));
+  const now = databaseNow();
+  const locked = await lockVms(tx, [...rebuildable.keys()]);
+  const states = ['running', 'paused', 'stopped'];
+  const free = locked.filter((vm) => vm.host_id === host.id && vm.task === null && states.includes(vm.state));
+  const claims = free.map((row) => {
+    const intended = { ...row, state: 'migrating' as const, fence: row.fence + 1 };
+    const { graceSeconds } = drain;
+    const args = {
+      before: row.state,
+      graceSeconds,
+      from: host.id,
+      rebuildable: rebuildable.get(row.id) === true,
+    };
+    const { vm, job } = newJob(intended, coldMigrate, args, null, now);
+    return { row, job, patch: { state: vm.state, fence: vm.fence, task: vm.task } };
+  });
+  await changeVms(tx, claims, now);
+  await tx.pipeline([{ statement: INSERT_JOBS, params: [JSON.stringify(claims.map(({ job }) => job))] }]);
+  return claims.length;
+}
+
+/** Shows how far the drain is; what has not changed is not a new version of the host. */
+async function show(tx: Transaction, host: HostRow, drain: HostDrain): Promise<void> {
+  if (isDeepStrictEqual(drain, host.drain)) return;
+  const params = [host.id, JSON.stringify(drain), databaseNow(), drain.startedAt];
+  const after = (await tx.query<HostRow>(PROGRESS, params)).rows[0];
+  if (after) await appendEvents(tx, [hostEvent(after)]);
+}

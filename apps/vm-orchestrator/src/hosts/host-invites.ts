@@ -1,0 +1,95 @@
+import { ServiceError } from '@novacron/contracts/errors';
+import type { RequestMeta } from '@novacron/contracts/envelope';
+import type { HostId } from '@novacron/contracts/ids';
+import type { HostInvite, InviteHost } from '@novacron/contracts/infrastructure';
+import type { Position } from '@novacron/contracts/position';
+import type { Call, Database, Statement } from '@novacron/postgres/database';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from '../vms/idempotency.js';
+import type { Approval } from './host-record.js';
+
+const VALID_FOR = '1 hour';
+const SECRET_BYTES = 32;
+
+const INSERT: Statement = {
+  name: 'host-invites-insert',
+  text: `INSERT INTO host_invites (token_hash, zone, driver, labels, capacity, created_by, created_at, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, now(), now() + interval '${VALID_FOR}') RETURNING expires_at`,
+};
+const FIND: Statement = {
+  name: 'host-invites-find',
+  text: `SELECT zone, driver, labels, capacity, host_id, expires_at > now() AS valid FROM host_invites
+    WHERE token_hash = $1 FOR UPDATE`,
+};
+const USE: Statement = {
+  name: 'host-invites-use',
+  text: 'UPDATE host_invites SET host_id = $2, used_at = now() WHERE token_hash = $1 AND host_id IS NULL AND expires_at > now()',
+};
+
+interface InviteRow extends Omit<Approval, 'capacity'> {
+  capacity: Approval['capacity'] | null;
+  /** The host that it was used by; it serves no other. */
+  host_id: HostId | null;
+  valid: boolean;
+}
+
+/** Join tokens: each approves one host, once, within an hour. Only their hashes are stored. */
+export class HostInvites {
+  /** @param db as the `_sys` role */
+  constructor(private readonly db: Database) {}
+
+  /**
+   * A repeated request is answered without the token: a secret is shown once.
+   * @throws ServiceError those of the idempotency key
+   */
+  async create(
+    meta: RequestMeta,
+    body: InviteHost,
+  ): Promise<{ invite: HostInvite; position: Position; replayed: boolean }> {
+    const token = `nci_${randomBytes(SECRET_BYTES).toString('base64url')}`;
+    const { zone, driver, labels, capacity } = body;
+    const { result, position } = await this.db.transaction({}, (tx) =>
+      once(tx, meta, async (): Promise<HostInvite> => {
+        const { rows } = await tx.query<{ expires_at: Date }>(INSERT, [
+          hashOf(token),
+          zone,
+          driver,
+          labels,
+          capacity ? JSON.stringify(capacity) : null,
+          meta.principal,
+        ]);
+        const expiresAt = (rows[0] as { expires_at: Date }).expires_at.toISOString();
+        return { zone, driver, labels, capacity: capacity ?? null, expiresAt, token: null };
+      }),
+    );
+    const { answer, replayed } = result;
+    return { invite: replayed ? answer : { ...answer, token }, replayed, position };
+  }
+}
+
+export function findInviteCall(token: string): Call {
+  return { statement: FIND, params: [hashOf(token)] };
+}
+
+export function useInviteCall(token: string, hostId: HostId): Call {
+  return { statement: USE, params: [hashOf(token), hostId] };
+}
+
+/**
+ * What a join token approves for this host; null when this host has used it before.
+ * @throws ServiceError `forbidden` when it is unknown, over, or another host's
+ */
+export function approvalOf(row: InviteRow | undefined, hostId: HostId): Approval | null {
+  if (row?.host_id === hostId) return null;
+  if (!row) throw new ServiceError('forbidden', 'The join token is not known');
+  if (row.host_id !== null) throw new ServiceError('forbidden', 'Another host has used the join token');
+  if (!row.valid)
+    throw new ServiceError('forbidden', `The join token is over: it was valid for ${VALID_FOR}`);
+  return { zone: row.zone, driver: row.driver, labels: row.labels, capacity: row.capacity ?? undefined };
+}
+
+export type { InviteRow };
+
+function hashOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

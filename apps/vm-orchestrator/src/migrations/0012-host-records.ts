@@ -1,0 +1,40 @@
+import { runAll } from '@novacron/postgres/migrate';
+import { grants } from '@novacron/postgres/tenancy';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/**
+ * What the operator lets each host be, join tokens by their hashes, hosts that were removed, and the drain of a host.
+ * Hosts of before are held to what they are now, with the room to grow that a first registration gives.
+ */
+export class HostRecords1764039600000 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runAll(
+      runner,
+      [
+        'ALTER TABLE hosts ADD COLUMN approved jsonb, ADD COLUMN drain jsonb',
+        `UPDATE hosts SET approved = jsonb_build_object('zone', zone, 'driver', driver, 'labels', labels,
+           'capacity', jsonb_build_object('cpu', cpu * 4, 'memory', memory * 4, 'disk', disk * 4))`,
+        'ALTER TABLE images ADD COLUMN rebuildable boolean NOT NULL DEFAULT false',
+        `CREATE TABLE host_invites (
+           token_hash bytea PRIMARY KEY,
+           zone text NOT NULL, driver text NOT NULL, labels jsonb NOT NULL, capacity jsonb,
+           created_by text NOT NULL, created_at timestamptz NOT NULL, expires_at timestamptz NOT NULL,
+           -- The one host that has used it.
+           host_id uuid, used_at timestamptz
+         )`,
+        'CREATE TABLE retired_hosts (host_id uuid PRIMARY KEY, retired_at timestamptz NOT NULL)',
+      ],
+      grants('orchestrator', 'host_invites', { api: '' }),
+      grants('orchestrator', 'retired_hosts', { api: '' }),
+    );
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runAll(runner, [
+      'DROP TABLE retired_hosts',
+      'DROP TABLE host_invites',
+      'ALTER TABLE images DROP COLUMN rebuildable',
+      'ALTER TABLE hosts DROP COLUMN approved, DROP COLUMN drain',
+    ]);
+  }
+}

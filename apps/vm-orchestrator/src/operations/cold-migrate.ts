@@ -1,0 +1,94 @@
+import type { Operation, Step, StepContext, StepResult } from '../jobs/operation.js';
+import { backOrUnknown, onAnswer, running } from './answers.js';
+import { withCapacity, withoutCapacity } from './capacity-condition.js';
+import { guestSpec } from './guest-spec.js';
+import { stop } from './stop.js';
+
+/** Why a VM is off that a drain stopped and that could not leave its host. */
+export const HOST_DRAINED = 'host_drained';
+
+const OPERATORS = { by: 'nothing', because: 'an operator empties the host' } as const;
+
+/** A step of `stop`, after which this operation goes on. A guest that is off already needs none. */
+function powerOff(step: Step): Step {
+  return {
+    name: step.name,
+    state: 'migrating',
+    cancel: OPERATORS,
+    async do(context) {
+      if (context.job.args.before === 'stopped') return { then: 'next' };
+      const result = await step.do(context);
+      if (result.then !== 'done') return result;
+      return { then: 'next', ...(result.fact ? { fact: result.fact } : {}) };
+    },
+  };
+}
+
+const move: Step = {
+  name: 'move',
+  state: 'migrating',
+  cancel: OPERATORS,
+  async do(context) {
+    const { vm, job } = context;
+    const { hostId, fits, explanation } = job.args.rebuildable
+      ? await context.place()
+      : { hostId: null, fits: 'later' as const, explanation: undefined };
+    // The host was uncordoned meanwhile, and is the best one again.
+    if (hostId !== null && hostId === vm.host_id) return { then: 'next', detail: 'it stays on its host' };
+    if (hostId !== null && explanation) {
+      const numbers = { fact_epoch: 0, fact_seq: 0 };
+      return {
+        then: 'next',
+        host: { effect: 'move', hostId },
+        patch: { host_id: hostId, ...numbers, ...withCapacity(vm) },
+        placement: explanation,
+        detail: explanation.summary,
+      };
+    }
+    const why = explanation ? withoutCapacity(vm, fits, explanation.summary, context.now()) : {};
+    return {
+      then: 'done',
+      patch: { state: 'stopped', stop_reason: stoppedBy(context), ...why },
+      detail: explanation?.summary ?? `image ${vm.image} is not rebuildable: the disk is on this host alone`,
+    };
+  },
+};
+
+const provision: Step = {
+  name: 'provision',
+  state: 'migrating',
+  cancel: OPERATORS,
+  async do(context) {
+    const answer = await context.send({ kind: 'create', spec: guestSpec(context.vm) });
+    return onAnswer(context, answer, () => ({ then: 'next' }));
+  },
+};
+
+const start: Step = {
+  name: 'start',
+  state: 'migrating',
+  cancel: OPERATORS,
+  async do(context): Promise<StepResult> {
+    if (context.vm.desired_state !== 'running')
+      return { then: 'done', patch: { state: 'stopped', stop_reason: stoppedBy(context) } };
+    const answer = await context.send({ kind: 'start', spec: guestSpec(context.vm) });
+    return onAnswer(context, answer, (reply) => ({ then: 'done', patch: running(reply) }));
+  },
+};
+
+/** A VM that was off before keeps its reason. */
+function stoppedBy({ job, vm }: StepContext): string | null {
+  return job.args.before === 'stopped' ? vm.stop_reason : HOST_DRAINED;
+}
+
+/**
+ * Takes a VM off a host that is drained: powers it off, makes it anew on another host, and starts it there if it is
+ * meant to run. The host before removes what it has as soon as it can. A VM that cannot leave stays there, stopped.
+ */
+export const coldMigrate: Operation = {
+  kind: 'cold-migrate',
+  steps: [powerOff(stop.steps[0]), ...stop.steps.slice(1).map(powerOff), move, provision, start],
+  // Before the move nothing but its power has changed; after it there may be no disk yet, which a retry makes.
+  failed: ({ vm, job }, error) =>
+    vm.host_id === job.args.from ? backOrUnknown(job.args.before, error.code, 'stopped') : { state: 'error' },
+};

@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { HostId } from '@novacron/contracts/ids';
+import { Host } from '@novacron/contracts/infrastructure';
+import { Fixture } from './fixture.js';
+import type { ScriptedHost } from './fleet.js';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await Fixture.start({ hosts: 0 });
+}, 120_000);
+afterAll(() => fixture?.stop());
+
+const actions = () => fixture.core.hostsSide.actions;
+const host = async (id: HostId) =>
+  Host.parse(
+    (await fixture.core.hostsSide.directory.host(fixture.meta({ roles: ['platform_operator'] }), id)).body,
+  );
+const rebuildable = (is: boolean) =>
+  fixture.admin.query(`UPDATE orchestrator.images SET rebuildable = $1 WHERE name = 'ubuntu-22.04'`, [is]);
+
+/** A host that is the only one while its VMs come to run. */
+async function withVms(
+  names: string[],
+): Promise<{ old: ScriptedHost; ids: Awaited<ReturnType<typeof ids>> }> {
+  for (const other of fixture.hosts) await schedulable(other.id, false);
+  const old = await fixture.addHost();
+  return { old, ids: await ids(names) };
+}
+const ids = async (names: string[]) => {
+  const found = [];
+  for (const name of names) found.push((await fixture.running(name)).id);
+  return found;
+};
+async function schedulable(id: HostId, is: boolean): Promise<void> {
+  await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = $2 WHERE id = $1', [id, is]);
+  await fixture.core.hosts.refresh();
+}
+/** The host once its drain is as wanted. */
+async function drained(id: HostId, wanted: (now: Host) => boolean): Promise<Host> {
+  for (const until = Date.now() + 60_000; ;) {
+    const now = await host(id);
+    if (wanted(now)) return now;
+    if (Date.now() > until) throw new Error(`the drain is ${JSON.stringify(now.drain)}`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+describe('a drain with mode stop', () => {
+  it('stops VMs, makes them anew on another host, and starts those that ran', async () => {
+    await rebuildable(true);
+    const { old, ids } = await withVms(['runs-1', 'runs-2', 'is-off']);
+    const [first, second, off] = ids as [never, never, never];
+    await fixture.act(off, 'stop');
+    await fixture.until(off, (vm) => vm.state === 'stopped');
+    const target = await fixture.addHost();
+
+    const { answer } = await actions().act(fixture.meta(), old.id, 'drain', {
+      mode: 'stop',
+      graceSeconds: 1,
+    });
+    expect(answer).toMatchObject({ schedulable: false, drain: { mode: 'stop', total: 3, finishedAt: null } });
+    const end = await drained(old.id, (now) => now.drain?.finishedAt !== null);
+    expect(end).toMatchObject({ vmCount: 0, allocated: { cpu: 0, memory: 0, disk: 0 } });
+    expect(end.drain).toMatchObject({ total: 3, left: 0, blocked: [] });
+
+    for (const id of [first, second]) {
+      const vm = await fixture.until(id, (row) => row.task === null);
+      expect(vm).toMatchObject({
+        state: 'running',
+        host_id: target.id,
+        desired_state: 'running',
+        last_error: null,
+      });
+      expect(old.of(id)).toEqual(expect.arrayContaining(['shutdown', 'delete']));
+      expect(old.power.get(id)).toBe('absent');
+      expect(target.of(id)).toEqual(['create', 'start']);
+    }
+    const stayedOff = await fixture.until(off, (row) => row.task === null);
+    expect(stayedOff).toMatchObject({ state: 'stopped', stop_reason: 'user', host_id: target.id });
+    expect(target.of(off)).toEqual(['create']);
+    expect(await fixture.booked()).toMatchObject({ hosts: 3, quota: 3 });
+  });
+
+  it('leaves a VM stopped whose disk is on this host alone, and names it', async () => {
+    await rebuildable(false);
+    const { old, ids } = await withVms(['has-a-disk']);
+    const [id] = ids as [never];
+    await fixture.addHost();
+    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    const now = await drained(old.id, ({ drain }) => drain?.blocked.length === 1);
+    expect(now.drain).toMatchObject({
+      finishedAt: null,
+      left: 1,
+      blocked: [{ vmId: id, name: 'has-a-disk', reason: expect.stringContaining('not rebuildable') }],
+    });
+    expect(await fixture.row(id)).toMatchObject({
+      state: 'stopped',
+      stop_reason: 'host_drained',
+      host_id: old.id,
+    });
+    expect(old.of(id)).not.toContain('delete');
+    await expect(actions().remove(old.id)).rejects.toMatchObject({ code: 'invalid_state' });
+
+    await actions().act(fixture.meta(), old.id, 'uncordon');
+    expect(await host(old.id)).toMatchObject({ drain: null, schedulable: true });
+    await fixture.act(id, 'start');
+    await fixture.until(id, (vm) => vm.state === 'running');
+  });
+
+  it('waits with a VM that no other host has room for, and moves it when one has', async () => {
+    await rebuildable(true);
+    const { old, ids } = await withVms(['waits']);
+    const [id] = ids as [never];
+    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    const now = await drained(old.id, ({ drain }) => drain?.blocked.length === 1);
+    expect(now.drain?.blocked[0]?.reason).toContain('schedulable refused');
+    expect(await fixture.row(id)).toMatchObject({
+      state: 'stopped',
+      stop_reason: 'host_drained',
+      conditions: [{ type: 'CapacityAvailable', status: 'false' }],
+    });
+    const target = await fixture.addHost();
+    const vm = await fixture.until(id, (row) => row.state === 'running');
+    expect(vm).toMatchObject({ host_id: target.id, conditions: [], stop_reason: null });
+    await drained(old.id, (host) => host.drain?.finishedAt !== null);
+  });
+
+  it('leaves a VM in error that could not be made on the other host, and a retry makes it', async () => {
+    await rebuildable(true);
+    const { old, ids } = await withVms(['fails-there']);
+    const [id] = ids as [never];
+    const target = await fixture.addHost();
+    target.interfere = (command, host) => (command.kind === 'create' ? host.fail(command) : undefined);
+    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    const failed = await fixture.until(id, (vm) => vm.state === 'error');
+    expect(failed).toMatchObject({
+      host_id: target.id,
+      quota_held: true,
+      last_error: { code: 'driver_error' },
+    });
+    target.interfere = () => undefined;
+    await fixture.act(id, 'retry');
+    expect(await fixture.until(id, (vm) => vm.state === 'running')).toMatchObject({ host_id: target.id });
+  });
+
+  it('takes facts of the new host, whose epoch may be lower', async () => {
+    await rebuildable(true);
+    const { old, ids } = await withVms(['new-facts']);
+    const [id] = ids as [never];
+    await fixture.admin.query('UPDATE orchestrator.vms SET fact_epoch = 50 WHERE id = $1', [id]);
+    await fixture.addHost();
+    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    const vm = await fixture.until(id, (row) => row.state === 'running' && row.host_id !== old.id);
+    expect(Number(vm.fact_epoch)).toBe(1);
+  });
+});
+
+describe('a drain without a mode', () => {
+  it('says what modes there are when the host has VMs, and cordons an empty host', async () => {
+    await rebuildable(true);
+    const { old } = await withVms(['stays']);
+    await expect(actions().act(fixture.meta(), old.id, 'drain')).rejects.toMatchObject({
+      code: 'capability_unsupported',
+      detail: expect.stringContaining('{"mode": "stop"}'),
+    });
+    await expect(
+      actions().act(fixture.meta(), old.id, 'cordon', { mode: 'stop', graceSeconds: 30 }),
+    ).rejects.toMatchObject({
+      code: 'invalid_request',
+    });
+    const empty = await fixture.addHost();
+    expect((await actions().act(fixture.meta(), empty.id, 'drain')).answer).toMatchObject({
+      schedulable: false,
+      drain: null,
+    });
+  });
+});
+
+describe('the removal of a host', () => {
+  it('leaves nothing of an empty one, tells of its end, and does not stop the heartbeats of others', async () => {
+    const empty = await fixture.addHost();
+    const other = await fixture.addHost();
+    const { heartbeats } = fixture.core.hostsSide;
+    await heartbeats.beat(empty.id, 1);
+    await heartbeats.beat(other.id, 1);
+    await actions().remove(empty.id);
+    await fixture.admin.query(`UPDATE orchestrator.heartbeats SET at = now() - interval '1 day'`);
+    await heartbeats.beat(other.id, 1);
+    await heartbeats.flush();
+    const { at } = await fixture.one<{ at: Date }>(
+      'SELECT at FROM orchestrator.heartbeats WHERE host_id = $1',
+      [other.id],
+    );
+    expect(Date.now() - at.getTime()).toBeLessThan(3_600_000);
+    await expect(host(empty.id)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(actions().remove(empty.id)).rejects.toMatchObject({ code: 'not_found' });
+    const ends = () =>
+      fixture.one<{ n: number }>(
+        `SELECT (SELECT count(*) FROM orchestrator.outbox WHERE resource_id = $1 AND type = 'host.deleted')::int
+              + (SELECT count(*) FROM orchestrator.outbox_pending WHERE resource_id = $1 AND type = 'host.deleted')::int
+           AS n`,
+        [empty.id],
+      );
+    expect((await ends()).n).toBe(1);
+    expect(fixture.core.hosts.host(empty.id)).toBeUndefined();
+  });
+
+  it('is for good: the host does not register again on its own word', async () => {
+    const empty = await fixture.addHost();
+    await actions().remove(empty.id);
+    const body = {
+      name: 'comes-back',
+      zone: 'sim',
+      driver: 'scripted',
+      agentVersion: '0',
+      capabilities: [],
+      images: [],
+      capacity: { cpu: 1, memory: 1, disk: 1 },
+      labels: {},
+    };
+    const reply = await empty.nc.request(`hosts.${empty.id}.register`, JSON.stringify(body), {
+      timeout: 30_000,
+    });
+    expect(reply.json()).toMatchObject({ ok: false, code: 'forbidden' });
+  });
+});

@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { HeartbeatReply, type RegisterHost } from '@novacron/contracts/agents';
+import { Host, ImagePage, PageQuery } from '@novacron/contracts/infrastructure';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { putImages } from '../../src/hosts/image-catalogue.js';
+import { HostsRig, OPERATOR, until, type Orchestrator } from '../support/hosts-rig.js';
+import type { TinyAgent } from '../support/tiny-agent.js';
+
+let rig: HostsRig;
+/** Takes a host's first word for its record. */
+let orchestrator: Orchestrator;
+beforeAll(async () => {
+  rig = await HostsRig.start();
+  orchestrator = await rig.orchestrator();
+});
+afterAll(() => rig.stop());
+
+const CAPACITY = { cpu: 16, memory: 16_384, disk: 100 };
+const read = async (agent: TinyAgent) =>
+  Host.parse((await orchestrator.hosts.directory.host(OPERATOR, agent.id)).body);
+const contradiction = (host: Host) => host.conditions.find(({ type }) => type === 'RecordContradicted');
+
+describe('a registered host', () => {
+  const lies: [string, Partial<RegisterHost>, string][] = [
+    ['another zone', { zone: 'local' }, 'zone is local instead of sim'],
+    ['another driver', { driver: 'qemu' }, 'driver is qemu instead of tiny'],
+    ['other labels', { labels: { rack: 'b' } }, 'the labels are others'],
+    ['one label more', { labels: { rack: 'a', gpu: 'yes' } }, 'the labels are others'],
+    ['no labels', { labels: {} }, 'the labels are others'],
+    ['a huge capacity', { capacity: { ...CAPACITY, cpu: 1_000 } }, 'cpu is 1000, more than 64'],
+    [
+      'a huge physical capacity',
+      { physical: CAPACITY, overcommit: { cpu: 64, disk: 1 } },
+      'cpu is 1024, more than 64',
+    ],
+    ['a new zone that nobody has', { zone: 'invented' }, 'zone is invented instead of sim'],
+  ];
+
+  it.each(lies)('that claims %s is refused, shown and cordoned', async (_what, lie, why) => {
+    const agent = await rig.agent({ capacity: CAPACITY, labels: { rack: 'a' } });
+    await agent.register();
+    const before = await read(agent);
+    for (let i = 0; i < 2; i++) {
+      await expect(agent.register(lie)).rejects.toMatchObject({
+        code: 'forbidden',
+        detail: expect.stringContaining(why),
+      });
+    }
+    const host = await read(agent);
+    expect(host).toMatchObject({ zone: 'sim', driver: 'tiny', labels: { rack: 'a' }, capacity: CAPACITY });
+    expect(host).toMatchObject({ schedulable: false, epoch: before.epoch, version: before.version + 1 });
+    expect(contradiction(host)?.message).toContain(why);
+    expect(orchestrator.snapshot.zones().map(({ name }) => name)).not.toContain('invented');
+    // Its word of before still counts; placing on it again is the operator's decision.
+    await agent.register();
+    expect(contradiction(await read(agent))).toBeUndefined();
+    expect(await read(agent)).toMatchObject({ schedulable: false, state: 'up' });
+  });
+
+  it('may grow to four times what it said at first, and no further by its heartbeats', async () => {
+    const agent = await rig.agent();
+    const physical = { cpu: 4, memory: 8_192, disk: 100 };
+    await agent.register({ physical });
+    await agent.register({ physical: { ...physical, cpu: 16 } });
+    const disk = 1_000_000;
+    const body = { ...agent.stamp(), guests: 0, physical: { ...physical, disk } };
+    await agent.say('heartbeat', body, HeartbeatReply);
+    expect((await read(agent)).capacity).toEqual({ cpu: 4, memory: 8_192, disk: 400 });
+  });
+});
+
+describe('a control plane that knows its hosts', () => {
+  let strict: Orchestrator;
+  let folder: string;
+  let list: string;
+  const write = (hosts: object[]) => writeFile(list, JSON.stringify(hosts));
+  const invite = async (over: object = {}) =>
+    (await strict.hosts.invites.create(OPERATOR, { zone: 'sim', driver: 'tiny', labels: {}, ...over })).invite
+      .token as string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'novacron-approved-'));
+    list = join(folder, 'hosts.json');
+    await orchestrator.stop();
+    strict = await rig.orchestrator({}, { admission: 'approved', approved: list });
+  });
+  afterAll(async () => {
+    await strict.stop();
+    orchestrator = await rig.orchestrator();
+    await rm(folder, { recursive: true });
+  });
+
+  it('refuses a host that is neither listed nor invited, and one that the list has as something else', async () => {
+    const agent = await rig.agent();
+    await expect(agent.register()).rejects.toMatchObject({ code: 'forbidden' });
+    await write([{ hostId: agent.id, zone: 'local', driver: 'tiny' }]);
+    await expect(agent.register()).rejects.toMatchObject({ code: 'forbidden' });
+    expect(await rig.hostState(agent.id)).toBeUndefined();
+  });
+
+  it('reads its list anew when it changed, and takes it for the word of the operator', async () => {
+    const agent = await rig.agent();
+    await write([{ hostId: agent.id, zone: 'sim', driver: 'tiny', capacity: CAPACITY }]);
+    await expect(agent.register()).rejects.toMatchObject({ code: 'forbidden' });
+    await agent.register({ capacity: CAPACITY });
+    await write([{ hostId: agent.id, zone: 'local', driver: 'tiny', labels: { rack: 'c' } }]);
+    await agent.register({ capacity: CAPACITY, zone: 'local', labels: { rack: 'c' } });
+    expect(await read(agent)).toMatchObject({
+      zone: 'local',
+      approved: { zone: 'local', driver: 'tiny', labels: { rack: 'c' }, capacity: CAPACITY },
+    });
+  });
+
+  it('approves nobody new when its list is damaged, and keeps those that it knew', async () => {
+    const agent = await rig.agent();
+    await write([{ hostId: agent.id, zone: 'sim', driver: 'tiny' }]);
+    await agent.register();
+    await writeFile(list, '[{');
+    await agent.register();
+    await expect((await rig.agent()).register()).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  it('admits one host by a join token, as what the token says', async () => {
+    const joinToken = await invite({ zone: 'local', labels: { rack: 'a' }, capacity: CAPACITY });
+    const agent = await rig.agent({ joinToken, capacity: CAPACITY });
+    await expect(agent.register()).rejects.toMatchObject({ code: 'forbidden' });
+    const as = { zone: 'local', labels: { rack: 'a' } };
+    await agent.register(as);
+    expect(await read(agent)).toMatchObject({ ...as, approved: { ...as, capacity: CAPACITY } });
+    // It keeps the token in its file: that it registers again takes no new one.
+    expect(await agent.register(as)).toMatchObject({ epoch: 2 });
+    await expect((await rig.agent({ joinToken, ...as })).register()).rejects.toMatchObject({
+      code: 'forbidden',
+      detail: expect.stringContaining('Another host'),
+    });
+  });
+
+  it('refuses a join token that is over or made up', async () => {
+    const joinToken = await invite();
+    await rig.sys.primary.batch({}, [
+      { statement: { text: `UPDATE host_invites SET expires_at = now() WHERE host_id IS NULL` } },
+    ]);
+    await expect((await rig.agent({ joinToken })).register()).rejects.toMatchObject({ code: 'forbidden' });
+    const madeUp = await rig.agent({ joinToken: `nci_${'x'.repeat(43)}` });
+    await expect(madeUp.register()).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  it('lets a registered host move by a new join token alone', async () => {
+    const agent = await rig.agent({ joinToken: await invite() });
+    await agent.register();
+    await expect(agent.register({ zone: 'local' })).rejects.toMatchObject({ code: 'forbidden' });
+    const joinToken = await invite({ zone: 'local' });
+    await agent.register({ zone: 'local', joinToken });
+    expect(await read(agent)).toMatchObject({ zone: 'local', approved: { zone: 'local' } });
+  });
+
+  it('shows a join token once: a repeated request is answered without it', async () => {
+    const idempotency = { route: 'POST /api/v1/hosts/invites', key: 'once', bodyHash: 'h' };
+    const body = { zone: 'sim', driver: 'tiny', labels: {} };
+    const first = await strict.hosts.invites.create({ ...OPERATOR, idempotency }, body);
+    const again = await strict.hosts.invites.create({ ...OPERATOR, idempotency }, body);
+    expect(first.invite.token).toMatch(/^nci_/);
+    expect(again).toMatchObject({ replayed: true, invite: { ...first.invite, token: null } });
+    const stored = await rig.rows<{ text: string }>(`SELECT host_invites::text AS text FROM host_invites`);
+    expect(stored.map(({ text }) => text).join()).not.toContain(first.invite.token);
+  });
+});
+
+describe('the images that a host offers', () => {
+  const images = async () => {
+    const { body } = await orchestrator.hosts.directory.images(OPERATOR, PageQuery.parse({ limit: 500 }));
+    return ImagePage.parse(JSON.parse(body.json)).items.map(({ name }) => name);
+  };
+
+  it('are ignored, counted and shown when the catalogue does not have them', async () => {
+    const before = await images();
+    const invented = Array.from({ length: 900 }, (_, i) => `invented-${i}`);
+    const agent = await rig.agent({ images: ['ubuntu-22.04', ...invented] });
+    await agent.register();
+    const host = await read(agent);
+    expect(host.images).toEqual(['ubuntu-22.04']);
+    expect(host.conditions).toMatchObject([
+      { type: 'ImagesUnknown', status: 'true', message: expect.stringContaining('900 offered images') },
+    ]);
+    expect(await images()).toEqual(before);
+    expect(orchestrator.snapshot.imagesOf('sim').has('invented-1')).toBe(false);
+  });
+
+  it('are asked for again when the catalogue gets new ones', async () => {
+    const agent = await rig.agent({ images: ['house-image'] });
+    await agent.register();
+    await putImages(rig.sys, [{ name: 'house-image', rebuildable: false }]);
+    await until(
+      () => agent.heartbeat(),
+      (needed) => needed === 'register',
+    );
+    await agent.register();
+    expect(await read(agent)).toMatchObject({ images: ['house-image'], conditions: [] });
+    expect(await rig.events('house-image')).toHaveLength(1);
+  });
+});
