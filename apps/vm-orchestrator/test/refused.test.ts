@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type TenantId } from '@novacron/contracts/ids';
-import type { RequestMeta } from '@novacron/contracts/envelope';
+import type { BodyOf, RequestMeta } from '@novacron/contracts/envelope';
+import type { Vm, vmsRpc } from '@novacron/contracts/vms';
 import { coreOf } from '../src/orchestrator.js';
+import { patchVm } from '../src/vms/patch.js';
 import { Fixture, spec } from './fixture.js';
 
 let fixture: Fixture;
@@ -193,6 +195,38 @@ describe('an action', () => {
       ifMatch: [Number(version) - 1, Number(version)],
     });
     expect(taken.body.job?.kind).toBe('stop');
+  });
+});
+
+describe('a change of name or tags', () => {
+  const patch = (id: Vm['id'], change: BodyOf<typeof vmsRpc.patch>['patch']) =>
+    patchVm(fixture.core.api, fixture.meta(), { id, patch: change });
+
+  it('by a merge patch keeps what it does not name, and removes by null', async () => {
+    const { id } = await fixture.create('patch-1', { tags: { a: '1', b: '2' } });
+    const { body } = await patch(id, { tagChanges: { b: null, c: '3', absent: null } });
+    expect(body.tags).toEqual({ a: '1', c: '3' });
+  });
+
+  it('is refused when the tags would be too many together', async () => {
+    const many = (from: number, count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, i) => [`t${from + i}`, 'x']));
+    const { id } = await fixture.create('patch-2', { tags: many(0, 40) });
+    await expect(patch(id, { tagChanges: many(40, 11) })).rejects.toMatchObject({
+      code: 'invalid_request',
+      errors: [{ path: '/tags' }],
+    });
+    expect(
+      Object.keys((await patch(id, { tagChanges: { ...many(40, 11), t0: null } })).body.tags),
+    ).toHaveLength(50);
+  });
+
+  it('is refused while the VM is being deleted', async () => {
+    const { id } = await fixture.running('patch-3');
+    fixture.host.interfere = (command) => (command.kind === 'delete' ? 'silence' : undefined);
+    await fixture.act(id, 'delete');
+    await expect(patch(id, { tags: {} })).rejects.toMatchObject({ code: 'invalid_state' });
+    fixture.host.interfere = () => undefined;
   });
 });
 

@@ -67,20 +67,29 @@ export function recordOf<Key extends z.ZodString, Value extends z.ZodType>(
     (given, context) => {
       const size = typeof given === 'object' && given !== null ? Object.keys(given).length : 0;
       if (size > max) context.addIssue(`at most ${max} entries, not ${size}`);
+      // zod leaves it out of a record and says nothing.
+      if (size > 0 && Object.hasOwn(given as object, '__proto__'))
+        context.addIssue({
+          code: 'custom',
+          path: ['__proto__'],
+          message: 'not a name that an entry may have',
+        });
       return given;
     },
     z.record(key, value).meta({ maxProperties: max }),
   );
 }
 
-export const Tags = recordOf(
-  z
-    .string()
-    .max(63)
-    .regex(/^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$/),
-  text(255),
-  50,
-);
+const TagName = z
+  .string()
+  .max(63)
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_./-]{0,62}$/);
+export const MOST_TAGS = 50;
+
+export const Tags = recordOf(TagName, text(255), MOST_TAGS);
+/** Changes of tags: null removes one (RFC 7396). */
+export const TagChanges = recordOf(TagName, text(255).nullable(), 2 * MOST_TAGS);
+export type TagChanges = z.infer<typeof TagChanges>;
 export type Tags = z.infer<typeof Tags>;
 
 /** Something that a person needs to know about a resource, as Kubernetes' conditions say it. */

@@ -12,6 +12,7 @@ import {
   text,
   Timestamp,
   ZoneName,
+  TagChanges,
 } from './common.js';
 import { defineRpc } from './envelope.js';
 import { HostId, JobId, TenantId, VmId } from './ids.js';
@@ -43,9 +44,22 @@ export const CreateVm = z.strictObject({
 });
 export type CreateVm = z.infer<typeof CreateVm>;
 
+const isNotEmpty = (patch: object): boolean => Object.keys(patch).length > 0;
+
+/** `tags` replaces all tags. */
 export const PatchVm = z
   .strictObject({ name: Name.optional(), tags: Tags.optional() })
-  .refine((patch) => Object.keys(patch).length > 0, 'name or tags');
+  .refine(isNotEmpty, 'name or tags');
+
+/** As a JSON Merge Patch (RFC 7396): tags that are not named stay, null removes one, or all. */
+export const MergePatchVm = z
+  .strictObject({ name: Name.optional(), tags: TagChanges.nullable().optional() })
+  .refine(isNotEmpty, 'name or tags');
+
+/** What the orchestrator is told: all tags, or changes of some. Strict, so that an older one refuses what it would ignore. */
+const VmPatch = z
+  .strictObject({ name: Name.optional(), tags: Tags.optional(), tagChanges: TagChanges.optional() })
+  .refine(isNotEmpty, 'name or tags');
 
 /** The live job, seen from the VM. */
 export const VmTask = z.object({
@@ -165,7 +179,7 @@ export const vmsRpc = {
   ),
   patch: defineRpc(
     'rpc.orchestrator.vms.patch',
-    z.object({ id: VmId, patch: PatchVm, ...expected }),
+    z.object({ id: VmId, patch: VmPatch, ...expected }),
     Vm,
     'bounded',
   ),

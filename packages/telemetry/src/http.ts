@@ -16,6 +16,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     longLived?: boolean;
   }
+  interface FastifyInstance {
+    /** Measures a request that the router could not read: no hook runs for it. */
+    observeUnrouted(request: FastifyRequest, reply: FastifyReply): void;
+  }
   interface FastifyRequest {
     /** Where the request's span is; null before it has one. */
     traceContext: Context | null;
@@ -47,7 +51,7 @@ const headerOf = {
 export function httpTelemetry(fastify: FastifyInstance, logger: Logger): void {
   fastify.decorateRequest('traceContext', null);
   fastify.decorateRequest('waits', false);
-  fastify.addHook('onRequest', (request, reply, done) => {
+  const observe = (request: FastifyRequest, reply: FastifyReply): Context | null => {
     const startedAt = performance.now();
     const endpoint = request.routeOptions.url ?? 'unmatched';
     const own = begin(request, endpoint);
@@ -56,6 +60,14 @@ export function httpTelemetry(fastify: FastifyInstance, logger: Logger): void {
     // `close` comes once for every answer, also for one that the client did not wait for and for a
     // hijacked one, where Fastify's onResponse never comes.
     reply.raw.on('close', () => finish(request, reply, endpoint, startedAt, logger));
+    return own;
+  };
+  fastify.decorate(
+    'observeUnrouted',
+    (request: FastifyRequest, reply: FastifyReply) => void observe(request, reply),
+  );
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const own = observe(request, reply);
     if (own === null) done();
     else context.with(own, done);
   });

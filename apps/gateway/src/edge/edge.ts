@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
+import type {} from '@novacron/telemetry/http';
 import type { Logger } from '@novacron/telemetry/logger';
 import { authorize } from './access.js';
 import { BODY_LIMIT, BodyBudget, isLargeRest } from './body-budget.js';
@@ -13,6 +14,7 @@ import { JSON_LIMITS } from './json-shape.js';
 import { openCall } from './open-call.js';
 import type { Positions } from './positions.js';
 import { asServiceError } from './problem.js';
+import { repeatedHeader } from './repeated-header.js';
 import { preferredWait } from './prefer.js';
 import { decodeBody } from './request-encoding.js';
 import type { AnyRoute } from './route.js';
@@ -24,6 +26,9 @@ import type { Services } from './services.js';
 import type { TokenVerifier } from './token-verifier.js';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    refuseUnrouted(request: FastifyRequest, reply: FastifyReply, error: Error): void;
+  }
   interface FastifyRequest {
     /** Who asks; null before authentication and on public routes. */
     caller: Caller | null;
@@ -63,9 +68,31 @@ export class Edge {
     fastify.decorateRequest('position', null);
     fastify.addHook('onRequest', (request, reply, done) => {
       reply.header('X-Request-Id', request.id);
-      done();
+      const repeated = repeatedHeader(request.raw.rawHeaders);
+      if (repeated === undefined) done();
+      else this.refuse(request, reply, new ServiceError('malformed_request', `${repeated} was sent twice.`));
     });
+    fastify.decorate('refuseUnrouted', this.refuseUnrouted.bind(this));
     compressAnswers(fastify);
+  }
+
+  /** Answers, counts and logs a request that Fastify refuses before any hook: its path is not a URL. */
+  private refuseUnrouted(request: FastifyRequest, reply: FastifyReply, error: Error): void {
+    request.server.observeUnrouted(request, reply);
+    request.caller = null;
+    request.position = null;
+    this.parts.logger.info({ requestId: request.id, client: request.ip, err: error }, 'request not routed');
+    this.refuse(request, reply, error);
+  }
+
+  /** Answers a request that nobody has authenticated, and counts it against its address. */
+  private refuse(request: FastifyRequest, reply: FastifyReply, error: Error): void {
+    try {
+      this.countAnonymous(request);
+      this.fail(request, reply, error);
+    } catch (limited) {
+      this.fail(request, reply, limited);
+    }
   }
 
   /** Adds the API's routes, which take JSON and answer errors as problem+json. */

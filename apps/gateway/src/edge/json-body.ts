@@ -1,8 +1,16 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
 import { checkShape, JSON_LIMITS, type JsonLimits } from './json-shape.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+export const MERGE_PATCH = 'application/merge-patch+json';
+
+/** Whether the body is a JSON Merge Patch (RFC 7396). */
+export function isMergePatch(headers: IncomingHttpHeaders): boolean {
+  return headers['content-type']?.split(';')[0]?.trim().toLowerCase() === MERGE_PATCH;
+}
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -13,13 +21,17 @@ declare module 'fastify' {
 /** Takes JSON and nothing else. An empty body counts as none: the route's schema says whether it needs one. */
 export function takeJsonOnly(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    try {
-      done(null, parseJson(body as Buffer, request.routeOptions.config.jsonLimits ?? JSON_LIMITS));
-    } catch (error) {
-      done(error as Error);
-    }
-  });
+  fastify.addContentTypeParser(
+    ['application/json', MERGE_PATCH],
+    { parseAs: 'buffer' },
+    (request, body, done) => {
+      try {
+        done(null, parseJson(body as Buffer, request.routeOptions.config.jsonLimits ?? JSON_LIMITS));
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  );
 }
 
 function parseJson(body: Buffer, limits: JsonLimits): unknown {

@@ -2,9 +2,10 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Consistency } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import { WrongFields } from '@novacron/contracts/validation';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { Call, type Rpc } from './call.js';
 import type { Caller } from './caller.js';
+import { isMergePatch } from './json-body.js';
 import { effectOf, idempotencyOf } from './idempotency.js';
 import { normalizeQuery, requireQuery } from './query.js';
 import type { AnyRoute } from './route.js';
@@ -30,7 +31,7 @@ export function openCall(
     '/header/NovaCron-Consistency',
     wrong,
   );
-  const body = part(route.body, bodyOf(route, request), '', wrong);
+  const body = part(bodySchema(route, request, reply), bodyOf(route, request), '', wrong);
   if (wrong.total > 0) throw wrong.error();
   const idempotency = takesKey(route)
     ? idempotencyOf(header(request, 'idempotency-key'), effectOf(route, params), body)
@@ -59,6 +60,17 @@ function part(schema: z.ZodType | undefined, value: unknown, prefix: string, wro
   if (parsed.success) return parsed.data;
   wrong.add(parsed.error.issues, prefix);
   return undefined;
+}
+
+/** A route that takes no body refuses one, rather than to ignore what it says; `{}` of a POST says nothing. */
+const NO_BODY = z.undefined({ error: 'this takes no body' });
+const NO_FIELDS = z.strictObject({}).optional();
+
+function bodySchema(route: AnyRoute, request: FastifyRequest, reply: FastifyReply): z.ZodType {
+  if (!isMergePatch(request.headers)) return route.body ?? (route.method === 'POST' ? NO_FIELDS : NO_BODY);
+  if (route.mergePatch !== undefined) return route.mergePatch;
+  if (route.method === 'PATCH') reply.header('Accept-Patch', 'application/json');
+  throw new ServiceError('unsupported_media_type', 'Send the body as application/json.');
 }
 
 function bodyOf(route: AnyRoute, request: FastifyRequest): unknown {

@@ -57,6 +57,8 @@ export interface Route<
   /** Query parameters that may be given several times. */
   readonly lists?: Readonly<Record<string, ListStyle>>;
   readonly body?: Body;
+  /** The body of `application/merge-patch+json`; without one, that is refused. */
+  readonly mergePatch?: z.ZodType;
   /** No body is `{}`. */
   readonly bodyIsOptional?: boolean;
   /** Bytes; 1 MiB unless told. */

@@ -1,22 +1,22 @@
 import type { Socket } from 'node:net';
-import type { FastifyHttpOptions, FastifyReply } from 'fastify';
+import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
 import type { Server } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { ServiceError } from '@novacron/contracts/errors';
-import { asServiceError, PROBLEM_TYPE, toProblem } from './problem.js';
+import { PROBLEM_TYPE, toProblem } from './problem.js';
 import { BODY_LIMIT } from './body-budget.js';
 import { parseQuery } from './query.js';
 import { requestId } from './request-id.js';
-import { sendProblem } from './send.js';
 
 /** The gateway's own, beside the guide's timeouts that service-kit sets. */
 export const serverOptions: FastifyHttpOptions<Server> = {
   bodyLimit: BODY_LIMIT,
   requestIdHeader: false,
   genReqId: requestId,
-  routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true, querystringParser: parseQuery },
+  // An id of any length comes to its route, where the request is counted and the contract refuses it.
+  routerOptions: { maxParamLength: 2_000_000, ignoreTrailingSlash: true, querystringParser: parseQuery },
   frameworkErrors: (error, request, reply) =>
-    void sendProblem(request, reply as FastifyReply, asServiceError(error), null),
+    request.server.refuseUnrouted(request as FastifyRequest, reply as FastifyReply, error),
   clientErrorHandler: refuseConnection,
 };
 

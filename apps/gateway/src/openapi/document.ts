@@ -1,4 +1,5 @@
 import { ERRORS, type ErrorCode } from '@novacron/contracts/errors';
+import { MERGE_PATCH } from '../edge/json-body.js';
 import { takesKey } from '../edge/open-call.js';
 import { PROBLEM_TYPE } from '../edge/problem.js';
 import type { AnswerDoc, AnyRoute } from '../edge/route.js';
@@ -83,7 +84,12 @@ function operation(route: AnyRoute): object {
       : {
           requestBody: {
             required: route.bodyIsOptional !== true,
-            content: { 'application/json': { schema: inputSchema(route.body) } },
+            content: {
+              'application/json': { schema: inputSchema(route.body) },
+              ...(route.mergePatch === undefined
+                ? {}
+                : { [MERGE_PATCH]: { schema: inputSchema(route.mergePatch) } }),
+            },
           },
         }),
     responses: { ...answersOf(route), ...errorsOf(route) },

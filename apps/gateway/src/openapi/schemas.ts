@@ -2,7 +2,16 @@ import { Job, JobPage } from '@novacron/contracts/jobs';
 import { Host, HostPage, Image, ImagePage, Quota, Zone, ZonePage } from '@novacron/contracts/infrastructure';
 import { LatestResult, PushMetrics, PushResult, RangeResult } from '@novacron/contracts/metrics';
 import { Problem } from '@novacron/contracts/problem';
-import { ActionOptions, CreateVm, PatchVm, Placement, Vm, VmConfig, VmPage } from '@novacron/contracts/vms';
+import {
+  ActionOptions,
+  CreateVm,
+  MergePatchVm,
+  PatchVm,
+  Placement,
+  Vm,
+  VmConfig,
+  VmPage,
+} from '@novacron/contracts/vms';
 import { z } from 'zod';
 import { Me } from '../me/routes.js';
 
@@ -27,7 +36,7 @@ const OUTPUT = {
   Me,
   Problem,
 };
-const INPUT = { CreateVm, PatchVm, ActionOptions, PushMetrics };
+const INPUT = { CreateVm, PatchVm, MergePatchVm, ActionOptions, PushMetrics };
 
 /** Names of components, beside what `describe` and `meta` say of a schema. */
 class Components extends z.core.$ZodRegistry<{ id?: string }> {

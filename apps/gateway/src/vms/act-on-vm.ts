@@ -21,7 +21,7 @@ export const actOnVm = defineRoute({
   summary: 'Start, stop, reboot, pause, …',
   description: 'What a VM allows now is in its `allowedActions`. What its driver cannot do is refused.',
   access: 'operate',
-  params: vmParams.extend({ verb: z.string().meta({ enum: OFFERED_VERBS }) }),
+  params: vmParams.extend({ verb: z.string().max(40).meta({ enum: OFFERED_VERBS }) }),
   body: ActionOptions,
   bodyIsOptional: true,
   headers: ['If-Match', 'Prefer'],

@@ -27,6 +27,7 @@ const MAY: Record<string, Role[]> = {
   pushMetrics: WHO_OPERATES,
   queryMetrics: EVERYBODY,
   latestMetrics: EVERYBODY,
+  showMetricsIntake: EVERYBODY,
   listHosts: PLATFORM,
   getHost: PLATFORM,
   actOnHost: PLATFORM,

@@ -113,6 +113,38 @@ describe('changing', () => {
     expect((await patch('"1", "2-gzip"')).status).toBe(412);
   });
 
+  it('as a merge patch keeps the tags that it does not name, and removes one by null', async () => {
+    const merge = (body: unknown) =>
+      gateway.ask('PATCH', path, { body, headers: { 'content-type': 'application/merge-patch+json' } });
+    expect((await merge({ name: `merged-${number}`, tags: { a: '1', b: null } })).status).toBe(200);
+    expect(asked()?.body).toEqual({
+      id,
+      patch: { name: `merged-${number}`, tagChanges: { a: '1', b: null } },
+    });
+    await merge({ tags: null });
+    expect(asked()?.body).toEqual({ id, patch: { tags: {} } });
+    expect((await merge({ name: null })).json.errors[0].path).toBe('/name');
+    const elsewhere = await gateway.ask('POST', `${path}/actions/stop`, {
+      body: {},
+      headers: { 'content-type': 'application/merge-patch+json' },
+    });
+    expect([elsewhere.status, elsewhere.json.code]).toEqual([415, 'unsupported_media_type']);
+  });
+
+  it('refuses a tag named __proto__ by its name, as a new VM does', async () => {
+    const tags = '{"tags":{"a":"1","__proto__":"x"}}';
+    const created = `{"name":"proto",${JSON.stringify({ config: GUIDE_VM.config }).slice(1, -1)},${tags.slice(1)}`;
+    for (const [method, url, body] of [
+      ['PATCH', path, tags],
+      ['POST', '/api/v1/vms', created],
+    ] as const) {
+      const answer = await gateway.ask(method, url, { body });
+      expect([answer.status, answer.json.errors?.[0].path]).toEqual([422, '/tags/__proto__']);
+    }
+    const field = await gateway.ask('PATCH', path, { body: '{"name":"x","__proto__":{}}' });
+    expect([field.status, field.json.errors?.[0].path]).toEqual([422, '/__proto__']);
+  });
+
   it('of nothing, or of the configuration, is 422', async () => {
     expect((await gateway.ask('PATCH', path, { body: {} })).status).toBe(422);
     const config = await gateway.ask('PATCH', path, { body: { config: { cpu: 8 } } });

@@ -1,3 +1,4 @@
+import { MOST_TAGS, type TagChanges, type Tags } from '@novacron/contracts/common';
 import type { BodyOf, RequestMeta, RpcReply } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import { formatPosition } from '@novacron/contracts/position';
@@ -12,8 +13,9 @@ import { toVm, type VmRow } from './row.js';
 import { LOCK_VM } from './statements.js';
 
 /**
- * Changes name and tags. Allowed in every state: neither touches the guest.
- * @throws ServiceError not_found, precondition_failed, name_taken
+ * Changes name and tags. Allowed until the VM is being deleted: neither touches the guest.
+ * @throws ServiceError not_found, precondition_failed, name_taken; invalid_state when the VM is being deleted;
+ *   invalid_request when the VM would have too many tags
  */
 export async function patchVm(
   db: Database,
@@ -28,7 +30,10 @@ export async function patchVm(
         const vm = rows[0];
         if (!vm || vm.state === 'deleted') throw new ServiceError('not_found', `There is no VM ${id}`);
         requireVersion(vm, ifMatch);
-        const change = { name: patch.name ?? vm.name, tags: patch.tags ?? vm.tags };
+        if (vm.state === 'deleting')
+          throw new ServiceError('invalid_state', 'The VM is being deleted: nothing of it can be changed');
+        const tags = patch.tags ?? withChanges(vm.tags, patch.tagChanges ?? {});
+        const change = { name: patch.name ?? vm.name, tags };
         const [changed] = await changeVms(tx, [{ row: vm, patch: change }], databaseNow());
         return changed as VmRow;
       }),
@@ -40,4 +45,14 @@ export async function patchVm(
     }
     throw error;
   }
+}
+
+/** A JSON Merge Patch of tags (RFC 7396). */
+function withChanges(tags: Tags, changes: TagChanges): Tags {
+  const kept = Object.entries({ ...tags, ...changes }).filter(([, value]) => value !== null);
+  if (kept.length <= MOST_TAGS) return Object.fromEntries(kept) as Tags;
+  const message = `at most ${MOST_TAGS} entries, not ${kept.length}`;
+  throw new ServiceError('invalid_request', 'The VM would have too many tags', {
+    errors: [{ path: '/tags', message }],
+  });
 }
