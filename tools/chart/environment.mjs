@@ -39,13 +39,13 @@ function settingsFor({ image, args = [], command }) {
   return args[1] === 'dist/migrate.js' ? migrationEnv : settingsOf.get(app);
 }
 
-/** The passwords that bootstrap.sql takes from its environment and the Job that runs it does not have. */
+/** The passwords whose verifiers bootstrap.sql takes, and the Job that computes and runs it does not have. */
 function missingPasswords(objects) {
   const sql = objects.find(({ kind, data }) => kind === 'ConfigMap' && data['bootstrap.sql'])?.data[
     'bootstrap.sql'
   ];
   const job = objects.find(({ spec }) => spec?.template?.spec.containers[0].name === 'bootstrap');
-  const given = new Set(job?.spec.template.spec.containers[0].env.map(({ name }) => name));
+  const given = new Set(job?.spec.template.spec.initContainers?.[0].env.map(({ name }) => name));
   const asked = [...(sql ?? '').matchAll(/^\\getenv (\S+) (\S+)$/gm)];
   // Whoever runs Postgres makes the role for its replicas.
   const missing = asked.filter(

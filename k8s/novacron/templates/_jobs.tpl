@@ -41,6 +41,17 @@ spec:
       {{- include "novacron.pullSecrets" .root | nindent 6 }}
       {{- include "novacron.placement" (dict "context" $context "service" $service) | nindent 6 }}
       restartPolicy: Never
+      {{- with .first }}
+      initContainers:
+        - name: verifiers
+          image: {{ $.firstImage }}
+          imagePullPolicy: {{ $.root.Values.image.pullPolicy }}
+          {{- include "novacron.containerSecurity" $.root | nindent 10 }}
+          resources:
+            requests: { cpu: 50m, memory: 128Mi }
+            limits: { cpu: 500m, memory: 512Mi }
+          {{- . | nindent 10 }}
+      {{- end }}
       containers:
         - name: {{ .name }}
           image: {{ .image }}

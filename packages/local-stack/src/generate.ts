@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { natsPermissionsFile } from './chart-files.js';
 import { repositoryRoot } from './config.js';
-import { bootstrapFile } from './postgres-bootstrap-file.js';
+import { bootstrapFile, verifiersFile } from './postgres-bootstrap-file.js';
 
 /* `pnpm --filter @novacron/local-stack generate`: writes what the repository keeps of the generated files. */
 
@@ -11,7 +11,9 @@ const chartFiles = join('k8s', 'novacron', 'files');
 
 const files = {
   [join('infra', 'postgres', 'bootstrap.sql')]: bootstrapFile(),
+  [join('infra', 'postgres', 'verifiers.generated.mjs')]: verifiersFile(),
   [join(chartFiles, 'bootstrap.sql')]: bootstrapFile(),
+  [join(chartFiles, 'verifiers.generated.mjs')]: verifiersFile(),
   [join(chartFiles, 'nats-permissions.json')]: natsPermissionsFile(),
 };
 for (const [path, text] of Object.entries(files)) {

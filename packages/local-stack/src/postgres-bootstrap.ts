@@ -3,6 +3,7 @@
  * and the tests run it through a connection; `infra/postgres/bootstrap.sql` is the same text for psql, generated.
  */
 import { SUPERUSER_SQL } from '@novacron/postgres/superuser-sql';
+import { statisticsGrant } from '@novacron/postgres/statistics-sql';
 import { replicationUser } from './postgres-server.js';
 
 /** One schema for each service that owns data. */
@@ -25,7 +26,29 @@ export function roleName({ schema, kind }: ServiceRole): string {
   return `${schema}_${kind}`;
 }
 
-/** `password` is a literal of SQL, as for the others below. */
+/**
+ * For a superuser's session that sets passwords: no statement of it is shown to other sessions, counted or logged,
+ * not even one that fails. Where pg_stat_statements is not loaded its setting has no effect.
+ */
+export const QUIET_SQL: readonly string[] = [
+  'SET track_activities = off',
+  'SET pg_stat_statements.track_utility = off',
+  "SET log_statement = 'none'",
+  'SET log_min_duration_statement = -1',
+  "SET log_min_error_statement = 'panic'",
+];
+
+/** Statistics of statements that set a password, kept by a server that counted them before: gone. */
+const FORGET_PASSWORDS_SQL = `DO $$
+  DECLARE place text := (SELECT quote_ident(n.nspname) FROM pg_extension e
+    JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements');
+  BEGIN
+    EXECUTE format('SELECT count(%1$s.pg_stat_statements_reset(userid, dbid, queryid))
+      FROM %1$s.pg_stat_statements WHERE query ~* ''password''', place);
+  EXCEPTION WHEN object_not_in_prerequisite_state THEN NULL;
+  END $$`;
+
+/** `password` is a literal of SQL: a SCRAM verifier, as for the others below. */
 export function replicationRoleSql(password: string): string[] {
   return roleSql(replicationUser, 'REPLICATION', password);
 }
@@ -39,10 +62,16 @@ export function rolesSql(password: (role: ServiceRole) => string): string[] {
       // COPY does not work under row-level security, and workers serve every tenant.
       ...roleSql(name, workers ? 'BYPASSRLS' : 'NOBYPASSRLS', password(role)),
       `ALTER ROLE ${name} SET search_path = ${role.schema}`,
-      // The query monitor reads statistics of the other roles of its service.
-      ...(workers ? [`GRANT pg_read_all_stats TO ${name}`] : []),
+      // It shows the statements of everybody: earlier versions granted it to the query monitor.
+      ...(workers ? [revokeSql('pg_read_all_stats', name)] : []),
     ];
   });
+}
+
+/** A REVOKE of what was not granted is a warning. */
+function revokeSql(role: string, from: string): string {
+  return `DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_auth_members WHERE roleid = '${role}'::regrole
+    AND member = '${from}'::regrole) THEN REVOKE ${role} FROM ${from}; END IF; END $$`;
 }
 
 function roleSql(name: string, attributes: string, password: string): string[] {
@@ -70,8 +99,10 @@ export function schemasSql(database: string): string[] {
     ...schemas.flatMap((schema) => [
       `CREATE SCHEMA IF NOT EXISTS ${schema} AUTHORIZATION ${schema}_owner`,
       `GRANT USAGE ON SCHEMA ${schema} TO ${roleKinds.map((kind) => roleName({ schema, kind })).join(', ')}`,
-      // pg_stat_statements lies there, for the query monitor.
-      `GRANT USAGE ON SCHEMA public TO ${schema}_sys`,
+      // Earlier versions granted it for pg_stat_statements, which lies there.
+      `REVOKE USAGE ON SCHEMA public FROM ${schema}_sys`,
+      statisticsGrant(`${schema}_sys`),
     ]),
+    FORGET_PASSWORDS_SQL,
   ];
 }

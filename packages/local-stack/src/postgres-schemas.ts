@@ -1,6 +1,7 @@
 import pg from 'pg';
 import {
   databaseSql,
+  QUIET_SQL,
   replicationRoleSql,
   type RoleKind,
   rolesSql,
@@ -9,6 +10,7 @@ import {
   type ServiceRole,
 } from './postgres-bootstrap.js';
 import { adminConnection } from './postgres-server.js';
+import { scramVerifier } from './scram.js';
 
 export type RolePasswords = Readonly<Record<Schema, Readonly<Record<RoleKind, string>>>>;
 
@@ -36,9 +38,12 @@ export async function ensureRoles(
   replicationPassword: string,
 ): Promise<void> {
   await asAdmin(server, 'postgres', async (client) => {
-    const password = ({ schema, kind }: ServiceRole) => client.escapeLiteral(passwords[schema][kind]);
-    await runAll(client, replicationRoleSql(client.escapeLiteral(replicationPassword)));
-    await runAll(client, rolesSql(password));
+    const verifier = (password: string) => client.escapeLiteral(scramVerifier(password));
+    await runAll(client, [
+      ...QUIET_SQL,
+      ...replicationRoleSql(verifier(replicationPassword)),
+      ...rolesSql(({ schema, kind }: ServiceRole) => verifier(passwords[schema][kind])),
+    ]);
   });
 }
 

@@ -1,8 +1,9 @@
 import { dbReport, type DbReportFact } from '@novacron/telemetry/facts';
 import type { Database, DatabaseStats } from './database.js';
-import { CONNECTIONS, HIT_RATIO, LONG_RUNNING, STATEMENTS_AT, TABLES, topStatements } from './monitor-sql.js';
+import { CONNECTIONS, HIT_RATIO, LONG_RUNNING, MAY_ASK, STATEMENTS, TABLES } from './monitor-sql.js';
 import { codeOf } from './failure.js';
 import type { PoolStats } from './pool.js';
+import type { Statement } from './statement.js';
 
 export interface ServerReport {
   readonly at: string;
@@ -11,7 +12,7 @@ export interface ServerReport {
   readonly connections: Readonly<Record<string, number>>;
   /** The service's tables, those with the most rows read by sequential scans first. */
   readonly tables: readonly object[];
-  /** What runs for over five seconds in this database, other services' and people's queries included. */
+  /** What runs for over five seconds in this database; of other services' and people's queries without the text. */
   readonly longRunning: readonly LongRunning[];
   /** Of pg_stat_statements, the service's own by total execution time; null where the extension is not there. */
   readonly statements: readonly object[] | null;
@@ -31,7 +32,8 @@ interface LongRunning {
   readonly role: string;
   readonly ours: boolean;
   readonly ms: number;
-  readonly query: string;
+  /** null when a role of another service runs it */
+  readonly query: string | null;
 }
 
 export interface QueryMonitorOptions {
@@ -45,6 +47,7 @@ const EVERY_MS = 30_000;
 const TIMEOUT_MS = 5_000;
 /** The extension was made, and its library is not among shared_preload_libraries. */
 const NOT_LOADED = '55000';
+const NOT_ASKED = 'sessions and statements are unknown: run bootstrap.sql of this version';
 
 /** Asks Postgres every 30 seconds how this service's queries do. */
 export class QueryMonitor {
@@ -87,8 +90,9 @@ export class QueryMonitor {
 
   async #collect(): Promise<void> {
     try {
-      this.#server = await this.#ask();
-      this.#error = undefined;
+      const { server, mayAsk } = await this.#ask();
+      this.#server = server;
+      this.#error = mayAsk ? undefined : NOT_ASKED;
       this.#tellLongRunning(this.#server.longRunning);
     } catch (error) {
       // The report says so; whatever the database has is told by who needs it.
@@ -98,15 +102,11 @@ export class QueryMonitor {
     dbReport.publish({ hitRatio, indexRatio, connections, servers: this.report().servers });
   }
 
-  async #ask(): Promise<ServerReport> {
-    const { primary } = this.options.sys;
-    const calls = [HIT_RATIO, TABLES, CONNECTIONS, LONG_RUNNING, STATEMENTS_AT].map((statement) => ({
-      statement,
-    }));
-    const { results } = await primary.read({ timeoutMs: TIMEOUT_MS }, calls);
-    const [hits, tables, connections, running, at] = results.map(({ rows }) => rows);
-    const statements = await this.#statements(at?.[0]?.schema as string | undefined);
-    return {
+  async #ask(): Promise<{ server: ServerReport; mayAsk: boolean }> {
+    const [may, hits, tables] = await this.#read(MAY_ASK, HIT_RATIO, TABLES);
+    const mayAsk = may?.[0]?.may === true;
+    const [connections, running] = mayAsk ? await this.#read(CONNECTIONS, LONG_RUNNING) : [];
+    const server = {
       at: new Date().toISOString(),
       hitRatio: (hits?.[0]?.ratio ?? null) as number | null,
       indexRatio: indexRatio((tables ?? []) as unknown as Scans[]),
@@ -115,16 +115,20 @@ export class QueryMonitor {
       ),
       tables: tables ?? [],
       longRunning: (running ?? []) as unknown as LongRunning[],
-      statements,
+      statements: mayAsk ? await this.#statements() : null,
     };
+    return { server, mayAsk };
   }
 
-  async #statements(schema: string | undefined): Promise<object[] | null> {
-    if (schema === undefined) return null;
+  async #read(...statements: Statement[]): Promise<Record<string, unknown>[][]> {
+    const calls = statements.map((statement) => ({ statement }));
+    const { results } = await this.options.sys.primary.read({ timeoutMs: TIMEOUT_MS }, calls);
+    return results.map(({ rows }) => rows);
+  }
+
+  async #statements(): Promise<object[] | null> {
     try {
-      return (
-        await this.options.sys.primary.query<object>(topStatements(schema), [], { timeoutMs: TIMEOUT_MS })
-      ).rows;
+      return (await this.#read(STATEMENTS))[0] ?? [];
     } catch (error) {
       if (codeOf(error) === NOT_LOADED) return null;
       throw error;

@@ -1,3 +1,5 @@
+import { STATISTICS_SQL } from './statistics-sql.js';
+
 /**
  * Answers which transactions may be committed on disk, and so be shown by a replica, while the primary does not
  * show them yet: those whose backend is in COMMIT and still holds its transaction id. A backend tells that it
@@ -47,4 +49,4 @@ export const TIMELINE_HISTORY_SQL = `
   GRANT EXECUTE ON FUNCTION novacron.timeline_history() TO PUBLIC`;
 
 /** What a superuser runs once in each database; each is safe to repeat. */
-export const SUPERUSER_SQL: readonly string[] = [COMMITTING_SQL, TIMELINE_HISTORY_SQL];
+export const SUPERUSER_SQL: readonly string[] = [COMMITTING_SQL, TIMELINE_HISTORY_SQL, STATISTICS_SQL];

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Database } from '../src/database.js';
 import { QueryMonitor } from '../src/query-monitor.js';
+import { STATISTICS_SQL, statisticsGrant } from '../src/statistics-sql.js';
 import { COUNT, eventually, INSERT, startFixture, TENANT_A, type Fixture } from './fixture.js';
 
 let fixture: Fixture;
@@ -18,13 +19,10 @@ async function asAdmin(...statements: string[]): Promise<void> {
 
 beforeAll(async () => {
   fixture = await startFixture();
-  await asAdmin(
-    'GRANT pg_read_all_stats TO orchestrator_sys',
-    "ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'",
-  );
+  await asAdmin("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'");
   fixture.cluster.primary.stop();
   fixture.cluster.primary.start();
-  await asAdmin('CREATE EXTENSION pg_stat_statements');
+  await asAdmin('CREATE EXTENSION pg_stat_statements', STATISTICS_SQL, statisticsGrant('orchestrator_sys'));
   api = fixture.open('api');
   sys = fixture.open('sys');
 });
@@ -64,6 +62,16 @@ describe('the query monitor', () => {
     expect(told).toEqual([[expect.objectContaining(about), 'query is running for long in Postgres']]);
     await asAdmin(`SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = '${query}'`);
     expect(await ended).toMatchObject({ code: 'deadline_exceeded' });
+  });
+
+  it('says what is missing where bootstrap.sql of an earlier version made the roles', async () => {
+    await asAdmin('DROP FUNCTION novacron.service_sessions, novacron.service_statements');
+    const monitor = new QueryMonitor({ api, sys, log });
+    await monitor.collect();
+    const { server, error } = monitor.report();
+    expect(error).toContain('bootstrap.sql');
+    expect(server).toMatchObject({ connections: {}, longRunning: [], statements: null });
+    expect(server?.tables).toContainEqual(expect.objectContaining({ table: 'things' }));
   });
 
   it('says why it knows nothing while Postgres is away, and keeps what it had', async () => {

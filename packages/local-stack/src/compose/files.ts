@@ -5,6 +5,7 @@ import { natsConf } from '../nats-server.js';
 import { roleName, serviceRoles } from '../postgres-bootstrap.js';
 import { adminUser } from '../postgres-server.js';
 import { redisConf } from '../redis-server.js';
+import { scramVerifier } from '../scram.js';
 import type { Secrets } from '../secrets.js';
 import { database } from '../stack-env.js';
 
@@ -12,10 +13,10 @@ type Environment = Readonly<Record<string, string>>;
 /** Texts of files by their names. */
 type Files = Readonly<Record<string, string>>;
 
-/** As both `node --env-file` and a shell read it: no value of ours needs quotes. */
+/** As both `node --env-file` and a shell read it: single quotes keep the `$` of a verifier. */
 function envFile(values: Environment): string {
   return Object.entries(values)
-    .map(([name, value]) => `${name}=${value}\n`)
+    .map(([name, value]) => (value.includes('$') ? `${name}='${value}'\n` : `${name}=${value}\n`))
     .join('');
 }
 
@@ -67,14 +68,14 @@ function seedFiles(secrets: Secrets): Files {
 function postgresFiles({ postgresAdmin, postgresReplication, roles }: Secrets): Files {
   const passwords = serviceRoles.map((role) => [
     `NOVACRON_PG_${roleName(role).toUpperCase()}_PASSWORD`,
-    roles[role.schema][role.kind],
+    scramVerifier(roles[role.schema][role.kind]),
   ]);
   return {
     'postgres.env': envFile({ POSTGRES_USER: adminUser, POSTGRES_PASSWORD: postgresAdmin }),
     'bootstrap.env': envFile({
       PGUSER: adminUser,
       PGPASSWORD: postgresAdmin,
-      NOVACRON_PG_REPLICATION_PASSWORD: postgresReplication,
+      NOVACRON_PG_REPLICATION_PASSWORD: scramVerifier(postgresReplication),
       ...(Object.fromEntries(passwords) as Environment),
     }),
   };
