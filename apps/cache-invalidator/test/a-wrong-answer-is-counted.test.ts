@@ -44,7 +44,7 @@ afterEach(async () => {
 afterAll(() => stage.close());
 
 async function inRedis(...command: string[]): Promise<void> {
-  const redis = createClient({ url: stage.servers.env('gateway')['NOVACRON_REDIS_URL'] as string });
+  const redis = createClient({ url: stage.servers.redisUrl });
   await redis.connect();
   await redis.sendCommand(command);
   await redis.close();

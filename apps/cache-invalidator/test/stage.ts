@@ -46,7 +46,7 @@ export class Stage {
     const owner = new Owner(orchestrator);
     const listener = new Listener(gateway);
     await Promise.all([orchestrator.flush(), gateway.flush()]);
-    const url = servers.env('gateway')['NOVACRON_REDIS_URL'] as string;
+    const url = servers.redisUrl;
     // Slow machines: what these tests look at must come, however late.
     const l2 = new L2({ url, timeoutMs: 30_000 });
     return new Stage(servers, orchestrator, gateway, metrics, owner, listener, l2);

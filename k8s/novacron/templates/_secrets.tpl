@@ -34,17 +34,31 @@ data:
 {{- define "novacron.valkeyPassword" -}}
 {{- if not (hasKey .Release "novacronValkey") -}}
 {{- $there := include "novacron.there" (dict "root" . "name" "valkey") | fromJson -}}
-{{- $known := index $there "valkey.conf" | default "" | trimPrefix "requirepass " | trim -}}
+{{- $known := index $there "valkey.conf" | default "" | splitList "\n" | first | trimPrefix "requirepass " | trim -}}
 {{- $_ := set .Release "novacronValkey" (default (include "novacron.password" .) $known) -}}
 {{- end -}}
 {{- .Release.novacronValkey -}}
 {{- end }}
 
+{{/* The password of a service's own user there: redisPassword of packages/local-stack. Takes {root, user}. */}}
+{{- define "novacron.valkeyUserPassword" -}}
+{{- printf "%s %s" (include "novacron.valkeyPassword" .root) .user | sha256sum -}}
+{{- end }}
+
+{{/* valkey.conf: the administrator's password first, then a user for each service, with the hash of its password. */}}
+{{- define "novacron.valkeyConf" -}}
+requirepass {{ include "novacron.valkeyPassword" . }}
+{{- range $user, $rules := .Files.Get "files/redis-users.json" | fromJson }}
+user {{ $user }} on #{{ include "novacron.valkeyUserPassword" (dict "root" $ "user" $user) | sha256sum }} {{ $rules }}
+{{- end }}
+{{ end }}
+
+{{/* Takes {root, user}. */}}
 {{- define "novacron.generatedRedisUrl" -}}
-{{- if .Values.redis.url -}}
-{{ .Values.redis.url }}
+{{- if .root.Values.redis.url -}}
+{{ .root.Values.redis.url }}
 {{- else -}}
-redis://:{{ include "novacron.valkeyPassword" . }}@{{ include "novacron.fullname" . }}-valkey:6379
+redis://{{ .user }}:{{ include "novacron.valkeyUserPassword" . }}@{{ include "novacron.fullname" .root }}-valkey:6379
 {{- end -}}
 {{- end }}
 

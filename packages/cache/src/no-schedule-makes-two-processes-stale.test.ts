@@ -17,7 +17,7 @@ let links: L2[];
 
 beforeAll(async () => {
   servers = await useTestServers({ redis: true, postgres: false });
-  const url = servers.env('gateway')['NOVACRON_REDIS_URL'] as string;
+  const url = servers.redisUrl;
   redis = newRedis(url);
   await redis.connect();
   links = [0, 1, 2].map(() => new L2({ url, timeoutMs: 30_000 }));

@@ -149,6 +149,9 @@ function newClient(url: string) {
     url,
     RESP: 3,
     disableOfflineQueue: true,
+    // The user of a service may run its scripts, and no other commands.
+    disableClientInfo: true,
+    maintNotifications: 'disabled',
     commandsQueueMaxLength: MAX_QUEUED,
     socket: { connectTimeout: 1_000, reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, 1_000) },
     // Values are bytes; numbers and simple strings stay what they are.

@@ -21,7 +21,7 @@ const open: L2[] = [];
 
 beforeAll(async () => {
   servers = await useTestServers({ redis: true, postgres: false });
-  url = servers.env('gateway')['NOVACRON_REDIS_URL'] as string;
+  url = servers.redisUrl;
 });
 beforeEach(() => {
   source = new Source();

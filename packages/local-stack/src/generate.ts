@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { natsPermissionsFile } from './chart-files.js';
 import { repositoryRoot } from './config.js';
+import { redisUsersFile } from './redis-users.js';
 import { bootstrapFile, verifiersFile } from './postgres-bootstrap-file.js';
 
 /* `pnpm --filter @novacron/local-stack generate`: writes what the repository keeps of the generated files. */
@@ -15,6 +16,7 @@ const files = {
   [join(chartFiles, 'bootstrap.sql')]: bootstrapFile(),
   [join(chartFiles, 'verifiers.generated.mjs')]: verifiersFile(),
   [join(chartFiles, 'nats-permissions.json')]: natsPermissionsFile(),
+  [join(chartFiles, 'redis-users.json')]: redisUsersFile(),
 };
 for (const [path, text] of Object.entries(files)) {
   writeFileSync(join(repositoryRoot, path), text);

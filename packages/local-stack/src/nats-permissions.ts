@@ -1,4 +1,9 @@
+import { fetchOrchestratorEvents, watermarkSubject } from '@novacron/contracts/events';
+import { invalidationSubjects } from '@novacron/contracts/invalidation';
+import { jobsRpc } from '@novacron/contracts/jobs';
+import { metricsRpc } from '@novacron/contracts/metrics';
 import { subjectPattern } from '@novacron/contracts/subject';
+import { vmsRpc } from '@novacron/contracts/vms';
 
 /** What one NATS user may do. Subjects that are not named are refused. */
 export interface NatsUser {
@@ -13,54 +18,30 @@ export interface NatsUser {
 export const natsServices = ['gateway', 'orchestrator', 'metrics', 'cache'] as const;
 export type NatsService = (typeof natsServices)[number];
 
-/** JetStream's requests for reading one stream through consumers of one's own. */
-function consume(stream: string): string[] {
+/**
+ * JetStream's requests for reading one stream through one durable consumer.
+ * @param consumer its name; `*`: consumers that the server names or that come and go
+ */
+function consume(stream: string, consumer: string): string[] {
   return [
     `$JS.API.STREAM.INFO.${stream}`,
-    `$JS.API.STREAM.MSG.GET.${stream}`,
-    `$JS.API.DIRECT.GET.${stream}`,
-    `$JS.API.DIRECT.GET.${stream}.>`,
-    `$JS.API.CONSUMER.*.${stream}`,
-    `$JS.API.CONSUMER.*.${stream}.>`,
-    `$JS.API.CONSUMER.*.*.${stream}.>`,
-    `$JS.ACK.${stream}.>`,
-    `$JS.FC.${stream}.>`,
+    `$JS.API.CONSUMER.CREATE.${stream}.${consumer}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.${consumer}.>`,
+    ...['DURABLE.CREATE', 'INFO', 'DELETE', 'MSG.NEXT'].map(
+      (verb) => `$JS.API.CONSUMER.${verb}.${stream}.${consumer}`,
+    ),
+    `$JS.ACK.${stream}.${consumer}.>`,
   ];
 }
 
 function manage(stream: string): string[] {
-  return [
-    `$JS.API.STREAM.CREATE.${stream}`,
-    `$JS.API.STREAM.UPDATE.${stream}`,
-    `$JS.API.STREAM.INFO.${stream}`,
-  ];
+  return ['CREATE', 'UPDATE', 'INFO'].map((verb) => `$JS.API.STREAM.${verb}.${stream}`);
 }
 
-const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: string[] }> = {
-  gateway: {
-    publish: ['metrics.ingest.*.gateway', ...consume('EVENTS'), '$JS.API.STREAM.INFO.METRICS'],
-    // Waits and event streams hear events as they are published; nobody but their owner publishes them.
-    subscribe: ['events.>', 'watermarks.>', 'invalidations.>'],
-  },
-  orchestrator: {
-    publish: ['events.>', 'agents.>', ...consume('EVENTS'), ...manage('EVENTS'), ...manage('METRICS')],
-    subscribe: ['hosts.>', 'watermarks.>'],
-  },
-  metrics: {
-    publish: [
-      'events.>',
-      'invalidations.metrics',
-      ...consume('METRICS'),
-      ...manage('METRICS'),
-      ...consume('EVENTS'),
-    ],
-    subscribe: ['watermarks.>'],
-  },
-  cache: {
-    publish: ['invalidations.>', ...consume('EVENTS')],
-    subscribe: ['watermarks.>', 'invalidations.metrics'],
-  },
-};
+/** Durable consumers of EVENTS: the services that read the stream name theirs so. */
+export const eventConsumers = { cache: 'cache-invalidation', metrics: 'metrics-vms' } as const;
+
+const inboxOf = (service: NatsService) => subjectPattern('_INBOX', service, '>');
 
 /**
  * Where answers go: to inboxes, whose names only the asker knows. Leave to answer what was asked
@@ -69,29 +50,68 @@ const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: strin
  */
 const INBOXES = '_INBOX.>';
 
-/** A service may call every service and answer whoever called it; each has its own inbox, watermark and `wake.<service>`. */
-export function serviceUser(service: NatsService, password: string): NatsUser {
-  const own = serviceSubjects[service];
-  return {
-    user: service,
-    password,
+/**
+ * What each service does, and nothing else: a test compares it with the contracts that its code calls and serves.
+ * The gateway calls for users whatever the services serve; the others name what they call.
+ */
+const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: string[] }> = {
+  gateway: {
+    publish: ['rpc.orchestrator.>', 'rpc.metrics.>', 'rpc.cache.>', metricPattern('gateway')],
+    // Waits and event streams hear events as they are published; nobody but their owner publishes them.
+    subscribe: ['events.>', watermarkSubject('orchestrator'), ...Object.values(invalidationSubjects)],
+  },
+  orchestrator: {
     publish: [
-      ...own.publish,
-      'rpc.>',
+      'events.>',
+      watermarkSubject('orchestrator'),
+      'wake.orchestrator.>',
+      'agents.>',
+      // Of hosts, too.
       INBOXES,
-      subjectPattern('watermarks', service),
-      subjectPattern('wake', service, '>'),
-      subjectPattern('wake', service),
-      '$JS.API.INFO',
+      ...manage('EVENTS'),
     ],
-    subscribe: [
-      ...own.subscribe,
-      subjectPattern('rpc', service, '>'),
-      subjectPattern('_INBOX', service, '>'),
-      subjectPattern('wake', service, '>'),
-      subjectPattern('wake', service),
+    subscribe: ['rpc.orchestrator.>', 'hosts.>', 'wake.orchestrator.>'],
+  },
+  metrics: {
+    publish: [
+      vmsRpc.locate.subject,
+      invalidationSubjects.metrics,
+      inboxOf('gateway'),
+      inboxOf('cache'),
+      ...manage('METRICS'),
+      ...consume('METRICS', '*'),
+      // A consumer that the server names.
+      '$JS.API.CONSUMER.CREATE.METRICS',
+      '$JS.API.STREAM.MSG.GET.METRICS',
+      ...consume('EVENTS', eventConsumers.metrics),
     ],
-  };
+    subscribe: ['rpc.metrics.>'],
+  },
+  cache: {
+    publish: [
+      fetchOrchestratorEvents.subject,
+      vmsRpc.list.subject,
+      vmsRpc.get.subject,
+      jobsRpc.get.subject,
+      metricsRpc.latest.subject,
+      metricsRpc.range.subject,
+      invalidationSubjects.orchestrator,
+      inboxOf('gateway'),
+      ...consume('EVENTS', eventConsumers.cache),
+    ],
+    subscribe: ['rpc.cache.>', watermarkSubject('orchestrator'), invalidationSubjects.metrics],
+  },
+};
+
+/** `metrics.ingest.<partition>.<source>` of every partition. */
+function metricPattern(source: string): string {
+  return subjectPattern('metrics', 'ingest', '*', source);
+}
+
+/** A service does what {@link serviceSubjects} says and hears the answers that come to its own inbox. */
+export function serviceUser(service: NatsService, password: string): NatsUser {
+  const { publish, subscribe } = serviceSubjects[service];
+  return { user: service, password, publish, subscribe: [...subscribe, inboxOf(service)] };
 }
 
 /** A host speaks for itself alone: its id is part of every subject that it may publish on. */
@@ -99,7 +119,7 @@ export function hostUser(hostId: string, password: string): NatsUser {
   return {
     user: `host-${hostId}`,
     password,
-    publish: [subjectPattern('hosts', hostId, '>'), subjectPattern('metrics', 'ingest', '*', hostId)],
+    publish: [subjectPattern('hosts', hostId, '>'), metricPattern(hostId)],
     subscribe: [subjectPattern('agents', hostId, '>'), subjectPattern('_INBOX', `host-${hostId}`, '>')],
     answers: true,
   };

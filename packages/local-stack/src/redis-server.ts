@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { inheritedEnvironment } from './config.js';
 import type { Program } from './processes.js';
+import { redisPassword, redisUserLines, type RedisService } from './redis-users.js';
 import { findProgram, requireProgram } from './programs.js';
 
 export interface RedisOptions {
@@ -22,6 +23,7 @@ export function redisConf(options: Omit<RedisOptions, 'name'> & { readonly bind?
     `port ${options.port}`,
     `dir ${options.dir}`,
     `requirepass ${options.password}`,
+    ...redisUserLines(options.password),
     'daemonize no',
     'save ""',
     'appendonly no',
@@ -68,7 +70,12 @@ export function redisProgram(options: RedisOptions): Program {
   };
 }
 
-/** Where clients connect to it. */
-export function redisUrl(options: Pick<RedisOptions, 'port' | 'password'>): string {
-  return `redis://:${options.password}@127.0.0.1:${options.port}`;
+/** Where clients connect to it: a service as its own user, people as the default one, who may do everything. */
+export function redisUrl(options: Pick<RedisOptions, 'port' | 'password'>, service?: RedisService): string {
+  return `redis://${redisLogin(options.password, service)}@127.0.0.1:${options.port}`;
+}
+
+/** `user:password` of a URL. */
+export function redisLogin(adminPassword: string, service?: RedisService): string {
+  return service === undefined ? `:${adminPassword}` : `${service}:${redisPassword(adminPassword, service)}`;
 }

@@ -7,6 +7,7 @@ import type { NatsService } from './nats-permissions.js';
 import { natsUrl } from './nats-server.js';
 import { adminUser } from './postgres-server.js';
 import { redisUrl } from './redis-server.js';
+import { isRedisService } from './redis-users.js';
 import type { Secrets } from './secrets.js';
 import type { StackPorts } from './stack-ports.js';
 import type { PostgresName, Topology } from './stack-topology.js';
@@ -61,7 +62,9 @@ export function serviceEnv(facts: StackFacts, service: NatsService, opsPort: num
     NOVACRON_NATS_URL: natsUrl({ port: ports.nats }),
     NOVACRON_NATS_USER: service,
     NOVACRON_NATS_PASSWORD: secrets.nats[service],
-    NOVACRON_REDIS_URL: redisUrl({ port: ports.redis, password: secrets.redis }),
+    ...(isRedisService(service)
+      ? { NOVACRON_REDIS_URL: redisUrl({ port: ports.redis, password: secrets.redis }, service) }
+      : {}),
     ...(service === 'gateway' ? gatewayEnv(facts) : {}),
     ...(service === 'orchestrator' ? orchestratorEnv(facts) : {}),
   };

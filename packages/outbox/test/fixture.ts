@@ -40,11 +40,12 @@ export function vmEvent(more: Partial<NewEvent> = {}): NewEvent & { id: string }
 
 export class Fixture {
   readonly #closing: (() => Promise<unknown>)[] = [];
-  #admin: NatsConnection | undefined;
 
   private constructor(
     readonly servers: TestServers,
     readonly nc: NatsConnection,
+    /** Hears what the orchestrator only says. */
+    readonly admin: NatsConnection,
     readonly js: JetStreamClient,
     readonly sys: Database,
   ) {}
@@ -61,7 +62,15 @@ export class Fixture {
       reconnectTimeWait: 100,
     });
     await migrate(settings(servers, 'owner'), { migrations: [Outbox1700000000000] });
-    return new Fixture(servers, nc, jetstream(nc), createDatabase(settings(servers, 'sys')));
+    const login = servers.natsLogin('admin');
+    const admin = await connect({
+      servers: login.url,
+      user: login.user,
+      pass: login.password,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 100,
+    });
+    return new Fixture(servers, nc, admin, jetstream(nc), createDatabase(settings(servers, 'sys')));
   }
 
   settings(role: 'owner' | 'api' | 'sys'): DatabaseSettings {
@@ -109,7 +118,7 @@ export class Fixture {
     const events: DomainEvent[] = [];
     const { state } = await manager.streams.info('EVENTS');
     if (state.messages === 0) return events;
-    const consumer = await jetstream(this.#admin!).consumers.get('EVENTS');
+    const consumer = await jetstream(this.admin).consumers.get('EVENTS');
     while (events.length < state.messages) {
       const batch = { max_messages: Math.min(500, state.messages - events.length), expires: 2_000 };
       for await (const message of await consumer.fetch(batch)) events.push(message.json<DomainEvent>());
@@ -117,21 +126,13 @@ export class Fixture {
     return events;
   }
 
-  async #manager(): Promise<JetStreamManager> {
-    const { url, user, password } = this.servers.natsLogin('admin');
-    this.#admin ??= await connect({
-      servers: url,
-      user,
-      pass: password,
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: 100,
-    });
-    return jetstreamManager(this.#admin, { timeout: 5_000 });
+  #manager(): Promise<JetStreamManager> {
+    return jetstreamManager(this.admin, { timeout: 5_000 });
   }
 
   /** Watermarks from now on, as they come. */
   watermarks(listener: (mark: Watermark) => void): void {
-    const subscription = this.nc.subscribe('watermarks.orchestrator', {
+    const subscription = this.admin.subscribe('watermarks.orchestrator', {
       callback: (_error, message) => listener(message.json<Watermark>()),
     });
     this.#closing.push(async () => subscription.unsubscribe());
@@ -153,7 +154,7 @@ export class Fixture {
 
   async stop(): Promise<void> {
     for (const close of this.#closing.reverse()) await close();
-    await this.#admin?.close();
+    await this.admin.close();
     await this.nc.close();
     await this.sys.close();
     await this.servers.stop();

@@ -12,6 +12,7 @@ import { type NatsOptions, natsProgram, natsUrl, prepareNats } from '@novacron/l
 import { anyFreePort } from '@novacron/local-stack/ports';
 import type { Schema } from '@novacron/local-stack/postgres-bootstrap';
 import { adminUser } from '@novacron/local-stack/postgres-server';
+import { isRedisService } from '@novacron/local-stack/redis-users';
 import { prepareRedis, redisProgram, redisUrl, type RedisOptions } from '@novacron/local-stack/redis-server';
 import { connect } from '@nats-io/transport-node';
 import { waitUntil } from '@novacron/local-stack/processes';
@@ -158,7 +159,9 @@ export class TestServers {
       NOVACRON_OPS_PORT: String(this.opsPorts.get(service)),
       ...(this.cluster ? this.postgresEnv(this.cluster, service) : {}),
       ...(this.options.nats ? this.natsEnv(service) : {}),
-      ...(this.options.redis ? { NOVACRON_REDIS_URL: redisUrl(this.redisOptions) } : {}),
+      ...(this.options.redis && isRedisService(service)
+        ? { NOVACRON_REDIS_URL: redisUrl(this.redisOptions, service) }
+        : {}),
       ...(service === 'gateway' ? this.gatewayEnv() : {}),
       // Tests invent their hosts.
       ...(service === 'orchestrator' ? { NOVACRON_HOST_ADMISSION: 'first' } : {}),

@@ -4,7 +4,8 @@ import { adminNatsUser, hostUser, type NatsService, natsServices, serviceUser } 
 import { natsConf } from '../nats-server.js';
 import { roleName, serviceRoles } from '../postgres-bootstrap.js';
 import { adminUser } from '../postgres-server.js';
-import { redisConf } from '../redis-server.js';
+import { redisConf, redisLogin } from '../redis-server.js';
+import { isRedisService } from '../redis-users.js';
 import { scramVerifier } from '../scram.js';
 import type { Secrets } from '../secrets.js';
 import { database } from '../stack-env.js';
@@ -26,8 +27,8 @@ function servicePasswords({ roles, nats, redis }: Secrets, service: NatsService)
     NOVACRON_PG_SYS_PASSWORD: roles[service].sys,
     NOVACRON_NATS_USER: service,
     NOVACRON_NATS_PASSWORD: nats[service],
-    ...(service === 'gateway' || service === 'cache'
-      ? { NOVACRON_REDIS_URL: `redis://:${redis}@redis:6379` }
+    ...(isRedisService(service)
+      ? { NOVACRON_REDIS_URL: `redis://${redisLogin(redis, service)}@redis:6379` }
       : {}),
   };
 }

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+
+/** The services that use Redis; each has a user of its own there. */
+export const redisServices = ['gateway', 'cache'] as const;
+export type RedisService = (typeof redisServices)[number];
+
+/** Entries, tombstones, leases and generations of the shared cache: `<systemId>.<timeline>:…`. */
+const KEYS = '~[0-9]*.[0-9]*:*';
+/** What connects, and what the scripts of `packages/cache` call. A script is bound by its caller's rules. */
+const COMMON = ['auth', 'hello', 'eval', 'evalsha', 'get', 'set', 'del', 'getrange'];
+
+const commands: Record<RedisService, readonly string[]> = {
+  gateway: COMMON,
+  // Its checker looks around the keyspace and tells its size.
+  cache: [...COMMON, 'scan', 'dbsize', 'info'],
+};
+
+/** What the user of a service may do, in the words of Redis' ACL; understood by Redis 7 and Valkey 8. */
+export function redisRules(service: RedisService): string {
+  return ['resetkeys', KEYS, 'resetchannels', '-@all', ...commands[service].map((name) => `+${name}`)].join(
+    ' ',
+  );
+}
+
+export function isRedisService(service: string): service is RedisService {
+  return redisServices.some((name) => name === service);
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** A service's own password: made of the administrator's, which nobody computes back. The chart does the same. */
+export function redisPassword(adminPassword: string, service: RedisService): string {
+  return sha256(`${adminPassword} ${service}`);
+}
+
+/** The lines of `redis.conf` that make the users: with the hash of each password alone. */
+export function redisUserLines(adminPassword: string): string[] {
+  return redisServices.map(
+    (service) =>
+      `user ${service} on #${sha256(redisPassword(adminPassword, service))} ${redisRules(service)}`,
+  );
+}
+
+/** `redis-users.json` of the Helm chart: the rules of each service. */
+export function redisUsersFile(): string {
+  const rules = Object.fromEntries(redisServices.map((service) => [service, redisRules(service)]));
+  return `${JSON.stringify(rules, null, 2)}\n`;
+}
