@@ -54,7 +54,7 @@ describe('an answer from memory', () => {
       etag: '"1"',
       'content-type': 'application/json; charset=utf-8',
       'cache-control': 'private, no-cache',
-      vary: 'Authorization, Accept-Encoding, NovaCron-Consistency, NovaCron-Consistency-Token',
+      vary: 'Authorization, Accept-Encoding, Origin, NovaCron-Consistency, NovaCron-Consistency-Token',
       'x-request-id': 'mine',
       'novacron-consistency-token': expect.any(String),
     });
@@ -172,7 +172,7 @@ describe('10,000 who ask for the same at once', () => {
 
 describe('when the owner is away', () => {
   it('an eventual reader gets the old state, a causal one 503 with Retry-After', async () => {
-    const url = '/api/v1/jobs?kind=none';
+    const url = '/api/v1/jobs?kind=reboot';
     const seen = await warm(url);
     const lsn = gateway.orchestrator.lsn + 1_000_000n;
     const later = gateway.tokens.sign({ ...gateway.tokens.verify(tokenOf(seen)), lsn });
