@@ -48,6 +48,8 @@ export const Heartbeat = z.object({
   conditions: z.array(ReportedCondition).max(20).optional(),
   /** What the host has now, measured: the file system may be filled by others. */
   physical: Capacity.optional(),
+  /** The host's time, milliseconds since 1970; missing from an agent of the version before. */
+  at: z.number().int().optional(),
 });
 /** `needed: 'register'` when the orchestrator does not know this epoch (any more). */
 export const HeartbeatReply = z.object({ needed: z.enum(['nothing', 'register', 'inventory']) });

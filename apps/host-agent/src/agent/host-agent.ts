@@ -183,7 +183,13 @@ export class HostAgent {
 
   async #heartbeat(timeoutMs: number) {
     const [conditions, physical] = await Promise.all([this.#conditions(), this.#measured()]);
-    const said = { ...this.#stamps.draw(), guests: this.#guests, conditions, physical };
+    const said = {
+      ...this.#stamps.draw(),
+      guests: this.#guests,
+      conditions,
+      physical,
+      at: this.options.clock.now(),
+    };
     return (await this.#link.heartbeat(said, timeoutMs)).needed;
   }
 

@@ -7,12 +7,13 @@ import type { Logger } from '@novacron/telemetry/logger';
 import type { z } from 'zod';
 import { databaseNow } from '../clock.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
+import type { ClockSkew } from './clock-skew.js';
 import type { HostConditions } from './conditions.js';
 import type { HostResources } from './host-resources.js';
 import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, withoutCondition, type HostRow } from './row.js';
 import { downAfterMs, type HostSettings } from './settings.js';
 
-type Said = Partial<Pick<z.infer<typeof Heartbeat>, 'conditions' | 'physical'>>;
+type Said = Partial<Pick<z.infer<typeof Heartbeat>, 'conditions' | 'physical' | 'at'>>;
 type Needed = z.infer<typeof HeartbeatReply>['needed'];
 
 const PERSIST: Statement = {
@@ -56,6 +57,7 @@ export class Heartbeats {
     private readonly snapshot: HostSnapshot,
     private readonly conditions: Pick<HostConditions, 'report'>,
     private readonly resources: Pick<HostResources, 'report'>,
+    private readonly clocks: Pick<ClockSkew, 'observe'>,
     private readonly settings: HostSettings,
     private readonly log: Logger,
   ) {}
@@ -87,6 +89,7 @@ export class Heartbeats {
       throw new ServiceError('dependency_down', 'Heartbeats cannot be stored', { retryAfterMs: 500 });
     }
     if (said.conditions) await this.conditions.report(hostId, said.conditions);
+    if (said.at !== undefined) await this.clocks.observe(hostId, said.at);
     if (said.physical) await this.resources.report(hostId, said.physical);
     return host.state === 'down' ? this.#bringBack(hostId, epoch) : 'nothing';
   }

@@ -8,6 +8,7 @@ import { Cleanups } from '../resync/cleanups.js';
 import { Inventories } from '../resync/inventories.js';
 import { Reports, type WakeJobs } from '../resync/reports.js';
 import { ResyncScheduler } from '../resync/scheduler.js';
+import { ClockSkew } from './clock-skew.js';
 import { HostConditions } from './conditions.js';
 import { DownDetector } from './down-detector.js';
 import { Heartbeats } from './heartbeats.js';
@@ -58,7 +59,8 @@ export class Hosts {
     this.actions = new HostActions(sys, snapshot, unreachable, settings);
     const resources = new HostResources(sys, snapshot, log);
     this.conditions = new HostConditions(sys, snapshot, log);
-    this.heartbeats = new Heartbeats(sys, snapshot, this.conditions, resources, settings, log);
+    const clocks = new ClockSkew(snapshot, this.conditions, settings);
+    this.heartbeats = new Heartbeats(sys, snapshot, this.conditions, resources, clocks, settings, log);
     this.downDetector = new DownDetector(sys, nc, snapshot, unreachable, settings, log);
     this.cleanups = new Cleanups(sys, link, snapshot, log);
     this.resync = new ResyncScheduler(sys, link, this.cleanups, settings, log);

@@ -3,6 +3,7 @@ import { Condition } from '@novacron/contracts/common';
 import type { HostId } from '@novacron/contracts/ids';
 import type { ReportedCondition } from '@novacron/contracts/infrastructure';
 import { applyHostEffects } from '../../src/hosts/capacity.js';
+import { eventually } from '@novacron/testkit/wait';
 import { HostsRig, OPERATOR, type Orchestrator } from '../support/hosts-rig.js';
 
 const FULL: ReportedCondition = { type: 'StorageFull', reason: 'NoSpace', message: 'no space for VMs' };
@@ -45,6 +46,27 @@ describe('a host', () => {
     expect(await conditionsOf(agent.id)).toMatchObject([{ type: 'ClockSkewed' }]);
     await orchestrator.hosts.conditions.clear(agent.id, 'ClockSkewed');
     expect(await conditionsOf(agent.id)).toEqual([]);
+  });
+
+  it.each([
+    ['Ahead', 3_600_000],
+    ['Behind', -31_000],
+  ])('has the condition ClockSkewed while its clock is wrong: %s', async (reason, aheadMs) => {
+    const agent = await rig.agent();
+    await agent.register();
+    agent.clockAheadMs = aheadMs;
+    await agent.heartbeat();
+    // One heartbeat may be late by itself.
+    expect(await conditionsOf(agent.id)).toEqual([]);
+    await eventually(async () => {
+      await agent.heartbeat();
+      expect(await conditionsOf(agent.id)).toMatchObject([{ type: 'ClockSkewed', status: 'true', reason }]);
+    });
+    await agent.heartbeat();
+    agent.clockAheadMs = 100;
+    await agent.heartbeat();
+    expect(await conditionsOf(agent.id)).toEqual([]);
+    expect((await rig.events(agent.id)).length).toBe(3);
   });
 
   it('takes no new VM while a condition blocks placement, and does again afterwards', async () => {

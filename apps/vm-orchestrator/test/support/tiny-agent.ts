@@ -25,6 +25,8 @@ export class TinyAgent {
   inventoriesAsked = 0;
   /** What each heartbeat reports; undefined as of an agent that knows no conditions. */
   conditions: ReportedCondition[] | undefined;
+  /** How far its clock is ahead; undefined as of an agent that does not tell its time. */
+  clockAheadMs: number | undefined;
   registered: Registered = { epoch: 0, generation: 0, heartbeatMs: 0 };
   /** Answers a command; deletes succeed, everything else is unsupported. */
   onCommand: (command: Command) => CommandReply = (command) => this.#deleted(command);
@@ -92,6 +94,7 @@ export class TinyAgent {
       epoch,
       guests: this.guests.size,
       ...(conditions === undefined ? {} : { conditions }),
+      ...(this.clockAheadMs === undefined ? {} : { at: Date.now() + this.clockAheadMs }),
     };
     return (await this.say('heartbeat', body, HeartbeatReply)).needed;
   }

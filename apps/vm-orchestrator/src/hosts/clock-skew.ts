@@ -1,0 +1,40 @@
+import type { HostId } from '@novacron/contracts/ids';
+import type { HostSnapshot } from '../placement/snapshot.js';
+import { databaseNow } from '../clock.js';
+import type { HostConditions } from './conditions.js';
+import type { HostSettings } from './settings.js';
+
+/** A clock that is wrong by more has the condition; one that is wrong by less than half of it loses it again. */
+export const SKEW_MS = 30_000;
+/** A heartbeat may have waited for an orchestrator that stalled: its clock is judged over some heartbeats. */
+const HELD_HEARTBEATS = 4;
+
+/** Compares the clocks of hosts with the database's clock, and keeps the condition `ClockSkewed` of each host. */
+export class ClockSkew {
+  /** Since when, by the monotonic clock, every heartbeat of a host shows a wrong clock. */
+  readonly #since = new Map<HostId, number>();
+
+  constructor(
+    private readonly snapshot: Pick<HostSnapshot, 'host'>,
+    private readonly conditions: Pick<HostConditions, 'set' | 'clear'>,
+    private readonly settings: Pick<HostSettings, 'heartbeatMs'>,
+  ) {}
+
+  /** @param at the host's time as it sent a heartbeat, milliseconds since 1970 */
+  async observe(hostId: HostId, at: number): Promise<void> {
+    const skewMs = at - databaseNow().getTime();
+    const known = this.snapshot.host(hostId)?.conditions.find(({ type }) => type === 'ClockSkewed');
+    if (Math.abs(skewMs) <= SKEW_MS) {
+      this.#since.delete(hostId);
+      if (known && Math.abs(skewMs) < SKEW_MS / 2) await this.conditions.clear(hostId, 'ClockSkewed');
+      return;
+    }
+    const now = performance.now();
+    const since = this.#since.get(hostId) ?? now;
+    this.#since.set(hostId, since);
+    const reason = skewMs > 0 ? 'Ahead' : 'Behind';
+    if (known?.reason === reason || now - since < HELD_HEARTBEATS * this.settings.heartbeatMs) return;
+    const message = `the clock of the host is ${reason.toLowerCase()} by more than ${SKEW_MS / 1_000} seconds`;
+    await this.conditions.set(hostId, 'ClockSkewed', { reason, message });
+  }
+}
