@@ -73,7 +73,7 @@ export const HOST_CONDITIONS = {
 } as const satisfies Record<string, { source: 'agent' | 'orchestrator'; blocksPlacement: boolean }>;
 export type HostConditionType = keyof typeof HOST_CONDITIONS;
 
-const HOST_CONDITION_TYPES = Object.keys(HOST_CONDITIONS) as HostConditionType[];
+export const HOST_CONDITION_TYPES = Object.keys(HOST_CONDITIONS) as HostConditionType[];
 
 /** The types that the host's own agent sets. */
 export const AGENT_CONDITION_TYPES = HOST_CONDITION_TYPES.filter(

@@ -1,3 +1,4 @@
+import { HOST_CONDITION_TYPES } from '@novacron/contracts/infrastructure';
 import { observableGauge, type Observe } from '@novacron/telemetry/metrics';
 import { RESOURCES, type HostView } from '../placement/host-view.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
@@ -12,6 +13,15 @@ export function exportHostMetrics(snapshot: HostSnapshot): void {
     }
     for (const { host, hosts } of counts.values()) {
       observe(hosts, { zone: host.zone, state: host.state, schedulable: String(host.schedulable) });
+    }
+  });
+  observableGauge('novacron_host_conditions', 'Hosts that have a condition, by zone and type', (observe) => {
+    for (const zone of new Set(snapshot.hosts().map((host) => host.zone))) {
+      const hosts = snapshot.hosts().filter((host) => host.zone === zone);
+      for (const type of HOST_CONDITION_TYPES) {
+        const having = hosts.filter(({ conditions }) => conditions.some((one) => one.type === type));
+        observe(having.length, { zone, type });
+      }
     }
   });
   observableGauge(

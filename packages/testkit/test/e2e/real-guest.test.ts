@@ -50,6 +50,24 @@ const latest = async () => {
     await eventually(consoleLog, (text) => text.includes('NOVACRON-GUEST-UP'), 60_000);
   });
 
+  it('is ready once its guest has reported that it is up', async () => {
+    expect(await api.wait(vm.id, 'ready', 60)).toMatchObject({
+      status: 200,
+      body: { conditions: [{ type: 'GuestReady', status: 'true' }] },
+    });
+  });
+
+  it('takes no user data and no SSH keys: what no host of the zone can apply is 422', async () => {
+    const config = { cpu: 1, memory: 128, disk: 1, image: 'tiny-linux' };
+    const spec = { name: 'tiny-cloud', zone: 'local', config };
+    for (const given of [{ userData: '#cloud-config' }, { sshKeys: ['ssh-ed25519 AAAA me'] }]) {
+      expect(await api.create({ ...spec, ...given })).toMatchObject({
+        status: 422,
+        body: { code: 'capability_unsupported' },
+      });
+    }
+  });
+
   it('can be of no other image: what the zone cannot run is 422', async () => {
     const refused = await api.create({
       name: 'real-2',
