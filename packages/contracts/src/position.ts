@@ -11,7 +11,10 @@ export interface Position {
 }
 
 /** `<systemId>.<timeline>.<lsn>`, all decimal. */
-export const PositionText = z.string().regex(/^\d{1,20}\.\d{1,10}\.\d{1,20}$/, 'not a position');
+export const PositionText = z
+  .string()
+  .regex(/^\d{1,20}\.\d{1,10}\.\d{1,20}$/, 'not a position')
+  .meta({ examples: ['7563412908765432101.1.402653184'] });
 
 export function formatPosition(position: Position): string {
   return `${position.systemId}.${position.timeline}.${position.lsn}`;

@@ -109,7 +109,14 @@ export const VmListQuery = z.strictObject({
   ...pageQuery,
   state: z.array(VmStateName).max(18).optional(),
   /** `key` or `key=value`; all must hold. */
-  tag: z.array(text(320)).max(10).optional(),
+  tag: z
+    .array(text(320))
+    .max(10)
+    .optional()
+    .describe(
+      '`key`: the VM has the tag, with any value. `key=value`: it has it with this value; all after the first `=` is the ' +
+        'value. Given several times (`tag=env=prod&tag=team`), all must hold.',
+    ),
   zone: text(63).optional(),
   hostId: HostId.optional(),
   image: text(63).optional(),

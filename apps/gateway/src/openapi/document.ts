@@ -4,6 +4,7 @@ import { takesKey } from '../edge/open-call.js';
 import { PROBLEM_TYPE } from '../edge/problem.js';
 import type { AnswerDoc, AnyRoute } from '../edge/route.js';
 import { HEADERS, PARAMETERS } from './headers.js';
+import { exampleOf } from './examples.js';
 import { componentSchemas, inputSchema, outputSchema } from './schemas.js';
 
 /** Of what is left of the caller's rate; waits and streams cost none. */
@@ -54,7 +55,7 @@ export function openApiDocument(routes: readonly AnyRoute[], version: string): o
           description: 'An API token, `nvc_…`. Tokens of an OIDC provider are not taken yet.',
         },
       },
-      schemas: componentSchemas(),
+      schemas: components,
       headers: HEADERS,
       parameters: PARAMETERS,
     },
@@ -68,7 +69,7 @@ function operation(route: AnyRoute): object {
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
     parameters: [
-      ...parametersOf(route.params && inputSchema(route.params), 'path', {}),
+      ...parametersOf(route.params && inputSchema(route.params), 'path', {}, route.path.split('/')[3]),
       ...parametersOf(route.query && inputSchema(route.query), 'query', route.lists ?? {}),
       ...(takesKey(route) ? [{ $ref: '#/components/parameters/Idempotency-Key' }] : []),
       ...[
@@ -85,10 +86,10 @@ function operation(route: AnyRoute): object {
           requestBody: {
             required: route.bodyIsOptional !== true,
             content: {
-              'application/json': { schema: inputSchema(route.body) },
+              'application/json': withExample(inputSchema(route.body)),
               ...(route.mergePatch === undefined
                 ? {}
-                : { [MERGE_PATCH]: { schema: inputSchema(route.mergePatch) } }),
+                : { [MERGE_PATCH]: withExample(inputSchema(route.mergePatch)) }),
             },
           },
         }),
@@ -106,12 +107,22 @@ function parametersOf(
   schema: ObjectSchema | undefined,
   where: 'path' | 'query',
   lists: Record<string, string>,
+  noun = '',
 ): object[] {
   return Object.entries(schema?.properties ?? {}).map(([name, property]) => ({
     name,
     in: where,
     required: where === 'path' || (schema?.required ?? []).includes(name),
     schema: property,
+    ...(where === 'path'
+      ? {
+          example: exampleOf(
+            property as Record<string, unknown>,
+            components,
+            name === 'id' ? IDS[noun] : name,
+          ),
+        }
+      : {}),
     ...(name in lists ? { style: 'form', explode: true } : {}),
   }));
 }
@@ -135,9 +146,18 @@ function answersOf(route: AnyRoute): Record<string, object> {
   );
 }
 
+const components = componentSchemas();
+
+function withExample(schema: Record<string, unknown>): object {
+  return { schema, example: exampleOf(schema, components) };
+}
+
+/** What `{id}` in a path is an id of. */
+const IDS: Readonly<Record<string, string>> = { jobs: 'jobId', hosts: 'hostId', tenants: 'tenantId' };
+
 function contentOf({ schema, contentType }: AnswerDoc): object {
   if (schema === undefined) return {};
-  const json = { 'application/json': { schema: outputSchema(schema) } };
+  const json = { 'application/json': withExample(outputSchema(schema)) };
   return {
     content: contentType === undefined ? json : { [contentType]: { schema: { type: 'string' } }, ...json },
   };

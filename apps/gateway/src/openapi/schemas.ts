@@ -13,6 +13,7 @@ import {
   VmPage,
 } from '@novacron/contracts/vms';
 import { z } from 'zod';
+import { EXAMPLES } from './examples.js';
 import { Me } from '../me/routes.js';
 
 /** Schemas with a name in the document: what is answered, and what is sent. */
@@ -36,7 +37,8 @@ const OUTPUT = {
   Me,
   Problem,
 };
-const INPUT = { CreateVm, PatchVm, MergePatchVm, ActionOptions, PushMetrics };
+/** `NewVmConfig` is strict, as what is sent has to be; answers are open. */
+const INPUT = { NewVmConfig: VmConfig, CreateVm, PatchVm, MergePatchVm, ActionOptions, PushMetrics };
 
 /** Names of components, beside what `describe` and `meta` say of a schema. */
 class Components extends z.core.$ZodRegistry<{ id?: string }> {
@@ -46,16 +48,29 @@ class Components extends z.core.$ZodRegistry<{ id?: string }> {
   }
 }
 
-const named = new Components();
-for (const [id, schema] of Object.entries({ ...OUTPUT, ...INPUT })) named.add(schema, { id });
+const named = { output: namesOf(OUTPUT), input: namesOf(INPUT) };
+
+function namesOf(schemas: Readonly<Record<string, z.ZodType>>): Components {
+  const names = new Components();
+  for (const [id, schema] of Object.entries(schemas)) names.add(schema, { id });
+  return names;
+}
 
 type JsonSchema = Record<string, unknown>;
 
+const UUID = {
+  type: 'string',
+  format: 'uuid',
+  description: 'A UUID (RFC 9562). Answers have it in lower case; requests may have it in either.',
+} as const;
+
 /** `components.schemas`. */
 export function componentSchemas(): Record<string, JsonSchema> {
-  const components: Record<string, JsonSchema> = {};
-  for (const [id, schema] of Object.entries(OUTPUT)) components[id] = definition(schema, 'output', id);
-  for (const [id, schema] of Object.entries(INPUT)) components[id] = definition(schema, 'input', id);
+  const components: Record<string, JsonSchema> = { Uuid: UUID };
+  for (const [id, schema] of Object.entries(OUTPUT))
+    components[id] = withExample(id, definition(schema, 'output', id));
+  for (const [id, schema] of Object.entries(INPUT))
+    components[id] = withExample(id, definition(schema, 'input', id));
   return components;
 }
 
@@ -70,7 +85,7 @@ export function outputSchema(schema: z.ZodType): JsonSchema {
 }
 
 function convert(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
-  const name = named.get(schema)?.id;
+  const name = named[io].get(schema)?.id;
   return name === undefined ? clean(raw(schema, io)) : { $ref: `#/components/schemas/${name}` };
 }
 
@@ -83,17 +98,32 @@ function raw(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
   return z.toJSONSchema(schema, {
     target: 'draft-2020-12',
     io,
-    metadata: named,
+    metadata: named[io],
     unrepresentable: 'any',
-    // What `describe` and `meta` say stands in zod's own registry.
-    override: ({ zodSchema, jsonSchema }) => {
-      Object.assign(jsonSchema, z.globalRegistry.get(zodSchema as unknown as z.ZodType));
-    },
+    override: ({ jsonSchema }) => simplify(jsonSchema as JsonSchema, io),
   }) as JsonSchema;
+}
+
+/**
+ * Ids by reference. Answers are open: a later version may add fields, so a client must take those that it does not
+ * know. The bounds of exact numbers are left out.
+ */
+function simplify(schema: JsonSchema, io: 'input' | 'output'): void {
+  if (schema['format'] === 'uuid') {
+    for (const key of ['type', 'format', 'pattern']) delete schema[key];
+    schema['$ref'] = '#/components/schemas/Uuid';
+  }
+  if (io === 'output' && schema['additionalProperties'] === false) delete schema['additionalProperties'];
+  if (schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum'];
+  if (schema['maximum'] === Number.MAX_SAFE_INTEGER) delete schema['maximum'];
 }
 
 /** zod puts named schemas into `$defs`; here they are components. */
 function clean({ $schema: _schema, $defs: _defs, ...schema }: JsonSchema): JsonSchema {
   const text = JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/');
   return JSON.parse(text) as JsonSchema;
+}
+
+function withExample(id: string, schema: JsonSchema): JsonSchema {
+  return id in EXAMPLES ? { ...schema, examples: [EXAMPLES[id]] } : schema;
 }

@@ -38,6 +38,50 @@ describe('the OpenAPI document', () => {
     expect(missing).toEqual([]);
   });
 
+  it('has an example for each operation, which its schemas take', () => {
+    for (const route of routes) {
+      const operation = document.paths[route.path]?.[route.method.toLowerCase()] as unknown as {
+        requestBody?: { content: Record<string, { example?: unknown }> };
+        responses: Record<string, { content?: Record<string, { example?: unknown }> }>;
+        parameters: { in?: string; example?: unknown; name?: string }[];
+      };
+      const examples = [];
+      for (const [status, { schema }] of Object.entries(route.answers)) {
+        if (schema === undefined) continue;
+        const example = operation.responses[status]?.content?.['application/json']?.example;
+        expect([route.id, schema.safeParse(example).error]).toEqual([route.id, undefined]);
+        examples.push(example);
+      }
+      const bodies = { 'application/json': route.body, 'application/merge-patch+json': route.mergePatch };
+      for (const [type, schema] of Object.entries(bodies)) {
+        if (schema === undefined) continue;
+        const example = operation.requestBody?.content[type]?.example;
+        expect([route.id, type, schema.safeParse(example).error]).toEqual([route.id, type, undefined]);
+        examples.push(example);
+      }
+      for (const { in: where, example } of operation.parameters) if (where === 'path') examples.push(example);
+      expect([route.id, examples.length > 0, examples.includes(undefined)]).toEqual([route.id, true, false]);
+    }
+  });
+
+  it('names ids by one component, and says how tags are written', () => {
+    expect(JSON.stringify(document).match(/"format":"uuid"/g)).toHaveLength(1);
+    const list = document.paths['/api/v1/vms']?.['get'] as {
+      parameters: { name?: string; schema?: object }[];
+    };
+    const tag = list.parameters.find(({ name }) => name === 'tag')?.schema;
+    expect(JSON.stringify(tag)).toContain('`key=value`');
+  });
+
+  it('keeps answers open to new fields, and bodies closed', () => {
+    const { schemas } = document.components;
+    const closed = (name: string) => JSON.stringify(schemas?.[name]).includes('"additionalProperties":false');
+    expect(['Vm', 'VmConfig', 'Job', 'Host', 'Problem'].filter(closed)).toEqual([]);
+    expect(['CreateVm', 'NewVmConfig', 'PatchVm'].filter((name) => !closed(name))).toEqual([]);
+    const answers = JSON.stringify(operations.map(({ responses }) => responses));
+    expect(answers).not.toContain('"additionalProperties":false');
+  });
+
   it('names every operation once', () => {
     const ids = operations.map(({ operationId }) => operationId);
     expect(new Set(ids).size).toBe(ids.length);
