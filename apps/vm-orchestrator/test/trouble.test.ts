@@ -233,7 +233,7 @@ describe('a passed deadline', () => {
     ['stop', 'unknown'],
     ['reboot', 'unknown'],
     ['pause', 'running'],
-  ])('of %s leaves the VM %s', async (action, state) => {
+  ])('of %s leaves the VM %s, and says what it waited for', async (action, state) => {
     const { id, host_id } = await fixture.running(`late-${action}`);
     const host = fixture.hosts.find((h) => h.id === host_id);
     if (host) host.interfere = () => 'silence';
@@ -243,6 +243,7 @@ describe('a passed deadline', () => {
     const vm = await fixture.until(id, (v) => v.task === null);
     if (host) host.interfere = () => undefined;
     expect([vm.state, vm.last_error?.code]).toEqual([state, 'deadline_exceeded']);
+    expect(vm.last_error?.detail).toContain('the host does not answer');
   });
 });
 

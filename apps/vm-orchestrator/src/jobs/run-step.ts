@@ -41,7 +41,9 @@ function overdue(operation: Operation, claim: Claim, now: Date): StepResult | nu
   const own = operation.overdue?.(claim, now);
   if (own === 'again') return null;
   if (own) return own;
-  const detail = `${claim.job.step} was not done by ${claim.job.deadline.toISOString()}`;
+  const last = claim.job.history.at(-1);
+  const why = last?.step === claim.job.step && last.detail !== null ? `: ${last.detail}` : '';
+  const detail = `${claim.job.step} was not done by ${claim.job.deadline.toISOString()}${why}`;
   const abandoned = claim.job.undoing ? operation.steps[claim.job.step_index]?.abandoned : undefined;
   return { then: 'failed', code: 'deadline_exceeded', detail, ...abandoned };
 }

@@ -59,6 +59,17 @@ describe('a registered host', () => {
     expect(await read(agent)).toMatchObject({ schedulable: false, state: 'up' });
   });
 
+  it('of before there were records is held to what it is', async () => {
+    const agent = await rig.agent({ capacity: CAPACITY });
+    await agent.register();
+    await rig.sys.primary.batch({}, [
+      { statement: { text: 'UPDATE hosts SET approved = NULL WHERE id = $1' }, params: [agent.id] },
+    ]);
+    await expect(agent.register({ zone: 'local' })).rejects.toMatchObject({ code: 'forbidden' });
+    await agent.register();
+    expect(await read(agent)).toMatchObject({ zone: 'sim', approved: { zone: 'sim', driver: 'tiny' } });
+  });
+
   it('may grow to four times what it said at first, and no further by its heartbeats', async () => {
     const agent = await rig.agent();
     const physical = { cpu: 4, memory: 8_192, disk: 100 };
