@@ -24,6 +24,7 @@ import { Actor } from './vms/act.js';
 import { Admission } from './vms/admission.js';
 import { Catalog } from './vms/catalog.js';
 import { Creator } from './vms/create.js';
+import { Restarts } from './vms/restarts.js';
 
 export interface CorePorts {
   readonly nc: NatsConnection;
@@ -52,6 +53,7 @@ export class Core {
   readonly creator: Creator;
   readonly actor: Actor;
   readonly drainer: Drainer;
+  readonly restarts: Restarts;
 
   constructor({ nc, js, api, sys, config, logger }: CorePorts) {
     this.api = api;
@@ -98,6 +100,11 @@ export class Core {
       config.jobs.maxLive,
       (error) => logger.warn({ err: error }, 'the jobs in progress could not be counted'),
     );
+    const restarted = () => {
+      this.relay.wake();
+      this.dispatcher.wake(0);
+    };
+    this.restarts = new Restarts(sys, restarted, logger);
     const catalog = new Catalog(this.hosts);
     const onCommitted = (claims: readonly Claim[]) => this.#born(claims);
     this.creator = new Creator({
@@ -142,11 +149,13 @@ export class Core {
     this.dispatcher.start();
     this.hostsSide.start();
     this.drainer.start();
+    this.restarts.start();
   }
 
   /** Takes no new job and resolves when the steps in flight are committed. */
   async drain(): Promise<void> {
     await this.drainer.stop();
+    await this.restarts.stop();
     await this.hostsSide.stop();
     this.dispatcher.stop();
     this.admission.stop();

@@ -29,6 +29,14 @@ const act = (action: 'fence' | 'uncordon') =>
 const facts = (): VmFact[] =>
   [...host.power].map(([vmId, power]) => ({ vmId, power, incarnation: 1, reason: null }));
 
+/** Whether the disk of a VM holds nothing but its image. */
+const rebuildable = (yes: boolean) =>
+  fixture.admin.query(
+    `INSERT INTO orchestrator.images (name, rebuildable) VALUES ('ubuntu-22.04', $1)
+     ON CONFLICT (name) DO UPDATE SET rebuildable = excluded.rebuildable`,
+    [yes],
+  );
+
 /** The host is not heard for so long that it is down. */
 async function fallSilent(): Promise<void> {
   await fixture.admin.query(
@@ -69,11 +77,22 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
     await isHeard();
   });
 
-  it('is not sent a start: without another host that has the image, the start says why not', async () => {
+  it('is not sent a start: where the disk holds more than its image, the start says why not', async () => {
     const heard = host.commands.length;
+    await rebuildable(false);
     await expect(fixture.act(lost, 'start')).rejects.toMatchObject({
       code: 'invalid_state',
-      detail: expect.stringMatching(/fenced.*image/),
+      detail: expect.stringMatching(/fenced.*not rebuildable/),
+    });
+    expect(host.commands).toHaveLength(heard);
+  });
+
+  it('is not sent a start: without another host that has the image, the start says why not', async () => {
+    const heard = host.commands.length;
+    await rebuildable(true);
+    await expect(fixture.act(lost, 'start')).rejects.toMatchObject({
+      code: 'invalid_state',
+      detail: expect.stringMatching(/fenced.*no other host/),
     });
     await host.say('report', { epoch: 1, seq: 1_001, facts: facts() });
     expect(await fixture.row(lost)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost', task: null });

@@ -42,6 +42,7 @@ async function inEveryState(tenantId: TenantId): Promise<void> {
     last_error: { code: 'no_capacity', detail: '\\\t😀', at },
     image: 'an "image"',
     observed_generation: 7,
+    restart_policy: { mode: 'always', maxAttempts: 3, backoff: 30 },
     version: 4_000_000_000,
     created_at: '2026-11-23T16:30:00.000Z',
   };

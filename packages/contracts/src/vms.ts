@@ -32,6 +32,18 @@ export const VmConfig = z.strictObject({
 });
 export type VmConfig = z.infer<typeof VmConfig>;
 
+/**
+ * Whether a guest that ended unexpectedly is started again. `on-failure`: not after it powered itself off. Never after
+ * its user stopped it. `backoff`: seconds before the first restart, doubled for each further one up to 300, or `backoff`
+ * where that is more. After `maxAttempts` restarts without 10 minutes of running between them the VM stays off.
+ */
+export const RestartPolicy = z.strictObject({
+  mode: z.enum(['never', 'on-failure', 'always']),
+  maxAttempts: z.number().int().min(1).max(1_000).default(5),
+  backoff: z.number().int().min(1).max(3_600).default(10),
+});
+export type RestartPolicy = z.infer<typeof RestartPolicy>;
+
 export const CreateVm = z.strictObject({
   name: Name,
   config: VmConfig,
@@ -41,6 +53,8 @@ export const CreateVm = z.strictObject({
   userData: text(65_536).optional(),
   sshKeys: z.array(text(2_000)).max(50).default([]),
   autostart: z.boolean().default(true),
+  /** `never` when left out. */
+  restartPolicy: RestartPolicy.optional(),
 });
 export type CreateVm = z.infer<typeof CreateVm>;
 
@@ -48,18 +62,30 @@ const isNotEmpty = (patch: object): boolean => Object.keys(patch).length > 0;
 
 /** `tags` replaces all tags. */
 export const PatchVm = z
-  .strictObject({ name: Name.optional(), tags: Tags.optional() })
-  .refine(isNotEmpty, 'name or tags');
+  .strictObject({ name: Name.optional(), tags: Tags.optional(), restartPolicy: RestartPolicy.optional() })
+  .refine(isNotEmpty, 'name, tags or restartPolicy');
 
-/** As a JSON Merge Patch (RFC 7396): tags that are not named stay, null removes one, or all. */
+/**
+ * As a JSON Merge Patch (RFC 7396): tags that are not named stay, null removes one, or all. A restart policy is
+ * replaced as a whole.
+ */
 export const MergePatchVm = z
-  .strictObject({ name: Name.optional(), tags: TagChanges.nullable().optional() })
-  .refine(isNotEmpty, 'name or tags');
+  .strictObject({
+    name: Name.optional(),
+    tags: TagChanges.nullable().optional(),
+    restartPolicy: RestartPolicy.optional(),
+  })
+  .refine(isNotEmpty, 'name, tags or restartPolicy');
 
 /** What the orchestrator is told: all tags, or changes of some. Strict, so that an older one refuses what it would ignore. */
 const VmPatch = z
-  .strictObject({ name: Name.optional(), tags: Tags.optional(), tagChanges: TagChanges.optional() })
-  .refine(isNotEmpty, 'name or tags');
+  .strictObject({
+    name: Name.optional(),
+    tags: Tags.optional(),
+    tagChanges: TagChanges.optional(),
+    restartPolicy: RestartPolicy.optional(),
+  })
+  .refine(isNotEmpty, 'name, tags or restartPolicy');
 
 /** The live job, seen from the VM. */
 export const VmTask = z.object({
@@ -90,6 +116,7 @@ export const Vm = z.object({
   /** Why it is stopped: `user`, `guest_shutdown`, `start_failed`, `host_lost`, … */
   stopReason: Term.nullable(),
   lastError: z.object({ code: Term, detail: Detail, at: Timestamp }).nullable(),
+  restartPolicy: RestartPolicy.default({ mode: 'never', maxAttempts: 5, backoff: 10 }),
   /** Grows with what the user wants; `observedGeneration` follows when it is so. */
   generation: z.number().int(),
   observedGeneration: z.number().int(),

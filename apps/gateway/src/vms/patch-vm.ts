@@ -12,10 +12,11 @@ export const patchVm = defineRoute({
   method: 'PATCH',
   path: '/api/v1/vms/{id}',
   tag: 'VMs',
-  summary: 'Change name or tags',
+  summary: 'Change name, tags or restart policy',
   description:
     '`tags` replaces all tags. As `application/merge-patch+json` (RFC 7396), tags that are not named stay, and null ' +
-    'removes one. `config` stays as it was created. A VM that is being deleted cannot be changed.',
+    'removes one. `restartPolicy` is replaced as a whole. `config` stays as it was created. A VM that is being deleted ' +
+    'cannot be changed.',
   access: 'operate',
   params: vmParams,
   body: PatchVm,

@@ -32,6 +32,7 @@ const VM = (i: number) => ({
   generation: 1,
   observedGeneration: 1,
   incarnation: 1,
+  restartPolicy: { mode: 'never', maxAttempts: 5, backoff: 10 },
   version: 4,
   allowedActions: ['stop', 'reboot', 'force-stop', 'pause', 'delete'],
   createdAt: '2026-11-23T16:30:00.000Z',

@@ -174,6 +174,7 @@ export class StandInOrchestrator {
       generation: 1,
       observedGeneration: 0,
       incarnation: 0,
+      restartPolicy: { mode: 'never', maxAttempts: 5, backoff: 10 },
       version: 1,
       allowedActions: ['delete'],
       createdAt: at,

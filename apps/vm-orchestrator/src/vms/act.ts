@@ -18,7 +18,7 @@ import { changeVms } from './change.js';
 import { requireVersion } from './if-match.js';
 import { recallCalls, recalled, rememberCalls } from './idempotency.js';
 import { intend, type Intent } from './intent.js';
-import { rebuildOf } from './rebuild.js';
+import { mustRebuild } from './rebuild.js';
 import { INSERT_JOBS } from './new-job.js';
 import { gateView, toVm, type VmRow } from './row.js';
 import { LIVE_JOB, LOCK_VM, SUPERSEDE } from './statements.js';
@@ -95,7 +95,7 @@ export class Actor {
     }
 
     const now = databaseNow();
-    const asked = { ...body, ...rebuildOf(body.action, vm, this.ports.hosts) };
+    const asked = { ...body, rebuild: await mustRebuild(tx, body.action, vm, this.ports.hosts) };
     const intent = intend(decision, vm, asked, admit().owner, now);
     const { answer, claim, calls } = await write(tx, intent, vm, body.action, now);
     await tx.pipeline([...calls, ...rememberCalls([{ meta, answer }], now)]);

@@ -36,10 +36,12 @@ const UPDATE: Statement = {
   name: 'vms-change',
   text: `UPDATE vms v SET
       (name, state, desired_state, host_id, tags, autostart, task, conditions, stop_reason, last_error, generation,
-       observed_generation, incarnation, fence, quota_held, fact_epoch, fact_seq, version, updated_at, deleted_at) =
+       observed_generation, incarnation, fence, quota_held, fact_epoch, fact_seq, version, updated_at, deleted_at,
+       restart_policy, restarts, restart_at, restarted_at) =
       (x.name, x.state, x.desired_state, x.host_id, x.tags, x.autostart, x.task, x.conditions, x.stop_reason,
        x.last_error, x.generation, x.observed_generation, x.incarnation, x.fence, x.quota_held, x.fact_epoch,
-       x.fact_seq, x.version, x.updated_at, x.deleted_at)
+       x.fact_seq, x.version, x.updated_at, x.deleted_at, x.restart_policy, x.restarts, x.restart_at,
+       x.restarted_at)
     FROM json_populate_recordset(null::vms, $1) x
     WHERE v.id = ANY($2) AND v.tenant_id = x.tenant_id AND v.id = x.id AND v.version = x.version - 1`,
 };

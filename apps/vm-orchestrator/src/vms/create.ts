@@ -146,5 +146,9 @@ function newVm(meta: RequestMeta, body: CreateVm, zone: string, now: Date): VmRo
     created_at: now,
     updated_at: now,
     deleted_at: null,
+    restart_policy: body.restartPolicy ?? null,
+    restarts: null,
+    restart_at: null,
+    restarted_at: null,
   };
 }

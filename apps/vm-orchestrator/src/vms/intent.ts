@@ -8,6 +8,7 @@ import { create } from '../operations/create.js';
 import { desiredBy, operationFor } from '../operations/registry.js';
 import type { VmPatch } from './change.js';
 import { newJob } from './new-job.js';
+import { fresh } from './restart.js';
 import type { DesiredState, VmRow } from './row.js';
 
 /** An action as its caller asked for it. */
@@ -57,7 +58,8 @@ function wishOnly(vm: VmRow, action: VmAction): VmPatch | null {
   const reached = (ACTIONS[action].already as readonly VmState[]).includes(vm.state);
   const desired = desiredBy(action, vm.desired_state);
   if (!reached || vm.state === 'deleted' || desired === vm.desired_state) return null;
-  return { desired_state: desired, generation: vm.generation + 1, observed_generation: vm.generation + 1 };
+  const generation = vm.generation + 1;
+  return { desired_state: desired, generation, observed_generation: generation, ...fresh(vm) };
 }
 
 /** The live create ends elsewhere. The new generation makes a worker that is in its last step look again. */
@@ -78,5 +80,5 @@ function accepted(via: VmState | null, vm: VmRow, asked: Asked, owner: string | 
   };
   const { vm: next, job } = newJob(intended, operation, jobArgs(vm, asked.options), owner, now);
   const { state, desired_state, generation, fence, task } = next;
-  return { patch: { state, desired_state, generation, fence, task }, job };
+  return { patch: { state, desired_state, generation, fence, task, ...fresh(vm) }, job };
 }

@@ -9,11 +9,13 @@ import { retrying } from '@novacron/postgres/retry';
 import { databaseNow } from '../clock.js';
 import { changeVms } from './change.js';
 import { requireVersion } from './if-match.js';
+import { fresh } from './restart.js';
 import { toVm, type VmRow } from './row.js';
 import { LOCK_VM } from './statements.js';
 
 /**
- * Changes name and tags. Allowed until the VM is being deleted: neither touches the guest.
+ * Changes name, tags and restart policy. Allowed until the VM is being deleted: none touches the guest. A new policy
+ * counts restarts anew.
  * @throws ServiceError not_found, precondition_failed, name_taken; invalid_state when the VM is being deleted;
  *   invalid_request when the VM would have too many tags
  */
@@ -32,8 +34,12 @@ export async function patchVm(
         requireVersion(vm, ifMatch);
         if (vm.state === 'deleting')
           throw new ServiceError('invalid_state', 'The VM is being deleted: nothing of it can be changed');
-        const tags = patch.tags ?? withChanges(vm.tags, patch.tagChanges ?? {});
-        const change = { name: patch.name ?? vm.name, tags };
+        const { restartPolicy } = patch;
+        const change = {
+          name: patch.name ?? vm.name,
+          tags: patch.tags ?? withChanges(vm.tags, patch.tagChanges ?? {}),
+          ...(restartPolicy ? { restart_policy: restartPolicy, ...fresh(vm) } : {}),
+        };
         const [changed] = await changeVms(tx, [{ row: vm, patch: change }], databaseNow());
         return changed as VmRow;
       }),

@@ -1,11 +1,12 @@
 import type { VmState } from '@novacron/vm-lifecycle/states';
 import { offeredActions } from './allowed-actions.js';
+import { NO_RESTART } from './restart.js';
 import type { JobKind, TaskColumn } from './row.js';
 
 /** What {@link vmText} takes, in its order. */
 export const VM_COLUMNS = `id, tenant_id, name, state, desired_state, cpu, memory, disk, image, zone, host_id,
   tags, task, conditions, stop_reason, last_error, generation, observed_generation, incarnation, version,
-  created_at, updated_at`;
+  created_at, updated_at, restart_policy`;
 
 /** The columns as Postgres writes them. */
 export type VmFields = readonly [
@@ -31,8 +32,10 @@ export type VmFields = readonly [
   version: string,
   createdAt: string,
   updatedAt: string,
+  restartPolicy: string | null,
 ];
 
+const NO_RESTART_TEXT = JSON.stringify(NO_RESTART);
 const actions = new Map<string, string>();
 
 /**
@@ -56,15 +59,25 @@ export function vmText(vm: VmFields): string {
     task,
     ...rest
   ] = vm;
-  const [conditions, stopReason, lastError, generation, observed, incarnation, version, created, updated] =
-    rest;
+  const [
+    conditions,
+    stopReason,
+    lastError,
+    generation,
+    observed,
+    incarnation,
+    version,
+    created,
+    updated,
+    policy,
+  ] = rest;
   return (
     `{"id":"${id}","tenantId":"${tenantId}","name":${quoted(name)},"state":"${state}"` +
     `,"desiredState":"${desiredState}","config":{"cpu":${cpu},"memory":${memory},"disk":${disk}` +
     `,"image":${quoted(image)}},"zone":${quoted(zone)},"hostId":${hostId === null ? 'null' : `"${hostId}"`}` +
     `,"tags":${tags},"task":${task},"conditions":${conditions},"stopReason":${quoted(stopReason)}` +
     `,"lastError":${lastError},"generation":${generation},"observedGeneration":${observed}` +
-    `,"incarnation":${incarnation},"version":${version},"allowedActions":${actionsText(state, task, hostId)}` +
+    `,"incarnation":${incarnation},"restartPolicy":${policy ?? NO_RESTART_TEXT},"version":${version},"allowedActions":${actionsText(state, task, hostId)}` +
     `,"createdAt":"${timeText(created)}","updatedAt":"${timeText(updated)}"}`
   );
 }

@@ -1,9 +1,10 @@
 import type { Condition, Tags } from '@novacron/contracts/common';
 import type { HostId, JobId, TenantId, VmId } from '@novacron/contracts/ids';
-import type { Vm } from '@novacron/contracts/vms';
+import type { RestartPolicy, Vm } from '@novacron/contracts/vms';
 import type { GateView, VmAction } from '@novacron/vm-lifecycle/actions';
 import type { VmState } from '@novacron/vm-lifecycle/states';
 import { offeredActions } from './allowed-actions.js';
+import { NO_RESTART } from './restart.js';
 
 export type DesiredState = Vm['desiredState'];
 /** `cold-migrate` moves a stopped VM off a host that is drained: an operator's job, which is not an action. */
@@ -51,6 +52,14 @@ export interface VmRow {
   created_at: Date;
   updated_at: Date;
   deleted_at: Date | null;
+  /** Null: never restarted. */
+  restart_policy: RestartPolicy | null;
+  /** Restarts since its guest last ran for long; null: none. */
+  restarts: number | null;
+  /** When the next restart is due. */
+  restart_at: Date | null;
+  /** When the last restart was. */
+  restarted_at: Date | null;
 }
 
 /** What the gates look at. */
@@ -77,6 +86,7 @@ export function toVm(row: VmRow): Vm {
     generation: row.generation,
     observedGeneration: row.observed_generation,
     incarnation: row.incarnation,
+    restartPolicy: row.restart_policy ?? NO_RESTART,
     version: row.version,
     allowedActions: offeredActions(row.state, row.task?.kind ?? null, row.host_id !== null),
     createdAt: row.created_at.toISOString(),

@@ -263,5 +263,9 @@ function newRow(now: Date, autostart: boolean): VmRow {
     created_at: now,
     updated_at: now,
     deleted_at: null,
+    restart_policy: null,
+    restarts: null,
+    restart_at: null,
+    restarted_at: null,
   };
 }

@@ -1,0 +1,93 @@
+import type { VmId } from '@novacron/contracts/ids';
+import type { Database, Statement, Transaction } from '@novacron/postgres/database';
+import type { Logger } from '@novacron/telemetry/logger';
+import { gate } from '@novacron/vm-lifecycle/actions';
+import { databaseNow } from '../clock.js';
+import { changeVms, lockVms } from './change.js';
+import { intend } from './intent.js';
+import { INSERT_JOBS } from './new-job.js';
+import { restartOf, STABLE_MS, WANTED } from './restart.js';
+import { gateView, type VmRow } from './row.js';
+
+const EVERY_MS = 1_000;
+const BATCH = 200;
+/** As `restartOf` judges them, roughly: it decides. */
+const CANDIDATES: Statement = {
+  name: 'vms-to-restart',
+  text: `SELECT id FROM vms
+      WHERE state = 'stopped' AND desired_state = 'running' AND task IS NULL AND restart_policy IS NOT NULL
+        AND restart_policy ->> 'mode' <> 'never' AND (restart_at IS NULL OR restart_at <= now())
+        AND NOT stop_reason = ANY($1)
+        AND NOT (restart_policy ->> 'mode' = 'on-failure' AND stop_reason = 'guest_shutdown')
+        AND NOT conditions @> '[{"type": "CrashLoop", "reason": "AttemptsExhausted"}]'
+    UNION ALL SELECT id FROM vms
+      WHERE restarts > 0 AND state = 'running' AND task IS NULL
+        AND restarted_at < now() - interval '${STABLE_MS} ms'
+    LIMIT ${BATCH}`,
+};
+/** What a start by policy says: there is no caller. */
+const OPTIONS = { graceSeconds: 30 };
+
+/** Starts guests again that ended unexpectedly, as the restart policies of their VMs say. */
+export class Restarts {
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | null = null;
+
+  /** @param db as the `_sys` role */
+  constructor(
+    private readonly db: Database,
+    private readonly onCommit: () => void,
+    private readonly log: Pick<Logger, 'info' | 'warn'>,
+  ) {}
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.tick(), EVERY_MS).unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    await this.#running;
+  }
+
+  /** One look, never two at a time. Any number of orchestrators may look: VMs are judged under their locks. */
+  tick(): Promise<void> {
+    return (this.#running ??= this.#look().finally(() => (this.#running = null)));
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const { rows } = await this.db.primary.query<{ id: VmId }>(CANDIDATES, [WANTED]);
+      if (rows.length === 0) return;
+      const ids = rows.map(({ id }) => id);
+      const { result: started } = await this.db.transaction({}, (tx) => restart(tx, ids));
+      this.onCommit();
+      if (started > 0) this.log.info({ vms: started }, 'guests that ended unexpectedly are started again');
+    } catch (error) {
+      this.log.warn({ err: error }, 'restart of guests failed');
+    }
+  }
+}
+
+async function restart(tx: Transaction, ids: readonly VmId[]): Promise<number> {
+  const now = databaseNow();
+  const decided = (await lockVms(tx, ids)).flatMap((row) => {
+    const next = restartOf(row, now);
+    if (next.then === 'nothing') return [];
+    const started = next.then === 'start' ? startOf(row, now) : { patch: {}, job: null };
+    return [{ row, patch: { ...started.patch, ...next.patch }, job: started.job }];
+  });
+  await changeVms(tx, decided, now);
+  const jobs = decided.flatMap(({ job }) => job ?? []);
+  if (jobs.length > 0) await tx.query(INSERT_JOBS, [JSON.stringify(jobs)]);
+  return jobs.length;
+}
+
+/** The start that a user would ask for; what the user wants stays, and with it the generation. */
+function startOf(vm: VmRow, now: Date) {
+  const decision = gate('start', gateView(vm));
+  const intent = intend(decision, vm, { action: 'start', options: OPTIONS }, null, now);
+  if (intent.job === null || intent.job === 'live') return { patch: {}, job: null };
+  const { generation, restarts, conditions } = vm;
+  return { patch: { ...intent.patch, generation, restarts, conditions }, job: intent.job };
+}
