@@ -17,6 +17,7 @@ const usage = `usage: node tools/run.mjs COMMAND [arguments]
   bench:check      is anything slower?          npm run bench:check
   bench:baseline   what it compares with        npm run bench:baseline
   load    the guide's load scenario               npm run load
+  fuzz    requests made out of the OpenAPI document npm run fuzz
   history no read is stale, whatever breaks        npm run history
   chart   the Helm chart: install, check          npm run chart -- check
   cluster a real control plane for the chart      npm run cluster -- test
@@ -37,6 +38,7 @@ const needs = {
   load: [...running, '@novacron/bench'],
   'bench:check': [...running, '@novacron/bench'],
   'bench:baseline': [...running, '@novacron/bench'],
+  fuzz: [...running, '@novacron/testkit'],
   history: [...running, '@novacron/testkit'],
   chart: running,
   // The chart's matrix reads what the apps are built to.
@@ -52,6 +54,7 @@ function program(command, args) {
     load: [nodeCommand, [join(root, 'packages', 'bench', 'dist', 'load', 'cli.js'), ...args]],
     'bench:check': [nodeCommand, [benchCheck, ...args]],
     'bench:baseline': [nodeCommand, [benchCheck, '--write', ...args]],
+    fuzz: [nodeCommand, [join(root, 'packages', 'testkit', 'dist', 'fuzz', 'cli.js'), ...args]],
     history: [nodeCommand, [join(root, 'packages', 'testkit', 'dist', 'history', 'cli.js'), ...args]],
     chart: [nodeCommand, [join(root, 'tools', 'chart', 'cli.mjs'), ...args]],
     cluster: [nodeCommand, [join(root, 'tools', 'cluster', 'cli.mjs'), ...args]],

@@ -128,15 +128,14 @@ export class Edge {
   }
 
   /**
-   * Authenticates a request and takes its consistency token.
-   * @throws ServiceError `unauthenticated`, `invalid_token`, `rate_limited`
+   * Authenticates a request that no route takes. Its consistency token, good or not, changes nothing about that.
+   * @throws ServiceError `unauthenticated`, `rate_limited`
    */
   async authenticate(request: FastifyRequest): Promise<void> {
     this.parts.limits.take(this.identify(request, await this.verify(request)));
-    this.takePosition(request);
   }
 
-  /** As `authenticate`, and authorizes, and answers what the L1 has; without a turn of the event loop where the token is known. */
+  /** Authenticates, takes the consistency token, authorizes, and answers what the L1 has; without a turn of the event loop where the token is known. */
   private admit(
     route: AnyRoute,
     request: FastifyRequest,

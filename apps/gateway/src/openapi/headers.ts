@@ -57,7 +57,10 @@ export const PARAMETERS = {
     'Makes it safe to send a request again: the same key with the same body is done once, and answered the same.',
     { type: 'string', minLength: 1, maxLength: 255 },
   ),
-  'If-Match': header('If-Match', 'The ETag that must still be the present one.'),
+  'If-Match': header('If-Match', 'The ETag that must still be the present one, a list of them, or `*`.', {
+    type: 'string',
+    pattern: '^(\\*|(W/)?"[!#-~]*"(, (W/)?"[!#-~]*"){0,9})$',
+  }),
   'If-None-Match': header('If-None-Match', 'ETags that need not be sent again.'),
   Prefer: header('Prefer', '`wait=N`: answer when the work is over, after N seconds at most.'),
   'NovaCron-Consistency-Token': header(

@@ -71,6 +71,8 @@ export function componentSchemas(): Record<string, JsonSchema> {
     components[id] = withExample(id, definition(schema, 'output', id));
   for (const [id, schema] of Object.entries(INPUT))
     components[id] = withExample(id, definition(schema, 'input', id));
+  // A refinement, which zod does not write into JSON Schema.
+  for (const id of ['PatchVm', 'MergePatchVm']) if (components[id]) components[id]['minProperties'] = 1;
   return components;
 }
 

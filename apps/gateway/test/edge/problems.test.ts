@@ -115,7 +115,9 @@ describe('a wrong request', () => {
     );
     const answer = await gateway.ask('PUT', '/api/v1/vms', { body: {} });
     expectProblem(answer, 'method_not_allowed');
-    expect(answer.headers.get('allow')).toBe('POST, GET');
+    expect(answer.headers.get('allow')).toBe('POST, GET, HEAD');
+    const headers = { 'novacron-consistency-token': 'of another installation' };
+    expectProblem(await gateway.ask('PUT', '/api/v1/vms', { body: {}, headers }), 'method_not_allowed');
     expectProblem(await gateway.ask('GET', '/api/v1/nothing', { token: null }), 'unauthenticated');
   });
 

@@ -1,0 +1,75 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { inheritedEnvironment, repositoryRoot } from '@novacron/local-stack/config';
+
+/** Pinned: another version checks other things. */
+const VERSION = '4.32.5';
+const folder = join(repositoryRoot, '.toolchain', `schemathesis-${VERSION}`);
+/** Its configuration, and hooks in Python. */
+const fuzzFolder = join(repositoryRoot, 'packages', 'testkit', 'fuzz');
+const program = join(folder, 'bin', 'schemathesis');
+const run = promisify(execFile);
+
+/** Installs schemathesis into `.toolchain`, once. @returns why it cannot be had; undefined when it is there */
+export async function installSchemathesis(): Promise<string | undefined> {
+  if (existsSync(join(folder, 'complete'))) return undefined;
+  try {
+    await run('python3', ['-m', 'venv', folder]);
+  } catch (error) {
+    return `python3 with venv is missing: ${firstLine(error)}`;
+  }
+  try {
+    const pip = join(folder, 'bin', 'pip');
+    await run(pip, ['install', '--quiet', '--disable-pip-version-check', `schemathesis==${VERSION}`]);
+    await run('touch', [join(folder, 'complete')]);
+  } catch (error) {
+    return `schemathesis ${VERSION} cannot be installed: ${firstLine(error)}`;
+  }
+  return undefined;
+}
+
+function firstLine(error: unknown): string {
+  return (error as Error).message.split('\n')[0] ?? '';
+}
+
+export interface Round {
+  readonly url: string;
+  readonly token: string;
+  /** Generated requests for each operation. */
+  readonly examples: number;
+  readonly seed: number;
+  readonly maxSeconds: number;
+}
+
+/** One round of generated requests as one role. @returns whether it found nothing, and what it printed */
+export function fuzz(round: Round): Promise<{ readonly clean: boolean; readonly output: string }> {
+  const args = [
+    ...[
+      '--config-file',
+      join(fuzzFolder, 'schemathesis.toml'),
+      'run',
+      `${round.url}/openapi.json`,
+      '--url',
+      round.url,
+    ],
+    ...['--header', `Authorization: Bearer ${round.token}`, '--max-examples', String(round.examples)],
+    ...['--seed', String(round.seed), '--max-time', String(round.maxSeconds)],
+    ...['--request-timeout', '70', '--warnings', 'off', '--continue-on-failure', '--no-color', '--no-shrink'],
+  ];
+  const env = {
+    ...inheritedEnvironment(),
+    PYTHONPATH: fuzzFolder,
+    SCHEMATHESIS_HOOKS: 'novacron_hooks',
+    PYTHONDONTWRITEBYTECODE: '1',
+  };
+  // It keeps files about its findings where it runs.
+  const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += String(data)));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ clean: code === 0, output }));
+  });
+}
