@@ -2,6 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { ReadRequest } from '@novacron/cache/cache';
 import { newId } from '@novacron/contracts/ids';
 import { eventually } from '@novacron/testkit/wait';
+import type { z } from 'zod';
+import { exampleOf } from '../../src/openapi/examples.js';
+import { componentSchemas, inputSchema } from '../../src/openapi/schemas.js';
 import { takesKey } from '../../src/edge/open-call.js';
 import type { AnyRoute } from '../../src/edge/route.js';
 import { routes } from '../../src/routes.js';
@@ -64,13 +67,14 @@ function pathOf(route: AnyRoute): { path: string; id: string; query: string } {
   return { path, id, query: QUERY[route.id] ?? '' };
 }
 
+/** The example that the OpenAPI document shows. */
+const bodyFor = (body: z.ZodType) => exampleOf(inputSchema(body), componentSchemas());
+
 const ask = (route: AnyRoute, path: string, headers = {}): Promise<Answered> =>
   gateway.ask(route.method, path, {
     token: gateway.token(route.access === 'platform' ? 'platform_operator' : 'owner'),
     headers,
-    ...(route.method === 'PATCH' ? { body: { tags: {} } } : {}),
-    ...(route.id === 'createVm' ? { body: { ...GUIDE_VM, name: `vm-${newId()}` } } : {}),
-    ...(route.id === 'pushMetrics' ? { body: {} } : {}),
+    ...(route.body === undefined ? {} : { body: bodyFor(route.body) }),
   });
 
 const withId = routes.filter(({ path }) => path.includes('{id}'));
@@ -152,6 +156,6 @@ it('a filter by an id is one query in both spellings', async () => {
 it('a method that is not offered is 405 in every spelling of the path', async () => {
   for (const path of ['/api/v1/vms', '/api/v1/vms/', '/api/v1/%76ms']) {
     const answer = await gateway.ask('PUT', path, { body: {} });
-    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST, GET']);
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST, GET, HEAD']);
   }
 });
