@@ -25,12 +25,17 @@ export async function phase(name, work) {
 export function quietly(command, args, options, hint) {
   return new Promise((done, failed) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    const stopListening = whenAskedToEnd((signal) => {
+      child.kill(signal);
+      process.exit(SIGNALS[signal]);
+    });
     let output = '';
     const keep = (chunk) => (output = (output + chunk).slice(-20_000));
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);
     child.on('error', (error) => failed(new Failure(`${command} did not start (${error.message}). ${hint}`)));
     child.on('close', (code, signal) => {
+      stopListening();
       if (code === 0) return done(output);
       process.stderr.write(`\n${output.split('\n').slice(-40).join('\n')}\n`);
       failed(new Failure(`${[command, ...args].join(' ')} ended with ${signal ?? code}. ${hint}`));
@@ -38,16 +43,39 @@ export function quietly(command, args, options, hint) {
   });
 }
 
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+const PARENT_MS = 500;
+
+/**
+ * Calls `end` for each signal that asks us to end. npm runs us in a shell, and of a signal to npm's process alone
+ * (a supervisor, a CI job) the shell may die without a word to us: then our parent is another, and that is SIGTERM.
+ * @returns how to stop listening
+ */
+function whenAskedToEnd(end) {
+  for (const signal of Object.keys(SIGNALS)) process.on(signal, end);
+  const parent = process.ppid;
+  const orphaned = () => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    end('SIGTERM');
+  };
+  // Whoever starts us without npm may leave us alone on purpose.
+  const watch = process.env.npm_lifecycle_event === undefined ? undefined : setInterval(orphaned, PARENT_MS);
+  return () => {
+    clearInterval(watch);
+    for (const signal of Object.keys(SIGNALS)) process.removeListener(signal, end);
+  };
+}
+
 /** Runs a command in our place: its terminal, our signals, its exit code (128 + n for a signal). */
 export function handOver(command, args, env) {
   const child = spawn(command, args, { stdio: 'inherit', env });
-  const forward = (signal) => child.kill(signal);
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, forward);
+  const stopListening = whenAskedToEnd((signal) => child.kill(signal));
   return new Promise((done, failed) => {
     child.on('error', (error) => failed(new Failure(`${command} did not start: ${error.message}`)));
     child.on('close', (code, signal) => {
-      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.removeListener(name, forward);
-      done(code ?? { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }[signal] ?? 137);
+      stopListening();
+      done(code ?? SIGNALS[signal] ?? 137);
     });
   });
 }

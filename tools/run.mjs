@@ -83,9 +83,16 @@ async function main([command, ...args]) {
     process.stderr.write(usage);
     return command === undefined || command === '--help' ? 0 : 2;
   }
-  // Looking at a running stack, or stopping it, must not wait for a build.
-  const looksOnly = command === 'stack' && existsSync(stack) && existsSync(nodeCommand);
-  if (!looksOnly) await prepare(needs[command]);
+  // Looking at a running stack, stopping it, or reading the help must not wait for a build.
+  const asksForHelp = args.some((arg) => arg === '--help' || arg === '-h');
+  const isBuilt = existsSync(found[1][0]) && existsSync(nodeCommand);
+  if (asksForHelp && !isBuilt) {
+    process.stdout.write(
+      `${usage}The options of ${command} are known once it was built: run it without --help.\n`,
+    );
+    return 0;
+  }
+  if (!(isBuilt && (asksForHelp || command === 'stack'))) await prepare(needs[command]);
   return handOver(found[0], found[1], toolEnvironment());
 }
 

@@ -1,4 +1,14 @@
-import { closeSync, copyFileSync, fstatSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  fstatSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
+import { isNoSpace } from './processes.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 function readFrom(file: string, from: (size: number) => number): { text: string; end: number } {
@@ -61,9 +71,17 @@ export async function follow(
   }
 }
 
-/** Keeps one older generation of a log that outgrew `maxBytes`. Its writer appends, so cutting it is safe. */
+/**
+ * Keeps one older generation of a log that outgrew `maxBytes`. Its writer appends, so cutting it is safe. On a full disk
+ * there is no room for the older generation: cutting makes some.
+ */
 export function rotate(file: string, maxBytes: number): void {
   if (logSize(file) <= maxBytes) return;
-  copyFileSync(file, `${file}.1`);
+  try {
+    copyFileSync(file, `${file}.1`);
+  } catch (error) {
+    if (!isNoSpace(error)) throw error;
+    rmSync(`${file}.1`, { force: true });
+  }
   truncateSync(file, 0);
 }

@@ -67,11 +67,27 @@ export function startProgram(program: Program, log: string, pidFile: string): Ch
       ...(program.env ? { env: program.env } : {}),
       ...program.user,
     });
-    if (child.pid !== undefined) writeFileSync(pidFile, `${child.pid}\n`);
+    if (child.pid !== undefined) notePid(pidFile, child.pid);
     return child;
   } finally {
     closeSync(output);
   }
+}
+
+/** On a full disk the program runs all the same: the supervisor has its pid, only other commands do not find it. */
+function notePid(pidFile: string, pid: number): void {
+  try {
+    writeFileSync(pidFile, `${pid}\n`);
+  } catch (error) {
+    if (!isNoSpace(error)) throw error;
+    process.stderr.write(`${pidFile} was not written: ${(error as Error).message}\n`);
+  }
+}
+
+/** Whether the disk, or the user's part of it, is full. */
+export function isNoSpace(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 /** Sends `signal`; 0 only asks. False when there is no such process any more. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { ComponentStatus } from './component.js';
 import type { Layout } from './layout.js';
-import { livePid } from './processes.js';
+import { isNoSpace, livePid } from './processes.js';
 import { readStateFile, writeStateFile } from './state-file.js';
 
 /** What the running stack tells about itself in `run/status.json`. */
@@ -22,6 +22,29 @@ export const stackMarker = 'local-stack/dist/cli.js start';
 
 export function writeStatus(paths: Layout, status: StackStatus): void {
   writeStateFile(statusFile(paths), status);
+}
+
+const WRITE_AGAIN_MS = 2_000;
+
+/** Writes the status at each change. While the disk is full the last one stays, and it is written when there is room. */
+export class StatusWriter {
+  #again: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly paths: Layout,
+    private readonly status: () => StackStatus,
+  ) {}
+
+  write(): void {
+    clearTimeout(this.#again);
+    try {
+      writeStatus(this.paths, this.status());
+    } catch (error) {
+      if (!isNoSpace(error)) throw error;
+      this.#again = setTimeout(() => this.write(), WRITE_AGAIN_MS);
+      this.#again.unref();
+    }
+  }
 }
 
 /** The last status written; whether it is still true is told by runningStack(). */

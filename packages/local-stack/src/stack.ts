@@ -28,7 +28,7 @@ import {
   writeNatsUsers,
 } from './stack-servers.js';
 import { postgresNames, promoted, rememberPrimary, topologyOf } from './stack-topology.js';
-import { stackPidFile, type StackStatus, writeStatus } from './stack-status.js';
+import { stackPidFile, type StackStatus, StatusWriter } from './stack-status.js';
 
 export interface StackOptions {
   readonly config: StackFacts['config'];
@@ -47,6 +47,7 @@ export class Stack {
   private readonly keepers = new Map<string, Keeper>();
   private phase: StackStatus['phase'] = 'starting';
   private readonly startedAt = new Date().toISOString();
+  private statusWriter: StatusWriter | undefined;
   private readonly logKeeper = setInterval(() => this.rotateLogs(), 60_000).unref();
 
   private constructor(
@@ -208,13 +209,13 @@ export class Stack {
   }
 
   private changed(): void {
-    const components = [...this.keepers.values()].map((keeper) => keeper.status);
-    writeStatus(this.facts.paths, {
+    this.statusWriter ??= new StatusWriter(this.facts.paths, () => ({
       phase: this.phase,
       url: this.url,
       startedAt: this.startedAt,
-      components,
-    });
+      components: [...this.keepers.values()].map((keeper) => keeper.status),
+    }));
+    this.statusWriter.write();
   }
 
   private rotateLogs(): void {

@@ -20,6 +20,7 @@ export function translate(error: unknown): unknown {
   const code = codeOf(error);
   if (code === QUERY_CANCELED) return late(error);
   if (isConnectionLoss(error)) return down(error);
+  if (isOutOfResources(error)) return unable(error);
   return error;
 }
 
@@ -42,6 +43,14 @@ export function down(cause: unknown): ServiceError {
   });
 }
 
+/** The database is there and lacks what it needs, such as disk space: 503 with Retry-After. */
+function unable(cause: unknown): ServiceError {
+  return new ServiceError('dependency_down', 'The database lacks resources for this', {
+    retryAfterMs: RETRY_AFTER_MS,
+    cause,
+  });
+}
+
 /** The database is there, as far as is known, and did not answer in time. */
 export function late(cause: unknown): ServiceError {
   return new ServiceError('deadline_exceeded', 'The database did not answer in time', {
@@ -59,6 +68,11 @@ export function isConnectionLoss(error: unknown): boolean {
   return (
     error instanceof Error && /^Connection terminated|^timeout expired|not queryable/.test(error.message)
   );
+}
+
+/** Insufficient resources (class 53: disk full, out of memory) or a system error (class 58: an I/O error). */
+function isOutOfResources(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^5[38]/.test(error.code ?? '');
 }
 
 /** Serialization failure, deadlock or lock not available: the same work may succeed in a new transaction. */

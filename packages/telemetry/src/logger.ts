@@ -1,7 +1,16 @@
 import { trace } from '@opentelemetry/api';
 import { pino, type DestinationStream, type Logger } from 'pino';
+import { counter } from './metrics.js';
 
 export type { Logger };
+const KEPT_BYTES = 1_048_576;
+const failed = counter('novacron_log_write_failures_total', 'Attempts to write log lines that failed', [{}]);
+const dropped = counter(
+  'novacron_log_lines_dropped_total',
+  'Log lines that were dropped since standard output took none for too long',
+  [{}],
+);
+
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 /**
@@ -26,8 +35,19 @@ export function createLogger(
         censor: '[redacted]',
       },
     },
-    destination ?? pino.destination({ fd: 1, sync: true }),
+    destination ?? standardOutput(),
   );
+}
+
+/**
+ * Standard output, which may be a file on a disk that is full: a line that cannot be written waits for the next one,
+ * up to {@link KEPT_BYTES}; what comes beyond is dropped and counted. Logging never throws.
+ */
+function standardOutput(): DestinationStream {
+  const output = pino.destination({ fd: 1, sync: true, maxLength: KEPT_BYTES });
+  output.on('error', () => failed.add());
+  output.on('drop', () => dropped.add());
+  return output;
 }
 
 function traceIds(): object {
