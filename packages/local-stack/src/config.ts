@@ -14,7 +14,12 @@ export interface StackConfig {
   /** NOVACRON_HTTP_PORT: the gateway's port before the offset; default 8080 */
   readonly httpPort: number;
   readonly logLevel: string;
+  /** NOVACRON_COMMAND_STARTED_AT: when the person typed the command, in milliseconds since 1970; default: now */
+  readonly commandStartedAt: number;
 }
+
+/** Of this process alone: no child counts from it. */
+const COMMAND_STARTED_AT = 'NOVACRON_COMMAND_STARTED_AT';
 
 function integer(env: NodeJS.ProcessEnv, name: string, fallback: number, max: number): number {
   const text = env[name];
@@ -33,6 +38,7 @@ export function loadStackConfig(env: NodeJS.ProcessEnv = process.env): StackConf
     portOffset: integer(env, 'NOVACRON_PORT_OFFSET', 0, 40_000),
     httpPort: integer(env, 'NOVACRON_HTTP_PORT', 8080, 65_535),
     logLevel: env['NOVACRON_LOG_LEVEL'] || 'info',
+    commandStartedAt: Math.min(Date.now(), Number(env[COMMAND_STARTED_AT]) || Date.now()),
   };
 }
 
@@ -56,7 +62,8 @@ const inherited = [
 export function inheritedEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const result: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    const passes = inherited.includes(name) || name.startsWith('NOVACRON_') || name.startsWith('OTEL_');
+    const ours = name.startsWith('NOVACRON_') && name !== COMMAND_STARTED_AT;
+    const passes = inherited.includes(name) || ours || name.startsWith('OTEL_');
     if (passes && value !== undefined) result[name] = value;
   }
   return result;

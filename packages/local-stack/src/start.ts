@@ -50,7 +50,6 @@ function endSignal(again: () => void): Promise<NodeJS.Signals> {
 
 /** `npm start`: everything up, then kept alive until a signal ends it in order. */
 export async function start(config: StackConfig, options: StartOptions): Promise<void> {
-  const startedAt = performance.now();
   const progress = new Progress();
   let stack: Stack | undefined;
   const signalled = endSignal(() => {
@@ -86,7 +85,7 @@ export async function start(config: StackConfig, options: StartOptions): Promise
   progress.end();
   try {
     if (outcome === undefined && stack) {
-      process.stdout.write(banner(stack, ((performance.now() - startedAt) / 1000).toFixed(1)));
+      process.stdout.write(banner(stack, ((Date.now() - config.commandStartedAt) / 1000).toFixed(1)));
       const running: Stack = stack;
       process.on('SIGUSR2', () => {
         takeRequests(running).catch((error: unknown) =>
