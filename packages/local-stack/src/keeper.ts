@@ -68,7 +68,7 @@ export class Keeper {
   }
 
   private async keep(ready: () => void, failed: (reason: unknown) => void): Promise<void> {
-    let pauseMs = firstPauseMs;
+    let failures = 0;
     for (let attempt = 1, answered = false; !this.stopping; attempt++) {
       const startedAt = Date.now();
       try {
@@ -84,12 +84,19 @@ export class Keeper {
       }
       if (this.stopping) return;
       if (!answered && attempt >= attemptsBeforeFirstReady) return this.giveUp(this.failure(), failed);
-      if (Date.now() - startedAt > steadyAfterMs) pauseMs = firstPauseMs;
-      this.change('waiting');
-      await sleep(pauseMs, undefined, { signal: this.pause.signal }).catch(() => undefined); // stop() cuts the pause short
-      pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+      if (Date.now() - startedAt > steadyAfterMs) failures = 0;
+      await this.backOff(answered ? failures - 1 : failures);
+      failures++;
       this.restarts++;
     }
+  }
+
+  /** No pause before the first restart of a program that ran (`failures` is -1): an end may have been an accident. */
+  private async backOff(failures: number): Promise<void> {
+    if (failures < 0) return;
+    this.change('waiting');
+    const pauseMs = Math.min(firstPauseMs * 2 ** failures, longestPauseMs);
+    await sleep(pauseMs, undefined, { signal: this.pause.signal }).catch(() => undefined); // stop() cuts the pause short
   }
 
   private giveUp(error: Error, failed: (reason: unknown) => void): void {

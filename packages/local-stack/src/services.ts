@@ -62,7 +62,8 @@ export function serviceProgram(options: ServiceOptions): Program {
     file: process.execPath,
     // The last two arguments are for people and for us: they tell two stacks' processes apart in `ps`.
     args: [...nodeFlags, main, `--stack=${options.home}`, `--name=${options.name}`],
-    env: options.env,
+    // What V8 compiled at the last start: half of a start's time on a busy machine.
+    env: { ...options.env, NODE_COMPILE_CACHE: join(options.home, 'compile-cache') },
     cwd: options.repository,
     marker,
     stopSignal: 'SIGTERM',

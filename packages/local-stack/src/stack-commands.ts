@@ -113,6 +113,7 @@ const ownEntries = [
   'env',
   'ports.json',
   'topology.json',
+  'compile-cache',
 ];
 
 /** Ends the stack and removes all of its state. What NovaCron did not make stays. */

@@ -1,0 +1,51 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { inheritedEnvironment } from '../src/config.js';
+import { Keeper } from '../src/keeper.js';
+import { layout, type Layout } from '../src/layout.js';
+import { waitUntil } from '../src/processes.js';
+
+let home: string;
+let paths: Layout;
+let keeper: Keeper;
+let states: string[];
+beforeEach(async () => {
+  home = mkdtempSync(join(tmpdir(), 'nc-back-'));
+  paths = layout(home);
+  for (const folder of [paths.run, paths.log]) mkdirSync(folder, { recursive: true });
+  states = [];
+  const program = {
+    name: 'x',
+    file: process.execPath,
+    args: ['-e', 'setInterval(() => {}, 1000)'],
+    env: inheritedEnvironment(),
+    marker: 'x',
+    stopSignal: 'SIGTERM' as const,
+    stopGraceMs: 5_000,
+    ready: async () => true,
+  };
+  const component = { name: 'x', readyWithinMs: 60_000, program: () => program };
+  keeper = new Keeper(component, paths, () => states.push(keeper.status.state));
+  await keeper.start();
+});
+afterEach(async () => {
+  await keeper.stop();
+  rmSync(home, { recursive: true, force: true });
+});
+
+async function killed(times: number): Promise<void> {
+  process.kill(keeper.status.pid as number, 'SIGKILL');
+  const back = async () => keeper.status.restarts === times && keeper.status.state === 'running';
+  expect(await waitUntil(back, 60_000)).toBe(true);
+}
+
+describe('a supervised program that was killed', () => {
+  it('is started again at once, and after a pause when it ends again soon', async () => {
+    await killed(1);
+    expect(states).not.toContain('waiting');
+    await killed(2);
+    expect(states).toContain('waiting');
+  });
+});
