@@ -64,6 +64,18 @@ describe('the latest value of a metric', () => {
     expect(await latest(vm, at(130))).toBe(2);
   });
 
+  it('does not go back to an arrived point when a sender a few seconds ahead has a newer one', async () => {
+    const vm = await given([at(-10), 0], [at(60), 1]);
+    await stage.sys.primary.batch({}, [
+      {
+        statement: { text: 'UPDATE metrics.latest SET ts = $2, value = 2 WHERE vm_id = $1' },
+        params: [vm.vmId, at(63)],
+      },
+    ]);
+    await moveArrived(stage.sys, at(61));
+    expect(await latest(vm, at(61))).toBe(2);
+  });
+
   it('is found behind a row of the far future that the version before has left', async () => {
     const vm = await given([at(-10), 1]);
     await stage.sys.primary.batch({}, [

@@ -64,6 +64,12 @@ async function expectStopped(id: VmId): Promise<void> {
   expect([job.status, job.error]).toEqual(['succeeded', null]);
 }
 
+/**
+ * The grace is counted from the moment before the shutdown is sent, and measured from its arrival, which a busy machine
+ * delays. A clock that is an hour off would give none, or an hour.
+ */
+const LEAST_GRACE_MS = GRACE_S * 500;
+
 describe('an orchestrator whose clock is set', () => {
   it.each([
     ['back', -HOUR_MS],
@@ -72,7 +78,7 @@ describe('an orchestrator whose clock is set', () => {
     const { id } = await fixture.running(`set-${way}`);
     fixture.host.obeysShutdown = false;
     const grace = await graceOf(id, () => setClock(byMs));
-    expect(grace).toBeGreaterThan(GRACE_S * 1_000 - 500);
+    expect(grace).toBeGreaterThan(LEAST_GRACE_MS);
     await expectStopped(id);
   });
 
@@ -129,7 +135,7 @@ describe('two orchestrators whose clocks are an hour apart', () => {
     fixture.host.obeysShutdown = false;
     // Each looks at the guests about four times a second: over the grace both have had all of them.
     const graces = await Promise.all(ids.map((id) => graceOf(id, () => undefined)));
-    for (const grace of graces) expect(grace).toBeGreaterThan(GRACE_S * 1_000 - 500);
+    for (const grace of graces) expect(grace).toBeGreaterThan(LEAST_GRACE_MS);
     for (const id of ids) await expectStopped(id);
   });
 });

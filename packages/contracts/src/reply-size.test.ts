@@ -18,6 +18,7 @@ describe('the end of a text that has to fit', () => {
         expect(jsonBytes(character + tail)).toBeGreaterThan(max);
         expect(looksCut(tail, max)).toBe(true);
       }),
+      { numRuns: 2_000, examples: [['\u0001😀a', 7]] },
     );
   });
 

@@ -23,17 +23,18 @@ export function jsonBytes(text: string): number {
   return Buffer.byteLength(JSON.stringify(text));
 }
 
-/** The longest end of the text that takes at most `maxBytes` as a JSON string. */
+/** The longest end of the text that takes at most `maxBytes` as a JSON string, and splits no character. */
 export function jsonTail(text: string, maxBytes: number): string {
   if (jsonBytes(text) <= maxBytes) return text;
-  let [cut, whole] = [0, text.length];
-  // `cut` characters off are too few, `whole` are enough.
-  while (whole - cut > 1) {
-    const middle = Math.floor((cut + whole) / 2);
-    if (jsonBytes(text.slice(middle)) <= maxBytes) whole = middle;
-    else cut = middle;
+  // Half of a pair takes more bytes than the pair: only whole characters get smaller with each one that is cut.
+  const from = (index: number) => text.slice(splitsPair(text, index) ? index - 1 : index);
+  let [tooFew, enough] = [0, text.length];
+  while (enough - tooFew > 1) {
+    const middle = Math.floor((tooFew + enough) / 2);
+    if (jsonBytes(from(middle)) <= maxBytes) enough = middle;
+    else tooFew = middle;
   }
-  return text.slice(isLowSurrogate(text.charCodeAt(whole)) ? whole + 1 : whole);
+  return from(enough);
 }
 
 /** Whether a text of this size was probably cut by {@link jsonTail}: the next character would not have fitted. */
@@ -44,6 +45,8 @@ export function looksCut(text: string, maxBytes: number): boolean {
 /** `\\ud83d\\ude00`: what a pair of surrogates can take at most. */
 const LARGEST_CHARACTER = 12;
 
-function isLowSurrogate(unit: number): boolean {
-  return unit >= 0xdc00 && unit <= 0xdfff;
+/** Whether a cut before this index would leave half of a surrogate pair. */
+function splitsPair(text: string, index: number): boolean {
+  const isIn = (unit: number, first: number) => unit >= first && unit < first + 0x400;
+  return isIn(text.charCodeAt(index), 0xdc00) && isIn(text.charCodeAt(index - 1), 0xd800);
 }

@@ -35,7 +35,8 @@ interface Outcome extends Pick<Write, 'series' | 'deadLetter'> {
 
 /**
  * Turns messages into transactions: points and positions together. It keeps the positions of this process'
- * partitions as Postgres has them; after any error they are read again.
+ * partitions as Postgres has them. After an error that ends the run they are read again; a write that failed for its
+ * content or its size goes on with them, since its transaction changed nothing.
  */
 export class Writer {
   readonly #positions = new Map<number, StoredPosition>();

@@ -31,7 +31,7 @@ const ARRIVED: Statement = {
            WHERE a.tenant_id = due.tenant_id AND a.vm_id = due.vm_id AND a.metric_id = due.metric_id RETURNING a.*)
          INSERT INTO metrics.latest AS l (tenant_id, vm_id, metric_id, ts, value, pos)
          SELECT tenant_id, vm_id, metric_id, ts, value, pos FROM arrived ORDER BY vm_id, metric_id
-         ${KEEP} WHERE (excluded.ts, excluded.pos) >= (l.ts, l.pos) OR l.ts > $1::bigint`,
+         ${KEEP} WHERE (excluded.ts, excluded.pos) >= (l.ts, l.pos) OR l.ts > $2::bigint`,
   table: 'ahead',
 };
 
@@ -50,7 +50,7 @@ export async function keepLatest(tx: Transaction, series: readonly Series[], now
 
 /** Makes future points whose time has come the latest ones. Safe to repeat, and to run in several processes. */
 export async function moveArrived(db: Database, now = Date.now()): Promise<void> {
-  await db.primary.batch({}, [{ statement: ARRIVED, params: [now] }]);
+  await db.primary.batch({}, [{ statement: ARRIVED, params: [now, now + PRESENT_MS] }]);
 }
 
 /** Of each series the newest point that is not later than `until`; there is one. */
