@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { HostId } from '@novacron/contracts/ids';
 import { Host } from '@novacron/contracts/infrastructure';
+import { until } from '@novacron/testkit/wait';
 import { Fixture } from './fixture.js';
 import type { ScriptedHost } from './fleet.js';
 
@@ -141,6 +142,47 @@ describe('a drain with mode stop', () => {
     target.interfere = () => undefined;
     await fixture.act(id, 'retry');
     expect(await fixture.until(id, (vm) => vm.state === 'running')).toMatchObject({ host_id: target.id });
+  });
+
+  it('goes on when a force-stop comes before the new disk is there, and the VM can be started afterwards', async () => {
+    await rebuildable(true);
+    const { old, ids } = await withVms(['forced-off']);
+    const [id] = ids as [never];
+    const target = await fixture.addHost();
+    let release = () => {};
+    const released = new Promise<undefined>((resolve) => (release = () => resolve(undefined)));
+    target.interfere = ({ kind }) => (kind === 'create' ? released : undefined);
+    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    await until(() => target.of(id).includes('create'));
+    const { body } = await fixture.act(id, 'force-stop');
+    expect(body.job?.kind).toBe('cold-migrate');
+    release();
+    expect(await fixture.until(id, (vm) => vm.task === null)).toMatchObject({
+      state: 'stopped',
+      desired_state: 'stopped',
+      host_id: target.id,
+      last_error: null,
+    });
+    expect(new Set(target.of(id))).toEqual(new Set(['create']));
+    await fixture.act(id, 'start');
+    await fixture.until(id, (vm) => vm.state === 'running');
+  });
+
+  it('leaves a VM stopped whose guest does not start on the other host, and a start is enough', async () => {
+    await rebuildable(true);
+    const { old, ids } = await withVms(['starts-later']);
+    const [id] = ids as [never];
+    const target = await fixture.addHost();
+    target.interfere = (command, host) => (command.kind === 'start' ? host.fail(command) : undefined);
+    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    expect(await fixture.until(id, (vm) => vm.host_id === target.id && vm.task === null)).toMatchObject({
+      state: 'stopped',
+      stop_reason: 'start_failed',
+      last_error: { code: 'driver_error' },
+    });
+    target.interfere = () => undefined;
+    await fixture.act(id, 'start');
+    await fixture.until(id, (vm) => vm.state === 'running');
   });
 
   it('takes facts of the new host, whose epoch may be lower', async () => {

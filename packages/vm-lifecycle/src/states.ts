@@ -92,7 +92,8 @@ export const STATES = {
     kind: 'transient',
     deadlineMs: 600_000,
     wayOut: 'unknown',
-    to: ['running', 'paused', 'stopped', 'stopping', 'error', 'unknown', 'deleting'],
+    // Provisioning: it has a new host, which makes its disk anew.
+    to: ['running', 'paused', 'stopped', 'stopping', 'provisioning', 'error', 'unknown', 'deleting'],
   },
   restoring: {
     kind: 'transient',

@@ -2,6 +2,7 @@ import type { Operation, Step, StepContext, StepResult } from '../jobs/operation
 import { backOrUnknown, onAnswer, running } from './answers.js';
 import { withCapacity, withoutCapacity } from './capacity-condition.js';
 import { guestSpec } from './guest-spec.js';
+import { unstarted } from './start.js';
 import { stop } from './stop.js';
 
 /** Why a VM is off that a drain stopped and that could not leave its host. */
@@ -54,9 +55,10 @@ const move: Step = {
   },
 };
 
+/** As in a create, a force-stop meanwhile lets the disk be made, and only takes the wish for a guest back. */
 const provision: Step = {
   name: 'provision',
-  state: 'migrating',
+  state: 'provisioning',
   cancel: OPERATORS,
   async do(context) {
     const answer = await context.send({ kind: 'create', spec: guestSpec(context.vm) });
@@ -66,7 +68,7 @@ const provision: Step = {
 
 const start: Step = {
   name: 'start',
-  state: 'migrating',
+  state: 'starting',
   cancel: OPERATORS,
   async do(context): Promise<StepResult> {
     if (context.vm.desired_state !== 'running')
@@ -89,6 +91,10 @@ export const coldMigrate: Operation = {
   kind: 'cold-migrate',
   steps: [powerOff(stop.steps[0]), ...stop.steps.slice(1).map(powerOff), move, provision, start],
   // Before the move nothing but its power has changed; after it there may be no disk yet, which a retry makes.
-  failed: ({ vm, job }, error) =>
-    vm.host_id === job.args.from ? backOrUnknown(job.args.before, error.code, 'stopped') : { state: 'error' },
+  failed: ({ vm, job }, error) => {
+    if (vm.state === 'starting') return unstarted(job.args, error);
+    return vm.host_id === job.args.from
+      ? backOrUnknown(job.args.before, error.code, 'stopped')
+      : { state: 'error' };
+  },
 };
