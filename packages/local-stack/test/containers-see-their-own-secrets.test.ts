@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
+import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { composeFiles, userEnvironment } from '../src/compose/files.js';
 import { repositoryRoot } from '../src/config.js';
 import { layout } from '../src/layout.js';
 import { requireProgram } from '../src/programs.js';
+import { redisPassword } from '../src/redis-users.js';
 import { loadSecrets, type Secrets } from '../src/secrets.js';
 
 let home: string;
@@ -24,6 +26,14 @@ beforeAll(() => {
   files = composeFiles(secrets, agent, agentHosts(paths, agent.name));
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+/** StoredKey and ServerKey of RFC 5802, as Postgres stores them. */
+function scramKeys(password: string, salt: Buffer): string {
+  const salted = pbkdf2Sync(password, salt, 4096, 32, 'sha256');
+  const hmac = (text: string) => createHmac('sha256', salted).update(text).digest();
+  const storedKey = createHash('sha256').update(hmac('Client Key')).digest('base64');
+  return `${storedKey}:${hmac('Server Key').toString('base64')}`;
+}
 
 /** The volumes whose files hold a secret. */
 function volumesWith(secret: string): string[] {
@@ -51,14 +61,16 @@ describe('the configuration volumes of compose', () => {
 
   it('hold for each container its own secrets alone', () => {
     const { roles, nats, redis } = secrets;
-    expect(volumesWith(roles.orchestrator.owner)).toEqual(['migrate', 'postgres']);
-    expect(volumesWith(roles.orchestrator.api)).toEqual(['orchestrator', 'postgres']);
-    expect(volumesWith(roles.gateway.sys)).toEqual(['gateway', 'postgres', 'seed']);
+    expect(volumesWith(roles.orchestrator.owner)).toEqual(['migrate']);
+    expect(volumesWith(roles.orchestrator.api)).toEqual(['orchestrator']);
+    expect(volumesWith(roles.gateway.sys)).toEqual(['gateway', 'seed']);
     expect(volumesWith(secrets.postgresAdmin)).toEqual(['postgres']);
-    expect(volumesWith(secrets.postgresReplication)).toEqual(['postgres', 'replica']);
+    expect(volumesWith(secrets.postgresReplication)).toEqual(['replica']);
     expect(volumesWith(nats.metrics)).toEqual(['metrics', 'nats']);
     expect(volumesWith(nats.admin)).toEqual(['nats']);
-    expect(volumesWith(redis)).toEqual(['cache', 'gateway', 'redis']);
+    expect(volumesWith(redis)).toEqual(['redis']);
+    expect(volumesWith(redisPassword(redis, 'cache'))).toEqual(['cache']);
+    expect(volumesWith(redisPassword(redis, 'gateway'))).toEqual(['gateway']);
     expect(volumesWith(secrets.tokenHashKey)).toEqual(['gateway', 'seed']);
     expect(volumesWith(secrets.consistencyKey)).toEqual(['gateway']);
     expect(volumesWith(secrets.token)).toEqual(['seed']);
@@ -84,21 +96,18 @@ describe('the configuration volumes of compose', () => {
     expect(() => execFileSync(server, ['-t', '-c', file], { stdio: 'pipe' })).not.toThrow();
   });
 
-  it('are read alike by node and by a shell', () => {
-    const [name, text] =
-      Object.entries(files['postgres'] ?? {}).find(([file]) => file === 'bootstrap.env') ?? [];
-    const file = join(home, String(name));
-    writeFileSync(file, text ?? '');
-    const program = 'process.stdout.write(process.env.NOVACRON_PG_CACHE_SYS_PASSWORD)';
+  it('give Postgres verifiers of the roles, read alike by node and by a shell', () => {
+    const name = 'NOVACRON_PG_CACHE_SYS_PASSWORD';
+    const text = files['postgres']?.['bootstrap.env'] ?? '';
+    const file = join(home, 'bootstrap.env');
+    writeFileSync(file, text);
+    const program = `process.stdout.write(process.env.${name})`;
     const byNode = execFileSync(process.execPath, [`--env-file=${file}`, '-e', program], { env: {} });
-    const byShell = execFileSync('sh', [
-      '-c',
-      '. "$1"; printf %s "$NOVACRON_PG_CACHE_SYS_PASSWORD"',
-      'sh',
-      file,
-    ]);
-    expect(String(byNode)).toBe(secrets.roles.cache.sys);
-    expect(String(byShell)).toBe(secrets.roles.cache.sys);
+    const byShell = execFileSync('sh', ['-c', `. "$1"; printf %s "$${name}"`, 'sh', file]);
+    const [, salt, keys] = /^SCRAM-SHA-256\$4096:([^$]+)\$(.+)$/.exec(String(byNode)) ?? [];
+    const password = secrets.roles.cache.sys;
+    expect(keys).toBe(scramKeys(password, Buffer.from(salt ?? '', 'base64')));
+    expect(String(byShell)).toBe(String(byNode));
   });
 
   it('tell a user where it is, and servers only where they are published', () => {
