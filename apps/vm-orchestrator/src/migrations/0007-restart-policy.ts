@@ -3,7 +3,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * Restart policies of VMs. Every column may be NULL: instances of before, which may run beside new ones during an
- * update, insert VMs without them.
+ * update, insert VMs without them. The next migration builds their indexes beside the writes.
  */
 export class RestartPolicy1764021600000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -12,9 +12,6 @@ export class RestartPolicy1764021600000 implements MigrationInterface {
          ADD COLUMN restart_policy jsonb,
          -- Restarts since the guest last ran for long; when the next one is due; when the last one was.
          ADD COLUMN restarts integer, ADD COLUMN restart_at timestamptz, ADD COLUMN restarted_at timestamptz`,
-      `CREATE INDEX vms_to_restart ON vms (id)
-         WHERE state = 'stopped' AND desired_state = 'running' AND restart_policy IS NOT NULL`,
-      `CREATE INDEX vms_restarted ON vms (id) WHERE restarts > 0`,
     ]);
   }
 

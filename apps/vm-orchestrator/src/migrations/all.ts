@@ -6,6 +6,7 @@ import { History1764010800000 } from './0004-history.js';
 import { Autovacuum1764014400000 } from './0005-autovacuum.js';
 import { ChangedSince1764018000000 } from './0006-changed-since.js';
 import { RestartPolicy1764021600000 } from './0007-restart-policy.js';
+import { RestartIndexes1764025200000 } from './0008-restart-indexes.js';
 import { QuotaOfFailedCreates1764032400000 } from './0010-quota-of-failed-creates.js';
 import { HostResources1764036000000 } from './0011-host-resources.js';
 import { HostRecords1764039600000 } from './0012-host-records.js';
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly Migration[] = [
   Autovacuum1764014400000,
   ChangedSince1764018000000,
   RestartPolicy1764021600000,
+  RestartIndexes1764025200000,
   QuotaOfFailedCreates1764032400000,
   HostResources1764036000000,
   HostRecords1764039600000,
