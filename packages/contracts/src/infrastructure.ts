@@ -66,6 +66,8 @@ export const HOST_CONDITIONS = {
   ClockSkewed: { source: 'orchestrator', blocksPlacement: false },
   /** Uncordoned after a fence: nothing is sent until its inventory has been applied. */
   Reconciling: { source: 'orchestrator', blocksPlacement: true },
+  /** The host has more than its record lets it promise: it promises what the record allows. */
+  CapacityLimited: { source: 'orchestrator', blocksPlacement: false },
   /** The host claims something that contradicts its record. */
   RecordContradicted: { source: 'orchestrator', blocksPlacement: true },
   /** The host offers images that the catalogue does not have: they are ignored. */
@@ -107,7 +109,7 @@ const identity = {
     .regex(/^[a-z0-9][a-z0-9-]*$/, 'lower-case letters, digits and hyphens, at most 40'),
 };
 
-/** What the operator lets a host be: a registration that says more or something else is refused. */
+/** What the operator lets a host be: a registration that says something else is refused, one that says more is bounded. */
 export const HostRecord = z.object({
   ...identity,
   labels: HostLabels,
@@ -116,7 +118,7 @@ export const HostRecord = z.object({
 });
 export type HostRecord = z.infer<typeof HostRecord>;
 
-/** A line of the operator's list of hosts. Without `capacity` the host may grow to four times what it said at first. */
+/** A line of the operator's list of hosts. Without `capacity` it may grow to four times what it said at first. */
 export const ApprovedHost = z.object({
   ...identity,
   hostId: HostId,

@@ -70,6 +70,12 @@ export class HostConditions {
     return this.#change(hostId, (conditions, now) => withCondition(conditions, holds({ type, ...why }, now)));
   }
 
+  /** Sets what depends on the conditions of before; free when the view shows that nothing changes. */
+  async change(hostId: HostId, change: Change): Promise<void> {
+    const known = this.snapshot.host(hostId)?.conditions ?? [];
+    if (!same(change(known, databaseNow()), known)) await this.#change(hostId, change);
+  }
+
   clear(hostId: HostId, type: HostConditionType): Promise<void> {
     return this.#change(hostId, (conditions) => withoutCondition(conditions, type));
   }

@@ -1,13 +1,21 @@
 import type { RegisterHost } from '@novacron/contracts/agents';
+import type { Condition } from '@novacron/contracts/common';
 import {
   promisable,
   NO_OVERCOMMIT,
   type Capacity,
+  type HostConditionType,
   type HostRecord,
 } from '@novacron/contracts/infrastructure';
+import { RESOURCES } from '../placement/host-view.js';
+import { withCondition, withoutCondition } from './row.js';
+
+const CAPACITY_LIMITED = 'CapacityLimited' satisfies HostConditionType;
 
 /** Without a bound of the operator's, a host may grow to this many times what it promised at first. */
 const GROWTH = 4;
+/** The least first promise that a bound is derived from: a disk may have been full at the first registration. */
+const LEAST: Capacity = { cpu: 1, memory: 1_024, disk: 64 };
 
 /** What may be promised on a host, as its registration says it. */
 export function saidCapacity(said: Pick<RegisterHost, 'capacity' | 'physical' | 'overcommit'>): Capacity {
@@ -23,22 +31,31 @@ export type Approval = Omit<HostRecord, 'capacity'> & { readonly capacity?: Capa
  */
 export function recordOf(approval: Approval, before: HostRecord | null, said: RegisterHost): HostRecord {
   const { zone, driver, labels } = approval;
-  const first = saidCapacity(said);
-  const grown = { cpu: first.cpu * GROWTH, memory: first.memory * GROWTH, disk: first.disk * GROWTH };
-  return { zone, driver, labels, capacity: approval.capacity ?? before?.capacity ?? grown };
+  return {
+    zone,
+    driver,
+    labels,
+    capacity: approval.capacity ?? before?.capacity ?? grown(saidCapacity(said)),
+  };
 }
 
-/** What of a registration contradicts the host's record, for an operator to read; empty when nothing does. Pure. */
+function grown(first: Capacity): Capacity {
+  return {
+    cpu: Math.max(first.cpu, LEAST.cpu) * GROWTH,
+    memory: Math.max(first.memory, LEAST.memory) * GROWTH,
+    disk: Math.max(first.disk, LEAST.disk) * GROWTH,
+  };
+}
+
+/**
+ * What of a registration contradicts the host's record, for an operator to read; empty when nothing does. More capacity
+ * than the record's contradicts nothing: it is bounded. Pure.
+ */
 export function contradictions(record: HostRecord, said: RegisterHost): string[] {
-  const capacity = saidCapacity(said);
   const found = (['zone', 'driver'] as const)
     .filter((what) => said[what] !== record[what])
     .map((what) => `${what} is ${said[what]} instead of ${record[what]}`);
   if (!sameLabels(said.labels, record.labels)) found.push('the labels are others');
-  for (const resource of ['cpu', 'memory', 'disk'] as const) {
-    if (capacity[resource] > record.capacity[resource])
-      found.push(`${resource} is ${capacity[resource]}, more than ${record.capacity[resource]}`);
-  }
   return found;
 }
 
@@ -48,6 +65,26 @@ function sameLabels(a: HostRecord['labels'], b: HostRecord['labels']): boolean {
     names.length === Object.keys(b).length &&
     names.every((name) => Object.hasOwn(b, name) && a[name] === b[name])
   );
+}
+
+/** `conditions`, with CapacityLimited exactly while the host could promise more than its record allows. Pure. */
+export function withCapacityLimit(
+  conditions: readonly Condition[],
+  capacity: Capacity,
+  record: HostRecord | null,
+  now: Date,
+): Condition[] {
+  const limits = RESOURCES.filter((resource) => record && capacity[resource] > record.capacity[resource]);
+  if (!record || limits.length === 0) return withoutCondition(conditions, CAPACITY_LIMITED);
+  const bounds = limits.map((resource) => `${resource} ${record.capacity[resource]}`).join(', ');
+  return withCondition(conditions, {
+    type: CAPACITY_LIMITED,
+    status: 'true',
+    reason: 'MoreThanApproved',
+    // The bounds alone: what the host has may change with each heartbeat.
+    message: `The host has more than its record lets it promise: ${bounds}`,
+    lastTransitionAt: now.toISOString(),
+  });
 }
 
 /** `capacity`, at most the record's. Pure. */

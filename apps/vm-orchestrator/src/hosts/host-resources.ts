@@ -7,7 +7,8 @@ import type { Logger } from '@novacron/telemetry/logger';
 import { databaseNow } from '../clock.js';
 import { RESOURCES } from '../placement/host-view.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
-import { bounded } from './host-record.js';
+import type { HostConditions } from './conditions.js';
+import { bounded, withCapacityLimit } from './host-record.js';
 import { HOST_COLUMNS, hostEvent, type HostRow } from './row.js';
 
 const SET: Statement = {
@@ -23,6 +24,7 @@ export class HostResources {
   constructor(
     private readonly db: Database,
     private readonly snapshot: HostSnapshot,
+    private readonly conditions: Pick<HostConditions, 'change'>,
     private readonly log: Logger,
   ) {}
 
@@ -30,7 +32,11 @@ export class HostResources {
   async report(hostId: HostId, physical: Capacity): Promise<void> {
     const known = this.snapshot.host(hostId);
     if (!known) return;
-    const { cpu, memory, disk } = bounded(promisable(physical, known.overcommit), known.approved);
+    const promised = promisable(physical, known.overcommit);
+    await this.conditions.change(hostId, (conditions, now) =>
+      withCapacityLimit(conditions, promised, known.approved, now),
+    );
+    const { cpu, memory, disk } = bounded(promised, known.approved);
     if (!differs(known.capacity, { cpu, memory, disk })) return;
     const { result: row } = await retrying(() =>
       this.db.transaction({}, async (tx) => {

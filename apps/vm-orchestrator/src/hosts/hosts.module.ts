@@ -57,8 +57,8 @@ export class Hosts {
     this.invites = new HostInvites(sys);
     this.directory = new HostDirectory(api);
     this.actions = new HostActions(sys, snapshot, unreachable, settings);
-    const resources = new HostResources(sys, snapshot, log);
     this.conditions = new HostConditions(sys, snapshot, log);
+    const resources = new HostResources(sys, snapshot, this.conditions, log);
     const clocks = new ClockSkew(snapshot, this.conditions, settings);
     this.heartbeats = new Heartbeats(sys, snapshot, this.conditions, resources, clocks, settings, log);
     this.downDetector = new DownDetector(sys, nc, snapshot, unreachable, settings, log);

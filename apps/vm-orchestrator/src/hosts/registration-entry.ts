@@ -6,7 +6,7 @@ import { appendEvents } from '@novacron/outbox/append';
 import type { Statement, Transaction } from '@novacron/postgres/database';
 import { createdEvent, READ_ZONES, toZone, type ZoneRow } from './catalog.js';
 import { useInviteCall } from './host-invites.js';
-import { saidCapacity } from './host-record.js';
+import { bounded, saidCapacity } from './host-record.js';
 import {
   HOST_COLUMNS,
   HOST_UNREACHABLE,
@@ -107,7 +107,7 @@ interface Entry {
 /** Writes an accepted registration: a new epoch, the first heartbeat, an inventory that is due, and the events. */
 export async function enter(tx: Transaction, entry: Entry): Promise<{ row: HostRow; generation: number }> {
   const { hostId, said, images, record, conditions, now } = entry;
-  const { cpu, memory, disk } = saidCapacity(said);
+  const { cpu, memory, disk } = bounded(saidCapacity(said), record);
   const [zones, hosts] = await tx.pipeline([
     { statement: NEW_ZONE, params: [said.zone] },
     {

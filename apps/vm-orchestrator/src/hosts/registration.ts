@@ -10,7 +10,7 @@ import { databaseNow } from '../clock.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import { ApprovedHosts } from './approved-hosts.js';
 import { approvalOf, findInviteCall, type InviteRow } from './host-invites.js';
-import { contradictions, recordOf, type Approval } from './host-record.js';
+import { contradictions, recordOf, saidCapacity, withCapacityLimit, type Approval } from './host-record.js';
 import { contradicted, enter, namesOf, registeredConditions, type Before } from './registration-entry.js';
 import type { HostRow } from './row.js';
 import type { HostSettings } from './settings.js';
@@ -110,7 +110,8 @@ export class Registration {
         const images = namesOf(known).sort();
         const ignored = said.images.filter((image) => !images.includes(image));
         ignoredImages.add(ignored.length);
-        const conditions = registeredConditions(before?.conditions ?? [], ignored, now);
+        const accepted = registeredConditions(before?.conditions ?? [], ignored, now);
+        const conditions = withCapacityLimit(accepted, saidCapacity(said), record, now);
         return enter(tx, { hostId, said, images, record, conditions, now });
       });
       return result;

@@ -13,7 +13,8 @@ export class HostRecords1764039600000 implements MigrationInterface {
       [
         'ALTER TABLE hosts ADD COLUMN approved jsonb, ADD COLUMN drain jsonb',
         `UPDATE hosts SET approved = jsonb_build_object('zone', zone, 'driver', driver, 'labels', labels,
-           'capacity', jsonb_build_object('cpu', cpu * 4, 'memory', memory * 4, 'disk', disk * 4))`,
+           'capacity', jsonb_build_object('cpu', greatest(cpu, 1) * 4, 'memory', greatest(memory, 1024) * 4,
+             'disk', greatest(disk, 64) * 4))`,
         'ALTER TABLE images ADD COLUMN rebuildable boolean NOT NULL DEFAULT false',
         `CREATE TABLE host_invites (
            token_hash bytea PRIMARY KEY,

@@ -29,12 +29,6 @@ describe('a registered host', () => {
     ['other labels', { labels: { rack: 'b' } }, 'the labels are others'],
     ['one label more', { labels: { rack: 'a', gpu: 'yes' } }, 'the labels are others'],
     ['no labels', { labels: {} }, 'the labels are others'],
-    ['a huge capacity', { capacity: { ...CAPACITY, cpu: 1_000 } }, 'cpu is 1000, more than 64'],
-    [
-      'a huge physical capacity',
-      { physical: CAPACITY, overcommit: { cpu: 64, disk: 1 } },
-      'cpu is 1024, more than 64',
-    ],
     ['a new zone that nobody has', { zone: 'invented' }, 'zone is invented instead of sim'],
   ];
 
@@ -70,6 +64,33 @@ describe('a registered host', () => {
     expect(await read(agent)).toMatchObject({ zone: 'sim', approved: { zone: 'sim', driver: 'tiny' } });
   });
 
+  it.each<[string, Partial<RegisterHost>]>([
+    ['a huge capacity', { capacity: { ...CAPACITY, cpu: 1_000 } }],
+    ['a huge physical capacity', { physical: CAPACITY, overcommit: { cpu: 64, disk: 1 } }],
+  ])('that claims %s is registered with what its record allows, and shown', async (_what, grown) => {
+    const agent = await rig.agent({ capacity: CAPACITY });
+    await agent.register();
+    const { epoch } = await read(agent);
+    await agent.register(grown);
+    const host = await read(agent);
+    expect(host).toMatchObject({ state: 'up', schedulable: true, capacity: { ...CAPACITY, cpu: 64 } });
+    expect(host.epoch).toBe(epoch + 1);
+    expect(host.conditions).toMatchObject([
+      { type: 'CapacityLimited', status: 'true', message: expect.stringContaining('cpu 64') },
+    ]);
+    expect(await agent.heartbeat()).toBe('nothing');
+    await agent.register();
+    expect((await read(agent)).conditions).toEqual([]);
+  });
+
+  it('whose disk was full at its first registration promises disk when it has space', async () => {
+    const agent = await rig.agent({ capacity: { ...CAPACITY, disk: 0 } });
+    await agent.register();
+    expect(await read(agent)).toMatchObject({ capacity: { disk: 0 }, conditions: [] });
+    await agent.register({ capacity: CAPACITY });
+    expect(await read(agent)).toMatchObject({ capacity: CAPACITY, conditions: [] });
+  });
+
   it('may grow to four times what it said at first, and no further by its heartbeats', async () => {
     const agent = await rig.agent();
     const physical = { cpu: 4, memory: 8_192, disk: 100 };
@@ -78,7 +99,15 @@ describe('a registered host', () => {
     const disk = 1_000_000;
     const body = { ...agent.stamp(), guests: 0, physical: { ...physical, disk } };
     await agent.say('heartbeat', body, HeartbeatReply);
-    expect((await read(agent)).capacity).toEqual({ cpu: 4, memory: 8_192, disk: 400 });
+    const { capacity, conditions, version } = await read(agent);
+    expect(capacity).toEqual({ cpu: 4, memory: 8_192, disk: 400 });
+    expect(conditions).toMatchObject([
+      { type: 'CapacityLimited', message: expect.stringMatching(/: disk 400$/) },
+    ]);
+    await agent.say('heartbeat', { ...body, ...agent.stamp() }, HeartbeatReply);
+    expect((await read(agent)).version).toBe(version);
+    await agent.say('heartbeat', { ...body, ...agent.stamp(), physical }, HeartbeatReply);
+    expect(await read(agent)).toMatchObject({ capacity: { disk: 100 }, conditions: [] });
   });
 });
 
@@ -114,8 +143,13 @@ describe('a control plane that knows its hosts', () => {
   it('reads its list anew when it changed, and takes it for the word of the operator', async () => {
     const agent = await rig.agent();
     await write([{ hostId: agent.id, zone: 'sim', driver: 'tiny', capacity: CAPACITY }]);
-    await expect(agent.register()).rejects.toMatchObject({ code: 'forbidden' });
-    await agent.register({ capacity: CAPACITY });
+    await agent.register();
+    expect(await read(agent)).toMatchObject({
+      capacity: CAPACITY,
+      conditions: [
+        { type: 'CapacityLimited', message: expect.stringContaining('cpu 16, memory 16384, disk 100') },
+      ],
+    });
     await write([{ hostId: agent.id, zone: 'local', driver: 'tiny', labels: { rack: 'c' } }]);
     await agent.register({ capacity: CAPACITY, zone: 'local', labels: { rack: 'c' } });
     expect(await read(agent)).toMatchObject({
