@@ -89,12 +89,15 @@ export class Registration {
     const now = databaseNow();
     try {
       const { result } = await this.db.transaction({}, async (tx): Promise<Written> => {
-        const [locked, retired, known, invites] = await tx.pipeline([
+        // The token first: a registration that waits for an earlier one of the same host then sees that host.
+        const answers = await tx.pipeline([
+          ...(said.joinToken === undefined ? [] : [findInviteCall(said.joinToken)]),
           { statement: LOCK, params: [hostId] },
           { statement: RETIRED, params: [hostId] },
           { statement: KNOWN_IMAGES, params: [said.images] },
-          ...(said.joinToken === undefined ? [] : [findInviteCall(said.joinToken)]),
         ]);
+        const invites = said.joinToken === undefined ? undefined : answers.shift();
+        const [locked, retired, known] = answers;
         const before = locked?.rows[0] as unknown as Before | undefined;
         const approval =
           listed ??

@@ -182,6 +182,28 @@ describe('a control plane that knows its hosts', () => {
     });
   });
 
+  it('admits a host whose first registration with a join token is repeated before it is answered', async () => {
+    const joinToken = await invite();
+    const agent = await rig.agent({ joinToken });
+    const waiting = `SELECT count(*)::int AS n FROM pg_stat_activity
+      WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%host_invites%'`;
+    let tries: Promise<{ epoch: number }[]> | undefined;
+    await rig.sys.transaction({}, async (tx) => {
+      await tx.query({
+        name: 'hold-invites',
+        text: 'SELECT 1 FROM host_invites WHERE host_id IS NULL FOR UPDATE',
+      });
+      tries = Promise.all([agent.register(), agent.register()]);
+      await until(
+        () => rig.rows<{ n: number }>(waiting),
+        ([row]) => row?.n === 2,
+      );
+    });
+    const epochs = (await tries)?.map(({ epoch }) => epoch).sort();
+    expect(epochs).toEqual([1, 2]);
+    expect(await read(agent)).toMatchObject({ state: 'up', epoch: 2 });
+  });
+
   it('refuses a join token that is over or made up', async () => {
     const joinToken = await invite();
     await rig.sys.primary.batch({}, [
