@@ -20,6 +20,8 @@ interface Hostile {
 
 const CREATE = '/api/v1/vms';
 const INGEST = '/api/v1/metrics/ingest';
+/** As many as the gateway reads of a list of entity tags. */
+const BLANKS = ' '.repeat(7_900);
 const GUIDE = { name: 'web-1', config: { cpu: 2, memory: 4096, disk: 50, image: 'ubuntu-22.04' } };
 
 const fields = (n: number): Record<string, number> =>
@@ -58,6 +60,12 @@ function requests(): readonly Hostile[] {
     },
     { name: 'parameters-many', path: `${CREATE}?${'a&'.repeat(7_000)}` },
     { name: 'list-in-parameter', path: `${CREATE}?state=${'x,'.repeat(7_000)}` },
+    { name: 'blanks-in-tags', path: '/openapi.json', headers: { 'if-none-match': `,${BLANKS}x` } },
+    {
+      name: 'blanks-in-tags-of-a-vm',
+      path: `${CREATE}/${randomUUID()}`,
+      headers: { 'if-none-match': `,${BLANKS}x` },
+    },
     { name: 'bad-points-200000', path: INGEST, body: push(() => ['x', 0]), accepted: true },
     { name: 'good-points-200000', path: INGEST, body: push((i) => [now - i, i]), accepted: true },
   ];
@@ -72,6 +80,7 @@ async function cost(stack: BenchStack, one: Hostile, times: number): Promise<num
       headers: {
         authorization: `Bearer ${stack.process.token}`,
         ...(one.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...one.headers,
       },
       body: one.body ?? null,
     });

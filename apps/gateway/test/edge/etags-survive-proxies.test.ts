@@ -55,3 +55,28 @@ describe('If-None-Match', () => {
     expect(noneMatch('"x", "abc-br"', '"abc-br"')).toBe(false);
   });
 });
+
+describe('a header that is not a list of tags', () => {
+  const blanks = ' \t'.repeat(3_900);
+  const wrong = [
+    ['blanks', `,${blanks}x`],
+    ['blanks after a tag', `"4"${blanks}x`],
+    ['elements of blanks', `${' ,'.repeat(3_900)}x`],
+    ['tags without an end', `"${'W/'.repeat(3_900)}`],
+  ] as const;
+
+  it.each(wrong)('costs a time that grows with its length: %s', (_name, header) => {
+    const before = process.cpuUsage();
+    for (let i = 0; i < 20; i++) {
+      expect(noneMatch(header, etagOf(4))).toBe(true);
+      expect(() => expectedVersion(header)).toThrow(/invalid_request/);
+    }
+    expect(process.cpuUsage(before).user / 1_000).toBeLessThan(3_000);
+  });
+
+  it('is refused unread when it is too long', () => {
+    const long = `"4",${' '.repeat(8_000)}`;
+    expect(noneMatch(long, etagOf(4))).toBe(true);
+    expect(() => expectedVersion(long)).toThrow(/invalid_request/);
+  });
+});
