@@ -21,7 +21,7 @@ A Job of one container. Takes {root, name, weight, image, container, volumes, ev
 YAML, service gives the placement. A failed pod stays, because its log is the only account of the failure.
 */}}
 {{- define "novacron.job" -}}
-{{- $context := dict "root" .root "name" .name -}}
+{{- $context := dict "root" .root "name" .name "prefix" (include "novacron.jobPrefix" .root) -}}
 {{- $service := pick .service "priorityClassName" "nodeSelector" "tolerations" -}}
 apiVersion: batch/v1
 kind: Job

@@ -1,11 +1,8 @@
-{{/*
-Prefix of the names of all objects. A Job's name becomes a label of its pods, which holds 63 characters: with the
-longest suffix, `-migrate-cache-invalidator` and nine characters to spare, 28 are left for the prefix.
-*/}}
+{{/* Prefix of the names of all objects: 40 characters. It must not change, since volumes and secrets are found by it. */}}
 {{- define "novacron.fullname" -}}
 {{- $chart := default .Chart.Name .Values.nameOverride -}}
 {{- $name := contains $chart .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $chart) -}}
-{{- default $name .Values.fullnameOverride | trunc 28 | trimSuffix "-" -}}
+{{- default $name .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
 {{- end }}
 
 {{/* Labels that select the pods of a component. Takes {root, name}. */}}
@@ -24,9 +21,17 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
 {{- end }}
 
-{{/* metadata of an object of a component. Takes {root, name} and perhaps {suffix}. */}}
+{{/*
+Prefix of the name of a Job, which becomes a label of its pods and so has 63 characters at most: 36 leave room for the
+longest suffix, `-migrate-cache-invalidator`.
+*/}}
+{{- define "novacron.jobPrefix" -}}
+{{- include "novacron.fullname" . | trunc 36 | trimSuffix "-" -}}
+{{- end }}
+
+{{/* metadata of an object of a component. Takes {root, name} and perhaps {prefix, suffix}. */}}
 {{- define "novacron.metadata" -}}
-name: {{ include "novacron.fullname" .root }}-{{ .name }}{{ with .suffix }}-{{ . }}{{ end }}
+name: {{ .prefix | default (include "novacron.fullname" .root) }}-{{ .name }}{{ with .suffix }}-{{ . }}{{ end }}
 namespace: {{ .root.Release.Namespace }}
 labels:
   {{- include "novacron.labels" . | nindent 2 }}

@@ -20,8 +20,8 @@ export class Release {
     this.namespace = namespace;
     this.name = name;
     this.isTrial = isTrial;
-    /** As the chart names its objects: at most 28 characters. */
-    this.prefix = `${name}-novacron`.slice(0, 28).replace(/-$/, '');
+    /** As the chart names its objects: at most 40 characters. */
+    this.prefix = `${name}-novacron`.slice(0, 40).replace(/-$/, '');
     this.folder = mkdtempSync(join(tmpdir(), 'novacron-release-'));
   }
 
