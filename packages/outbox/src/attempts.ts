@@ -7,6 +7,7 @@ export class Attempts {
 
   /**
    * Notes one round.
+   * @param round.stored the seqs that the stream acknowledged; an event that was set aside proves nothing
    * @returns the seqs that failed in {@link ROUNDS} rounds, each of which stored other events
    */
   note(round: { stored: ReadonlySet<number>; failed: readonly number[] }): number[] {
@@ -17,5 +18,10 @@ export class Attempts {
       this.#failed.set(seq, times);
       return times >= ROUNDS;
     });
+  }
+
+  /** Forgets every event up to `seq`: it is stored or set aside. */
+  passed(seq: number): void {
+    for (const one of this.#failed.keys()) if (one <= seq) this.#failed.delete(one);
   }
 }

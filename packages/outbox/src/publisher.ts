@@ -38,6 +38,8 @@ function messageId({ id, position }: StoredEvent): string {
  */
 export class Publisher {
   readonly #attempts = new Attempts();
+  /** Numbers above `published` that are set aside already: no later round tries or counts them again. */
+  readonly #setAside = new Set<number>();
   #published: number;
   #numbered: number;
   #queue: StoredEvent[] = [];
@@ -127,56 +129,81 @@ export class Publisher {
     return (await this.options.read(this.#published)).slice(0, IN_FLIGHT);
   }
 
-  /** Resolves when all are stored. On failure `published` still moves over those stored before the first that is not. */
+  /**
+   * Resolves when each event is stored or set aside. On failure `published` still moves over those before the first
+   * that is neither.
+   */
   async #publish(events: readonly StoredEvent[]): Promise<void> {
     const stored = new Set<number>();
     const failed: StoredEvent[] = [];
-    const all = events.map(async (row) => {
-      await this.#publishOne(row).catch((error: unknown) => {
+    let interrupted = false;
+    const unsettled = events.filter(({ seq }) => !this.#setAside.has(seq));
+    const all = unsettled.map(async (row) => {
+      try {
+        if (await this.#publishOne(row)) stored.add(row.seq);
+      } catch (error) {
         failed.push(row);
         throw error;
-      });
-      stored.add(row.seq);
+      }
     });
     try {
       await new Promise<void>((resolve, reject) => {
-        this.#interrupt = reject;
+        this.#interrupt = (reason) => {
+          interrupted = true;
+          reject(reason);
+        };
         Promise.allSettled(all)
           .then(async (outcomes) => {
+            // A later round publishes these events again: what became of this one proves nothing.
+            if (interrupted) return;
             await this.#setAsideRefused(stored, failed);
             const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-            if (failure && failed.some(({ seq }) => !stored.has(seq))) reject(failure.reason as Error);
+            if (failure && failed.some(({ seq }) => !this.#setAside.has(seq)))
+              reject(failure.reason as Error);
             else resolve();
           })
           .catch(reject);
       });
     } finally {
-      const before = this.#published;
-      for (const { seq } of events) {
-        if (!stored.has(seq)) break;
-        this.#published = seq;
-      }
-      if (this.#published > before) this.options.onProgress();
+      this.#advance(events, stored);
     }
   }
 
-  async #publishOne(row: StoredEvent): Promise<void> {
+  #advance(events: readonly StoredEvent[], stored: ReadonlySet<number>): void {
+    const before = this.#published;
+    for (const { seq } of events) {
+      if (!stored.has(seq) && !this.#setAside.has(seq)) break;
+      this.#published = seq;
+    }
+    if (this.#published === before) return;
+    this.#attempts.passed(this.#published);
+    for (const seq of this.#setAside) if (seq <= this.#published) this.#setAside.delete(seq);
+    this.options.onProgress();
+  }
+
+  /** @returns true when the stream has acknowledged the event, false when the event is set aside */
+  async #publishOne(row: StoredEvent): Promise<boolean> {
     try {
       await this.options.publish(subjectOfRow(row), toBytes(row), messageId(row));
+      return true;
     } catch (error) {
       const cause = judged(error);
       if (!(cause instanceof Unpublishable)) throw cause;
-      await this.options.setAside(row, cause.reason, cause);
+      await this.#putAside(row, cause.reason, cause);
+      return false;
     }
   }
 
   /** Sets aside what the stream refused again and again while it took other events. */
-  async #setAsideRefused(stored: Set<number>, failed: readonly StoredEvent[]): Promise<void> {
+  async #setAsideRefused(stored: ReadonlySet<number>, failed: readonly StoredEvent[]): Promise<void> {
     const refused = this.#attempts.note({ stored, failed: failed.map(({ seq }) => seq) });
-    for (const row of failed.filter(({ seq }) => refused.includes(seq))) {
-      await this.options.setAside(row, 'refused', new Error('the stream took others and not this one'));
-      stored.add(row.seq);
-    }
+    for (const row of failed.filter(({ seq }) => refused.includes(seq)))
+      await this.#putAside(row, 'refused', new Error('the stream took others and not this one'));
+  }
+
+  async #putAside(row: StoredEvent, reason: SetAsideReason, cause: unknown): Promise<void> {
+    await this.options.setAside(row, reason, cause);
+    this.#setAside.add(row.seq);
   }
 
   /** Until `done` is called, the connection is back, or the publisher is stopped. */
