@@ -4,7 +4,8 @@ import { dirname } from 'node:path';
 
 /**
  * Replaces a file as a whole: readers and a crash see the old content or the new. Resolves when the new content
- * survives a power loss. A failure leaves the old file, and nothing beside it.
+ * survives a power loss. A failure leaves the old file, and nothing beside it. One writer of a path at a time: two would
+ * share the temporary file, whose name is fixed so that the next write clears what a crash left.
  */
 export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.new`;

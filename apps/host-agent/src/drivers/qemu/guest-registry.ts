@@ -80,16 +80,10 @@ export class GuestRegistry {
     change: (record: GuestRecord) => GuestRecord,
     options: AppendOptions = {},
   ): Promise<void> {
-    const before = this.#updates.get(vmId) ?? Promise.resolve();
-    const update = before.then(async () => {
+    await this.#inTurn(vmId, async () => {
       const record = await this.#read(vmId);
       if (record && record !== 'damaged') await this.#write(vmId, change(record), options);
     });
-    const settled = Promise.allSettled([update]).then(() => {
-      if (this.#updates.get(vmId) === settled) this.#updates.delete(vmId);
-    });
-    this.#updates.set(vmId, settled);
-    await update;
   }
 
   /** The VM's process, if one runs now. */
@@ -121,12 +115,13 @@ export class GuestRegistry {
 
   /** Makes the VM absent at once; its files follow. Whatever its folder holds, and if there is none. */
   async remove(vmId: VmId): Promise<void> {
-    await this.#updates.get(vmId);
     const grave = join(this.options.folder, `${GONE}${vmId}`);
     await rm(grave, { recursive: true, force: true });
-    await rename(this.folderOf(vmId), grave).catch(unlessMissing);
-    this.#unsaved.delete(vmId);
-    this.#damaged.delete(vmId);
+    await this.#inTurn(vmId, async () => {
+      await rename(this.folderOf(vmId), grave).catch(unlessMissing);
+      this.#unsaved.delete(vmId);
+      this.#damaged.delete(vmId);
+    });
     await rm(grave, { recursive: true, force: true });
   }
 
@@ -152,9 +147,14 @@ export class GuestRegistry {
     return this.#damaged.size;
   }
 
-  /** Looks whether every process is still there, for those whose monitor did not say so. */
+  /**
+   * Saves the records that wait for the disk, and looks whether every process is still there, for those whose monitor
+   * did not say so.
+   */
   async check(): Promise<void> {
-    for (const [vmId, record] of this.#unsaved) await this.#write(vmId, record, { mayWait: true });
+    // An update reads the record that waits in its turn: it may be saved, newer or gone by then.
+    const waiting = [...this.#unsaved.keys()];
+    await Promise.all(waiting.map((vmId) => this.update(vmId, (record) => record, { mayWait: true })));
     await Promise.all(this.running.map((handle) => this.live(handle.vmId)));
   }
 
@@ -198,6 +198,17 @@ export class GuestRegistry {
     });
     this.#handles.set(vmId, handle);
     return handle;
+  }
+
+  /** Does one work on the VM's record after the other, whatever became of the one before. */
+  async #inTurn(vmId: VmId, work: () => Promise<void>): Promise<void> {
+    const before = this.#updates.get(vmId) ?? Promise.resolve();
+    const mine = before.then(work);
+    const settled = Promise.allSettled([mine]).then(() => {
+      if (this.#updates.get(vmId) === settled) this.#updates.delete(vmId);
+    });
+    this.#updates.set(vmId, settled);
+    await mine;
   }
 
   async #read(vmId: VmId): Promise<GuestRecord | 'damaged' | undefined> {
