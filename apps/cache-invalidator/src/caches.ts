@@ -40,6 +40,7 @@ export class Caches {
       ...config.redis,
       timeoutMs: PATIENCE_MS,
       onError: (err: Error) => logger.debug({ err }, 'Redis is not reached'),
+      onRefused: (err: Error) => logger.warn({ err }, 'Redis refuses what the shared cache asks'),
     };
     this.l2 = new L2(redis);
     this.#inspector = new L2Inspector(redis);

@@ -63,6 +63,7 @@ function cacheOf({ config, nc, logger, drain }: ServiceContext<GatewayConfig>): 
   const l2 = new L2({
     url: config.redis.url,
     onError: (error) => logger.debug({ err: error }, 'Redis is away'),
+    onRefused: (error) => logger.warn({ err: error }, 'Redis refuses what the shared cache asks'),
   });
   const cache = new Cache({ maxBytes: config.cache.maxMiB * 1_048_576, l2, rules: changesOf });
   const stop = listenForInvalidations(nc, cache, logger);
@@ -80,6 +81,8 @@ function limitsOf({ config, logger, drain }: ServiceContext<GatewayConfig>): Rat
   const redis = new RedisLink({
     url: config.redis.url,
     onError: (error) => logger.debug({ err: error }, 'Redis is away: each gateway counts by itself'),
+    onRefused: (error) =>
+      logger.warn({ err: error }, 'Redis refuses the rate limits: each gateway counts by itself'),
   });
   const stop = shareLimits(limits, redis);
   drain.add('pools', 'limits', () => {

@@ -4,7 +4,9 @@ import { until } from '@novacron/testkit/wait';
 import { createClient } from 'redis';
 import type { Entry } from './entry.js';
 import { L2Inspector } from './l2-inspector.js';
+import { scriptOf } from './l2-scripts.js';
 import { L2, type L2Place } from './l2.js';
+import { RedisLink, RedisUnavailable } from './redis-link.js';
 
 const HISTORY = '7412345678901234567.1';
 const entry: Entry = {
@@ -60,7 +62,11 @@ describe.each(['gateway', 'cache'] as const)('the Redis user of %s', (service) =
     ['stops the server', ['SHUTDOWN', 'NOSAVE']],
     ['makes it a replica', ['REPLICAOF', '127.0.0.1', '1']],
   ];
-  const refused = service === 'cache' ? common : [...common, ['scans the keys', ['SCAN', '0']] as const];
+  const own: Record<typeof service, [string, string[]]> = {
+    gateway: ['scans the keys', ['SCAN', '0']],
+    cache: ['reads a rate limit', ['GET', 'rate:a']],
+  };
+  const refused = [...common, own[service]];
 
   it.each(refused)('is refused when it %s', async (_what, command) => {
     const client = await createClient({
@@ -73,6 +79,33 @@ describe.each(['gateway', 'cache'] as const)('the Redis user of %s', (service) =
       .connect();
     await expect(client.sendCommand([...command])).rejects.toThrow(/NOPERM|can't access/);
     client.destroy();
+  });
+});
+
+describe('the Redis user of the gateway', () => {
+  it('counts rate limits by the clock of Redis', async () => {
+    const link = new RedisLink({ url: urlOf('gateway'), timeoutMs: 30_000 });
+    await until(() => link.available);
+    const count = scriptOf(
+      `redis.call('SET', KEYS[1], redis.call('TIME')[1], 'PX', 1000) return redis.call('GET', KEYS[1])`,
+    );
+    expect(String(await link.run(count, ['rate:a'], []))).toMatch(/^\d+$/);
+    link.close();
+  });
+
+  it('is told apart from a Redis that is away when it may not do something', async () => {
+    const refusals: string[] = [];
+    const onRefused = ({ message }: Error) => void refusals.push(message);
+    const link = new RedisLink({ url: urlOf('gateway'), timeoutMs: 30_000, onRefused });
+    await until(() => link.available);
+    const forbidden = scriptOf(`return redis.call('GET', 'private')`);
+    for (let i = 0; i < 3; i += 1)
+      await expect(link.run(forbidden, [], [])).rejects.toThrow(RedisUnavailable);
+    expect(refusals).toEqual([expect.stringMatching(/NOPERM|can't access/)]);
+    await link.run(scriptOf('return 1'), [], []);
+    await expect(link.run(forbidden, [], [])).rejects.toThrow(RedisUnavailable);
+    expect(refusals).toHaveLength(2);
+    link.close();
   });
 });
 

@@ -6,7 +6,7 @@ import {
   ConsecutiveBreaker,
   handleAll,
 } from 'cockatiel';
-import { createClient, RESP_TYPES } from 'redis';
+import { createClient, ErrorReply, RESP_TYPES } from 'redis';
 import type { Script } from './l2-scripts.js';
 
 export interface RedisLinkOptions {
@@ -18,7 +18,10 @@ export interface RedisLinkOptions {
   readonly retryAfterMs?: number;
   /** Without any answer for so long the connection is taken for dead and made anew, milliseconds. */
   readonly deadAfterMs?: number;
+  /** The connection broke, or was not made. */
   readonly onError?: (error: Error) => void;
+  /** Redis answered a command with an error: told once until a command succeeds, for which an operator has to act. */
+  readonly onRefused?: (error: Error) => void;
 }
 
 const TIMEOUT_MS = 50;
@@ -58,6 +61,7 @@ export class RedisLink {
   readonly #breaker: CircuitBreakerPolicy;
   readonly #timeoutMs: number;
   readonly #deadAfterMs: number;
+  #refused = false;
   failures = 0;
 
   constructor(private readonly options: RedisLinkOptions) {
@@ -88,6 +92,7 @@ export class RedisLink {
     } catch (error) {
       if (!(error instanceof BrokenCircuitError)) {
         this.failures += 1;
+        this.#tellRefusal(error);
         this.#renewIfDead();
       }
       throw new RedisUnavailable({ cause: error });
@@ -120,10 +125,17 @@ export class RedisLink {
       command()
         .then((reply) => {
           this.#answeredAt = performance.now();
+          this.#refused = false;
           resolve(reply);
         }, reject)
         .finally(() => clearTimeout(timer));
     });
+  }
+
+  #tellRefusal(error: unknown): void {
+    if (this.#refused || !(error instanceof ErrorReply)) return;
+    this.#refused = true;
+    this.options.onRefused?.(error);
   }
 
   /** A peer that vanished without a word leaves a socket that stays open for hours. */

@@ -5,21 +5,26 @@ export const redisServices = ['gateway', 'cache'] as const;
 export type RedisService = (typeof redisServices)[number];
 
 /** Entries, tombstones, leases and generations of the shared cache: `<systemId>.<timeline>:…`. */
-const KEYS = '~[0-9]*.[0-9]*:*';
-/** What connects, and what the scripts of `packages/cache` call. A script is bound by its caller's rules. */
+const CACHE_KEYS = '~[0-9]*.[0-9]*:*';
+/** What connects, and what the services' scripts call. A script is bound by its caller's rules. */
 const COMMON = ['auth', 'hello', 'eval', 'evalsha', 'get', 'set', 'del', 'getrange'];
 
+const keys: Record<RedisService, readonly string[]> = {
+  // Rate limits are counted for all gateways at `rate:…`.
+  gateway: [CACHE_KEYS, '~rate:*'],
+  cache: [CACHE_KEYS],
+};
 const commands: Record<RedisService, readonly string[]> = {
-  gateway: COMMON,
+  // Rate limits go by the clock of Redis.
+  gateway: [...COMMON, 'time'],
   // Its checker looks around the keyspace and tells its size.
   cache: [...COMMON, 'scan', 'dbsize', 'info'],
 };
 
 /** What the user of a service may do, in the words of Redis' ACL; understood by Redis 7 and Valkey 8. */
 export function redisRules(service: RedisService): string {
-  return ['resetkeys', KEYS, 'resetchannels', '-@all', ...commands[service].map((name) => `+${name}`)].join(
-    ' ',
-  );
+  const allowed = commands[service].map((name) => `+${name}`);
+  return ['resetkeys', ...keys[service], 'resetchannels', '-@all', ...allowed].join(' ');
 }
 
 export function isRedisService(service: string): service is RedisService {
