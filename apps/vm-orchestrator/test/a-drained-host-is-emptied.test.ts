@@ -185,6 +185,44 @@ describe('a drain with mode stop', () => {
     await fixture.until(id, (vm) => vm.state === 'running');
   });
 
+  it('forces a guest whose host cannot shut it down', async () => {
+    await rebuildable(true);
+    const { old, ids } = await withVms(['has-no-button']);
+    const [id] = ids as [never];
+    const target = await fixture.addHost();
+    old.interfere = (command, host) => (command.kind === 'shutdown' ? host.fail(command) : undefined);
+    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 300 });
+    const vm = await fixture.until(id, (row) => row.state === 'running' && row.host_id === target.id);
+    expect(vm).toMatchObject({ last_error: null });
+    expect(old.of(id)).toEqual(expect.arrayContaining(['shutdown', 'force-stop']));
+  });
+
+  it('names a VM whose guest cannot be ended, and does not try again at every look', async () => {
+    await rebuildable(true);
+    const { old, ids } = await withVms(['is-damaged']);
+    const [id] = ids as [never];
+    const target = await fixture.addHost();
+    old.interfere = (command, host) =>
+      command.kind === 'shutdown' || command.kind === 'force-stop' ? host.fail(command) : undefined;
+    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    const now = await drained(old.id, ({ drain }) => drain?.blocked.length === 1);
+    expect(now.drain?.blocked).toMatchObject([{ vmId: id, reason: expect.stringContaining('told to fail') }]);
+    expect(await fixture.row(id)).toMatchObject({ state: 'running', task: null, host_id: old.id });
+    for (let look = 0; look < 3; look++) await fixture.core.drainer.tick();
+    const { n } = await fixture.one<{ n: number }>(
+      `SELECT count(*)::int AS n FROM orchestrator.jobs WHERE vm_id = $1 AND kind = 'cold-migrate'`,
+      [id],
+    );
+    expect(n).toBe(1);
+
+    old.interfere = () => undefined;
+    await fixture.admin.query(
+      `UPDATE orchestrator.vms SET last_error = jsonb_set(last_error, '{at}', '"2026-01-01T00:00:00.000Z"') WHERE id = $1`,
+      [id],
+    );
+    await fixture.until(id, (row) => row.state === 'running' && row.host_id === target.id);
+  });
+
   it('takes facts of the new host, whose epoch may be lower', async () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['new-facts']);

@@ -6,11 +6,18 @@ import fc from 'fast-check';
 import { planDrain, type DrainedVm } from './drain-plan.js';
 
 const AT_ONCE = 10;
+const NOW = new Date('2026-01-01T00:10:00Z');
+const failed = (agoSeconds: number) => ({
+  code: 'driver_error',
+  detail: 'x'.repeat(300),
+  at: new Date(NOW.getTime() - agoSeconds * 1_000).toISOString(),
+});
 
 const vm = fc
   .record({
     state: fc.constantFrom(...VM_STATES),
     task: fc.constantFrom(null, null, { kind: 'cold-migrate' }, { kind: 'stop' }),
+    last_error: fc.constantFrom(null, null, failed(1), failed(3_600)),
     rebuildable: fc.boolean(),
     image: fc.constant('ubuntu-22.04'),
   })
@@ -27,7 +34,7 @@ describe('the plan of a drain', () => {
   it('begins nothing with a VM that is at work, and has ten on their way at most', () => {
     fc.assert(
       fc.property(vms, room, (of, full) => {
-        const { begin } = planDrain(of, () => full);
+        const { begin } = planDrain(of, () => full, NOW);
         expect(begin.every(({ task }) => task === null)).toBe(true);
         const underWay = of.filter(({ task }) => task?.kind === 'cold-migrate').length;
         expect(begin.length).toBeLessThanOrEqual(Math.max(0, AT_ONCE - underWay));
@@ -38,7 +45,7 @@ describe('the plan of a drain', () => {
   it('stops every guest that runs, and moves a VM that is off only where nothing is lost', () => {
     fc.assert(
       fc.property(vms, room, (of, full) => {
-        for (const { state, rebuildable } of planDrain(of, () => full).begin) {
+        for (const { state, rebuildable } of planDrain(of, () => full, NOW).begin) {
           if (state === 'stopped') expect([rebuildable, full]).toEqual([true, null]);
           else expect(['running', 'paused']).toContain(state);
         }
@@ -46,13 +53,25 @@ describe('the plan of a drain', () => {
     );
   });
 
+  it('leaves a VM alone for a minute after its job has failed, and says with what', () => {
+    const [one] = fc.sample(vm, 1) as [DrainedVm];
+    const damaged = { ...one, state: 'running' as const, task: null, last_error: failed(59) };
+    const { begin, blocked } = planDrain([damaged], () => null, NOW);
+    expect(begin).toEqual([]);
+    expect(blocked).toMatchObject([{ vmId: damaged.id, reason: expect.stringContaining('xxx') }]);
+    expect(planDrain([damaged], () => null, new Date(NOW.getTime() + 1_000)).begin).toEqual([damaged]);
+  });
+
   it('names the VMs that it leaves, as many as an answer holds, each with a reason that fits', () => {
     fc.assert(
       fc.property(vms, room, (of, full) => {
-        const { blocked } = planDrain(of, () => full);
-        const idle = of.filter(({ task, state }) => task === null && !['running', 'paused'].includes(state));
+        const { blocked } = planDrain(of, () => full, NOW);
+        const idle = of.filter(({ task }) => task === null);
         const left = idle.filter(
-          ({ state, rebuildable }) => state !== 'stopped' || !rebuildable || full !== null,
+          ({ state, rebuildable, last_error }) =>
+            last_error?.at === failed(1).at ||
+            (!['running', 'paused'].includes(state) &&
+              (state !== 'stopped' || !rebuildable || full !== null)),
         );
         expect(blocked).toHaveLength(Math.min(left.length, BLOCKED_NAMED));
         expect(blocked.every(({ reason }) => reason.length > 0 && reason.length <= 300)).toBe(true);

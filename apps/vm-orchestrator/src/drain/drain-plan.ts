@@ -15,19 +15,26 @@ export interface DrainPlan {
 
 /** VMs of one host that are on their way at a time: each stops a guest and makes another one. */
 const AT_ONCE = 10;
+/** How long a VM whose last job failed is left alone: what the host refuses, it is not asked again every second. */
+const AFTER_FAILURE_MS = 60_000;
 
 /**
  * What a drain does next. A guest that runs is stopped in any case; one that is off leaves when another host has room.
  * Pure.
  *
+ * @param now the database's time
  * @param room why no other host has room for the VM; null when one has
  */
-export function planDrain(vms: readonly DrainedVm[], room: (vm: DrainedVm) => string | null): DrainPlan {
+export function planDrain(
+  vms: readonly DrainedVm[],
+  room: (vm: DrainedVm) => string | null,
+  now: Date,
+): DrainPlan {
   const begin: DrainedVm[] = [];
   const blocked: HostDrain['blocked'] = [];
   for (const vm of vms) {
     if (vm.task !== null) continue;
-    const reason = whyNot(vm, room);
+    const reason = whyNot(vm, room, now);
     if (reason === null) begin.push(vm);
     else if (blocked.length < BLOCKED_NAMED)
       blocked.push({ vmId: vm.id, tenantId: vm.tenant_id, name: vm.name, reason: reason.slice(0, 300) });
@@ -36,7 +43,10 @@ export function planDrain(vms: readonly DrainedVm[], room: (vm: DrainedVm) => st
   return { begin: begin.slice(0, Math.max(0, AT_ONCE - underWay)), blocked };
 }
 
-function whyNot(vm: DrainedVm, room: (vm: DrainedVm) => string | null): string | null {
+function whyNot(vm: DrainedVm, room: (vm: DrainedVm) => string | null, now: Date): string | null {
+  const { last_error: failed } = vm;
+  if (failed && now.getTime() - Date.parse(failed.at) < AFTER_FAILURE_MS)
+    return `it failed at ${failed.at} and is tried again: ${failed.detail}`;
   if (vm.state === 'running' || vm.state === 'paused') return null;
   if (vm.state !== 'stopped') return `it is ${vm.state}`;
   if (!vm.rebuildable) return `image ${vm.image} is not rebuildable: its disk is on this host alone`;

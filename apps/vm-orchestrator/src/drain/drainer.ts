@@ -90,7 +90,7 @@ export class Drainer {
       const host = (await tx.query<HostRow & { mine: boolean }>(DRAINING, [hostId])).rows[0];
       if (!host?.mine || !host.drain) return 0;
       const vms = (await tx.query<DrainedVm>(VMS, [hostId])).rows;
-      const plan = planDrain(vms, (vm) => this.#noRoom(vm));
+      const plan = planDrain(vms, (vm) => this.#noRoom(vm), databaseNow());
       const begin = await migrate(tx, host, host.drain, plan.begin);
       // Capacity of removed VMs is given back last: `vm_count` has what the host has still to remove.
       const finished = host.vm_count === 0 && vms.length === 0;

@@ -10,7 +10,10 @@ export const HOST_DRAINED = 'host_drained';
 
 const OPERATORS = { by: 'nothing', because: 'an operator empties the host' } as const;
 
-/** A step of `stop`, after which this operation goes on. A guest that is off already needs none. */
+/**
+ * A step of `stop`, after which this operation goes on. A guest that is off already needs none, and one that its host
+ * cannot shut down is forced.
+ */
 function powerOff(step: Step): Step {
   return {
     name: step.name,
@@ -19,9 +22,20 @@ function powerOff(step: Step): Step {
     async do(context) {
       if (context.job.args.before === 'stopped') return { then: 'next' };
       const result = await step.do(context);
+      if (result.then === 'failed' && step.name === 'shutdown' && result.code !== 'host_fenced')
+        return forceNow(context, result);
       if (result.then !== 'done') return result;
       return { then: 'next', ...(result.fact ? { fact: result.fact } : {}) };
     },
+  };
+}
+
+/** The grace of a guest whose host refused to press its power button is over. */
+function forceNow({ now }: StepContext, refused: Extract<StepResult, { then: 'failed' }>): StepResult {
+  return {
+    then: 'next',
+    args: { forceAt: now().toISOString() },
+    detail: `the host could not shut the guest down, it is forced: ${refused.detail ?? refused.code}`,
   };
 }
 
