@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { VmFact } from '@novacron/contracts/agents';
-import type { VmId } from '@novacron/contracts/ids';
+import type { JobId, VmId } from '@novacron/contracts/ids';
 import { until } from '@novacron/testkit/wait';
+import { cancelJob } from '../src/jobs/cancel.js';
 import { Fixture } from './fixture.js';
 import type { ScriptedHost } from './fleet.js';
 
@@ -97,6 +98,45 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
     await host.say('report', { epoch: 1, seq: 1_001, facts: facts() });
     expect(await fixture.row(lost)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost', task: null });
     expect(host.commands).toHaveLength(heard);
+  });
+
+  describe('whose lost VM finds no room elsewhere', () => {
+    let full: ScriptedHost;
+    beforeAll(async () => {
+      full = await fixture.addHost({ cpu: 1, memory: 1, disk: 1 });
+    });
+    afterAll(() => fixture.core.hostsSide.actions.act(fixture.meta(), full.id, 'cordon'));
+
+    const waits = async () => {
+      const { body } = await fixture.act(lost, 'start');
+      await fixture.until(lost, (vm) => vm.conditions.some(({ type }) => type === 'CapacityAvailable'));
+      return body.job?.id as JobId;
+    };
+    const asBefore = async (code: string) => {
+      const vm = await idle(lost);
+      expect(vm).toMatchObject({ state: 'stopped', stop_reason: 'host_lost', host_id: host.id });
+      expect(vm.last_error).toMatchObject({ code });
+      expect(vm.conditions.map(({ type }) => type)).not.toContain('CapacityAvailable');
+      const left = await fixture.one<{ n: number }>(
+        'SELECT count(*)::int AS n FROM orchestrator.cleanups WHERE vm_id = $1',
+        [lost],
+      );
+      expect(left.n).toBe(0);
+    };
+
+    it('keeps it as it was when the start is cancelled', async () => {
+      await cancelJob(fixture.core.api, fixture.meta(), await waits());
+      await asBefore('cancelled');
+    });
+
+    it('keeps it as it was when the start has waited in vain', async () => {
+      const id = await waits();
+      await fixture.admin.query(
+        `UPDATE orchestrator.jobs SET deadline = now() - interval '1 s' WHERE id = $1`,
+        [id],
+      );
+      await asBefore('no_capacity');
+    });
   });
 
   it('has its lost VM started on another host, with a new disk', async () => {

@@ -10,7 +10,8 @@ export const STATES = {
     kind: 'transient',
     deadlineMs: 60_000,
     wayOut: 'error',
-    to: ['provisioning', 'error', 'deleting'],
+    // Stopped: its host was fenced, and no other one was found.
+    to: ['provisioning', 'stopped', 'error', 'deleting'],
   },
   provisioning: {
     kind: 'transient',

@@ -1,7 +1,7 @@
-import type { Condition } from '@novacron/contracts/common';
 import { HOST_UNREACHABLE, withoutCondition } from '../hosts/row.js';
 import { CANCELLED } from '../jobs/advance.js';
 import type { Claim, Operation, Step, StepContext, StepResult } from '../jobs/operation.js';
+import type { VmRow } from '../vms/row.js';
 import { onAnswer, running } from './answers.js';
 import { missingCapacity, withCapacity, withoutCapacity } from './capacity-condition.js';
 import { guestSpec } from './guest-spec.js';
@@ -17,37 +17,32 @@ const place: Step = {
   state: 'pending',
   cancel: { by: 'ending' },
   async do(context) {
-    if (context.vm.host_id !== null) {
-      if (context.hostIsFenced()) return leaveHost(context.vm.conditions);
-      return { then: 'next', detail: 'it has a host' };
-    }
+    const { vm } = context;
+    if (vm.host_id !== null && !context.hostIsFenced()) return { then: 'next', detail: 'it has a host' };
     const { hostId, fits, explanation } = await context.place();
+    const explained = { placement: explanation, detail: explanation.summary };
     if (hostId !== null) {
-      return {
-        then: 'next',
-        host: { effect: 'reserve', hostId },
-        // Facts of another host are numbered otherwise.
-        patch: { host_id: hostId, fact_epoch: 0, fact_seq: 0, ...withCapacity(context.vm) },
-        placement: explanation,
-        detail: explanation.summary,
-      };
+      // A fenced host was taken for gone, and the disk with it: should it come back, it removes what it has.
+      const effect = vm.host_id === null ? ('reserve' as const) : ('move' as const);
+      // Facts of another host are numbered otherwise.
+      const patch = { host_id: hostId, fact_epoch: 0, fact_seq: 0, conditions: placedConditions(vm) };
+      return { then: 'next', host: { effect, hostId }, patch, ...explained };
     }
-    const refused = {
-      placement: explanation,
-      detail: explanation.summary,
-      patch: withoutCapacity(context.vm, fits, explanation.summary, context.now()),
-    };
+    const patch = withoutCapacity(vm, fits, explanation.summary, context.now());
     if (fits === 'never' || context.now() >= context.job.deadline)
-      return { then: 'failed', code: 'no_capacity', ...refused };
-    return { then: 'wait', ms: PLACE_AGAIN_MS, ...refused };
+      return { then: 'failed', code: 'no_capacity', ...(isRebuilt(context) ? {} : { patch }), ...explained };
+    return { then: 'wait', ms: PLACE_AGAIN_MS, patch, ...explained };
   },
 };
 
-/** Its host was taken for gone, and its disk with it: should the host come back, it removes what it has. */
-function leaveHost(conditions: readonly Condition[]): StepResult {
-  const patch = { host_id: null, conditions: withoutCondition(conditions, HOST_UNREACHABLE) };
-  const host = { effect: 'leave-cleanup' } as const;
-  return { then: 'wait', ms: 0, host, patch, detail: 'its host is fenced: it is placed again' };
+/** A VM that is placed misses no capacity, and is not on the host any more that could not be reached. */
+function placedConditions(vm: VmRow): VmRow['conditions'] {
+  return withoutCondition(withCapacity(vm).conditions ?? vm.conditions, HOST_UNREACHABLE);
+}
+
+/** Whether a stopped VM is still on its fenced host: what does not come about then leaves it as it was. */
+function isRebuilt({ vm, job }: Claim): boolean {
+  return vm.state === 'pending' && vm.host_id !== null && job.args.before === 'stopped';
 }
 
 const provision: Step = {
@@ -98,6 +93,7 @@ export const create: Operation = {
   overdue: waitedInVain,
   failed: ({ vm, job }, error) => {
     if (vm.state === 'starting') return unstarted(job.args, error);
+    if (isRebuilt({ vm, job })) return { state: 'stopped', ...withCapacity(vm) };
     // A create that was cancelled waits for no host any more.
     return { state: 'error', ...(error.code === CANCELLED ? withCapacity(vm) : {}) };
   },
