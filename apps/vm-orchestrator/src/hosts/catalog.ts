@@ -22,7 +22,7 @@ const ZONES = `SELECT z.name, z.is_default,
     FROM zones z LEFT JOIN hosts h ON h.zone = z.name`;
 
 /** Images with the zones whose hosts have them. */
-const IMAGES = `SELECT i.name, i.description, i.min_memory, i.min_disk,
+const IMAGES = `SELECT i.name, i.description, i.min_memory, i.min_disk, i.version,
       coalesce((SELECT array_agg(zone ORDER BY zone) FROM (SELECT DISTINCT h.zone FROM hosts h
         WHERE i.name = ANY(h.images) ORDER BY h.zone LIMIT ${NAMES_SHOWN}) AS offering), '{}') AS zones
     FROM images i`;
@@ -38,10 +38,10 @@ export const LIST_ZONES: Statement = {
   name: 'zones-list',
   text: `${ZONES} WHERE $1::text IS NULL OR z.name > $1 GROUP BY z.name, z.is_default ORDER BY z.name LIMIT $2`,
 };
-/** Of images after the name `$1`, or from the first, at most `$2`. */
+/** Of configured images after the name `$1`, or from the first, at most `$2`. */
 export const LIST_IMAGES: Statement = {
   name: 'images-list',
-  text: `${IMAGES} WHERE $1::text IS NULL OR i.name > $1 ORDER BY i.name LIMIT $2`,
+  text: `${IMAGES} WHERE i.configured AND ($1::text IS NULL OR i.name > $1) ORDER BY i.name LIMIT $2`,
 };
 
 export interface ZoneRow {
@@ -63,6 +63,7 @@ export interface ImageRow {
   description: string;
   min_memory: number;
   min_disk: number;
+  version: number;
   zones: string[];
 }
 
@@ -87,15 +88,30 @@ export function toImage(row: ImageRow): Image {
   };
 }
 
-/** A zone or image that a host brought; neither changes afterwards, so its version is 1. */
-export function createdEvent(kind: 'zone' | 'image', resource: Zone | Image, now: Date): NewEvent {
+/** A zone that a host brought; it does not change afterwards, so its version is 1. */
+export function zoneEvent(row: ZoneRow, now: Date): NewEvent {
+  return catalogueEvent('zone', 'zone.created', toZone(row), 1, now);
+}
+
+/** An image that the operator configured, or retired. */
+export function imageEvent(row: ImageRow, type: 'image.created' | 'image.deleted', now: Date): NewEvent {
+  return catalogueEvent('image', type, toImage(row), row.version, now);
+}
+
+function catalogueEvent(
+  kind: 'zone' | 'image',
+  type: string,
+  resource: Zone | Image,
+  version: number,
+  now: Date,
+): NewEvent {
   return {
     id: newId<EventId>(),
-    type: `${kind}.created`,
+    type,
     tenantId: PLATFORM,
     kind,
     resourceId: tokenOfName(resource.name),
-    version: 1,
+    version,
     at: now.toISOString(),
     data: resource,
   };

@@ -2,7 +2,8 @@ import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import { databaseNow } from '../clock.js';
-import { createdEvent, READ_IMAGES, toImage, type ImageRow } from './catalog.js';
+import { imageEvent, READ_IMAGES, type ImageRow } from './catalog.js';
+import { namesOf } from './registration-entry.js';
 
 /** An image that hosts may offer. */
 export interface CatalogueEntry {
@@ -14,33 +15,53 @@ export interface CatalogueEntry {
 const PUT: Statement = {
   name: 'images-put',
   // In the order of names, so that orchestrators which start together cannot wait for each other.
-  text: `INSERT INTO images (name, rebuildable)
-    SELECT name, rebuildable FROM json_populate_recordset(null::images, $1) ORDER BY name
-    ON CONFLICT (name) DO UPDATE SET rebuildable = excluded.rebuildable WHERE images.rebuildable <> excluded.rebuildable
-    RETURNING name, (xmax = 0) AS created`,
+  text: `WITH before AS (SELECT name FROM images WHERE configured)
+    INSERT INTO images AS i (name, rebuildable, configured)
+    SELECT name, rebuildable, true FROM json_populate_recordset(null::images, $1) ORDER BY name
+    ON CONFLICT (name) DO UPDATE SET rebuildable = excluded.rebuildable, configured = true,
+      version = i.version + (NOT i.configured)::int
+    WHERE i.rebuildable <> excluded.rebuildable OR NOT i.configured
+    RETURNING i.name, NOT EXISTS (SELECT FROM before b WHERE b.name = i.name) AS created`,
+};
+const RETIRE: Statement = {
+  name: 'images-retire',
+  text: `UPDATE images SET configured = false, version = version + 1 WHERE configured AND name <> ALL($1)
+    RETURNING name`,
 };
 const ASK_AGAIN: Statement = {
   name: 'hosts-offer-again',
   // Another epoch: the next heartbeat is answered with `register`, and the registration names the images.
-  text: `UPDATE hosts SET epoch = epoch + 1 WHERE conditions @> '[{"type": "ImagesUnknown"}]'`,
+  text: `UPDATE hosts h SET epoch = h.epoch + 1
+    WHERE NOT h.images <@ (SELECT coalesce(array_agg(i.name), '{}') FROM images i WHERE i.configured)
+      OR $1 AND h.conditions @> '[{"type": "ImagesUnknown"}]'`,
 };
 
-/** Puts the configured images into the catalogue. Hosts that offered images it did not have are asked again. */
+/**
+ * Makes the configured images the catalogue, and retires the others. Hosts that offer retired images, or offered images
+ * that are new, are asked again.
+ */
 export async function putImages(db: Database, images: readonly CatalogueEntry[]): Promise<void> {
   await retrying(() =>
     db.transaction({}, async (tx) => {
       const now = databaseNow();
-      const { rows } = await tx.query<{ name: string; created: boolean }>(PUT, [JSON.stringify(images)]);
-      const created = rows.filter((row) => row.created).map(({ name }) => name);
-      if (created.length === 0) return;
-      const [read] = await tx.pipeline([
-        { statement: READ_IMAGES, params: [created] },
-        { statement: ASK_AGAIN },
+      const [put, retire] = await tx.pipeline([
+        { statement: PUT, params: [JSON.stringify(images)] },
+        { statement: RETIRE, params: [images.map(({ name }) => name)] },
       ]);
-      const added = read?.rows as unknown as ImageRow[];
+      const written = (put?.rows ?? []) as unknown as { name: string; created: boolean }[];
+      const created = written.filter((row) => row.created).map(({ name }) => name);
+      const retired = namesOf(retire);
+      const [read] = await tx.pipeline([
+        { statement: READ_IMAGES, params: [[...created, ...retired]] },
+        { statement: ASK_AGAIN, params: [created.length > 0] },
+      ]);
+      const changed = (read?.rows ?? []) as unknown as ImageRow[];
+      if (changed.length === 0) return;
       await appendEvents(
         tx,
-        added.map((row) => createdEvent('image', toImage(row), now)),
+        changed.map((row) =>
+          imageEvent(row, retired.includes(row.name) ? 'image.deleted' : 'image.created', now),
+        ),
       );
     }),
   );

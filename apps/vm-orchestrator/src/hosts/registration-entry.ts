@@ -4,7 +4,7 @@ import type { HostId } from '@novacron/contracts/ids';
 import { NO_OVERCOMMIT, type HostRecord } from '@novacron/contracts/infrastructure';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Statement, Transaction } from '@novacron/postgres/database';
-import { createdEvent, READ_ZONES, toZone, type ZoneRow } from './catalog.js';
+import { READ_ZONES, zoneEvent, type ZoneRow } from './catalog.js';
 import { useInviteCall } from './host-invites.js';
 import { bounded, saidCapacity } from './host-record.js';
 import {
@@ -148,5 +148,5 @@ export function namesOf(result: { rows: Record<string, unknown>[] } | undefined)
 async function broughtZones(tx: Transaction, zones: string[], now: Date) {
   if (zones.length === 0) return [];
   const { rows } = await tx.query<ZoneRow>(READ_ZONES, [zones]);
-  return rows.map((row) => createdEvent('zone', toZone(row), now));
+  return rows.map((row) => zoneEvent(row, now));
 }

@@ -25,7 +25,7 @@ const RETIRED: Statement = {
 };
 const KNOWN_IMAGES: Statement = {
   name: 'images-known',
-  text: 'SELECT name FROM images WHERE name = ANY($1)',
+  text: 'SELECT name FROM images WHERE name = ANY($1) AND configured',
 };
 const ignoredImages = counter(
   'novacron_host_images_ignored_total',

@@ -11,6 +11,7 @@ import { QuotaOfFailedCreates1764032400000 } from './0010-quota-of-failed-create
 import { HostResources1764036000000 } from './0011-host-resources.js';
 import { HostRecords1764039600000 } from './0012-host-records.js';
 import { SetAside1764043200000 } from './0013-set-aside.js';
+import { ImageCatalogue1764046800000 } from './0014-image-catalogue.js';
 
 /** Every migration of the schema, oldest first. */
 export const MIGRATIONS: readonly Migration[] = [
@@ -26,4 +27,5 @@ export const MIGRATIONS: readonly Migration[] = [
   HostResources1764036000000,
   HostRecords1764039600000,
   SetAside1764043200000,
+  ImageCatalogue1764046800000,
 ];

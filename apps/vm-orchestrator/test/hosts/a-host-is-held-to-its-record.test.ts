@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { putImages } from '../../src/hosts/image-catalogue.js';
-import { HostsRig, OPERATOR, until, type Orchestrator } from '../support/hosts-rig.js';
+import { CATALOGUE, HostsRig, OPERATOR, until, type Orchestrator } from '../support/hosts-rig.js';
 import type { TinyAgent } from '../support/tiny-agent.js';
 
 let rig: HostsRig;
@@ -258,7 +258,7 @@ describe('the images that a host offers', () => {
   it('are asked for again when the catalogue gets new ones', async () => {
     const agent = await rig.agent({ images: ['house-image'] });
     await agent.register();
-    await putImages(rig.sys, [{ name: 'house-image', rebuildable: false }]);
+    await putImages(rig.sys, [...CATALOGUE, { name: 'house-image', rebuildable: false }]);
     await until(
       () => agent.heartbeat(),
       (needed) => needed === 'register',
@@ -266,5 +266,50 @@ describe('the images that a host offers', () => {
     await agent.register();
     expect(await read(agent)).toMatchObject({ images: ['house-image'], conditions: [] });
     expect(await rig.events('house-image')).toHaveLength(1);
+  });
+
+  it('are retired when they leave the setting, and offered again when they come back', async () => {
+    const setting = [...CATALOGUE, { name: 'passing-image', rebuildable: false }];
+    const agent = await rig.agent({ images: ['ubuntu-22.04', 'passing-image'] });
+    const other = await rig.agent();
+    await other.register();
+    const registerAgain = async () => {
+      await until(
+        () => agent.heartbeat(),
+        (needed) => needed === 'register',
+      );
+      await agent.register();
+    };
+    await putImages(rig.sys, setting);
+    await agent.register();
+    await putImages(rig.sys, CATALOGUE);
+    expect(await images()).not.toContain('passing-image');
+    await registerAgain();
+    expect(await read(agent)).toMatchObject({
+      images: ['ubuntu-22.04'],
+      conditions: [{ type: 'ImagesUnknown', message: expect.stringContaining('passing-image') }],
+    });
+    await putImages(rig.sys, setting);
+    await putImages(rig.sys, setting);
+    await registerAgain();
+    expect(await read(agent)).toMatchObject({ images: ['passing-image', 'ubuntu-22.04'], conditions: [] });
+    expect(await images()).toContain('passing-image');
+    expect((await rig.events('passing-image')).map(({ type, version }) => [type, version])).toEqual([
+      ['image.created', 1],
+      ['image.deleted', 2],
+      ['image.created', 3],
+    ]);
+    expect(await other.heartbeat()).toBe('nothing');
+    await putImages(rig.sys, CATALOGUE);
+  });
+
+  it('are not believed when an orchestrator of before put them into the catalogue', async () => {
+    await rig.sys.primary.batch({}, [
+      { statement: { text: `INSERT INTO images (name) VALUES ('invented-before') ON CONFLICT DO NOTHING` } },
+    ]);
+    const agent = await rig.agent({ images: ['invented-before'] });
+    await agent.register();
+    expect(await read(agent)).toMatchObject({ images: [], conditions: [{ type: 'ImagesUnknown' }] });
+    expect(await images()).not.toContain('invented-before');
   });
 });

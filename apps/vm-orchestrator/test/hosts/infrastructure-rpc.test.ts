@@ -130,7 +130,7 @@ describe('the infrastructure over RPC', () => {
       rig.sys.primary.batch({}, [{ statement: { text: sql }, params }]);
     await run(`INSERT INTO orchestrator.zones SELECT 'z' || i FROM generate_series(0, 299) i`);
     await run(text, [count]);
-    await run(`INSERT INTO orchestrator.images (name) SELECT DISTINCT unnest(images) FROM orchestrator.hosts
+    await run(`INSERT INTO orchestrator.images (name, configured) SELECT DISTINCT unnest(images), true FROM orchestrator.hosts
       ON CONFLICT DO NOTHING`);
     for (const [contract, column] of [
       [infrastructureRpc.hosts, 'hosts'],

@@ -30,6 +30,9 @@ export const OPERATOR: RequestMeta = {
   minPosition: null,
 };
 
+/** The images that are configured where nothing is said. */
+export const CATALOGUE = orchestratorSettings.hosts.images.schema.parse(undefined);
+
 /** One orchestrator's side of the hosts, over real servers. */
 export interface Orchestrator {
   readonly nc: NatsConnection;
@@ -69,8 +72,7 @@ export class HostsRig {
     const rig = [settings('sys', postgres.sysPassword), settings('api', postgres.apiPassword)].map(
       createDatabase,
     );
-    const images = orchestratorSettings.hosts.images.schema.parse(undefined);
-    await putImages(rig[0] as Database, images);
+    await putImages(rig[0] as Database, CATALOGUE);
     return new HostsRig(servers, rig[0] as Database, rig[1] as Database);
   }
 
