@@ -115,13 +115,18 @@ describe('a create that fails', () => {
 
 describe('a step that ended while the database refused', () => {
   it('is run again soon after the database is well, long before its lease is over', async () => {
+    let refusing = false;
     fixture.host.interfere = async (command) => {
-      if (command.kind === 'create')
+      if (command.kind === 'create') {
         await fixture.admin.query('REVOKE UPDATE ON orchestrator.jobs FROM orchestrator_sys');
+        refusing = true;
+      }
       return undefined;
     };
     const { id } = await fixture.create('unwritten-1');
-    await until(() => fixture.host.of(id).length > 0);
+    // The host has a command before it obeys it, and the worker its answer before the commit: the step is over when
+    // the worker has nothing to do any more.
+    await until(() => refusing && fixture.core.worker.busy === 0);
     expect((await fixture.row(id)).state).toBe('provisioning');
     fixture.host.interfere = () => undefined;
     await fixture.admin.query('GRANT UPDATE ON orchestrator.jobs TO orchestrator_sys');
