@@ -45,19 +45,25 @@ export interface Round {
 
 /** One round of generated requests as one role. @returns whether it found nothing, and what it printed */
 export function fuzz(round: Round): Promise<{ readonly clean: boolean; readonly output: string }> {
+  const options = {
+    '--url': round.url,
+    '--header': `Authorization: Bearer ${round.token}`,
+    '--max-examples': round.examples,
+    '--seed': round.seed,
+    '--max-time': round.maxSeconds,
+    '--request-timeout': 70,
+    '--warnings': 'off',
+  };
+  const flags = ['--continue-on-failure', '--no-color', '--no-shrink'];
   const args = [
-    ...[
-      '--config-file',
-      join(fuzzFolder, 'schemathesis.toml'),
-      'run',
-      `${round.url}/openapi.json`,
-      '--url',
-      round.url,
-    ],
-    ...['--header', `Authorization: Bearer ${round.token}`, '--max-examples', String(round.examples)],
-    ...['--seed', String(round.seed), '--max-time', String(round.maxSeconds)],
-    ...['--request-timeout', '70', '--warnings', 'off', '--continue-on-failure', '--no-color', '--no-shrink'],
-  ];
+    '--config-file',
+    join(fuzzFolder, 'schemathesis.toml'),
+    'run',
+    `${round.url}/openapi.json`,
+  ].concat(
+    Object.entries(options).flatMap(([name, value]) => [name, String(value)]),
+    flags,
+  );
   const env = {
     ...inheritedEnvironment(),
     PYTHONPATH: fuzzFolder,
