@@ -58,4 +58,25 @@ export function limits(kind: BalancerKind, upstream: () => Upstream): void {
     // Who shows a token is not held liable for the neighbours.
     expect(await statuses(1, '/api/v1/vms', as('neighbour'))).toEqual([200]);
   });
+
+  const preflight = {
+    method: 'OPTIONS',
+    headers: { origin: 'https://console.example.org', 'access-control-request-method': 'GET' },
+  };
+
+  it('preflights of a page pass while the address has nothing left without a token', async () => {
+    expect(await statuses(200, '/')).toContain(429);
+    for (const path of ['/api/v1/vms', '/api/v1/vms/v/wait', '/ws/console'])
+      expect(await statuses(10, path, preflight)).toEqual(Array(10).fill(200));
+  });
+
+  it('preflights have a limit of their own, and a page may read what the balancer refuses', async () => {
+    const refused = (await ask(2_000, '/api/v1/vms', preflight)).find(({ status }) => status === 429);
+    expect(refused?.headers).toMatchObject({
+      'access-control-allow-origin': '*',
+      'access-control-expose-headers': 'Retry-After, X-Request-Id',
+    });
+    const others = await ask(200, '/', { method: 'OPTIONS', headers: { origin: 'https://a.example' } });
+    expect(others.map(({ status }) => status)).toContain(429);
+  });
 }
