@@ -1,6 +1,7 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { natsPermissionsFile } from './chart-files.js';
+import { withConfigLabels } from './compose/config-labels.js';
 import { repositoryRoot } from './config.js';
 import { redisUsersFile } from './redis-users.js';
 import { bootstrapFile, verifiersFile } from './postgres-bootstrap-file.js';
@@ -17,6 +18,7 @@ const files = {
   [join(chartFiles, 'verifiers.generated.mjs')]: verifiersFile(),
   [join(chartFiles, 'nats-permissions.json')]: natsPermissionsFile(),
   [join(chartFiles, 'redis-users.json')]: redisUsersFile(),
+  'docker-compose.yml': withConfigLabels(readFileSync(join(repositoryRoot, 'docker-compose.yml'), 'utf8')),
 };
 for (const [path, text] of Object.entries(files)) {
   writeFileSync(join(repositoryRoot, path), text);

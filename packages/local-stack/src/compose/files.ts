@@ -82,7 +82,14 @@ function postgresFiles({ postgresAdmin, postgresReplication, roles }: Secrets): 
   };
 }
 
-function natsFiles({ nats }: Secrets, hosts: readonly AgentHost[]): Files {
+export function redisFiles({ redis }: Pick<Secrets, 'redis'>): Files {
+  return { 'redis.conf': redisConf({ bind: '0.0.0.0', port: 6379, dir: '/tmp', password: redis }) };
+}
+
+export function natsFiles(
+  { nats }: Pick<Secrets, 'nats'>,
+  hosts: readonly Pick<AgentHost, 'hostId' | 'natsPassword'>[],
+): Files {
   const users = [
     adminNatsUser(nats.admin),
     ...natsServices.map((service) => serviceUser(service, nats[service])),
@@ -109,9 +116,7 @@ export function composeFiles(
     seed: seedFiles(secrets),
     postgres: postgresFiles(secrets),
     replica: { 'replica.env': envFile({ PGPASSWORD: secrets.postgresReplication }) },
-    redis: {
-      'redis.conf': redisConf({ bind: '0.0.0.0', port: 6379, dir: '/tmp', password: secrets.redis }),
-    },
+    redis: redisFiles(secrets),
     nats: natsFiles(secrets, hosts),
     grafana: { 'admin-password': grafanaPassword(secrets) },
     orchestrator: {
