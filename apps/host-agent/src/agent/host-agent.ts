@@ -16,6 +16,7 @@ import type { CommandMemory } from './command-memory.js';
 import { CommandRunner } from './command-runner.js';
 import { FactReporter } from './fact-reporter.js';
 import { commandExecuted, pointsDropped, pointsPublished } from './instruments.js';
+import { LastLook } from './last-look.js';
 import { MetricPublisher } from './metric-publisher.js';
 import { OrchestratorLink } from './orchestrator-link.js';
 import { Registration } from './registration.js';
@@ -51,6 +52,8 @@ const INVENTORY_INTERVAL_MS = 60_000;
 const COMMANDS_AT_A_TIME = 5_000;
 /** A command may overtake the answer to the registration that began its epoch. */
 const EPOCH_WAIT_MS = 1_000;
+/** A heartbeat waits this long for what it says of the host's disk; then it says what was so before. */
+const LOOK_MS = 500;
 /** For each of the four things that a drain waits for; the process's bound is 15 s. */
 const DRAIN_MS = 3_000;
 
@@ -63,6 +66,8 @@ export class HostAgent {
   readonly #reporter: FactReporter;
   readonly #publisher: MetricPublisher;
   readonly #registration: Registration;
+  readonly #conditions: LastLook<ReportedCondition[]>;
+  readonly #measured: LastLook<Capacity>;
   readonly #stopTimers: (() => void)[] = [];
   #serving = false;
   #guests = 0;
@@ -104,6 +109,8 @@ export class HostAgent {
         logger.warn({ points, why }, 'metric points were dropped');
       },
     });
+    this.#conditions = this.#lastLook(() => this.#lookForConditions(), 'host conditions unknown');
+    this.#measured = this.#lastLook(() => this.#physical(), 'host resources could not be measured');
     this.#registration = new Registration({
       clock,
       register: () => this.#register(),
@@ -181,8 +188,9 @@ export class HostAgent {
     });
   }
 
+  /** Without conditions or resources when the host cannot tell: a heartbeat says that it lives, and needs nothing else. */
   async #heartbeat(timeoutMs: number) {
-    const [conditions, physical] = await Promise.all([this.#conditions(), this.#measured()]);
+    const [conditions, physical] = await Promise.all([this.#conditions.read(), this.#measured.read()]);
     const said = {
       ...this.#stamps.draw(),
       guests: this.#guests,
@@ -193,31 +201,21 @@ export class HostAgent {
     return (await this.#link.heartbeat(said, timeoutMs)).needed;
   }
 
-  /** Undefined when the host cannot tell: a heartbeat says that it lives, and needs nothing else. */
-  async #conditions(): Promise<ReportedCondition[] | undefined> {
-    const { conditions, driver, logger } = this.options;
-    try {
-      return (await Promise.all([conditions?.() ?? [], driver.conditions?.() ?? []])).flat();
-    } catch (error) {
-      logger.warn({ err: error }, 'host conditions unknown');
-      return undefined;
-    }
+  #lastLook<T>(look: () => Promise<T>, failure: string): LastLook<T> {
+    const { clock, logger } = this.options;
+    const onFailure = (error: unknown) => logger.warn({ err: error }, failure);
+    return new LastLook({ look, clock, withinMs: LOOK_MS, onFailure });
+  }
+
+  async #lookForConditions(): Promise<ReportedCondition[]> {
+    const { conditions, driver } = this.options;
+    return (await Promise.all([conditions?.() ?? [], driver.conditions?.() ?? []])).flat();
   }
 
   async #physical(): Promise<Capacity> {
     const measured = await this.options.driver.capacity();
     const { capacity: given } = this.options.identity;
     return given ? { ...given, disk: Math.min(given.disk, measured.disk) } : measured;
-  }
-
-  /** A host that cannot be measured just now still beats. */
-  async #measured(): Promise<Capacity | undefined> {
-    try {
-      return await this.#physical();
-    } catch (error) {
-      this.options.logger.warn({ err: error }, 'host resources could not be measured');
-      return undefined;
-    }
   }
 
   #registered(epoch: number): void {
