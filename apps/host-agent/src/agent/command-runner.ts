@@ -132,8 +132,11 @@ export class CommandRunner {
   }
 
   #raise({ vmId, kind }: Command, fence: Fence): Promise<void> {
-    const { needsNoSpace } = TRAITS[kind];
-    return this.options.memory.raise(vmId, fence, { mayWait: needsNoSpace, usesReserve: needsNoSpace });
+    const { disk } = TRAITS[kind];
+    return this.options.memory.raise(vmId, fence, {
+      mayWait: disk !== 'needs',
+      usesReserve: disk === 'frees',
+    });
   }
 
   /** A success of another epoch stands, but its fact would be dropped: that is looked up again. */
@@ -225,7 +228,7 @@ export class CommandRunner {
   }
 
   async #succeeded(command: Command, text: string | undefined): Promise<CommandReply> {
-    const { leads, remembered, needsNoSpace } = TRAITS[command.kind];
+    const { leads, remembered, disk } = TRAITS[command.kind];
     const reply = await this.#observed(command.vmId, text);
     const { power, reason } = reply.fact;
     if (leads && !(leads as readonly PowerState[]).includes(power)) {
@@ -239,7 +242,7 @@ export class CommandRunner {
       );
     }
     if (remembered) {
-      const options = { usesReserve: needsNoSpace };
+      const options = { usesReserve: disk === 'frees' };
       await this.options.memory.remember(command.vmId, command.commandId, reply, options);
     }
     return reply;

@@ -6,8 +6,11 @@ import type { Driver } from '../drivers/driver.js';
 interface Traits {
   /** Goes before what waits, and ends what is in flight: force-stop and delete always win. */
   readonly urgent: boolean;
-  /** Frees resources, or changes nothing: works on a full disk, where a fence in memory has to be enough. */
-  readonly needsNoSpace: boolean;
+  /**
+   * On a full disk, what `needs` space is refused; what `waits` works with its fence in memory, until there is space;
+   * what `frees` space writes its fence and its success into the reserve, which is kept for it.
+   */
+  readonly disk: 'needs' | 'waits' | 'frees';
   /** What must be so afterwards; a driver that claims success without it is not believed. */
   readonly leads: readonly PowerState[] | undefined;
   /** A success is remembered under the command's id. Looking again is free, and remembering would be wrong. */
@@ -15,18 +18,18 @@ interface Traits {
 }
 
 export const TRAITS = {
-  create: { urgent: false, needsNoSpace: false, leads: ['stopped', 'running', 'paused'], remembered: true },
-  start: { urgent: false, needsNoSpace: false, leads: ['running'], remembered: true },
+  create: { urgent: false, disk: 'needs', leads: ['stopped', 'running', 'paused'], remembered: true },
+  start: { urgent: false, disk: 'needs', leads: ['running'], remembered: true },
   // The guest may take its time, or refuse: the orchestrator waits and forces.
-  shutdown: { urgent: false, needsNoSpace: true, leads: undefined, remembered: true },
-  'force-stop': { urgent: true, needsNoSpace: true, leads: ['stopped', 'absent'], remembered: true },
-  reboot: { urgent: false, needsNoSpace: false, leads: ['running'], remembered: true },
-  reset: { urgent: false, needsNoSpace: false, leads: ['running'], remembered: true },
-  pause: { urgent: false, needsNoSpace: false, leads: ['paused'], remembered: true },
-  resume: { urgent: false, needsNoSpace: false, leads: ['running'], remembered: true },
-  delete: { urgent: true, needsNoSpace: true, leads: ['absent'], remembered: true },
-  observe: { urgent: false, needsNoSpace: true, leads: undefined, remembered: false },
-  'console-log': { urgent: false, needsNoSpace: true, leads: undefined, remembered: false },
+  shutdown: { urgent: false, disk: 'waits', leads: undefined, remembered: true },
+  'force-stop': { urgent: true, disk: 'frees', leads: ['stopped', 'absent'], remembered: true },
+  reboot: { urgent: false, disk: 'needs', leads: ['running'], remembered: true },
+  reset: { urgent: false, disk: 'needs', leads: ['running'], remembered: true },
+  pause: { urgent: false, disk: 'needs', leads: ['paused'], remembered: true },
+  resume: { urgent: false, disk: 'needs', leads: ['running'], remembered: true },
+  delete: { urgent: true, disk: 'frees', leads: ['absent'], remembered: true },
+  observe: { urgent: false, disk: 'waits', leads: undefined, remembered: false },
+  'console-log': { urgent: false, disk: 'waits', leads: undefined, remembered: false },
 } as const satisfies Record<CommandKind, Traits>;
 
 /** Does what the command says. Answers the text that it asks for, if any. */

@@ -95,7 +95,7 @@ export class SimulatedDriver implements Driver {
     const now = this.options.clock.now();
     const offAt = ignored ? null : now + this.options.latencies.powerdown;
     const told = { ...guest, offAt, events: withEvent(guest, now, ignored ? 'ignored' : 'button') };
-    await this.#put(told, FREES);
+    await this.#put(told, { mayWait: true });
     this.#schedulePowerOff(told);
   }
 
