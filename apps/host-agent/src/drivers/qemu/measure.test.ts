@@ -1,46 +1,53 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readCapacity } from './measure.js';
+import { SmallDisk } from '../../../test/small-disk.js';
+import { bytesForGuests, readCapacity } from './measure.js';
 
+const MIB = 1_048_576;
 const GIB = 1_073_741_824;
-/** Large beside what other programs write meanwhile. */
-const FILE_GIB = 4;
+/** The size of a file system in memory, of which the tests take a few MiB. */
+const DISK_GIB = 8;
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'novacron-capacity-'));
-  await mkdir(join(folder, 'vms', 'guest'), { recursive: true });
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-const disk = async (reserveGib = 0) => (await readCapacity(join(folder, 'vms'), reserveGib)).disk;
-
-async function allocate(path: string): Promise<void> {
-  const { status, stderr } = spawnSync('fallocate', ['-l', `${FILE_GIB}G`, path], { encoding: 'utf8' });
-  expect([status, stderr]).toEqual([0, '']);
-}
+const probe = SmallDisk.mount(1);
+probe?.dispose();
+const ifDisk = probe ? it : it.skip;
 
 describe('the capacity of a QEMU host', () => {
-  it('is what the file system has free, without the reserve, not its size', async () => {
-    const { blocks, bavail, bsize } = await statfs(folder);
-    const free = (bavail * bsize) / GIB;
-    expect(Math.abs((await disk()) - free)).toBeLessThan(FILE_GIB / 2);
-    expect(await disk(free / 2)).toBeLessThanOrEqual(free / 2 + FILE_GIB / 2);
-    expect(await disk((blocks * bsize) / GIB)).toBe(0);
+  let disk: SmallDisk | undefined;
+  let vms: string;
+  beforeEach(async () => {
+    disk = SmallDisk.mount(DISK_GIB * 1_024);
+    if (!disk) return;
+    vms = join(disk.folder, 'vms');
+    await mkdir(join(vms, 'guest'), { recursive: true });
+  });
+  afterEach(() => disk?.dispose());
+
+  const other = () => join(disk!.folder, 'other');
+  const diskOf = async (reserveGib: number) => (await readCapacity(vms, reserveGib)).disk;
+
+  ifDisk('is what the file system has free in whole GiB, without the reserve, not its size', async () => {
+    expect(await diskOf(0)).toBe(DISK_GIB);
+    expect(await diskOf(3)).toBe(DISK_GIB - 3);
+    expect(await diskOf(DISK_GIB + 1)).toBe(0);
+    await writeFile(other(), Buffer.alloc(MIB, 1));
+    expect(await diskOf(0)).toBe(DISK_GIB - 1);
+    expect(await diskOf(3)).toBe(DISK_GIB - 4);
   });
 
-  it('counts what guests have written as theirs, and nothing that others have', async () => {
-    const before = await disk();
-    await allocate(join(folder, 'vms', 'guest', 'disk.qcow2'));
-    expect(Math.abs((await disk()) - before)).toBeLessThan(FILE_GIB / 2);
-    await allocate(join(folder, 'other'));
-    expect(await disk()).toBeLessThan(before - FILE_GIB / 2);
+  ifDisk('counts what guests have written as theirs, and nothing that others have', async () => {
+    const guest = join(vms, 'guest', 'disk.qcow2');
+    const before = await bytesForGuests(vms);
+    await writeFile(guest, Buffer.alloc(4 * MIB, 1));
+    await truncate(guest, 2 * GIB);
+    expect(await bytesForGuests(vms)).toBe(before);
+    await writeFile(other(), Buffer.alloc(4 * MIB, 1));
+    expect(await bytesForGuests(vms)).toBe(before - 4 * MIB);
   });
 
   it('has the real processors, which the overcommit factor multiplies', async () => {
-    expect((await readCapacity(join(folder, 'vms'), 0)).cpu).toBe(availableParallelism());
+    expect((await readCapacity(tmpdir(), 0)).cpu).toBe(availableParallelism());
   });
 });

@@ -21,12 +21,18 @@ const GIB = 1_073_741_824;
  * in one of the two, and whatever others write is in neither.
  */
 export async function readCapacity(folder: string, reserveGib: number): Promise<Capacity> {
-  const [{ bavail, bsize }, written] = await Promise.all([statfs(folder), writtenBytes(folder)]);
+  const bytes = await bytesForGuests(folder);
   return {
     cpu: availableParallelism(),
     memory: Math.floor((totalmem() / MIB) * MEMORY_SHARE),
-    disk: Math.max(0, Math.floor((bavail * bsize + written) / GIB - reserveGib)),
+    disk: Math.max(0, Math.floor(bytes / GIB - reserveGib)),
   };
+}
+
+/** What the file system of `folder` has free, and what the guests' disks take of it. */
+export async function bytesForGuests(folder: string): Promise<number> {
+  const [{ bavail, bsize }, written] = await Promise.all([statfs(folder), writtenBytes(folder)]);
+  return bavail * bsize + written;
 }
 
 /** What the guests' disks take of the file system. A guest that goes meanwhile counts nothing. */
