@@ -105,7 +105,12 @@ export class Edge {
         url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
         bodyLimit: route.bodyLimit ?? BODY_LIMIT,
         config: { longLived: route.longLived === true, jsonLimits: route.jsonLimits ?? JSON_LIMITS },
-        preParsing: (request, reply, payload, done) => decodeBody(route, request, reply, payload, done),
+        preParsing: (request, reply, payload, done) => {
+          const most = route.bodyLimit ?? BODY_LIMIT;
+          const grow = this.bodies.reserve(request, reply, request.caller as Caller, most);
+          // Without room its client has left: nobody waits for an answer.
+          if (grow !== null) decodeBody(route, request, reply, payload, grow, done);
+        },
         onRequest: (request, reply, done) => this.admit(route, request, reply, done),
         handler: (request, reply) => this.handle(route, request, reply),
       });
@@ -150,7 +155,6 @@ export class Edge {
       authorize(caller, route.access);
       if (route.question !== undefined && this.hot.answer(request, reply, caller, bucket)) return;
       if (bucket !== null) tellLimit(reply, bucket);
-      this.bodies.reserve(request, reply, caller, route.bodyLimit ?? BODY_LIMIT);
       done();
     };
     try {

@@ -72,6 +72,8 @@ export class TestGateway {
   servers!: TestServers;
   fastify!: FastifyInstance;
   url = '';
+  /** Runs before a token is looked up. */
+  beforeLookup = async (): Promise<void> => undefined;
   private stopListening = (): void => undefined;
   private stopSharing = (): void => undefined;
   private connections: NatsConnection[] = [];
@@ -144,7 +146,10 @@ export class TestGateway {
       };
     }
     serveHttp(this.fastify, {
-      verifier: new TokenVerifier(this.key, async (hash) => this.stored.get(hash.toString('hex')) ?? null),
+      verifier: new TokenVerifier(this.key, async (hash) => {
+        await this.beforeLookup();
+        return this.stored.get(hash.toString('hex')) ?? null;
+      }),
       tokens: this.tokens,
       positions: this.positions,
       limits,
