@@ -12,7 +12,7 @@ import { TokenVerifier } from './edge/token-verifier.js';
 import type { HttpParts } from './http.js';
 import { MetricsIntake } from './metrics/intake.js';
 import { PushTargets } from './metrics/push-targets.js';
-import { readyWithPeers } from './root/ready.js';
+import { checkPeers } from './root/ready.js';
 import { findTokenIn } from './tenancy/find-token.js';
 import { exportCache } from './reads/cache-metrics.js';
 import { listenForInvalidations } from './reads/listen.js';
@@ -23,13 +23,17 @@ import { Changes } from './waits/changes.js';
 import { ReadTurns } from './waits/read-turns.js';
 import { WaitSlots } from './waits/wait-slots.js';
 
+/** A gateway that has lost NATS for longer leaves writes and uncached reads to its peers, which may have it. */
+const NATS_GRACE_MS = 30_000;
+
 /** The gateway, put together from what the process has. */
 export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<HttpParts> {
   const { config, nc, js, sys, rpc, logger, drain, readiness } = context;
   const positions = new Positions();
   const cache = cacheOf(context);
   // What the L1 has is answered without any dependency, to callers whose token is known.
-  readiness.serveWhile(() => cache.servesByItself());
+  readiness.serveWhile(() => cache.servesByItself(), { nats: NATS_GRACE_MS });
+  checkPeers(readiness, nc);
   // So that the very first answer, whatever it is, can carry a consistency token.
   const { position } = await retried(context, 'position', () => sys.primary.read({ timeoutMs: 5_000 }, []));
   positions.saw(position);
@@ -53,7 +57,7 @@ export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<H
       draining: drain.signal,
     },
     corsOrigins: config.http.corsOrigins,
-    ready: readyWithPeers(() => readiness.report(), nc),
+    ready: () => readiness.report(),
     logger,
   };
 }

@@ -3,13 +3,15 @@ import { metricsText } from '@novacron/telemetry/metrics';
 import { Readiness } from './readiness.js';
 
 let readiness: Readiness;
+let clock: number;
 let replicaServes: boolean;
 let cacheServes: boolean;
 const away = (): never => {
   throw new Error('away');
 };
 beforeEach(() => {
-  readiness = new Readiness();
+  clock = 0;
+  readiness = new Readiness(() => clock);
   [replicaServes, cacheServes] = [false, false];
   readiness.serve();
 });
@@ -46,6 +48,26 @@ describe('readiness', () => {
     readiness.add('postgres', away, () => replicaServes);
     readiness.serveWhile(() => cacheServes);
     expect(await states()).toEqual({ ready: true, status: 'degraded', away: ['nats', 'postgres'] });
+  });
+
+  it('is degraded while caches answer without a dependency for its grace, and unavailable after that', async () => {
+    cacheServes = true;
+    let isAway = true;
+    readiness.add('nats', () => (isAway ? away() : undefined));
+    readiness.add('postgres', away);
+    readiness.serveWhile(() => cacheServes, { nats: 30_000 });
+    const statusAt = async (at: number) => {
+      clock = at;
+      return (await states()).status;
+    };
+    expect(await statusAt(10_000)).toBe('degraded');
+    expect(await statusAt(39_000)).toBe('degraded');
+    expect(await statusAt(41_000)).toBe('unavailable');
+    isAway = false;
+    expect(await statusAt(45_000)).toBe('degraded');
+    isAway = true;
+    expect(await statusAt(80_000)).toBe('degraded');
+    expect(await statusAt(111_000)).toBe('unavailable');
   });
 
   it('is unavailable while the process drains or starts, whatever serves', async () => {

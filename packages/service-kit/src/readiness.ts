@@ -3,6 +3,7 @@ import type { Readiness as Report } from '@novacron/telemetry/ops';
 
 const CHECK_BOUND_MS = 1_000;
 const CACHED_MS = 1_000;
+const REFRESH_MS = 5_000;
 
 type Check = () => Promise<void> | void;
 
@@ -18,11 +19,6 @@ observableGauge('novacron_degraded', 'Whether the check of a dependency fails: 1
   for (const [dependency, fails] of failing) observe(fails, { dependency });
 });
 
-/** Shows in `novacron_degraded` what a check found. */
-export function showDegraded(dependency: string, isOk: boolean): void {
-  failing.set(dependency, isOk ? 0 : 1);
-}
-
 /**
  * Whether this process can serve something. While it starts: what it waits for. Afterwards every dependency is asked,
  * live, each within a second, and an answer is good for a second. While it drains: no.
@@ -30,9 +26,13 @@ export function showDegraded(dependency: string, isOk: boolean): void {
 export class Readiness {
   readonly #checks = new Map<string, Dependency>();
   #servesAnyway = (): boolean => false;
+  #graces: Readonly<Record<string, number>> = {};
+  readonly #failsSince = new Map<string, number>();
   readonly #waiting = new Map<string, string>();
   #state: 'starting' | 'serving' | 'draining' = 'starting';
   #cached: { at: number; report: Promise<Report> } | undefined;
+
+  constructor(private readonly now: () => number = () => performance.now()) {}
 
   /**
    * `check` resolves when the dependency can be used, and throws the reason when not.
@@ -42,9 +42,19 @@ export class Readiness {
     this.#checks.set(name, { check, servesWithout });
   }
 
-  /** Another reason to be ready, whichever dependencies are away: what caches can answer. */
-  serveWhile(servesAnyway: () => boolean): void {
+  /**
+   * Another reason to be ready, whichever dependencies are away: what caches can answer.
+   * @param graces milliseconds, by dependency, after which its loss is no longer made up for; never, unless told
+   */
+  serveWhile(servesAnyway: () => boolean, graces: Readonly<Record<string, number>> = {}): void {
     this.#servesAnyway = servesAnyway;
+    this.#graces = graces;
+  }
+
+  /** Asks again and again, so that `novacron_degraded` is right whether or not anybody asks for the report. @returns what ends it */
+  keepFresh(): () => void {
+    const timer = setInterval(() => void this.report(), REFRESH_MS).unref();
+    return () => clearInterval(timer);
   }
 
   /** What the start waits for, and why; `undefined` when it has come. */
@@ -65,7 +75,7 @@ export class Readiness {
   }
 
   report(): Promise<Report> {
-    const now = performance.now();
+    const now = this.now();
     if (this.#cached === undefined || now - this.#cached.at > CACHED_MS) {
       this.#cached = { at: now, report: this.#ask() };
     }
@@ -75,7 +85,9 @@ export class Readiness {
   async #ask(): Promise<Report> {
     const asked = [...this.#checks].map(async ([name, { check, servesWithout }]) => {
       const result = await outcome(check);
-      showDegraded(name, result.ok);
+      failing.set(name, result.ok ? 0 : 1);
+      if (result.ok) this.#failsSince.delete(name);
+      else if (!this.#failsSince.has(name)) this.#failsSince.set(name, this.now());
       return { name, result, serves: result.ok || servesWithout() };
     });
     const answers = await Promise.all(asked);
@@ -86,10 +98,16 @@ export class Readiness {
     ]);
     const serving = this.#state === 'serving';
     if (!serving) checks['process'] = { ok: false, detail: this.#state };
-    const serves = answers.every((answer) => answer.serves) || this.#servesAnyway();
+    const lacking = answers.filter((answer) => !answer.serves);
+    const serves =
+      lacking.length === 0 || (lacking.every(({ name }) => this.#isExcused(name)) && this.#servesAnyway());
     const ready = serving && waiting.length === 0 && serves;
     const whole = Object.values(checks).every(({ ok }) => ok);
     return { ready, status: ready ? (whole ? 'ok' : 'degraded') : 'unavailable', checks };
+  }
+
+  #isExcused(name: string): boolean {
+    return this.now() - (this.#failsSince.get(name) ?? Infinity) < (this.#graces[name] ?? Infinity);
   }
 }
 

@@ -127,6 +127,7 @@ export async function startService<S extends ServiceSettings>(
     const { app, port } = await listen(spec, context);
     await spec.onStart?.(context, app);
     readiness.serve();
+    drain.signal.addEventListener('abort', readiness.keepFresh());
     logger.info({ opsPort: ops.port, httpPort: port }, 'ready');
     return { context, app, opsPort: ops.port, httpPort: port, stop: () => drain.run() };
   } catch (error) {

@@ -116,6 +116,24 @@ describe('a gateway with its database', () => {
     });
   });
 
+  it('shows an outage of a service, and its end, in the metrics and on the ops port, whoever asks for /ready', async () => {
+    const ops = async (path: string) => (await fetch(`http://127.0.0.1:${service.opsPort}${path}`)).text();
+    const shown = async () =>
+      /^novacron_degraded\{dependency="orchestrator"\} (\d)/m.exec(await ops('/metrics'))?.[1];
+    await eventually(async () => expect(await shown()).toBe('0'));
+    await nc.close();
+    await eventually(async () => expect(await shown()).toBe('1'), 30_000);
+    expect(JSON.parse(await ops('/ready'))).toMatchObject({
+      ready: true,
+      status: 'degraded',
+      checks: { orchestrator: { ok: false, detail: 'nobody serves it' } },
+    });
+    nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'stand-in' });
+    orchestrator = new StandInOrchestrator(nc);
+    await nc.flush();
+    await eventually(async () => expect(await shown()).toBe('0'), 30_000);
+  });
+
   it('is not ready without NATS, says so, and answers 503 with Retry-After in bounded time', async () => {
     await servers.nats.kill();
     try {
