@@ -4,6 +4,7 @@ import { isBuiltIn, metricsRpc } from '@novacron/contracts/metrics';
 import { vmsRpc } from '@novacron/contracts/vms';
 import { BoundedMap } from '../edge/bounded-map.js';
 import type { Rpc } from '../edge/call.js';
+import { Breaker } from './breaker.js';
 import type { GoodSeries, Rejections } from './check-points.js';
 
 /** What the orchestrator says of a VM; null when it knows none. */
@@ -26,16 +27,23 @@ const NAME_MS = 10_000;
 /**
  * Which VMs and names a push may write, as far as their owners can be asked: the orchestrator about VMs,
  * metrics-ingest about names. Both are remembered for seconds. An owner that is away refuses nothing: the intake
- * judges every point again, and counts by tenant what it drops.
+ * judges every point again, and counts by tenant what it drops. One push waits for it, and then none for seconds.
  */
 export class PushTargets {
   private readonly vms = new BoundedMap<VmId, Remembered<Target>>(VMS);
   private readonly refused = new BoundedMap<string, Remembered<boolean>>(NAMES);
 
+  private readonly asking = new Map<VmId, Promise<void>>();
+  private readonly orchestrator: Breaker;
+  private readonly metrics: Breaker;
+
   constructor(
     private readonly rpc: Rpc,
     private readonly now: () => number = Date.now,
-  ) {}
+  ) {
+    this.orchestrator = new Breaker(now);
+    this.metrics = new Breaker(now);
+  }
 
   /**
    * The series that can be stored; the others go to `rejected`.
@@ -70,12 +78,24 @@ export class PushTargets {
   private async locate(ids: readonly VmId[]): Promise<void> {
     const now = this.now();
     const unknown = ids.filter((id) => (this.vms.get(id)?.until ?? 0) <= now);
-    if (unknown.length === 0) return;
-    for (const id of unknown) this.vms.delete(id);
-    const reply = await this.rpc.request(vmsRpc.locate, serviceMeta(), { ids: unknown }).catch(() => null);
+    const fresh = unknown.filter((id) => !this.asking.has(id));
+    if (fresh.length > 0) {
+      const question = this.askVms(fresh, now).finally(() => fresh.forEach((id) => this.asking.delete(id)));
+      for (const id of fresh) {
+        this.vms.delete(id);
+        this.asking.set(id, question);
+      }
+    }
+    await Promise.all(new Set(unknown.map((id) => this.asking.get(id))));
+  }
+
+  private async askVms(ids: readonly VmId[], now: number): Promise<void> {
+    const reply = await this.orchestrator.ask(() =>
+      this.rpc.request(vmsRpc.locate, serviceMeta(), { ids: [...ids] }),
+    );
     if (!reply) return;
     const found = new Map(reply.body.map((one) => [one.id, one]));
-    for (const id of unknown) {
+    for (const id of ids) {
       const one = found.get(id);
       // An orchestrator of the version before does not say when: the intake judges by the time.
       const deletedAt = one?.deletedAt ?? null;
@@ -102,9 +122,9 @@ export class PushTargets {
   }
 
   private async askNamesOf(tenant: TenantId, names: string[]): Promise<void> {
-    const reply = await this.rpc
-      .request(metricsRpc.refusedNames, serviceMeta(tenant), { names })
-      .catch(() => null);
+    const reply = await this.metrics.ask(() =>
+      this.rpc.request(metricsRpc.refusedNames, serviceMeta(tenant), { names }),
+    );
     if (!reply) return;
     const refused = new Set(reply.body.refused);
     const until = this.now() + NAME_MS;

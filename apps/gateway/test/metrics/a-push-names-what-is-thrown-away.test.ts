@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { WireRequest } from '@novacron/contracts/envelope';
-import { newId } from '@novacron/contracts/ids';
+import { newId, type VmId } from '@novacron/contracts/ids';
 import { metricsRpc } from '@novacron/contracts/metrics';
 import { vmsRpc } from '@novacron/contracts/vms';
 import { connectNats } from '@novacron/messaging/connect';
 import { ensureStreams } from '@novacron/messaging/streams';
+import { RpcClient } from '@novacron/messaging/rpc-client';
+import { Rejections } from '../../src/metrics/check-points.js';
+import { PushTargets } from '../../src/metrics/push-targets.js';
 import { TestGateway } from '../support/gateway.js';
 
 interface Vm {
@@ -129,10 +132,34 @@ describe('a push', () => {
     expect(json.rejected[0].detail).toContain('probably seconds');
   });
 
-  // Last: the owners do not come back.
+  // Last: the owners do not come back, or never answer.
   it('is taken whole while nobody can be asked, as the intake judges again', async () => {
     for (const owner of owners) owner.unsubscribe();
     const { json } = await push([{ vmId: newId(), metric: 'while_away', points: [[NOW, 1]] }]);
     expect(json).toEqual({ accepted: 1, rejected: [] });
+  });
+
+  it('waits once for an owner that does not answer, and asks it again seconds later', async () => {
+    let clock = 1_000_000;
+    const targets = new PushTargets(new RpcClient(gateway.nc), () => clock);
+    const questions: WireRequest[] = [];
+    const nc = await connect('orchestrator');
+    nc.subscribe(vmsRpc.locate.subject, {
+      callback: (_, message) => void questions.push(WireRequest.parse(message.json())),
+    });
+    await nc.flush();
+    const check = (vmId: VmId) =>
+      targets.check(
+        null,
+        [{ index: 0, places: [0], vmId, metric: 'cpu_usage', times: [NOW], values: [1] }],
+        new Rejections(),
+      );
+    const vmId = newId<VmId>();
+    expect(await Promise.all([check(vmId), check(vmId)])).toHaveLength(2);
+    for (let i = 0; i < 20; i++) expect(await check(newId())).toHaveLength(1);
+    expect(questions).toHaveLength(1);
+    clock += 3_001;
+    await Promise.all(Array.from({ length: 20 }, () => check(newId())));
+    expect(questions).toHaveLength(2);
   });
 });
