@@ -11,18 +11,22 @@ export class ReadTurns {
   readonly #queue = new Set<() => void>();
   #inFlight = 0;
 
-  constructor(private readonly most: number = WAIT_READS) {}
+  constructor(
+    private readonly most: number = WAIT_READS,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   /**
    * Runs the read in its turn.
-   * @param withinMs how long it may wait for the turn
+   * @param withinMs how long turn and read may take together; the read is told what the turn has left, at least 1
    * @throws ServiceError `overloaded` when the turn does not come in time; what the read throws
    */
-  async run<T>(withinMs: number, read: () => Promise<T>): Promise<T> {
+  async run<T>(withinMs: number, read: (leftMs: number) => Promise<T>): Promise<T> {
+    const until = this.now() + withinMs;
     if (this.#inFlight >= this.most) await this.#turn(withinMs);
     else this.#inFlight += 1;
     try {
-      return await read();
+      return await read(Math.max(1, Math.ceil(until - this.now())));
     } finally {
       this.#pass();
     }

@@ -41,7 +41,7 @@ export async function waitFor<T extends { readonly version: number }>(
   services: Services,
   waiting: Waiting<T>,
 ): Promise<Waited<T>> {
-  const read = (ms: number): Promise<T> => services.readTurns.run(ms, () => waiting.read(ms));
+  const read = (ms: number): Promise<T> => services.readTurns.run(ms, waiting.read);
   try {
     return await follow(call, services, { ...waiting, read });
   } finally {
