@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { noneMatch } from './etag.js';
+import { varyBy } from './vary.js';
 
 export type Coding = 'br' | 'gzip';
 
@@ -80,7 +81,7 @@ export function compressAnswers(fastify: FastifyInstance): void {
       if (asked !== '*' && !noneMatch(asked, encoded)) reply.header('ETag', encoded);
     }
     if (!isCompressible(reply, payload)) return done();
-    if (!/accept-encoding/i.test(String(reply.getHeader('Vary')))) reply.header('Vary', 'Accept-Encoding');
+    varyBy(reply, 'Accept-Encoding');
     if (coding === null) return done();
     encode(typeof payload === 'string' ? Buffer.from(payload) : payload, coding).then((encoded) => {
       if (encoded === null) return done();

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { varyBy } from './vary.js';
 
 /** What pages of other origins may send, beside the headers that every page may. */
 const REQUEST_HEADERS = [
@@ -44,6 +45,13 @@ export function allowOrigins(fastify: FastifyInstance, origins: readonly string[
   if (origins.length === 0) return;
   const any = origins.includes('*');
   const allowed = new Set(origins);
+  // Of every answer, also to requests without an origin: a shared cache would hand it to a page that may read it.
+  // Answers out of memory say it themselves.
+  if (!any)
+    fastify.addHook('onSend', (_request, reply, _payload, done) => {
+      varyBy(reply, 'Origin');
+      done();
+    });
   fastify.addHook('onRequest', (request, reply, done) => {
     const { origin } = request.headers;
     if (origin === undefined || !(any || allowed.has(origin))) return done();
@@ -57,7 +65,6 @@ export function allowOrigins(fastify: FastifyInstance, origins: readonly string[
         'Access-Control-Allow-Methods': METHODS,
         'Access-Control-Allow-Headers': REQUEST_HEADERS,
         'Access-Control-Max-Age': String(MAX_AGE_SECONDS),
-        Vary: 'Origin',
       })
       .send();
   });

@@ -59,6 +59,25 @@ describe('a page of an allowed origin', () => {
   });
 });
 
+describe('an answer that a shared cache may keep', () => {
+  it.each([...PUBLIC_PATHS, '/docs/assets/none', '/errors/not_found'])(
+    'varies by Origin, whoever asks: %s',
+    async (path) => {
+      for (const headers of [{}, { origin: CONSOLE }, { origin: 'https://elsewhere.example' }]) {
+        const answer = await fetch(gateway.url + path, { headers, redirect: 'manual' });
+        await answer.arrayBuffer();
+        expect(answer.headers.get('vary')?.split(', ')).toContain('Origin');
+      }
+    },
+  );
+
+  it('varies by what it varied by before', async () => {
+    const vary = async (path: string) => (await fetch(gateway.url + path)).headers.get('vary');
+    expect(await vary('/')).toBe('Accept, Origin');
+    expect(await vary('/openapi.json')).toBe('Accept-Encoding, Origin');
+  });
+});
+
 describe('a page of another origin', () => {
   it('may call nothing', async () => {
     const asked = await preflight('/api/v1/vms', 'GET', 'https://elsewhere.example');
