@@ -135,13 +135,17 @@ describe('a drain with mode stop', () => {
     await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
     const failed = await fixture.until(id, (vm) => vm.state === 'error');
     expect(failed).toMatchObject({
-      host_id: target.id,
-      quota_held: true,
+      host_id: null,
+      quota_held: false,
       last_error: { code: 'driver_error' },
     });
     target.interfere = () => undefined;
+    await expect(fixture.act(id, 'start')).rejects.toMatchObject({ code: 'invalid_state' });
     await fixture.act(id, 'retry');
-    expect(await fixture.until(id, (vm) => vm.state === 'running')).toMatchObject({ host_id: target.id });
+    expect(await fixture.until(id, (vm) => vm.state === 'running')).toMatchObject({
+      host_id: target.id,
+      quota_held: true,
+    });
   });
 
   it('goes on when a force-stop comes before the new disk is there, and the VM can be started afterwards', async () => {

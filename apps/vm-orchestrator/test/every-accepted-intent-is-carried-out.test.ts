@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
-import { OPERATIONS } from '../src/operations/registry.js';
+import { JOB_KINDS, OPERATIONS } from '../src/operations/registry.js';
 import { play, pointsOf, type Event, type Scene } from './model/play.js';
 import type { Asked, Behaviour } from './model/world.js';
 
@@ -19,7 +19,12 @@ const ASKED: readonly Asked[] = [
 
 const WELL: Behaviour = { obeys: true };
 const DEAF: Behaviour = { obeys: false };
-const from = (name: string, before: VmAction[], operation: VmAction | null, behaviour = WELL): Scene => ({
+const from = (
+  name: string,
+  before: VmAction[],
+  operation: Scene['operation'],
+  behaviour: Behaviour = WELL,
+): Scene => ({
   name,
   autostart: true,
   before,
@@ -49,6 +54,25 @@ const SCENES: readonly Scene[] = [
   from('a resume that fails', ['pause'], 'resume', { obeys: true, fails: 'resume' }),
   from('a delete', [], 'delete'),
   from('a delete of a stopped VM', ['stop'], 'delete'),
+  from('a cold migration', [], 'cold-migrate'),
+  from('a cold migration of a deaf guest', [], 'cold-migrate', DEAF),
+  from('a cold migration of a stopped VM', ['stop'], 'cold-migrate'),
+  from('a cold migration whose shutdown fails', [], 'cold-migrate', { obeys: true, fails: 'shutdown' }),
+  from('a cold migration whose guest cannot be ended', [], 'cold-migrate', {
+    obeys: false,
+    fails: 'force-stop',
+  }),
+  from('a cold migration whose new disk fails', [], 'cold-migrate', { obeys: true, fails: 'create' }),
+  from('a cold migration whose guest fails', [], 'cold-migrate', { obeys: true, fails: 'start' }),
+  { ...from('a start on a fenced host', [], 'start'), fenced: true },
+  {
+    ...from('a start on a fenced host whose new disk fails', [], 'start', { obeys: true, fails: 'create' }),
+    fenced: true,
+  },
+  {
+    ...from('a start on a fenced host whose guest fails', [], 'start', { obeys: true, fails: 'start' }),
+    fenced: true,
+  },
 ];
 
 /** Every way in which something can happen at a point. */
@@ -61,7 +85,7 @@ function* events(points: number, start = 0): Iterable<Event> {
 describe('every operation', () => {
   it('is in a scene', () => {
     const scenes = new Set(SCENES.map(({ operation }) => operation ?? 'create'));
-    expect([...scenes].sort()).toEqual(Object.keys(OPERATIONS).sort());
+    expect([...scenes].sort()).toEqual(JOB_KINDS.toSorted());
   });
 });
 

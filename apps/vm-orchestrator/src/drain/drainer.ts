@@ -6,14 +6,14 @@ import type { Logger } from '@novacron/telemetry/logger';
 import { isDeepStrictEqual } from 'node:util';
 import { databaseNow } from '../clock.js';
 import { HOST_COLUMNS, hostEvent, type HostRow } from '../hosts/row.js';
-import { coldMigrate } from '../operations/cold-migrate.js';
 import { place } from '../placement/place.js';
 import { placementRequest } from '../placement/placer.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import type { Cleanups } from '../resync/cleanups.js';
 import { changeVms, lockVms } from '../vms/change.js';
-import { INSERT_JOBS, newJob } from '../vms/new-job.js';
+import { INSERT_JOBS } from '../vms/new-job.js';
 import { planDrain, type DrainedVm } from './drain-plan.js';
+import { migration } from './migration.js';
 
 const TICK_MS = 1_000;
 
@@ -126,18 +126,11 @@ async function migrate(
   const locked = await lockVms(tx, [...rebuildable.keys()]);
   const states = ['running', 'paused', 'stopped'];
   const free = locked.filter((vm) => vm.host_id === host.id && vm.task === null && states.includes(vm.state));
-  const claims = free.map((row) => {
-    const intended = { ...row, state: 'migrating' as const, fence: row.fence + 1 };
-    const { graceSeconds } = drain;
-    const args = {
-      before: row.state,
-      graceSeconds,
-      from: host.id,
-      rebuildable: rebuildable.get(row.id) === true,
-    };
-    const { vm, job } = newJob(intended, coldMigrate, args, null, now);
-    return { row, job, patch: { state: vm.state, fence: vm.fence, task: vm.task } };
-  });
+  const { graceSeconds } = drain;
+  const claims = free.map((row) => ({
+    row,
+    ...migration(row, { graceSeconds, rebuildable: rebuildable.get(row.id) === true }, now),
+  }));
   await changeVms(tx, claims, now);
   await tx.pipeline([{ statement: INSERT_JOBS, params: [JSON.stringify(claims.map(({ job }) => job))] }]);
   return claims.length;

@@ -1,6 +1,7 @@
 import type { Operation, Step, StepContext, StepResult } from '../jobs/operation.js';
 import { backOrUnknown, onAnswer, running } from './answers.js';
 import { withCapacity, withoutCapacity } from './capacity-condition.js';
+import { LEFT_FOR_CLEANUP, unprovision } from './create.js';
 import { guestSpec } from './guest-spec.js';
 import { unstarted } from './start.js';
 import { stop } from './stop.js';
@@ -78,6 +79,8 @@ const provision: Step = {
     const answer = await context.send({ kind: 'create', spec: guestSpec(context.vm) });
     return onAnswer(context, answer, () => ({ then: 'next' }));
   },
+  undo: unprovision,
+  abandoned: LEFT_FOR_CLEANUP,
 };
 
 const start: Step = {
@@ -104,7 +107,7 @@ function stoppedBy({ job, vm }: StepContext): string | null {
 export const coldMigrate: Operation = {
   kind: 'cold-migrate',
   steps: [powerOff(stop.steps[0]), ...stop.steps.slice(1).map(powerOff), move, provision, start],
-  // Before the move nothing but its power has changed; after it there may be no disk yet, which a retry makes.
+  // Before the move nothing but its power has changed; after it there is no disk any more, and a retry makes one.
   failed: ({ vm, job }, error) => {
     if (vm.state === 'starting') return unstarted(job.args, error);
     return vm.host_id === job.args.from

@@ -10,7 +10,7 @@ import { unstart, unstarted } from './start.js';
 const PLACE_AGAIN_MS = 1_000;
 /** Clean-up after a failed provisioning: tried this often before it is left to the resync. */
 const UNDO_ATTEMPTS = 5;
-const LEFT_FOR_CLEANUP = { host: { effect: 'leave-cleanup' }, patch: { host_id: null } } as const;
+export const LEFT_FOR_CLEANUP = { host: { effect: 'leave-cleanup' }, patch: { host_id: null } } as const;
 
 const place: Step = {
   name: 'place',
@@ -62,7 +62,7 @@ const provision: Step = {
 };
 
 /** Nothing of it may stay on the host; a host that cannot be told is told later. */
-async function unprovision(context: StepContext): Promise<StepResult> {
+export async function unprovision(context: StepContext): Promise<StepResult> {
   if (context.vm.host_id === null) return { then: 'next' };
   const answer = await context.send({ kind: 'delete' });
   if (answer.outcome === 'done')

@@ -24,9 +24,14 @@ export const OPERATIONS: Partial<Record<JobKind, Operation>> = {
   delete: remove,
 };
 
-/** The operation that a job runs, whoever asked for it. */
+/** With those that are not actions of a user. */
+const BY_KIND: Partial<Record<JobKind, Operation>> = { ...OPERATIONS, 'cold-migrate': coldMigrate };
+/** The kinds of jobs that there can be. */
+export const JOB_KINDS = Object.keys(BY_KIND) as JobKind[];
+
+/** The operation that a job of this kind runs. */
 export function operationOf(kind: JobKind): Operation | undefined {
-  return kind === 'cold-migrate' ? coldMigrate : OPERATIONS[kind];
+  return BY_KIND[kind];
 }
 
 /** A retry of what failed in its creation is the creation again. */

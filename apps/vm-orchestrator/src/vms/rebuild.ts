@@ -12,6 +12,11 @@ const REBUILDABLE: Statement = {
     FROM hosts h LEFT JOIN images i ON i.name = $2 WHERE h.id = $1`,
 };
 
+/** Whether an action starts a VM that no work is under way for, whose host is fenced. */
+export function startsElsewhere(action: VmAction, vm: Pick<VmRow, 'task'>, fenced: boolean): boolean {
+  return action === 'start' && fenced && vm.task === null;
+}
+
 /**
  * Whether a start has to place its VM again and make its disk anew, since its host is fenced.
  * @throws ServiceError invalid_state when the disk holds what its image does not, or no other host of the zone has
@@ -24,7 +29,7 @@ export async function mustRebuild(
   snapshot: Pick<HostSnapshot, 'host' | 'hosts'>,
 ): Promise<boolean> {
   const host = vm.host_id === null ? undefined : snapshot.host(vm.host_id);
-  if (action !== 'start' || host?.state !== 'fenced' || vm.task !== null) return false;
+  if (!host || !startsElsewhere(action, vm, host.state === 'fenced')) return false;
   const { rows } = await tx.query<{ rebuildable: boolean }>(REBUILDABLE, [host.id, vm.image]);
   const neverRan = vm.incarnation === 0;
   if (!neverRan && !rows[0]?.rebuildable)

@@ -19,8 +19,10 @@ export interface Scene {
   readonly name: string;
   readonly autostart: boolean;
   readonly before: readonly VmAction[];
-  /** Null: the create itself. */
-  readonly operation: VmAction | null;
+  /** The VM's host is fenced before the operation. */
+  readonly fenced?: boolean;
+  /** Null: the create itself. `cold-migrate`: an operator drains the host. */
+  readonly operation: VmAction | 'cold-migrate' | null;
   readonly behaviour: Behaviour;
 }
 
@@ -47,7 +49,9 @@ async function perform(scene: Scene, events: readonly Event[]) {
     await stage.runAll();
   }
   world.behaviour = scene.behaviour;
-  if (scene.operation !== null && !world.ask(scene.operation, 'worker'))
+  if (scene.fenced) world.fence();
+  if (scene.operation === 'cold-migrate') world.drain();
+  else if (scene.operation !== null && !world.ask(scene.operation, 'worker'))
     return { points: 0, wrong: `${scene.operation} was refused in ${world.vm.state}` };
   const acting = new Stage(world, events);
   await acting.runAll();
@@ -122,12 +126,13 @@ class Stage {
 }
 
 /** What each action means its VM to end as. A delete has no guest either: it satisfies who wanted none. */
-const ENDS: Partial<Record<Asked, readonly VmState[]>> = {
+const ENDS: Partial<Record<Accepted['asked'], readonly VmState[]>> = {
   start: ['running'],
   reboot: ['running'],
   reset: ['running'],
   resume: ['running'],
   retry: ['running', 'stopped'],
+  'cold-migrate': ['running', 'stopped'],
   stop: ['stopped', 'deleted'],
   'force-stop': ['stopped', 'deleted', 'error'],
   pause: ['paused'],
@@ -150,6 +155,7 @@ function wrongWith(world: World): string | null {
   const say = (what: string) => `after ${story}: ${what} (${is})`;
   if (vm.task !== null || isTransient(vm.state)) return say('the VM is stuck');
   if (!told && POWER[vm.state]?.includes(power) === false) return say('the host has something else');
+  if (world.isTwice) return say('another host has something of it too');
   if (last.asked === 'cancel') return told ? null : say('a cancel was accepted and its job did not say so');
   if (told) return job?.error?.code === 'superseded' ? say('the last intent was superseded') : null;
   if (!ENDS[last.asked]?.includes(vm.state)) return say('the VM ended elsewhere');

@@ -9,11 +9,13 @@ import type { CommandBody, HostAnswer } from '../../src/jobs/commands.js';
 import type { Claim, PlaceDecision } from '../../src/jobs/operation.js';
 import { LIVE, type JobRow } from '../../src/jobs/row.js';
 import { runStep } from '../../src/jobs/run-step.js';
+import { migration } from '../../src/drain/migration.js';
 import { create } from '../../src/operations/create.js';
 import { judge } from '../../src/resync/judge.js';
 import type { VmPatch } from '../../src/vms/change.js';
 import { intend } from '../../src/vms/intent.js';
 import { newJob } from '../../src/vms/new-job.js';
+import { startsElsewhere } from '../../src/vms/rebuild.js';
 import { gateView, type VmRow } from '../../src/vms/row.js';
 
 /** What may happen at any moment. `report`: the host tells what is so, and it arrives late. `crash`: the worker dies. */
@@ -28,27 +30,31 @@ export interface Behaviour {
 
 /** An accepted action with the job that answered it; null: the VM was so already. */
 export interface Accepted {
-  readonly asked: Asked;
+  readonly asked: Asked | 'cold-migrate';
   readonly job: string | null;
 }
 
 const EPOCH = 1;
-const HOST = newId<HostId>();
+const HOSTS = [newId<HostId>(), newId<HostId>()] as const;
 
 /**
- * One VM, its jobs, its host and a worker, in memory and in virtual time. The decisions are the product's: the
+ * One VM, its jobs, two hosts and a worker, in memory and in virtual time. The decisions are the product's: the
  * gates, `intend`, `cancelled`, `runStep`, `advance` and `judge`; only the tables and the messages are the model's.
  */
 export class World {
   vm: VmRow;
   readonly jobs = new Map<string, JobRow>();
   readonly accepted: Accepted[] = [];
-  power: PowerState = 'absent';
+  /** What each host has of the VM. What is listed for clean-up is gone: the fence keeps its agent from making it anew. */
+  readonly #powers = new Map<HostId, PowerState>();
+  /** A host that gets nothing new: it is drained, or fenced. */
+  #closed: HostId | null = null;
+  #fenced = false;
   now = Date.UTC(2026, 0, 1);
   #seq = 0;
-  #fence = 0;
+  readonly #fences = new Map<HostId, number>();
   readonly #remembered = new Map<string, CommandReply>();
-  #reports: { power: PowerState; seq: number }[] = [];
+  #reports: { host: HostId; power: PowerState; seq: number }[] = [];
 
   constructor(
     public behaviour: Behaviour,
@@ -63,6 +69,43 @@ export class World {
 
   get live(): JobRow | undefined {
     return [...this.jobs.values()].find((job) => LIVE.includes(job.status));
+  }
+
+  /** What the VM's host has of it; of a VM without a host, what any host still has. */
+  get power(): PowerState {
+    const { host_id: host } = this.vm;
+    if (host !== null) return this.#powers.get(host) ?? 'absent';
+    return [...this.#powers.values()].find((power) => power !== 'absent') ?? 'absent';
+  }
+
+  /** Whether a host that the VM is not on has something of it. */
+  get isTwice(): boolean {
+    return [...this.#powers].some(
+      ([host, power]) => this.vm.host_id !== null && host !== this.vm.host_id && power !== 'absent',
+    );
+  }
+
+  /** Begins to take the VM off its host, as a drain does. */
+  drain(): void {
+    this.#closed = this.vm.host_id;
+    const options = { graceSeconds: 1, rebuildable: true };
+    const { patch, job } = migration(this.vm, options, new Date(this.now));
+    this.#change(patch);
+    this.jobs.set(job.id, job);
+    this.accepted.push({ asked: 'cold-migrate', job: job.id });
+  }
+
+  /** Fences the VM's host, which is off. */
+  fence(): void {
+    const host = this.vm.host_id as HostId;
+    this.#closed = host;
+    this.#fenced = true;
+    this.#powers.set(host, 'stopped');
+    this.#change({ state: 'stopped', stop_reason: 'host_lost' });
+  }
+
+  #isFenced({ host_id: host }: Pick<VmRow, 'host_id'>): boolean {
+    return this.#fenced && host !== null && host === this.#closed;
   }
 
   /** Asks for an action, as `Actor`, `cancelJob` and `Reports` do in their transactions. False: it was refused. */
@@ -96,7 +139,10 @@ export class World {
   /** Runs the step that a claim stands at. */
   run(claim: Claim): Promise<Ended> {
     const host = { send: (_claim: Claim, body: CommandBody) => this.#command(claim, body) };
-    const placer = { place: () => Promise.resolve(placed(claim.vm.id)), isFenced: () => false };
+    const placer = {
+      place: () => Promise.resolve(placed(claim.vm.id, HOSTS.find((id) => id !== this.#closed) as HostId)),
+      isFenced: (vm: VmRow) => this.#isFenced(vm),
+    };
     const logger = { error: (said: object) => void Object.assign(this, { broken: said }) };
     return runStep(claim, { commands: host, placer, logger: logger as never, now: () => new Date(this.now) });
   }
@@ -107,8 +153,10 @@ export class World {
     const { lease_owner, fence } = ended.claim.job;
     if (job?.status !== 'running' || job.lease_owner !== lease_owner || job.fence !== fence) return null;
     const next = advance(ended, this.vm, job, new Date(this.now));
-    const reserved = ended.result.host?.effect === 'reserve' ? { host_id: HOST } : {};
-    if (Object.keys(next.patch).length > 0) this.#change({ ...next.patch, ...reserved });
+    const effect = ended.result.host?.effect;
+    if (this.vm.host_id !== null && (effect === 'move' || effect === 'leave-cleanup'))
+      this.#powers.set(this.vm.host_id, 'absent');
+    if (Object.keys(next.patch).length > 0) this.#change(next.patch);
     this.jobs.set(job.id, next.job);
     if (next.job.status === 'waiting') this.now += Math.max(1, next.dueInMs ?? 0);
     return next.job.status === 'running' ? { vm: this.vm, job: next.job } : null;
@@ -124,11 +172,12 @@ export class World {
   deliverReports(): void {
     const arrived = this.#reports;
     this.#reports = [];
-    for (const { power, seq } of arrived) this.#judge(power, seq);
+    for (const { host, power, seq } of arrived)
+      if (host === this.vm.host_id && !this.#isFenced(this.vm)) this.#judge(power, seq);
   }
 
   #judge(power: PowerState, seq: number): void {
-    if (this.vm.host_id === null || this.vm.state === 'deleted' || this.vm.state === 'deleting') return;
+    if (this.vm.state === 'deleted' || this.vm.state === 'deleting') return;
     const fact = { vmId: this.vm.id, power, incarnation: this.vm.incarnation, reason: null };
     const verdict = judge(this.vm, fact, { epoch: EPOCH, seq }, new Date(this.now));
     if ('patch' in verdict && verdict.patch) this.#change(verdict.patch);
@@ -138,7 +187,8 @@ export class World {
     const now = new Date(this.now);
     if (asked === 'crash') return null;
     if (asked === 'report') {
-      this.#reports.push({ power: this.power, seq: ++this.#seq });
+      const { host_id: host } = this.vm;
+      if (host !== null) this.#reports.push({ host, power: this.power, seq: ++this.#seq });
       return null;
     }
     if (asked === 'cancel') {
@@ -153,7 +203,9 @@ export class World {
     if (decision.outcome === 'busy') throw new ServiceError('vm_busy', asked);
     if (decision.outcome === 'invalid_state') throw new ServiceError('invalid_state', asked);
     const { live } = this;
-    const intent = intend(decision, this.vm, { action: asked, options: { graceSeconds: 1 } }, owner, now);
+    const rebuild = startsElsewhere(asked, this.vm, this.#isFenced(this.vm));
+    const how = { action: asked, options: { graceSeconds: 1 }, rebuild };
+    const intent = intend(decision, this.vm, how, owner, now);
     if (intent.supersedes && live) {
       const error = { code: 'superseded', detail: asked };
       this.jobs.set(live.id, { ...live, status: 'cancelled', lease_owner: null, error });
@@ -173,18 +225,23 @@ export class World {
   }
 
   async #command(claim: Claim, body: CommandBody): Promise<HostAnswer> {
+    const { host_id: host } = claim.vm;
+    if (host === null) return { outcome: 'unreachable', detail: 'the VM has no host' };
+    if (this.#isFenced(claim.vm)) return { outcome: 'host_fenced', detail: 'the host is fenced' };
     const stamp = { epoch: EPOCH, seq: ++this.#seq };
-    if (claim.job.fence < this.#fence) return { outcome: 'fenced', ...stamp, detail: 'an older fence' };
-    this.#fence = claim.job.fence;
+    if (claim.job.fence < (this.#fences.get(host) ?? 0))
+      return { outcome: 'fenced', ...stamp, detail: 'an older fence' };
+    this.#fences.set(host, claim.job.fence);
     const id = `${claim.job.id}:${claim.job.undoing ? 'undo-' : ''}${claim.job.step}`;
     const known = this.#remembered.get(id);
     if (known && body.kind !== 'observe') return known;
     const failed = (code: 'driver_error' | 'not_found' | 'invalid_state', detail: string) =>
       ({ outcome: 'failed', ...stamp, code, detail, retryable: false }) as const;
+    const before = this.#powers.get(host) ?? 'absent';
     if (body.kind === this.behaviour.fails) return failed('driver_error', 'told to fail');
-    const after = powerAfter(body.kind, this.power, this.behaviour.obeys);
-    if (after === 'refused') return failed('invalid_state', `${body.kind} of a guest that is ${this.power}`);
-    this.power = after;
+    const after = powerAfter(body.kind, before, this.behaviour.obeys);
+    if (after === 'refused') return failed('invalid_state', `${body.kind} of a guest that is ${before}`);
+    this.#powers.set(host, after);
     const fact = { vmId: claim.vm.id, power: after, incarnation: 1, reason: null };
     const reply = { outcome: 'done', ...stamp, fact } as const;
     this.#remembered.set(id, reply);
@@ -218,17 +275,17 @@ function powerAfter(kind: Command['kind'], power: PowerState, obeys: boolean): P
   }
 }
 
-function placed(vmId: VmId): PlaceDecision {
+function placed(vmId: VmId, hostId: HostId): PlaceDecision {
   const explanation = {
     vmId,
-    hostId: HOST,
+    hostId,
     decidedAt: '',
     candidates: 1,
     rejections: [],
     scores: [],
     summary: '',
   };
-  return { hostId: HOST, fits: 'now', explanation };
+  return { hostId, fits: 'now', explanation };
 }
 
 function newRow(now: Date, autostart: boolean): VmRow {
