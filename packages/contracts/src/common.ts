@@ -117,7 +117,9 @@ export function wholeNumber(min: number, max: number) {
   return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error });
 }
 
+/** Entries of a page when nothing is said. */
+export const PAGE_LIMIT = 50;
 export const pageQuery = {
-  limit: wholeNumber(1, 500).default(50),
+  limit: wholeNumber(1, 500).default(PAGE_LIMIT),
   cursor: z.string().max(500).optional(),
 };

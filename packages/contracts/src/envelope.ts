@@ -87,6 +87,8 @@ export function defineRpc<Body extends z.ZodType, Reply extends z.ZodType>(
 }
 
 export type BodyOf<C extends RpcContract> = z.infer<C['body']>;
+/** As it may be sent: the service puts in what has a default. */
+export type SentBodyOf<C extends RpcContract> = z.input<C['body']>;
 export type ReplyOf<C extends RpcContract> = z.infer<C['reply']>;
 
 /** As it travels: `{v, tenantId, principal, …, body}`. */

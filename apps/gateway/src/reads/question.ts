@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { ResourceType } from '@novacron/cache/resources';
-import type { BodyOf, RpcContract } from '@novacron/contracts/envelope';
+import type { RpcContract, SentBodyOf } from '@novacron/contracts/envelope';
 import { canonicalJson } from '../edge/canonical-json.js';
 
 /** The name of an answer in caches, within its tenant. */
@@ -26,7 +26,7 @@ export interface Question {
 /** A question with a body that fits its contract. */
 export function question<C extends RpcContract>(
   contract: C,
-  body: BodyOf<C> | (() => BodyOf<C>),
+  body: SentBodyOf<C> | (() => SentBodyOf<C>),
   kept: Kept | null,
 ): Question {
   return { contract, body: typeof body === 'function' ? (body as () => unknown) : () => body, kept };

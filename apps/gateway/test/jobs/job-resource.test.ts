@@ -68,6 +68,16 @@ describe('infrastructure and tenancy', () => {
     expect((await gateway.ask('POST', `/api/v1/hosts/${id}/actions/explode`, platform())).status).toBe(422);
   });
 
+  it('hosts are listed by an orchestrator of the version before, which refuses a limit', async () => {
+    const asked = async (path: string) => {
+      expect((await gateway.ask('GET', path, platform())).status).toBe(200);
+      return gateway.orchestrator.requests.at(-1)?.body;
+    };
+    expect(await asked('/api/v1/hosts')).toEqual({});
+    expect(await asked('/api/v1/hosts?zone=sim&state=up')).toEqual({ zone: 'sim', state: 'up' });
+    expect(await asked('/api/v1/hosts?limit=7&zone=sim')).toEqual({ limit: 7, zone: 'sim' });
+  });
+
   it('zones, images and the own quota are for everybody in the tenant', async () => {
     for (const path of ['/api/v1/zones', '/api/v1/images', `/api/v1/tenants/${gateway.tenantId}/quota`]) {
       expect([path, (await gateway.ask('GET', path, { token: gateway.token('viewer') })).status]).toEqual([
