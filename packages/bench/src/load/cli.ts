@@ -89,7 +89,8 @@ async function load(target: Target, options: Chosen): Promise<boolean> {
   if (k6 === undefined) return withAutocannon(target, options);
   return (
     (await runK6(k6, {
-      ...target,
+      url: target.url,
+      token: target.token,
       profile: options.profile,
       demands: demandsOf(options),
       results: options.json,
