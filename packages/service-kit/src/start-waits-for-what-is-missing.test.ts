@@ -55,7 +55,7 @@ const orchestrator: ServiceSpec<typeof settings> = {
   name: 'orchestrator',
   settings,
   postgres: { schema: 'orchestrator', migrations: [AddThings1700000000000 as unknown as Migration] },
-  streams: ['EVENTS', 'METRICS'],
+  streams: ['EVENTS'],
   module: () => ThingsModule,
 };
 
