@@ -108,6 +108,18 @@ describe('a drain with mode stop', () => {
     await fixture.until(id, (vm) => vm.state === 'running');
   });
 
+  it('moves a VM that never ran, whatever its image', async () => {
+    await rebuildable(false);
+    for (const other of fixture.hosts) await schedulable(other.id, false);
+    const old = await fixture.addHost();
+    const { id } = await fixture.create('never-ran', { autostart: false });
+    await fixture.until(id, (vm) => vm.state === 'stopped');
+    const target = await fixture.addHost();
+    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    await drained(old.id, (now) => now.drain?.finishedAt !== null);
+    expect(await fixture.row(id)).toMatchObject({ state: 'stopped', host_id: target.id });
+  });
+
   it('waits with a VM that no other host has room for, and moves it when one has', async () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['waits']);

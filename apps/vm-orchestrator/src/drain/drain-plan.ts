@@ -3,7 +3,7 @@ import type { VmRow } from '../vms/row.js';
 
 /** A VM of a host that is drained. */
 export interface DrainedVm extends VmRow {
-  /** Of its image: made anew elsewhere it has lost nothing. */
+  /** Made anew elsewhere its disk has lost nothing. */
   readonly rebuildable: boolean;
 }
 

@@ -11,6 +11,7 @@ import { placementRequest } from '../placement/placer.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import type { Cleanups } from '../resync/cleanups.js';
 import { changeVms, lockVms } from '../vms/change.js';
+import { REBUILDABLE } from '../vms/rebuild.js';
 import { INSERT_JOBS } from '../vms/new-job.js';
 import { planDrain, type DrainedVm } from './drain-plan.js';
 import { migration } from './migration.js';
@@ -28,7 +29,8 @@ const ALL_DRAINING: Statement = {
 };
 const VMS: Statement = {
   name: 'vms-of-drained-host',
-  text: `SELECT v.*, coalesce(i.rebuildable, false) AS rebuildable FROM vms v LEFT JOIN images i ON i.name = v.image
+  text: `SELECT v.*, ${REBUILDABLE} AS rebuildable
+    FROM vms v JOIN hosts h ON h.id = v.host_id LEFT JOIN images i ON i.name = v.image
     WHERE v.host_id = $1 AND v.state <> 'deleted' ORDER BY v.id`,
 };
 const PROGRESS: Statement = {

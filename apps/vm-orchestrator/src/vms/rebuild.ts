@@ -4,12 +4,18 @@ import type { VmAction } from '@novacron/vm-lifecycle/actions';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import type { VmRow } from './row.js';
 
-/** A simulated disk holds nothing, and one whose image is rebuildable nothing of its own. */
-const REBUILDABLE: Statement = {
+/**
+ * SQL: whether the disk of a VM may be made anew on another host, of `vms v` with its `hosts h` and, perhaps missing,
+ * its `images i`. A simulated disk holds nothing, nor does one that no guest has run on, and one whose image is
+ * rebuildable holds nothing of its own.
+ */
+export const REBUILDABLE = `(h.driver = 'simulated' OR v.incarnation = 0 OR coalesce(i.rebuildable, false))`;
+
+const IS_REBUILDABLE: Statement = {
   name: 'vm-rebuildable',
-  table: 'hosts',
-  text: `SELECT h.driver = 'simulated' OR coalesce(i.rebuildable, false) AS rebuildable
-    FROM hosts h LEFT JOIN images i ON i.name = $2 WHERE h.id = $1`,
+  table: 'vms',
+  text: `SELECT ${REBUILDABLE} AS rebuildable FROM vms v JOIN hosts h ON h.id = v.host_id
+    LEFT JOIN images i ON i.name = v.image WHERE v.tenant_id = $1 AND v.id = $2`,
 };
 
 /** Whether an action starts a VM that no work is under way for, whose host is fenced. */
@@ -30,9 +36,8 @@ export async function mustRebuild(
 ): Promise<boolean> {
   const host = vm.host_id === null ? undefined : snapshot.host(vm.host_id);
   if (!host || !startsElsewhere(action, vm, host.state === 'fenced')) return false;
-  const { rows } = await tx.query<{ rebuildable: boolean }>(REBUILDABLE, [host.id, vm.image]);
-  const neverRan = vm.incarnation === 0;
-  if (!neverRan && !rows[0]?.rebuildable)
+  const { rows } = await tx.query<{ rebuildable: boolean }>(IS_REBUILDABLE, [vm.tenant_id, vm.id]);
+  if (!rows[0]?.rebuildable)
     throw lost(`image ${vm.image} is not rebuildable: the disk is on that host alone. Uncordon the host`);
   const others = snapshot.hosts().filter(({ zone, state }) => zone === vm.zone && state !== 'fenced');
   if (!others.some(({ images }) => images.includes(vm.image)))
