@@ -62,6 +62,15 @@ describe('the plan of a drain', () => {
     expect(planDrain([damaged], () => null, new Date(NOW.getTime() + 1_000)).begin).toEqual([damaged]);
   });
 
+  it('asks for room for few of many VMs, once it begins and names as many as it can', () => {
+    const [one] = fc.sample(vm, 1) as [DrainedVm];
+    const off = { ...one, state: 'stopped' as const, task: null, last_error: null, rebuildable: true };
+    let asked = 0;
+    const room = () => (asked++ % 2 === 0 ? null : 'there is no room');
+    planDrain(Array<DrainedVm>(1_000).fill(off), room, NOW);
+    expect(asked).toBeLessThanOrEqual(2 * BLOCKED_NAMED + AT_ONCE);
+  });
+
   it('names the VMs that it leaves, as many as an answer holds, each with a reason that fits', () => {
     fc.assert(
       fc.property(vms, room, (of, full) => {

@@ -1,8 +1,11 @@
 import { BLOCKED_NAMED, type HostDrain } from '@novacron/contracts/infrastructure';
+import type { PlacedColumns } from '../placement/placer.js';
 import type { VmRow } from '../vms/row.js';
 
-/** A VM of a host that is drained. */
-export interface DrainedVm extends VmRow {
+type Shown = 'id' | 'tenant_id' | 'name' | 'state' | 'host_id' | 'task' | 'last_error';
+
+/** What a drain looks at in a VM of its host. */
+export interface DrainedVm extends Pick<VmRow, Shown>, PlacedColumns {
   /** Made anew elsewhere its disk has lost nothing. */
   readonly rebuildable: boolean;
 }
@@ -32,15 +35,17 @@ export function planDrain(
 ): DrainPlan {
   const begin: DrainedVm[] = [];
   const blocked: HostDrain['blocked'] = [];
+  const underWay = vms.filter(({ task }) => task?.kind === 'cold-migrate').length;
+  const slots = Math.max(0, AT_ONCE - underWay);
   for (const vm of vms) {
+    if (begin.length >= slots && blocked.length >= BLOCKED_NAMED) break;
     if (vm.task !== null) continue;
     const reason = whyNot(vm, room, now);
     if (reason === null) begin.push(vm);
     else if (blocked.length < BLOCKED_NAMED)
       blocked.push({ vmId: vm.id, tenantId: vm.tenant_id, name: vm.name, reason: reason.slice(0, 300) });
   }
-  const underWay = vms.filter(({ task }) => task?.kind === 'cold-migrate').length;
-  return { begin: begin.slice(0, Math.max(0, AT_ONCE - underWay)), blocked };
+  return { begin: begin.slice(0, slots), blocked };
 }
 
 function whyNot(vm: DrainedVm, room: (vm: DrainedVm) => string | null, now: Date): string | null {

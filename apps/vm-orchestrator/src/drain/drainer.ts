@@ -6,8 +6,6 @@ import type { Logger } from '@novacron/telemetry/logger';
 import { isDeepStrictEqual } from 'node:util';
 import { databaseNow } from '../clock.js';
 import { HOST_COLUMNS, hostEvent, type HostRow } from '../hosts/row.js';
-import { place } from '../placement/place.js';
-import { placementRequest } from '../placement/placer.js';
 import type { HostSnapshot } from '../placement/snapshot.js';
 import type { Cleanups } from '../resync/cleanups.js';
 import { changeVms, lockVms } from '../vms/change.js';
@@ -15,6 +13,7 @@ import { REBUILDABLE } from '../vms/rebuild.js';
 import { INSERT_JOBS } from '../vms/new-job.js';
 import { planDrain, type DrainedVm } from './drain-plan.js';
 import { migration } from './migration.js';
+import { noRoomOn } from './room.js';
 
 const TICK_MS = 1_000;
 
@@ -29,7 +28,8 @@ const ALL_DRAINING: Statement = {
 };
 const VMS: Statement = {
   name: 'vms-of-drained-host',
-  text: `SELECT v.*, ${REBUILDABLE} AS rebuildable
+  text: `SELECT v.id, v.tenant_id, v.name, v.state, v.host_id, v.task, v.last_error, v.zone, v.image, v.cpu, v.memory,
+      v.disk, left(v.user_data, 1) AS user_data, v.ssh_keys, ${REBUILDABLE} AS rebuildable
     FROM vms v JOIN hosts h ON h.id = v.host_id LEFT JOIN images i ON i.name = v.image
     WHERE v.host_id = $1 AND v.state <> 'deleted' ORDER BY v.id`,
 };
@@ -92,7 +92,7 @@ export class Drainer {
       const host = (await tx.query<HostRow & { mine: boolean }>(DRAINING, [hostId])).rows[0];
       if (!host?.mine || !host.drain) return 0;
       const vms = (await tx.query<DrainedVm>(VMS, [hostId])).rows;
-      const plan = planDrain(vms, (vm) => this.#noRoom(vm), databaseNow());
+      const plan = planDrain(vms, noRoomOn(this.ports.snapshot, hostId), databaseNow());
       const begin = await migrate(tx, host, host.drain, plan.begin);
       // Capacity of removed VMs is given back last: `vm_count` has what the host has still to remove.
       const finished = host.vm_count === 0 && vms.length === 0;
@@ -105,13 +105,6 @@ export class Drainer {
       return begin;
     });
     if (begun > 0) this.ports.onJobs();
-  }
-
-  /** Why no other host has room for the VM. */
-  #noRoom(vm: DrainedVm): string | null {
-    const others = this.ports.snapshot.hosts().filter(({ id }) => id !== vm.host_id);
-    const { hostId, explanation } = place(placementRequest(vm), others, databaseNow());
-    return hostId === null ? explanation.summary : null;
   }
 }
 

@@ -7,8 +7,14 @@ import { place } from './place.js';
 import { needsOf } from './needs.js';
 import type { HostSnapshot, Reservation } from './snapshot.js';
 
+/** The columns of a VM that decide where it can go. */
+export type PlacedColumns = Pick<
+  VmRow,
+  'id' | 'tenant_id' | 'zone' | 'image' | 'cpu' | 'memory' | 'disk' | 'user_data' | 'ssh_keys'
+>;
+
 /** What a VM asks of a host. */
-export function placementRequest(vm: VmRow): PlacementRequest {
+export function placementRequest(vm: PlacedColumns): PlacementRequest {
   return {
     vmId: vm.id,
     tenantId: vm.tenant_id,

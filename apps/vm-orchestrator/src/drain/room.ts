@@ -1,0 +1,30 @@
+import type { HostId } from '@novacron/contracts/ids';
+import { databaseNow } from '../clock.js';
+import type { HostView } from '../placement/host-view.js';
+import { place } from '../placement/place.js';
+import { placementRequest, type PlacedColumns } from '../placement/placer.js';
+import type { HostSnapshot } from '../placement/snapshot.js';
+
+/**
+ * Why no host but the one that is drained has room for a VM; null when one has. The answers are of one look: VMs that
+ * ask for the same are answered together, and hosts are read when the first VM asks.
+ */
+export function noRoomOn(
+  snapshot: Pick<HostSnapshot, 'hosts'>,
+  drained: HostId,
+): (vm: PlacedColumns) => string | null {
+  const answers = new Map<string, string | null>();
+  let others: readonly HostView[] | undefined;
+  return (vm) => {
+    const request = placementRequest(vm);
+    const { zone, image, cpu, memory, disk, needs } = request;
+    const shape = JSON.stringify([zone, image, cpu, memory, disk, needs]);
+    const known = answers.get(shape);
+    if (known !== undefined) return known;
+    others ??= snapshot.hosts().filter(({ id }) => id !== drained);
+    const { hostId, explanation } = place(request, others, databaseNow());
+    const answer = hostId === null ? explanation.summary : null;
+    answers.set(shape, answer);
+    return answer;
+  };
+}
