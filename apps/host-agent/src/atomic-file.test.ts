@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SmallDisk } from '../test/small-disk.js';
+import { SmallDisk } from '@novacron/testkit/small-disk';
 import { writeFileAtomic } from './atomic-file.js';
 import { DiskReserve } from './disk-reserve.js';
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CommandReply, GuestSpec } from '@novacron/contracts/agents';
 import { newId } from '@novacron/contracts/ids';
 import { AgentUnderTest } from './agent-under-test.js';
-import { SmallDisk } from './small-disk.js';
+import { SmallDisk } from '@novacron/testkit/small-disk';
 
 const probe = SmallDisk.mount(1);
 probe?.dispose();

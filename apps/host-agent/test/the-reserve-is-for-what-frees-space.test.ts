@@ -11,7 +11,7 @@ import { DiskReserve } from '../src/disk-reserve.js';
 import { SimulatedDriver } from '../src/drivers/simulated/driver.js';
 import { NO_FAILURES, parseLatencies } from '../src/drivers/simulated/settings.js';
 import { seededRandom } from '../src/random.js';
-import { SmallDisk } from './small-disk.js';
+import { SmallDisk } from '@novacron/testkit/small-disk';
 
 const probe = SmallDisk.mount(1);
 probe?.dispose();

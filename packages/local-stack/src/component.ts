@@ -9,6 +9,8 @@ export interface Component {
   prepare?(): Promise<void> | void;
   /** after each start, once the program answers, for instance creating roles */
   afterReady?(): Promise<void>;
+  /** asked every few seconds while it runs; a program that does not work thrice in a row is started again */
+  works?(): Promise<boolean>;
   /** longest time from a start to an answer */
   readonly readyWithinMs: number;
   /** where a service tells whether it is ready; servers have none */

@@ -14,6 +14,11 @@ const steadyAfterMs = 30_000;
 /** So many ends before the first answer and the start as a whole has failed. */
 const attemptsBeforeFirstReady = 3;
 const afterReadyAttempts = 5;
+const checkEveryMs = 2_000;
+/** So many checks in a row and a program that runs but does not work is ended. */
+const failedChecks = 3;
+/** What hangs seldom ends in order. */
+const hungGraceMs = 2_000;
 
 interface Run {
   readonly child: ChildProcess;
@@ -132,6 +137,7 @@ export class Keeper {
       if (answers && !run.hasEnded) {
         if (!this.stopping) this.change('running');
         onReady();
+        void this.watch(run);
       }
     } catch (error) {
       await this.end(run);
@@ -150,6 +156,18 @@ export class Keeper {
         await sleep(firstPauseMs);
       }
     }
+  }
+
+  /** Ends a program that runs and does not work any more; it is started again as after any end. */
+  private async watch(run: Run): Promise<void> {
+    const { works } = this.component;
+    if (!works) return;
+    for (let failed = 0; failed < failedChecks;) {
+      await sleep(checkEveryMs, undefined, { signal: this.pause.signal, ref: false }).catch(() => undefined); // stop()
+      if (run.hasEnded || this.stopping) return;
+      failed = (await works().catch(() => false)) ? 0 : failed + 1;
+    }
+    if (!this.stopping) await this.end(run, hungGraceMs);
   }
 
   private launch(): Run {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { hostUsers } from './agents.js';
 import type { Component } from './component.js';
 import { adminNatsUser, type NatsUser, natsServices, serviceUser } from './nats-permissions.js';
+import { jetStreamWorks } from './nats-health.js';
 import { natsProgram, prepareNats } from './nats-server.js';
 import { ensureDatabase, ensureRoles } from './postgres-schemas.js';
 import {
@@ -106,5 +107,6 @@ export function natsComponent(facts: StackFacts): Component {
     readyWithinMs: 60_000,
     prepare: () => writeNatsUsers(facts),
     program: () => natsProgram(options),
+    works: () => jetStreamWorks({ ...options, password: facts.secrets.nats.admin }),
   };
 }

@@ -11,11 +11,13 @@ let home: string;
 let paths: Layout;
 let keeper: Keeper;
 let states: string[];
+let works: boolean;
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), 'nc-back-'));
   paths = layout(home);
   for (const folder of [paths.run, paths.log]) mkdirSync(folder, { recursive: true });
   states = [];
+  works = true;
   const program = {
     name: 'x',
     file: process.execPath,
@@ -26,7 +28,12 @@ beforeEach(async () => {
     stopGraceMs: 5_000,
     ready: async () => true,
   };
-  const component = { name: 'x', readyWithinMs: 60_000, program: () => program };
+  const component = {
+    name: 'x',
+    readyWithinMs: 60_000,
+    program: () => program,
+    works: async () => works,
+  };
   keeper = new Keeper(component, paths, () => states.push(keeper.status.state));
   await keeper.start();
 });
@@ -47,5 +54,16 @@ describe('a supervised program that was killed', () => {
     expect(states).not.toContain('waiting');
     await killed(2);
     expect(states).toContain('waiting');
+  });
+});
+
+describe('a supervised program that runs and does not work any more', () => {
+  it('is ended and started again', async () => {
+    const { pid } = keeper.status;
+    works = false;
+    expect(await waitUntil(async () => keeper.status.restarts === 1, 60_000)).toBe(true);
+    works = true;
+    expect(await waitUntil(async () => keeper.status.state === 'running', 60_000)).toBe(true);
+    expect(keeper.status.pid).not.toBe(pid);
   });
 });

@@ -10,7 +10,10 @@ import { composeSetting } from './config.js';
 import type { Component, RunningStack } from './running-stack.js';
 import { privateDirectory, sweepPrivateDirectories } from './test-home.js';
 
-export type TestStackOptions = Omit<StackProcessOptions, 'home' | 'offset'>;
+export interface TestStackOptions extends Omit<StackProcessOptions, 'home' | 'offset'> {
+  /** the directory to make the home in, for a disk of its own (default the system's temporary directory) */
+  readonly parent?: string;
+}
 
 /** A local stack for one test file; if the test process dies, the next one ends it. */
 export class TestStack extends StackProcess implements RunningStack {
@@ -24,11 +27,11 @@ export class TestStack extends StackProcess implements RunningStack {
   }
 
   /** A home that has not been started yet. */
-  static async create(options: TestStackOptions = {}): Promise<TestStack> {
+  static async create({ parent = tmpdir(), ...options }: TestStackOptions = {}): Promise<TestStack> {
     await sweepPrivateDirectories();
     const directory = privateDirectory();
     // Below the system's temporary directory: a unix socket's path has 107 bytes at most.
-    const home = mkdtempSync(join(tmpdir(), 'novacron-test-'));
+    const home = mkdtempSync(join(parent, 'novacron-test-'));
     chmodSync(home, 0o711); // else its Postgres data would have to lie elsewhere
     writeFileSync(join(directory, 'stack-home'), home);
     return new TestStack({ ...options, home, offset: await freeOffset() }, directory);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { GuestSpec } from '@novacron/contracts/agents';
 import { until } from '@novacron/testkit/wait';
 import { Desk } from '../../driver-contract/desk.js';
-import { SmallDisk } from '../../../test/small-disk.js';
+import { SmallDisk } from '@novacron/testkit/small-disk';
 import { qemuIsInstalled, QemuHost } from './qemu-host.fixture.js';
 
 const MIB = 64;

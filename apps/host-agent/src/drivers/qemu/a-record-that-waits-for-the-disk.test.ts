@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { newId, type VmId } from '@novacron/contracts/ids';
 import { mkdir } from 'node:fs/promises';
-import { SmallDisk } from '../../../test/small-disk.js';
+import { SmallDisk } from '@novacron/testkit/small-disk';
 import { systemClock } from '../../clock.js';
 import { readRecord, writeRecord } from './guest-record.js';
 import { GuestRegistry } from './guest-registry.js';

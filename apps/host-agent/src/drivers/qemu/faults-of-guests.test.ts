@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { SmallDisk } from '../../../test/small-disk.js';
+import { SmallDisk } from '@novacron/testkit/small-disk';
 import type { QemuDriver } from './driver.js';
 import { QEMU_PROGRAMS } from './programs.js';
 import { qemuIsInstalled, QemuHost } from './qemu-host.fixture.js';

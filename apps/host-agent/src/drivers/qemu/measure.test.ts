@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SmallDisk } from '../../../test/small-disk.js';
+import { SmallDisk } from '@novacron/testkit/small-disk';
 import { bytesForGuests, readCapacity } from './measure.js';
 
 const MIB = 1_048_576;
