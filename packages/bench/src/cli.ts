@@ -10,6 +10,7 @@ import { latency } from './latency.js';
 import { describeMachine, now } from './machine.js';
 import { memory } from './memory.js';
 import { reads } from './reads/reads.js';
+import { recovery } from './recovery.js';
 import { refusals } from './refusals.js';
 import { type Outcome, type Report, table, writeReport } from './report.js';
 import { start } from './start.js';
@@ -23,6 +24,7 @@ const BENCHMARKS: readonly Benchmark[] = [
   refusals,
   guide,
   start,
+  recovery,
   memory,
 ];
 

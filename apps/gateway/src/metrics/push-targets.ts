@@ -86,7 +86,7 @@ export class PushTargets {
         this.asking.set(id, question);
       }
     }
-    await Promise.all(unknown.map((id) => this.asking.get(id)));
+    await Promise.all(unknown.flatMap((id) => this.asking.get(id) ?? []));
   }
 
   private async askVms(ids: readonly VmId[], now: number): Promise<void> {
