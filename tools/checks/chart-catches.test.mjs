@@ -59,7 +59,7 @@ test('a pod that may be root is not restricted', needs('helm', 'podsecurity'), a
 });
 
 test('a combination that does not render is told by its name', needs('helm'), async () => {
-  const { faults } = await rendered(spoiled('deployments.yaml', '$service.poolMax', '$service.poolMax.most'));
+  const { faults } = await rendered(spoiled('deployments.yaml', '.service.poolMax', '.service.poolMax.most'));
   assert.match(faults.join(), /^one: Error: .*poolMax/);
 });
 
