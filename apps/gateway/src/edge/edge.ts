@@ -133,11 +133,17 @@ export class Edge {
   }
 
   /**
-   * Authenticates a request that no route takes. Its consistency token, good or not, changes nothing about that.
+   * Authenticates a request that no route takes. A good consistency token comes back with the answer; a bad one changes
+   * nothing about the answer.
    * @throws ServiceError `unauthenticated`, `rate_limited`
    */
   async authenticate(request: FastifyRequest): Promise<void> {
     this.parts.limits.take(this.identify(request, await this.verify(request)));
+    try {
+      this.takePosition(request);
+    } catch (error) {
+      if (!(error instanceof ServiceError) || error.code !== 'invalid_token') throw error;
+    }
   }
 
   /** Authenticates, takes the consistency token, authorizes, and answers what the L1 has; without a turn of the event loop where the token is known. */
