@@ -55,7 +55,7 @@ describe.each(['primary', 'replica'] as const)('the %s', (server) => {
 
   it('runs with every setting of infra/postgres/small.conf', async () => {
     const wanted = profile();
-    expect(Object.keys(wanted)).toHaveLength(27);
+    expect(Object.keys(wanted)).toHaveLength(28);
     expect(await running(Object.keys(wanted))).toEqual({ ...wanted, ...OVERRIDDEN });
   });
 });
