@@ -85,7 +85,7 @@ export class Edge {
     this.refuse(request, reply, error);
   }
 
-  /** Answers a request that nobody has authenticated, and counts it against its address. */
+  /** Answers a request without a verified caller, and counts it against its address. */
   private refuse(request: FastifyRequest, reply: FastifyReply, error: Error): void {
     try {
       this.countAnonymous(request);
@@ -108,7 +108,7 @@ export class Edge {
         preParsing: (request, reply, payload, done) => {
           const most = route.bodyLimit ?? BODY_LIMIT;
           const grow = this.bodies.reserve(request, reply, request.caller as Caller, most);
-          // Without room its client has left: nobody waits for an answer.
+          // A body without a reservation means that its client has left.
           if (grow !== null) decodeBody(route, request, reply, payload, grow, done);
         },
         onRequest: (request, reply, done) => this.admit(route, request, reply, done),

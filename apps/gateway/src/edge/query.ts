@@ -7,7 +7,7 @@ const MAX_PARAMETERS = 100;
 
 type Query = Record<string, unknown>;
 
-/** Stands for a query that has too many parameters: nobody parses it. */
+/** Stands for a query that has too many parameters, which the gateway does not parse. */
 const REFUSED: Query = Object.freeze({});
 
 /** Fastify's parser of query strings. It must not throw: {@link requireQuery} does, where errors are answered. */
