@@ -1,6 +1,6 @@
 import { errors as natsErrors, headers, type NatsConnection } from '@nats-io/transport-node';
 import { ServiceError } from '@novacron/contracts/errors';
-import { rpc } from '@novacron/telemetry/facts';
+import { rpc } from '@novacron/telemetry/diagnostics';
 import { injectTrace, SpanKind, withSpan } from '@novacron/telemetry/trace';
 import { isConnected, onLoss } from './connect.js';
 import { isRefusal, REMAINING_HEADER, replyOrThrow, RETRY_AFTER_MS } from './wire.js';

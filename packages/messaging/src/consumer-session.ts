@@ -1,7 +1,7 @@
 /** What the consumers of a stream have in common: building again, and noticing that no more can come. */
 import { JetStreamApiError, type ConsumerMessages } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { consumed } from '@novacron/telemetry/facts';
+import { consumed } from '@novacron/telemetry/diagnostics';
 import type { Logger } from '@novacron/telemetry/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onReconnect } from './connect.js';

@@ -1,7 +1,7 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { ServiceError } from '@novacron/contracts/errors';
 import { REPLY_BYTES } from '@novacron/contracts/reply-size';
-import { rpc } from '@novacron/telemetry/facts';
+import { rpc } from '@novacron/telemetry/diagnostics';
 import type { Logger } from '@novacron/telemetry/logger';
 import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
 import { waitedForLoopMs } from './loop-delay.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { ServiceError } from '@novacron/contracts/errors';
-import { rpc, type RpcFact } from '@novacron/telemetry/facts';
+import { rpc, type RpcDiagnostic } from '@novacron/telemetry/diagnostics';
 import { createLogger } from '@novacron/telemetry/logger';
 import { startTelemetry } from '@novacron/telemetry/start';
 import { runWithExtractedTrace } from '@novacron/telemetry/trace';
@@ -171,11 +171,11 @@ describe('a request', () => {
     await narrow.request(echo, meta(), { text: '' });
   });
 
-  it('is told as a fact on both sides', async () => {
-    const facts: RpcFact[] = [];
-    rpc.subscribe((fact) => facts.push(fact));
+  it('publishes a diagnostic on both sides', async () => {
+    const published: RpcDiagnostic[] = [];
+    rpc.subscribe((diagnostic) => published.push(diagnostic));
     await client.request(echo, meta(), { text: '' });
-    expect(facts.map(({ side, subject, code }) => [side, subject, code]).sort()).toEqual([
+    expect(published.map(({ side, subject, code }) => [side, subject, code]).sort()).toEqual([
       ['client', 'rpc.server.echo.get', 'ok'],
       ['server', 'rpc.server.echo.get', 'ok'],
     ]);

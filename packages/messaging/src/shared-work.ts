@@ -1,5 +1,5 @@
 import type { JsMsg } from '@nats-io/jetstream';
-import { consumed } from '@novacron/telemetry/facts';
+import { consumed } from '@novacron/telemetry/diagnostics';
 import type { Logger } from '@novacron/telemetry/logger';
 import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
 import { streamMessage, type StreamMessage } from './ordered-work.js';

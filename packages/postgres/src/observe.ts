@@ -1,4 +1,4 @@
-import { dbEnded, dbQuery, dbStarted, type DbRunFact } from '@novacron/telemetry/facts';
+import { dbEnded, dbQuery, dbStarted, type DbRunDiagnostic } from '@novacron/telemetry/diagnostics';
 import { translate } from './failure.js';
 import { labelsOf, type Call, type Statement } from './statement.js';
 
@@ -21,7 +21,7 @@ export async function observed<T>(
   }
 }
 
-function begin(role: DbRunFact['role'], statement: Statement): DbRunFact {
+function begin(role: DbRunDiagnostic['role'], statement: Statement): DbRunDiagnostic {
   const run = { role, statement: statement.name ?? statement.text, startedAt: performance.now() };
   dbStarted.publish(run);
   return run;
@@ -46,7 +46,7 @@ export async function observedEach<T>(calls: readonly Call[], work: () => Promis
 
 function tell(role: 'primary' | 'replica', statement: Statement, started: number, error: unknown): void {
   const { queryType, table } = labelsOf(statement);
-  const fact = { role, queryType, table, durationMs: performance.now() - started };
-  const named = { ...fact, statement: statement.name ?? statement.text, text: statement.text };
+  const diagnostic = { role, queryType, table, durationMs: performance.now() - started };
+  const named = { ...diagnostic, statement: statement.name ?? statement.text, text: statement.text };
   dbQuery.publish(error === undefined ? named : { ...named, error });
 }

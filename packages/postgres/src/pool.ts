@@ -1,5 +1,5 @@
 import { ServiceError } from '@novacron/contracts/errors';
-import { dbPool, dbPoolWait } from '@novacron/telemetry/facts';
+import { dbPool, dbPoolWait } from '@novacron/telemetry/diagnostics';
 import { down, isConnectionLoss, translate } from './failure.js';
 import { Link } from './link.js';
 import {

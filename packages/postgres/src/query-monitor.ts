@@ -1,4 +1,4 @@
-import { dbReport, type DbReportFact } from '@novacron/telemetry/facts';
+import { dbReport, type DbReportDiagnostic } from '@novacron/telemetry/diagnostics';
 import type { Database, DatabaseStats } from './database.js';
 import { CONNECTIONS, HIT_RATIO, LONG_RUNNING, MAY_ASK, STATEMENTS, TABLES } from './monitor-sql.js';
 import { codeOf } from './failure.js';
@@ -20,7 +20,7 @@ export interface ServerReport {
 
 export interface MonitorReport {
   readonly pools: readonly PoolStats[];
-  readonly servers: DbReportFact['servers'];
+  readonly servers: DbReportDiagnostic['servers'];
   /** As Postgres told it last; null until it has. */
   readonly server: ServerReport | null;
   /** Why Postgres could not be asked the last time. */
@@ -158,9 +158,9 @@ function indexRatio(tables: readonly Scans[]): number | null {
 }
 
 /** The servers as both pools of this process see them: reads added, the larger lag. */
-function serversOf(stats: readonly DatabaseStats[]): DbReportFact['servers'] {
-  const servers = new Map<string, DbReportFact['servers'][number]>();
-  const add = (server: DbReportFact['servers'][number]): void => {
+function serversOf(stats: readonly DatabaseStats[]): DbReportDiagnostic['servers'] {
+  const servers = new Map<string, DbReportDiagnostic['servers'][number]>();
+  const add = (server: DbReportDiagnostic['servers'][number]): void => {
     const known = servers.get(server.server);
     servers.set(server.server, {
       ...server,

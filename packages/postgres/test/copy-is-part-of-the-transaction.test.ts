@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { dbPool, dbPoolWait, dbQuery, type DbQueryFact } from '@novacron/telemetry/facts';
+import { dbPool, dbPoolWait, dbQuery, type DbQueryDiagnostic } from '@novacron/telemetry/diagnostics';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { from } from 'pg-copy-streams';
@@ -49,15 +49,15 @@ describe('COPY on the client of a transaction', () => {
   });
 });
 
-describe('facts', () => {
-  it('tell each query with its verb and table, and its failure', async () => {
-    const facts: DbQueryFact[] = [];
-    dbQuery.subscribe((fact) => facts.push(fact));
+describe('diagnostics', () => {
+  it('report each query with its verb and table, and its failure', async () => {
+    const published: DbQueryDiagnostic[] = [];
+    dbQuery.subscribe((diagnostic) => published.push(diagnostic));
     await sys.primary.query(GET, ['first']);
     await expect(
       sys.primary.batch({}, [{ statement: INSERT, params: [TENANT_A, 'first', 1] }]),
     ).rejects.toThrow();
-    expect(facts).toEqual([
+    expect(published).toEqual([
       {
         role: 'primary',
         queryType: 'select',
@@ -74,11 +74,11 @@ describe('facts', () => {
     ]);
   });
 
-  it('tell a pool when it opens and how long its callers waited', async () => {
+  it('report a pool when it opens, and how long its callers waited', async () => {
     const pools: string[] = [];
     const waits: number[] = [];
-    dbPool.subscribe((fact) => pools.push(fact.pool));
-    dbPoolWait.subscribe((fact) => waits.push(fact.waitMs));
+    dbPool.subscribe((diagnostic) => pools.push(diagnostic.pool));
+    dbPoolWait.subscribe((diagnostic) => waits.push(diagnostic.waitMs));
     const database = fixture.open('api', { max: 1 });
     await Promise.all([database.ping(), database.ping()]);
     expect(pools).toEqual(['orchestrator-api-primary']);

@@ -1,11 +1,11 @@
-import { dbReport, type DbReportFact } from './facts.js';
+import { dbReport, type DbReportDiagnostic } from './diagnostics.js';
 import { observableCounter, observableGauge } from './metrics.js';
 
 /** Shows the last report of the query monitor as metrics. */
 export function showDatabaseReports(): void {
-  let last: DbReportFact | undefined;
+  let last: DbReportDiagnostic | undefined;
   dbReport.subscribe((report) => (last = report));
-  const single = (name: string, help: string, read: (report: DbReportFact) => number | null) =>
+  const single = (name: string, help: string, read: (report: DbReportDiagnostic) => number | null) =>
     observableGauge(name, help, (observe) => {
       const value = last === undefined ? null : read(last);
       if (value !== null) observe(value);

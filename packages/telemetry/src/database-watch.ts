@@ -1,5 +1,5 @@
 import { context, trace, type Context } from '@opentelemetry/api';
-import { dbEnded, dbQuery, dbStarted, type DbRunFact } from './facts.js';
+import { dbEnded, dbQuery, dbStarted, type DbRunDiagnostic } from './diagnostics.js';
 import type { Logger } from './logger.js';
 import { counter, observableGauge } from './metrics.js';
 import { SlowStatements, type SlowStatement } from './slow-statements.js';
@@ -27,7 +27,7 @@ export interface DatabaseWatchOptions {
 /** What this process itself sees of its queries: which are slow, and which have been running for long. */
 export class DatabaseWatch {
   readonly #slow = new SlowStatements(KEPT_STATEMENTS);
-  readonly #running = new Map<DbRunFact, { readonly within: Context; told: boolean }>();
+  readonly #running = new Map<DbRunDiagnostic, { readonly within: Context; told: boolean }>();
   readonly #slowMs: number;
   readonly #longMs: number;
 

@@ -1,5 +1,5 @@
 import { SpanKind, trace } from '@opentelemetry/api';
-import { dbQuery } from './facts.js';
+import { dbQuery } from './diagnostics.js';
 import { failSpan } from './trace.js';
 
 /**

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { dbPool, dbPoolWait, dbQuery, rpc } from './facts.js';
+import { dbPool, dbPoolWait, dbQuery, rpc } from './diagnostics.js';
 import { counter, gauge, histogram, metricsText, observableGauge } from './metrics.js';
 import { startTelemetry } from './start.js';
 

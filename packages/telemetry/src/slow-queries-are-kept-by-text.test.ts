@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseWatch } from './database-watch.js';
-import { dbEnded, dbQuery, dbStarted } from './facts.js';
+import { dbEnded, dbQuery, dbStarted } from './diagnostics.js';
 import { createLogger } from './logger.js';
 import { metricsText } from './metrics.js';
 import { normalise, SlowStatements } from './slow-statements.js';
@@ -27,10 +27,10 @@ afterAll(() => telemetry.stop());
 
 describe('slow statements', () => {
   it('are counted by text with count, total, largest and smallest time; quick ones are not', () => {
-    const fact = { role: 'primary', queryType: 'select', table: 'vms', statement: 'get_vm' } as const;
+    const query = { role: 'primary', queryType: 'select', table: 'vms', statement: 'get_vm' } as const;
     for (const durationMs of [99, 150, 250])
-      dbQuery.publish({ ...fact, text: 'SELECT 1 FROM vms', durationMs });
-    dbQuery.publish({ ...fact, text: 'SELECT  2\n FROM vms', durationMs: 200 });
+      dbQuery.publish({ ...query, text: 'SELECT 1 FROM vms', durationMs });
+    dbQuery.publish({ ...query, text: 'SELECT  2\n FROM vms', durationMs: 200 });
     expect(watch.slow()).toEqual([
       { text: 'SELECT ? FROM vms', count: 3, totalMs: 600, maxMs: 250, minMs: 150 },
     ]);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { dbQuery } from './facts.js';
+import { dbQuery } from './diagnostics.js';
 import { startTelemetry, type Telemetry } from './start.js';
 import { withSpan } from './trace.js';
 

@@ -9,7 +9,7 @@ import {
   TracerProvider,
   type SpanProcessor,
 } from '@opentelemetry/sdk-trace';
-import { listenToFacts } from './fact-metrics.js';
+import { listenToDiagnostics } from './diagnostic-metrics.js';
 import { createLogger, type Logger } from './logger.js';
 import { meterProvider, metricsText } from './metrics.js';
 import { outboundAgent } from './outbound.js';
@@ -40,8 +40,8 @@ export interface Telemetry {
 }
 
 /**
- * Turns on traces, metrics and the listeners for facts. To be called once, before anything that is worth
- * tracing is made. Instruments nothing by itself: packages emit facts, servers and clients make their spans.
+ * Turns on traces, metrics and the listeners for diagnostics. To be called once, before anything that is worth
+ * tracing is made. Instruments nothing by itself: packages publish diagnostics, servers and clients make their spans.
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const logger = options.logger ?? createLogger(options.service);
@@ -56,7 +56,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
   trace.setGlobalTracerProvider(tracing);
   metrics.setGlobalMeterProvider(meterProvider);
-  listenToFacts(logger);
+  listenToDiagnostics(logger);
   watchRuntime();
 
   const flush = () =>

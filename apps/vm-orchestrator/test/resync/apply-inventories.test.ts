@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type JobId, type VmId } from '@novacron/contracts/ids';
-import { dbQuery } from '@novacron/telemetry/facts';
+import { dbQuery } from '@novacron/telemetry/diagnostics';
 import { metricsText } from '@novacron/telemetry/metrics';
 import type { VmRow } from '../../src/vms/row.js';
 import { HostsRig, type Orchestrator } from '../support/hosts-rig.js';

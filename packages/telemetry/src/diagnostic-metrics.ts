@@ -1,15 +1,15 @@
 import { showDatabaseReports } from './database-report.js';
 import { LONG_RUNNING_MS, watchDatabase } from './database-watch.js';
 import { traceQueries } from './db-spans.js';
-import { consumed, dbPool, dbPoolWait, dbQuery, rpc, type DbPoolFact } from './facts.js';
+import { consumed, dbPool, dbPoolWait, dbQuery, rpc, type DbPoolDiagnostic } from './diagnostics.js';
 import type { Logger } from './logger.js';
 import { counter, DATABASE_BUCKETS, gauge, histogram, HTTP_BUCKETS, observableGauge } from './metrics.js';
 
-const pools = new Set<DbPoolFact>();
+const pools = new Set<DbPoolDiagnostic>();
 let listening = false;
 
-/** Turns facts into metrics, log lines and spans. Only the first call in a process has an effect. */
-export function listenToFacts(logger: Logger): void {
+/** Turns diagnostics into metrics, log lines and spans. Only the first call in a process has an effect. */
+export function listenToDiagnostics(logger: Logger): void {
   if (listening) return;
   listening = true;
   listenToDatabase(logger);
@@ -58,7 +58,7 @@ function listenToPools(): void {
   show('database_pool_waiting', 'Callers that wait for a database connection', 'waiting');
 }
 
-function openPools(): Iterable<DbPoolFact> {
+function openPools(): Iterable<DbPoolDiagnostic> {
   for (const pool of pools) if (pool.closed()) pools.delete(pool);
   return pools;
 }

@@ -1,11 +1,11 @@
 /**
- * What library packages tell the world: plain objects on `diagnostics_channel`s. Nobody listening costs
- * nothing. `listenToFacts` turns them into metrics and log lines; no library knows about either.
+ * The diagnostics of library packages: plain objects on `diagnostics_channel`s. A channel without a subscriber
+ * costs nothing. `listenToDiagnostics` turns them into metrics, spans and log lines. No library knows about these.
  */
 import { channel } from 'node:diagnostics_channel';
 
 /** A query ended. `queryType` and `table` become labels: few, fixed words, never values. */
-export interface DbQueryFact {
+export interface DbQueryDiagnostic {
   readonly role: 'primary' | 'replica';
   /** `select`, `insert`, `update`, `delete`, `copy`, `transaction`, … */
   readonly queryType: string;
@@ -19,7 +19,7 @@ export interface DbQueryFact {
 }
 
 /** A query that runs: the same object when it begins and when it ends. */
-export interface DbRunFact {
+export interface DbRunDiagnostic {
   readonly role: 'primary' | 'replica';
   /** Name or text, without parameters. */
   readonly statement: string;
@@ -28,7 +28,7 @@ export interface DbRunFact {
 }
 
 /** What the query monitor found in Postgres; ratios from 0 to 1, null where nothing was read yet. */
-export interface DbReportFact {
+export interface DbReportDiagnostic {
   readonly hitRatio: number | null;
   readonly indexRatio: number | null;
   /** Of this service, by state: `active`, `idle`, … */
@@ -44,13 +44,13 @@ export interface DbReportFact {
 }
 
 /** A connection was handed out by a pool after that long a wait. */
-export interface DbPoolWaitFact {
+export interface DbPoolWaitDiagnostic {
   readonly pool: string;
   readonly waitMs: number;
 }
 
 /** A pool was opened; its numbers are read whenever metrics are asked for, until `closed` says true. */
-export interface DbPoolFact {
+export interface DbPoolDiagnostic {
   readonly pool: string;
   readonly read: () => {
     readonly max: number;
@@ -62,7 +62,7 @@ export interface DbPoolFact {
 }
 
 /** One request/reply ended, seen from one side. `subject` has no ids in it. `code`: `ok` or an error's code. */
-export interface RpcFact {
+export interface RpcDiagnostic {
   readonly side: 'client' | 'server';
   readonly subject: string;
   readonly code: string;
@@ -70,7 +70,7 @@ export interface RpcFact {
 }
 
 /** A durable consumer handled a message, or failed to. */
-export interface ConsumedFact {
+export interface ConsumedDiagnostic {
   readonly stream: string;
   readonly consumer: string;
   readonly outcome: 'ok' | 'failed' | 'rebuilt';
@@ -78,22 +78,22 @@ export interface ConsumedFact {
   readonly pending?: number;
 }
 
-interface Fact<T> {
+interface Diagnostic<T> {
   readonly name: string;
-  publish(fact: T): void;
-  subscribe(listener: (fact: T) => void): void;
+  publish(message: T): void;
+  subscribe(listener: (message: T) => void): void;
 }
 
-export const dbQuery = fact<DbQueryFact>('novacron:db.query');
-export const dbStarted = fact<DbRunFact>('novacron:db.started');
-export const dbEnded = fact<DbRunFact>('novacron:db.ended');
-export const dbReport = fact<DbReportFact>('novacron:db.report');
-export const dbPoolWait = fact<DbPoolWaitFact>('novacron:db.pool.wait');
-export const dbPool = fact<DbPoolFact>('novacron:db.pool');
-export const rpc = fact<RpcFact>('novacron:rpc');
-export const consumed = fact<ConsumedFact>('novacron:consumed');
+export const dbQuery = diagnostic<DbQueryDiagnostic>('novacron:db.query');
+export const dbStarted = diagnostic<DbRunDiagnostic>('novacron:db.started');
+export const dbEnded = diagnostic<DbRunDiagnostic>('novacron:db.ended');
+export const dbReport = diagnostic<DbReportDiagnostic>('novacron:db.report');
+export const dbPoolWait = diagnostic<DbPoolWaitDiagnostic>('novacron:db.pool.wait');
+export const dbPool = diagnostic<DbPoolDiagnostic>('novacron:db.pool');
+export const rpc = diagnostic<RpcDiagnostic>('novacron:rpc');
+export const consumed = diagnostic<ConsumedDiagnostic>('novacron:consumed');
 
-function fact<T>(name: string): Fact<T> {
+function diagnostic<T>(name: string): Diagnostic<T> {
   const wire = channel(name);
   return {
     name,
