@@ -27,6 +27,54 @@ const upward = FLOORS.map((names, floor) => {
   };
 });
 
+/**
+ * The rooms of an app, `apps/<app>/src/<folder>/`, floor by floor from top to bottom. A folder imports the floors below
+ * it, and those of its own floor that stand to its right. So no two folders import each other, and there is no circle.
+ * Type imports count. Of the files beside the rooms only `config.ts` may be imported, which imports no room itself.
+ */
+export function floorsOf(app, floors) {
+  const src = `^apps/${app}/src/`;
+  const rooms = floors.flat();
+  const within = (names) => names.map((name) => `${src}${name}/`);
+  const rule = (name, comment, from, to) => ({
+    name: `${app}-${name}`,
+    comment,
+    severity: 'error',
+    from,
+    to,
+  });
+  const below = rooms.slice(1).map((room, index) => {
+    const inner = rooms.filter((other) => other.startsWith(`${room}/`));
+    return rule(
+      `${room}-imports-only-what-is-below`,
+      `${room}: move what both need down, or let the room above pass a function`,
+      { path: within([room]), pathNot: [TESTS, ...within(inner)] },
+      { path: within(rooms.slice(0, index + 1)), pathNot: within([room]) },
+    );
+  });
+  return [
+    ...below,
+    rule(
+      'rooms-import-no-file-beside-them',
+      'main.ts and app.module.ts put the rooms together; only config.ts is for all',
+      { path: within(rooms), pathNot: TESTS },
+      { path: `${src}[^/]+$`, pathNot: `${src}config\\.ts$` },
+    ),
+    rule(
+      'config-imports-no-room',
+      'Every room may import it',
+      { path: `${src}config\\.ts$` },
+      { path: `${src}[^/]+/` },
+    ),
+    rule(
+      'every-folder-is-a-room',
+      'Give the folder a floor, in the call of floorsOf',
+      { path: `${src}[^/]+/`, pathNot: [TESTS, ...within(rooms)] },
+      {},
+    ),
+  ];
+}
+
 export default {
   forbidden: [
     ...upward,
