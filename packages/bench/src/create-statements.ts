@@ -55,7 +55,7 @@ export const CREATE_STATEMENTS: readonly CreateStatement[] = [
   },
   {
     text: `INSERT INTO outbox_pending (id, tenant_id, kind, resource_id, type, version, at, data)
-         SELECT id, "tenantId", kind, "resourceId", type, version, at, data
+         SELECT id, "tenantId", kind, "resourceId", type, version, coalesce(at, clock_timestamp()), data
            FROM json_to_recordset($1::json) AS event(
              id uuid, "tenantId" text, kind text, "resourceId" text, type text, version bigint, at timestamptz, data json)`,
     params: [filled('event')],
