@@ -1,7 +1,7 @@
 // The walls between the pieces. An import goes down this list of floors, never up and never sideways; what is
 // not on the list (the tools for people and tests) is used by no service.
 const FLOORS = [
-  ['vm-lifecycle'],
+  ['vm-lifecycle', 'async'],
   ['telemetry', 'config', 'contracts'],
   ['postgres', 'messaging'],
   ['cache', 'outbox'],
