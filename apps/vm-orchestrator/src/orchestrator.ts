@@ -2,16 +2,16 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import type { Config } from '@novacron/config/load';
 import type { ServiceContext } from '@novacron/service-kit/context';
 import type { ServiceSpec } from '@novacron/service-kit/run';
-import { Backlog } from './backlog.js';
+import { Backlog } from './maintenance/backlog.js';
 import { orchestratorSettings } from './config.js';
 import { Core } from './core.js';
 import { HostsModule } from './hosts/hosts.module.js';
-import { JobsController } from './jobs/jobs.controller.js';
-import { Maintenance } from './maintenance.js';
+import { JobsController } from './api/jobs.controller.js';
+import { Maintenance } from './maintenance/purge.js';
 import { exportMetrics } from './metrics.js';
 import { MIGRATIONS } from './migrations/all.js';
-import { QuotasController } from './quotas/quotas.controller.js';
-import { VmsController } from './vms/vms.controller.js';
+import { QuotasController } from './api/quotas.controller.js';
+import { VmsController } from './api/vms.controller.js';
 
 type Settings = typeof orchestratorSettings;
 

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ChangedSince1764018000000 } from '../src/migrations/0006-changed-since.js';
 import { IS_LATE } from '../src/vms/changed-since.js';
 import { listVms } from '../src/vms/list.js';
-import { patchVm } from '../src/vms/patch.js';
+import { patchVm } from '../src/admission/patch.js';
 import { Fixture } from './fixture.js';
 
 let fixture: Fixture;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { VmId } from '@novacron/contracts/ids';
 import { QuotaOfFailedCreates1764032400000 } from '../src/migrations/0010-quota-of-failed-creates.js';
-import { cancelJob } from '../src/jobs/cancel.js';
+import { cancelJob } from '../src/admission/cancel-job.js';
 import { Fixture, spec } from './fixture.js';
 
 let fixture: Fixture;

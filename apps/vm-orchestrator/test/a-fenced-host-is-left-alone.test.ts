@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { VmFact } from '@novacron/contracts/agents';
 import type { JobId, VmId } from '@novacron/contracts/ids';
 import { until } from '@novacron/testkit/wait';
-import { cancelJob } from '../src/jobs/cancel.js';
+import { cancelJob } from '../src/admission/cancel-job.js';
 import { Fixture } from './fixture.js';
 import type { ScriptedHost } from './fleet.js';
 

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import type { JobId } from '@novacron/contracts/ids';
-import { cancelJob } from '../src/jobs/cancel.js';
-import { retryJob } from '../src/jobs/retry.js';
+import { cancelJob } from '../src/admission/cancel-job.js';
+import { retryJob } from '../src/admission/retry-job.js';
 import { Fixture, spec } from './fixture.js';
 
 let fixture: Fixture;

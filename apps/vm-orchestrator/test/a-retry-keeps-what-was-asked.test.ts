@@ -2,10 +2,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { JobId, VmId } from '@novacron/contracts/ids';
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
 import { optionsOf, type JobArgs } from '../src/jobs/args.js';
-import { retryJob } from '../src/jobs/retry.js';
+import { retryJob } from '../src/admission/retry-job.js';
 import type { JobKind } from '../src/vms/row.js';
 import { OPERATIONS } from '../src/operations/registry.js';
-import { cancelJob } from '../src/jobs/cancel.js';
+import { cancelJob } from '../src/admission/cancel-job.js';
 import { Fixture } from './fixture.js';
 
 let fixture: Fixture;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CommandReply } from '@novacron/contracts/agents';
 import { ConsoleLog } from '@novacron/contracts/vms';
 import { waitUntil } from '@novacron/local-stack/processes';
-import { consoleLog } from '../src/vms/console-log.js';
+import { consoleLog } from '../src/hosts/console-log.js';
 import { Fixture } from './fixture.js';
 
 type Done = Extract<CommandReply, { outcome: 'done' }>;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { VmId } from '@novacron/contracts/ids';
 import type { RestartPolicy } from '@novacron/contracts/vms';
-import { patchVm } from '../src/vms/patch.js';
+import { patchVm } from '../src/admission/patch.js';
 import type { VmRow } from '../src/vms/row.js';
 import { Fixture } from './fixture.js';
 

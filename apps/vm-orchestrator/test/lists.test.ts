@@ -5,7 +5,7 @@ import { Vm, VmListQuery, VmPage } from '@novacron/contracts/vms';
 import { waitUntil } from '@novacron/local-stack/processes';
 import { listVms, select } from '../src/vms/list.js';
 import { vmEvent } from '../src/vms/change.js';
-import { encodeCursor } from '../src/keyset.js';
+import { encodeCursor } from '../src/database/keyset.js';
 import { getVm } from '../src/vms/read.js';
 import type { VmRow } from '../src/vms/row.js';
 import { VM_STATES } from '@novacron/vm-lifecycle/states';

@@ -3,7 +3,7 @@ import { newId, type TenantId } from '@novacron/contracts/ids';
 import type { BodyOf, RequestMeta } from '@novacron/contracts/envelope';
 import type { Vm, vmsRpc } from '@novacron/contracts/vms';
 import { coreOf } from '../src/orchestrator.js';
-import { patchVm } from '../src/vms/patch.js';
+import { patchVm } from '../src/admission/patch.js';
 import { Fixture, spec } from './fixture.js';
 
 let fixture: Fixture;

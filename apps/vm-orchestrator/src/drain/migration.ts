@@ -1,7 +1,7 @@
 import type { JobRow } from '../jobs/row.js';
 import { coldMigrate } from '../operations/cold-migrate.js';
 import type { VmPatch } from '../vms/change.js';
-import { newJob } from '../vms/new-job.js';
+import { newJob } from '../jobs/new-job.js';
 import type { VmRow } from '../vms/row.js';
 
 interface MigrationOptions {

@@ -1,9 +1,9 @@
 import type { HostId } from '@novacron/contracts/ids';
-import { databaseNow } from '../clock.js';
-import type { HostView } from '../placement/host-view.js';
+import { databaseNow } from '../database/clock.js';
+import type { HostView } from '../hosts/host-view.js';
 import { place } from '../placement/place.js';
 import { placementRequest, type PlacedColumns } from '../placement/placer.js';
-import type { HostSnapshot } from '../placement/snapshot.js';
+import type { HostSnapshot } from '../hosts/snapshot.js';
 
 /**
  * Why no host but the one that is drained has room for a VM; null when one has. The answers are of one look: VMs that

@@ -1,6 +1,6 @@
 import type { HostId } from '@novacron/contracts/ids';
-import type { HostSnapshot } from '../placement/snapshot.js';
-import { databaseNow } from '../clock.js';
+import type { HostSnapshot } from './snapshot.js';
+import { databaseNow } from '../database/clock.js';
 import type { HostConditions } from './conditions.js';
 import type { HostSettings } from './settings.js';
 

@@ -9,8 +9,8 @@ import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
-import { databaseNow } from '../clock.js';
-import type { HostSnapshot } from '../placement/snapshot.js';
+import { databaseNow } from '../database/clock.js';
+import type { HostSnapshot } from './snapshot.js';
 import { HOST_COLUMNS, hostEvent, withCondition, withoutCondition, type HostRow } from './row.js';
 
 const LOCK: Statement = {

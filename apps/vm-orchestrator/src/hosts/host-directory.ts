@@ -4,8 +4,8 @@ import type { HostId } from '@novacron/contracts/ids';
 import type { Host, HostListQuery, PageQuery } from '@novacron/contracts/infrastructure';
 import { pageBody } from '@novacron/messaging/page';
 import type { Answer, Database, Statement } from '@novacron/postgres/database';
-import { decodeCursor, encodeCursor } from '../keyset.js';
-import { servedBy, sessionFor } from '../read-session.js';
+import { decodeCursor, encodeCursor } from '../database/keyset.js';
+import { servedBy, sessionFor } from '../database/read-session.js';
 import { LIST_IMAGES, LIST_ZONES, toImage, toZone, type ImageRow, type ZoneRow } from './catalog.js';
 import { HOST_COLUMNS, toHost, type HostRow } from './row.js';
 

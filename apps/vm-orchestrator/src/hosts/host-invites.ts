@@ -5,7 +5,7 @@ import type { HostInvite, InviteHost } from '@novacron/contracts/infrastructure'
 import type { Position } from '@novacron/contracts/position';
 import type { Call, Database, Statement } from '@novacron/postgres/database';
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from '../vms/idempotency.js';
+import { once } from '../admission/idempotency.js';
 import type { Approval } from './host-record.js';
 
 const VALID_FOR = '1 hour';

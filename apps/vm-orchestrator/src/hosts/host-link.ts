@@ -5,8 +5,8 @@ import type { HostId } from '@novacron/contracts/ids';
 import { requestDirect } from '@novacron/messaging/direct';
 import type { Logger } from '@novacron/telemetry/logger';
 import { z } from 'zod';
-import type { HostAnswer } from '../jobs/commands.js';
-import type { HostSnapshot, KnownHost } from '../placement/snapshot.js';
+import type { HostAnswer } from './commands.js';
+import type { HostSnapshot, KnownHost } from './snapshot.js';
 import { RECONCILING } from './row.js';
 
 /** The way to the agents: one request, one answer, in bounded time, never tried a second time. */

@@ -7,7 +7,7 @@ import {
   type HostConditionType,
   type HostRecord,
 } from '@novacron/contracts/infrastructure';
-import { RESOURCES } from '../placement/host-view.js';
+import { RESOURCES } from './host-view.js';
 import { withCondition, withoutCondition } from './row.js';
 
 const CAPACITY_LIMITED = 'CapacityLimited' satisfies HostConditionType;

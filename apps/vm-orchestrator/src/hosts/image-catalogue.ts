@@ -1,7 +1,7 @@
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
-import { databaseNow } from '../clock.js';
+import { databaseNow } from '../database/clock.js';
 import { imageEvent, READ_IMAGES, type ImageRow } from './catalog.js';
 import { namesOf } from './registration-entry.js';
 

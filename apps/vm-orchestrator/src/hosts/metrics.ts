@@ -1,7 +1,7 @@
 import { HOST_CONDITION_TYPES } from '@novacron/contracts/infrastructure';
 import { observableGauge, type Observe } from '@novacron/telemetry/metrics';
-import { RESOURCES, type HostView } from '../placement/host-view.js';
-import type { HostSnapshot } from '../placement/snapshot.js';
+import { RESOURCES, type HostView } from './host-view.js';
+import type { HostSnapshot } from './snapshot.js';
 
 /** Hosts by zone and state, and what each zone holds, as the last view has it. Once for each process. */
 export function exportHostMetrics(snapshot: HostSnapshot): void {

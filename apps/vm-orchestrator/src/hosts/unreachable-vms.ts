@@ -3,7 +3,7 @@ import type { Host } from '@novacron/contracts/infrastructure';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import { canTransition, VM_STATES, type VmState } from '@novacron/vm-lifecycle/states';
-import { databaseNow } from '../clock.js';
+import { databaseNow } from '../database/clock.js';
 import { changeVms, lockVms, type VmPatch } from '../vms/change.js';
 import { withoutGuest } from '../vms/guest-conditions.js';
 import type { VmRow } from '../vms/row.js';

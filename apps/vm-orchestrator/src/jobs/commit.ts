@@ -2,7 +2,7 @@ import { newId, type EventId, type HostId, type VmId } from '@novacron/contracts
 import { appendCall, type NewEvent } from '@novacron/outbox/append';
 import type { Call, Database, Statement, Transaction } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
-import { databaseNow } from '../clock.js';
+import { databaseNow } from '../database/clock.js';
 import { applyHostEffects, type HostChange } from '../hosts/capacity.js';
 import { changeVmsCalls, requireAll, type VmChange, lockVmsCall } from '../vms/change.js';
 import type { VmRow } from '../vms/row.js';

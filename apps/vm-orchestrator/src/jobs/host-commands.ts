@@ -1,7 +1,7 @@
 import type { Command } from '@novacron/contracts/agents';
 import type { HostId } from '@novacron/contracts/ids';
-import type { HostSnapshot } from '../placement/snapshot.js';
-import type { CommandBody, HostAnswer } from './commands.js';
+import type { HostSnapshot } from '../hosts/snapshot.js';
+import type { CommandBody, HostAnswer } from '../hosts/commands.js';
 import type { Claim } from './operation.js';
 
 /** The way to a host's agent. */

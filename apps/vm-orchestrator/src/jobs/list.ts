@@ -2,9 +2,9 @@ import type { RawReply, RequestMeta } from '@novacron/contracts/envelope';
 import type { JobListQuery } from '@novacron/contracts/jobs';
 import { pageBody } from '@novacron/messaging/page';
 import type { Database } from '@novacron/postgres/database';
-import { decodeCursor, encodeCursor } from '../keyset.js';
-import { measuredPage } from '../measured-page.js';
-import { servedBy, sessionFor } from '../read-session.js';
+import { decodeCursor, encodeCursor } from '../database/keyset.js';
+import { measuredPage } from '../database/measured-page.js';
+import { servedBy, sessionFor } from '../database/read-session.js';
 import { toJob, type JobRow } from './row.js';
 
 const SORT = '-createdAt';

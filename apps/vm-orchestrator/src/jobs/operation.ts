@@ -6,7 +6,7 @@ import type { VmPatch } from '../vms/change.js';
 import type { JobKind, VmRow } from '../vms/row.js';
 import type { JobArgs } from './args.js';
 import type { JobRow } from './row.js';
-import type { CommandBody, HostAnswer } from './commands.js';
+import type { CommandBody, HostAnswer } from '../hosts/commands.js';
 
 /** What a claim holds: the VM and its live job, as they were when the last step was committed. */
 export interface Claim {

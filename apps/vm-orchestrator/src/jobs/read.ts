@@ -3,7 +3,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import type { JobId } from '@novacron/contracts/ids';
 import type { Job } from '@novacron/contracts/jobs';
 import type { Database, Statement } from '@novacron/postgres/database';
-import { servedBy, sessionFor } from '../read-session.js';
+import { servedBy, sessionFor } from '../database/read-session.js';
 import { toJob, type JobRow } from './row.js';
 
 export const READ_JOB: Statement = {

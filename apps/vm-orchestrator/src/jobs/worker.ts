@@ -1,6 +1,6 @@
 import type { Database } from '@novacron/postgres/database';
 import { withSpan } from '@novacron/telemetry/trace';
-import { GroupCommit } from '../group-commit.js';
+import { GroupCommit } from '../database/group-commit.js';
 import type { Ended } from './advance.js';
 import { letGo } from './claim.js';
 import { ClaimLost, commitSteps, RoomLost } from './commit.js';

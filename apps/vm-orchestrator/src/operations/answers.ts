@@ -1,5 +1,5 @@
 import { isGuestFault, type CommandReply } from '@novacron/contracts/agents';
-import type { HostAnswer } from '../jobs/commands.js';
+import type { HostAnswer } from '../hosts/commands.js';
 import type { StepContext, StepResult } from '../jobs/operation.js';
 
 type Done = Extract<CommandReply, { outcome: 'done' }>;

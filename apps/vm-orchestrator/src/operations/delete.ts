@@ -1,5 +1,5 @@
 import { detailOf } from '@novacron/contracts/common';
-import type { HostAnswer } from '../jobs/commands.js';
+import type { HostAnswer } from '../hosts/commands.js';
 import type { HostEffect, Operation, StepContext, StepResult } from '../jobs/operation.js';
 import { onAnswer } from './answers.js';
 

@@ -1,11 +1,11 @@
 import type { JobId } from '@novacron/contracts/ids';
-import { databaseNow } from '../clock.js';
+import { databaseNow } from '../database/clock.js';
 import type { Claim, PlaceDecision } from '../jobs/operation.js';
 import type { VmRow } from '../vms/row.js';
-import type { PlacementRequest } from './host-view.js';
+import type { PlacementRequest } from '../hosts/host-view.js';
 import { place } from './place.js';
 import { needsOf } from './needs.js';
-import type { HostSnapshot, Reservation } from './snapshot.js';
+import type { HostSnapshot, Reservation } from '../hosts/snapshot.js';
 
 /** The columns of a VM that decide where it can go. */
 export type PlacedColumns = Pick<

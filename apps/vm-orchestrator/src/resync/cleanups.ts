@@ -5,7 +5,7 @@ import { retrying } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { HostLink } from '../hosts/host-link.js';
-import type { HostSnapshot } from '../placement/snapshot.js';
+import type { HostSnapshot } from '../hosts/snapshot.js';
 
 const OF_HOST: Statement = {
   name: 'cleanups-of-host',

@@ -1,7 +1,7 @@
 import type { VmFact } from '@novacron/contracts/agents';
 import type { HostId, JobId, VmId } from '@novacron/contracts/ids';
 import type { Statement, Transaction } from '@novacron/postgres/database';
-import { databaseNow } from '../clock.js';
+import { databaseNow } from '../database/clock.js';
 import { changeVms, lockVms } from '../vms/change.js';
 import type { TaskColumn, VmRow } from '../vms/row.js';
 import { judge, type Judged, type Stamp } from './judge.js';

@@ -4,7 +4,7 @@ import type { Database, Statement, Transaction } from '@novacron/postgres/databa
 import { retrying } from '@novacron/postgres/retry';
 import { appendCall } from '@novacron/outbox/append';
 import type { Logger } from '@novacron/telemetry/logger';
-import { databaseNow } from '../clock.js';
+import { databaseNow } from '../database/clock.js';
 import { HOST_COLUMNS, hostEvent, RECONCILING, type HostRow } from '../hosts/row.js';
 import { admitFacts, applyFacts, knownVms, type FactsApplied } from './facts.js';
 import { countQuarantined, forgetGone, isStranger, quarantine } from './quarantine.js';

@@ -2,9 +2,9 @@ import type { RawReply, RequestMeta } from '@novacron/contracts/envelope';
 import type { VmListQuery } from '@novacron/contracts/vms';
 import { pageBody } from '@novacron/messaging/page';
 import type { Database, Statement } from '@novacron/postgres/database';
-import { decodeCursor, encodeCursor } from '../keyset.js';
-import { measuredPage, UNMEASURED } from '../measured-page.js';
-import { servedBy, sessionFor } from '../read-session.js';
+import { decodeCursor, encodeCursor } from '../database/keyset.js';
+import { measuredPage, UNMEASURED } from '../database/measured-page.js';
+import { servedBy, sessionFor } from '../database/read-session.js';
 import { changedSince } from './changed-since.js';
 import { timeText, VM_COLUMNS, vmText, type VmFields } from './row-text.js';
 

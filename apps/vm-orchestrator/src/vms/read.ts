@@ -3,7 +3,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import type { VmId } from '@novacron/contracts/ids';
 import type { Placement, Vm } from '@novacron/contracts/vms';
 import type { Database, Statement } from '@novacron/postgres/database';
-import { servedBy, sessionFor } from '../read-session.js';
+import { servedBy, sessionFor } from '../database/read-session.js';
 import { toVm, type VmRow } from './row.js';
 import { READ_TOMBSTONE, READ_VM } from './statements.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@novacron/telemetry/logger';
-import { HostSnapshot } from '../../src/placement/snapshot.js';
+import { HostSnapshot } from '../../src/hosts/snapshot.js';
 import { HostsRig } from '../support/hosts-rig.js';
 import type { TinyAgent } from '../support/tiny-agent.js';
 

@@ -4,8 +4,8 @@ import { newId, type HostId, type TenantId, type VmId } from '@novacron/contract
 import { gate, type VmAction } from '@novacron/vm-lifecycle/actions';
 import { canTransition } from '@novacron/vm-lifecycle/states';
 import { advance, type Ended } from '../../src/jobs/advance.js';
-import { cancelled } from '../../src/jobs/cancel.js';
-import type { CommandBody, HostAnswer } from '../../src/jobs/commands.js';
+import { cancelled } from '../../src/admission/cancel-job.js';
+import type { CommandBody, HostAnswer } from '../../src/hosts/commands.js';
 import type { Claim, PlaceDecision } from '../../src/jobs/operation.js';
 import { LIVE, type JobRow } from '../../src/jobs/row.js';
 import { runStep } from '../../src/jobs/run-step.js';
@@ -13,9 +13,9 @@ import { migration } from '../../src/drain/migration.js';
 import { create } from '../../src/operations/create.js';
 import { judge } from '../../src/resync/judge.js';
 import type { VmPatch } from '../../src/vms/change.js';
-import { intend } from '../../src/vms/intent.js';
-import { newJob } from '../../src/vms/new-job.js';
-import { startsElsewhere } from '../../src/vms/rebuild.js';
+import { intend } from '../../src/admission/intent.js';
+import { newJob } from '../../src/jobs/new-job.js';
+import { startsElsewhere } from '../../src/placement/rebuild.js';
 import { gateView, type VmRow } from '../../src/vms/row.js';
 
 /** What may happen at any moment. `report`: the host tells what is so, and it arrives late. `crash`: the worker dies. */

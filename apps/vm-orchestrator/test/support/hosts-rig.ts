@@ -15,7 +15,7 @@ import type { HostAdmission } from '../../src/hosts/registration.js';
 import { Hosts } from '../../src/hosts/hosts.module.js';
 import type { HostSettings } from '../../src/hosts/settings.js';
 import { MIGRATIONS } from '../../src/migrations/all.js';
-import { HostSnapshot } from '../../src/placement/snapshot.js';
+import { HostSnapshot } from '../../src/hosts/snapshot.js';
 import type { VmRow } from '../../src/vms/row.js';
 import { TinyAgent } from './tiny-agent.js';
 

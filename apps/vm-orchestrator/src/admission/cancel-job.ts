@@ -7,18 +7,18 @@ import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import { canTransition } from '@novacron/vm-lifecycle/states';
-import { databaseNow } from '../clock.js';
+import { databaseNow } from '../database/clock.js';
 import { operationOf } from '../operations/registry.js';
 import { changeVms, type VmPatch } from '../vms/change.js';
-import { once } from '../vms/idempotency.js';
+import { once } from './idempotency.js';
 import type { VmRow } from '../vms/row.js';
 import { LIVE_JOB_FOR_UPDATE, LOCK_VM } from '../vms/statements.js';
-import { CANCELLED, left, taskOf, turnAround } from './advance.js';
-import { stableBefore } from './args.js';
-import { jobEvent } from './commit.js';
-import type { Operation, Step } from './operation.js';
-import { READ_JOB } from './read.js';
-import { LIVE, toJob, type JobRow } from './row.js';
+import { CANCELLED, left, taskOf, turnAround } from '../jobs/advance.js';
+import { stableBefore } from '../jobs/args.js';
+import { jobEvent } from '../jobs/commit.js';
+import type { Operation, Step } from '../jobs/operation.js';
+import { READ_JOB } from '../jobs/read.js';
+import { LIVE, toJob, type JobRow } from '../jobs/row.js';
 
 const CANCEL: Statement = {
   name: 'job-cancel',

@@ -6,8 +6,8 @@ import type { CreateVm, Vm } from '@novacron/contracts/vms';
 import type { Database } from '@novacron/postgres/database';
 import { isUniqueViolation } from '@novacron/postgres/failure';
 import { retrying } from '@novacron/postgres/retry';
-import { databaseNow } from '../clock.js';
-import { GroupCommit } from '../group-commit.js';
+import { databaseNow } from '../database/clock.js';
+import { GroupCommit } from '../database/group-commit.js';
 import type { Claim } from '../jobs/operation.js';
 import { create } from '../operations/create.js';
 import { needsOf } from '../placement/needs.js';
@@ -15,8 +15,8 @@ import type { QuotaDefaults } from '../quotas/quotas.js';
 import type { Admission, Ticket } from './admission.js';
 import type { Catalog } from './catalog.js';
 import { admit, type Admitted } from './create-batch.js';
-import { newJob } from './new-job.js';
-import type { VmRow } from './row.js';
+import { newJob } from '../jobs/new-job.js';
+import type { VmRow } from '../vms/row.js';
 
 /** One create, to be committed with others. */
 export interface Creation {

@@ -2,12 +2,12 @@ import type { VmId } from '@novacron/contracts/ids';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import { gate } from '@novacron/vm-lifecycle/actions';
-import { databaseNow } from '../clock.js';
-import { changeVms, lockVms } from './change.js';
-import { intend } from './intent.js';
-import { INSERT_JOBS } from './new-job.js';
-import { restartOf, STABLE_MS, WANTED } from './restart.js';
-import { gateView, type VmRow } from './row.js';
+import { databaseNow } from '../database/clock.js';
+import { changeVms, lockVms } from '../vms/change.js';
+import { intend } from '../admission/intent.js';
+import { INSERT_JOBS } from '../jobs/new-job.js';
+import { restartOf, STABLE_MS, WANTED } from '../vms/restart.js';
+import { gateView, type VmRow } from '../vms/row.js';
 
 const EVERY_MS = 1_000;
 const BATCH = 200;

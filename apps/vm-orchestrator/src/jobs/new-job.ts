@@ -1,11 +1,11 @@
 import { newId, type JobId } from '@novacron/contracts/ids';
-import { deadlineIn, taskOf } from '../jobs/advance.js';
-import { LEASE_MS } from '../jobs/claim.js';
-import type { Claim, Operation } from '../jobs/operation.js';
-import type { JobArgs } from '../jobs/args.js';
-import type { JobRow } from '../jobs/row.js';
+import { deadlineIn, taskOf } from './advance.js';
+import { LEASE_MS } from './claim.js';
+import type { Claim, Operation } from './operation.js';
+import type { JobArgs } from './args.js';
+import type { JobRow } from './row.js';
 import type { Statement } from '@novacron/postgres/database';
-import type { VmRow } from './row.js';
+import type { VmRow } from '../vms/row.js';
 
 /** A job is born claimed by the process that writes it, when that has a slot free: nobody has to look for it. */
 export const INSERT_JOBS: Statement = {

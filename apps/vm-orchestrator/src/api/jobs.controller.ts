@@ -12,10 +12,10 @@ import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { fetchEvents } from '@novacron/outbox/fetch';
 import { Controller } from '@nestjs/common';
 import { Core } from '../core.js';
-import { cancelJob } from './cancel.js';
-import { listJobs } from './list.js';
-import { getJob } from './read.js';
-import { retryJob } from './retry.js';
+import { cancelJob } from '../admission/cancel-job.js';
+import { listJobs } from '../jobs/list.js';
+import { getJob } from '../jobs/read.js';
+import { retryJob } from '../admission/retry-job.js';
 
 type Reply<C extends RpcContract> = Promise<RpcReply<ReplyOf<C>>>;
 type Request<C extends keyof typeof jobsRpc> = RpcRequest<BodyOf<(typeof jobsRpc)[C]>>;

@@ -6,12 +6,12 @@ import type { Vm, vmsRpc } from '@novacron/contracts/vms';
 import type { Database } from '@novacron/postgres/database';
 import { isUniqueViolation } from '@novacron/postgres/failure';
 import { retrying } from '@novacron/postgres/retry';
-import { databaseNow } from '../clock.js';
-import { changeVms } from './change.js';
+import { databaseNow } from '../database/clock.js';
+import { changeVms } from '../vms/change.js';
 import { requireVersion } from './if-match.js';
-import { fresh } from './restart.js';
-import { toVm, type VmRow } from './row.js';
-import { LOCK_VM } from './statements.js';
+import { fresh } from '../vms/restart.js';
+import { toVm, type VmRow } from '../vms/row.js';
+import { LOCK_VM } from '../vms/statements.js';
 
 /**
  * Changes name, tags and restart policy. Allowed until the VM is being deleted: none touches the guest. A new policy

@@ -4,8 +4,8 @@ import { newId, type VmId } from '@novacron/contracts/ids';
 import { CONSOLE_BYTES, jsonTail, looksCut } from '@novacron/contracts/reply-size';
 import type { Database } from '@novacron/postgres/database';
 import type { CommandLink } from '../jobs/host-commands.js';
-import type { HostSnapshot } from '../placement/snapshot.js';
-import { readVmRow } from './read.js';
+import type { HostSnapshot } from './snapshot.js';
+import { readVmRow } from '../vms/read.js';
 
 const TIMEOUT_MS = 5_000;
 

@@ -4,7 +4,7 @@ import type { Position } from '@novacron/contracts/position';
 import type { Vm } from '@novacron/contracts/vms';
 import { appendCall } from '@novacron/outbox/append';
 import type { Call, Statement, Transaction } from '@novacron/postgres/database';
-import { databaseNow } from '../clock.js';
+import { databaseNow } from '../database/clock.js';
 import {
   exceeds,
   lockQuota,
@@ -14,11 +14,11 @@ import {
   type QuotaDefaults,
   type QuotaRow,
 } from '../quotas/quotas.js';
-import { vmEvent } from './change.js';
+import { vmEvent } from '../vms/change.js';
 import type { Creation } from './create.js';
 import { recallCalls, recalled, rememberCalls } from './idempotency.js';
-import { INSERT_JOBS } from './new-job.js';
-import { toVm, type VmRow } from './row.js';
+import { INSERT_JOBS } from '../jobs/new-job.js';
+import { toVm, type VmRow } from '../vms/row.js';
 
 export interface Decided {
   readonly vm: Vm;

@@ -11,10 +11,10 @@ import { ServiceError } from '@novacron/contracts/errors';
 import { infrastructureRpc } from '@novacron/contracts/infrastructure';
 import { formatPosition } from '@novacron/contracts/position';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
-import { HostActions } from './host-actions.js';
-import { HostInvites } from './host-invites.js';
-import { HostDirectory } from './host-directory.js';
-import { toHost } from './row.js';
+import { HostActions } from '../admission/host-actions.js';
+import { HostInvites } from '../hosts/host-invites.js';
+import { HostDirectory } from '../hosts/host-directory.js';
+import { toHost } from '../hosts/row.js';
 
 type Rpc = typeof infrastructureRpc;
 type Asked<K extends keyof Rpc> = RpcRequest<BodyOf<Rpc[K]>>;

@@ -2,7 +2,7 @@ import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
 import type { Call, Database, Result, Statement, Transaction } from '@novacron/postgres/database';
-import { databaseNow } from '../clock.js';
+import { databaseNow } from '../database/clock.js';
 
 /** One asker's key on one route, as the record's primary key has it. */
 export interface Keyed {

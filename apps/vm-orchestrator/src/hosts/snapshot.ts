@@ -2,8 +2,8 @@ import type { HostId } from '@novacron/contracts/ids';
 import type { Capacity, HostRecord, Overcommit } from '@novacron/contracts/infrastructure';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
-import { DATABASE_TIME, observeDatabaseTime } from '../clock.js';
-import { CONTROL_PLANE, generationIn, type ControlPlane } from '../hosts/generation.js';
+import { DATABASE_TIME, observeDatabaseTime } from '../database/clock.js';
+import { CONTROL_PLANE, generationIn, type ControlPlane } from './generation.js';
 import { RESOURCES, type HostView } from './host-view.js';
 
 export interface KnownHost extends HostView {

@@ -1,8 +1,8 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Statement, Transaction } from '@novacron/postgres/database';
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
-import type { HostSnapshot } from '../placement/snapshot.js';
-import type { VmRow } from './row.js';
+import type { HostSnapshot } from '../hosts/snapshot.js';
+import type { VmRow } from '../vms/row.js';
 
 /**
  * SQL: whether the disk of a VM may be made anew on another host, of `vms v` with its `hosts h` and, perhaps missing,

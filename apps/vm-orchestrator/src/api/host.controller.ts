@@ -16,8 +16,8 @@ import type { Logger } from '@novacron/telemetry/logger';
 import type { z } from 'zod';
 import type { Inventories } from '../resync/inventories.js';
 import type { Reports } from '../resync/reports.js';
-import type { Heartbeats } from './heartbeats.js';
-import type { Registration } from './registration.js';
+import type { Heartbeats } from '../hosts/heartbeats.js';
+import type { Registration } from '../hosts/registration.js';
 
 /** A command that a host accepted earlier has ended. The host is who it says: it comes from the subject. */
 export type OnEnded = (hostId: HostId, commandId: string, reply: CommandReply) => Promise<void>;

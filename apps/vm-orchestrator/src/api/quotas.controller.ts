@@ -3,8 +3,8 @@ import type { BodyOf, ReplyOf, RpcReply, RpcRequest } from '@novacron/contracts/
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { Controller } from '@nestjs/common';
 import { Core } from '../core.js';
-import { servedBy, sessionFor } from '../read-session.js';
-import { READ_QUOTA, toQuota, type QuotaRow } from './quotas.js';
+import { servedBy, sessionFor } from '../database/read-session.js';
+import { READ_QUOTA, toQuota, type QuotaRow } from '../quotas/quotas.js';
 
 type Contract = typeof infrastructureRpc.quota;
 

@@ -3,10 +3,10 @@ import type { BodyOf, RawReply, ReplyOf, RpcReply, RpcRequest } from '@novacron/
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { Controller } from '@nestjs/common';
 import { Core } from '../core.js';
-import { consoleLog } from './console-log.js';
-import { listVms } from './list.js';
-import { patchVm } from './patch.js';
-import { getPlacement, getVm, locateVms } from './read.js';
+import { consoleLog } from '../hosts/console-log.js';
+import { listVms } from '../vms/list.js';
+import { patchVm } from '../admission/patch.js';
+import { getPlacement, getVm, locateVms } from '../vms/read.js';
 
 type Reply<C extends keyof typeof vmsRpc> = Promise<RpcReply<ReplyOf<(typeof vmsRpc)[C]>>>;
 type Request<C extends keyof typeof vmsRpc> = RpcRequest<BodyOf<(typeof vmsRpc)[C]>>;

@@ -1,7 +1,7 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Capability } from '@novacron/contracts/infrastructure';
 import type { VmConfig } from '@novacron/contracts/vms';
-import type { HostSnapshot } from '../placement/snapshot.js';
+import type { HostSnapshot } from '../hosts/snapshot.js';
 
 /** Capabilities in the words of a create. */
 const NEED_TEXTS: Partial<Record<Capability, string>> = { 'user-data': 'userData and sshKeys' };

@@ -14,9 +14,9 @@ import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import { isDeepStrictEqual } from 'node:util';
-import { databaseNow } from '../clock.js';
-import { once, type Answered } from '../vms/idempotency.js';
-import type { HostSnapshot } from '../placement/snapshot.js';
+import { databaseNow } from '../database/clock.js';
+import { once, type Answered } from './idempotency.js';
+import type { HostSnapshot } from '../hosts/snapshot.js';
 import {
   HOST_COLUMNS,
   HOST_UNREACHABLE,
@@ -26,9 +26,9 @@ import {
   withCondition,
   withoutCondition,
   type HostRow,
-} from './row.js';
-import { downAfterMs, type HostSettings } from './settings.js';
-import type { UnreachableVms } from './unreachable-vms.js';
+} from '../hosts/row.js';
+import { downAfterMs, type HostSettings } from '../hosts/settings.js';
+import type { UnreachableVms } from '../hosts/unreachable-vms.js';
 
 const LOCK: Statement = {
   name: 'hosts-lock-to-act',

@@ -6,13 +6,13 @@ import type { Database } from '@novacron/postgres/database';
 import { formatPosition } from '@novacron/contracts/position';
 import type { ActionResult } from '@novacron/contracts/vms';
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
-import type { Actor } from '../vms/act.js';
-import { answeredBefore } from '../vms/idempotency.js';
+import type { Actor } from './act.js';
+import { answeredBefore } from './idempotency.js';
 import { readVmRow } from '../vms/read.js';
 import type { VmRow } from '../vms/row.js';
-import { optionsOf } from './args.js';
-import { readJobRow } from './read.js';
-import type { JobRow } from './row.js';
+import { optionsOf } from '../jobs/args.js';
+import { readJobRow } from '../jobs/read.js';
+import type { JobRow } from '../jobs/row.js';
 
 /**
  * Runs the action of a failed or cancelled job again, with the arguments of its caller. A retry is a new job, so

@@ -6,10 +6,10 @@ import { jobArgs } from '../jobs/args.js';
 import type { JobRow } from '../jobs/row.js';
 import { create } from '../operations/create.js';
 import { desiredBy, operationFor } from '../operations/registry.js';
-import type { VmPatch } from './change.js';
-import { newJob } from './new-job.js';
-import { fresh } from './restart.js';
-import type { DesiredState, VmRow } from './row.js';
+import type { VmPatch } from '../vms/change.js';
+import { newJob } from '../jobs/new-job.js';
+import { fresh } from '../vms/restart.js';
+import type { DesiredState, VmRow } from '../vms/row.js';
 
 /** An action as its caller asked for it. */
 export interface Asked {
