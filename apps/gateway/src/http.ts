@@ -1,14 +1,12 @@
 import type { FastifyInstance } from 'fastify';
+import { openApiDocument } from '@novacron/contracts/openapi/document';
+import { API_VERSION, operations } from '@novacron/contracts/operations/all';
 import type { Readiness } from '@novacron/telemetry/ops';
 import { allowOrigins } from './edge/cors.js';
 import { Edge, type EdgeParts } from './edge/edge.js';
 import { answerTheUnknown } from './edge/not-found.js';
-import { openApiDocument } from './openapi/document.js';
 import { PUBLIC_PATHS, serveRoot } from './root/root-routes.js';
 import { routes } from './routes.js';
-
-/** Of the API's document; grows with the routes. */
-export const API_VERSION = '1.0.0';
 
 export interface HttpParts extends EdgeParts {
   readonly ready: () => Promise<Readiness>;
@@ -29,7 +27,7 @@ export function serveHttp(fastify: FastifyInstance, parts: HttpParts): Edge {
     edge.register(scope, routes);
     serveRoot(scope, {
       version: API_VERSION,
-      document: openApiDocument(routes, API_VERSION),
+      document: openApiDocument(operations, API_VERSION),
       ready: parts.ready,
       count: (request) => edge.countAnonymous(request),
     });

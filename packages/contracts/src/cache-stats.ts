@@ -5,7 +5,7 @@ import { Timestamp } from './common.js';
 
 const count = z.number().int().nonnegative();
 
-/** What was loaded into the shared cache before anybody asked for it. */
+/** A warming run: it loads answers into the shared cache before a caller requests them. */
 export const WarmStatus = z.object({
   state: z.enum(['never', 'running', 'done', 'failed']),
   startedAt: Timestamp.nullable(),
@@ -13,20 +13,20 @@ export const WarmStatus = z.object({
   tenants: count,
   vms: count,
   metrics: count,
-  /** Answers that were not kept: something newer is there. */
+  /** Answers that were not stored, because the cache has a newer entry. */
   refused: count,
-  /** Why it failed, or stopped before its end. */
+  /** Why the run failed or stopped early. */
   reason: z.string().nullable(),
 });
 export type WarmStatus = z.infer<typeof WarmStatus>;
 
-/** What was wrong with a cached answer, and where. */
+/** A stale entry that the checker found. */
 export const StaleFinding = z.object({
   at: Timestamp,
   tenantId: z.string(),
   type: z.string(),
   id: z.string(),
-  /** Position that the cached answer claims to hold everything up to. */
+  /** The entry claims to contain every change up to this position. */
   position: z.string(),
   reason: z.string(),
 });
@@ -35,33 +35,33 @@ export type StaleFinding = z.infer<typeof StaleFinding>;
 export const CheckStatus = z.object({
   samples: count,
   stale: count,
-  /** Samples that could not be judged: their owner did not answer. */
+  /** Samples without a verdict: the owning service did not answer. */
   unjudged: count,
   lastStale: StaleFinding.nullable(),
 });
 export type CheckStatus = z.infer<typeof CheckStatus>;
 
-/** Of the instance of cache-invalidator that answers; the ledger is of all together. */
+/** Counters of the cache-invalidator instance that answers. All instances share the ledger. */
 export const CacheServiceStats = z.object({
   l2: z.object({
     available: z.boolean(),
-    /** Of the whole server, tombstones included; null while it does not answer. */
+    /** Keys of the whole server, tombstones included. Null when the server does not answer. */
     keys: count.nullable(),
     bytes: count.nullable(),
     failures: count,
   }),
   invalidations: z.object({
-    /** Events told to caches since the start. */
+    /** Events published to caches since the start. */
     events: count,
     /** Tombstones and list generations written to L2. */
     tombstones: count,
-    /** Cached answers that these removed. */
+    /** Entries that these removed. */
     removed: count,
-    /** Changes that L2 has not been told yet, as it is away. */
+    /** Changes that are pending because L2 is not available. */
     owed: count,
-    /** Changes that will not be told any more: they were too many. */
+    /** Changes that were discarded because too many were pending. */
     forgotten: count,
-    /** Age of the oldest event known of that was not told yet, milliseconds. */
+    /** Age of the oldest observed event that was not published yet, milliseconds. */
     oldestPendingMs: count,
   }),
   /** Events behind the orchestrator; null before its first watermark. */
@@ -72,8 +72,27 @@ export const CacheServiceStats = z.object({
 });
 export type CacheServiceStats = z.infer<typeof CacheServiceStats>;
 
+/** Of one gateway process. */
+const GatewayCacheStats = z.object({
+  hits: z.object({ l1: count, l2: count }).describe('Answers by the level that gave them.'),
+  misses: count.describe('Answers that the owning service gave.'),
+  flightsJoined: count,
+  refreshes: count,
+  failedRefreshes: count,
+  staleWhileDown: count,
+  l1: z.object({ entries: count, bytes: count, evictions: count, invalidations: count, drops: count }),
+  l2: z.object({ available: z.boolean(), failures: count, refused: count }).nullable(),
+  invalidations: count.describe('Events heard from the invalidators.'),
+  lagMs: z.number().nonnegative().nullable().describe('Since the watermark last moved, milliseconds.'),
+});
+
+export const CacheStats = z.object({
+  gateway: GatewayCacheStats.describe('Of the process that answers.'),
+  invalidator: CacheServiceStats.nullable().describe('null when none answered in a second.'),
+});
+
 export const cacheRpc = {
   stats: defineRpc('rpc.cache.stats.get', z.object({}), CacheServiceStats, 'refused'),
-  /** Begins to warm the shared cache, or joins the run that is on; answers at once with where it is. */
+  /** Starts a warming run, or joins the run in progress. Answers at once with its status. */
   warm: defineRpc('rpc.cache.warm.run', z.object({}), WarmStatus, 'refused'),
 };

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
-/** RFC 9457, `application/problem+json`. `type` is the page of the code. */
+export const PROBLEM_TYPE = 'application/problem+json';
+
+/** An error as a client reads it (RFC 9457). `type` is the page of the code. */
 export const Problem = z.object({
   type: z.string(),
   title: z.string(),

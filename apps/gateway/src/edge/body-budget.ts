@@ -2,9 +2,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Caller } from './caller.js';
 
-/** Bytes of a body, where a route names no other limit. */
-export const BODY_LIMIT = 1_048_576;
-
 /** Bytes of bodies in this process at one time. */
 const TOTAL = 64 * 1_048_576;
 

@@ -1,16 +1,16 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
+import { BODY_LIMIT, JSON_LIMITS } from '@novacron/contracts/operation';
 import type { Position } from '@novacron/contracts/position';
 import type {} from '@novacron/telemetry/http';
 import type { Logger } from '@novacron/telemetry/logger';
 import { authorize } from './access.js';
-import { BODY_LIMIT, BodyBudget, isLargeRest } from './body-budget.js';
+import { BodyBudget, isLargeRest } from './body-budget.js';
 import type { Rpc } from './call.js';
 import type { Caller } from './caller.js';
 import { compressAnswers } from './compression.js';
 import type { ConsistencyTokens } from './consistency-token.js';
 import { takeJsonOnly } from './json-body.js';
-import { JSON_LIMITS } from './json-shape.js';
 import { openCall } from './open-call.js';
 import type { Positions } from './positions.js';
 import { asServiceError } from './problem.js';

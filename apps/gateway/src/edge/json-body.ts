@@ -1,11 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
-import { checkShape, JSON_LIMITS, type JsonLimits } from './json-shape.js';
+import { JSON_LIMITS, MERGE_PATCH, type JsonLimits } from '@novacron/contracts/operation';
+import { checkShape } from './json-shape.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-export const MERGE_PATCH = 'application/merge-patch+json';
 
 /** Whether the body is a JSON Merge Patch (RFC 7396). */
 export function isMergePatch(headers: IncomingHttpHeaders): boolean {

@@ -1,30 +1,5 @@
 import { ServiceError, type ErrorCode } from '@novacron/contracts/errors';
-
-/** What the JSON of a body may consist of. It is checked before the body is parsed. */
-export interface JsonLimits {
-  /** Arrays and objects within each other. */
-  readonly depth: number;
-  /** Fields of one object. */
-  readonly fields: number;
-  /** Items of one array. */
-  readonly items: number;
-  /** Values altogether: objects, arrays and what stands in them. */
-  readonly values: number;
-  /** Bytes of one string as it is written, escapes included. */
-  readonly string: number;
-}
-
-/**
- * Far above what any schema takes, and so few that naming what is wrong with each costs little. The longest string
- * is user data of 65,536 units, each written as `\\uXXXX`.
- */
-export const JSON_LIMITS: JsonLimits = {
-  depth: 16,
-  fields: 1_000,
-  items: 1_000,
-  values: 5_000,
-  string: 400_000,
-};
+import type { JsonLimits } from '@novacron/contracts/operation';
 
 const [QUOTE, BACKSLASH, COMMA] = [0x22, 0x5c, 0x2c];
 const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x7b, 0x7d, 0x5b, 0x5d];

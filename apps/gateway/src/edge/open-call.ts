@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Consistency } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
+import { takesKey } from '@novacron/contracts/operation';
 import { WrongFields } from '@novacron/contracts/validation';
 import { z } from 'zod';
 import { Call, type Rpc } from './call.js';
@@ -48,10 +49,6 @@ export function openCall(
     idempotency,
     () => goneSignal(reply),
   );
-}
-
-export function takesKey(route: AnyRoute): boolean {
-  return route.method === 'POST' && route.takesNoKey !== true;
 }
 
 function part(schema: z.ZodType | undefined, value: unknown, prefix: string, wrong: WrongFields): unknown {

@@ -1,5 +1,4 @@
-/** The longest a wait may take, in seconds: proxies give up a little later. */
-export const MAX_WAIT_SECONDS = 60;
+import { MAX_WAIT_SECONDS } from '@novacron/contracts/wait';
 
 /** Seconds of `Prefer: wait=N` (RFC 7240), at most {@link MAX_WAIT_SECONDS}; 0 without one. */
 export function preferredWait(header: string | readonly string[] | undefined): number {

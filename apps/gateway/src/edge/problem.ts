@@ -1,8 +1,6 @@
 import { ERRORS, ServiceError, type ErrorCode } from '@novacron/contracts/errors';
 import type { Problem } from '@novacron/contracts/problem';
 
-export const PROBLEM_TYPE = 'application/problem+json';
-
 /** The page of an error code, relative to whatever address the client reached us by (RFC 9457 §3.1.1). */
 export function problemType(code: ErrorCode): string {
   return `/errors/${code}`;

@@ -1,5 +1,6 @@
 import { parse } from 'node:querystring';
 import { ServiceError } from '@novacron/contracts/errors';
+import type { ListStyle } from '@novacron/contracts/operation';
 
 /** Characters of a URL, and parameters of its query. The longest list query that makes sense is half as long. */
 const MAX_URL = 16_384;
@@ -26,9 +27,6 @@ export function requireQuery(query: unknown): Query {
     errors: [{ path: '/query', message }],
   });
 }
-
-/** How a parameter that may be given several times is written: `a=1&a=2`, or also `a=1,2`. */
-export type ListStyle = 'repeat' | 'comma';
 
 /** The parsed query string with its list parameters as arrays, as the schemas want them. */
 export function normalizeQuery(

@@ -1,10 +1,6 @@
-import type { ErrorCode } from '@novacron/contracts/errors';
-import type { z } from 'zod';
-import type { Access } from './access.js';
+import type { InputOf, OperationContract } from '@novacron/contracts/operation';
 import type { Question } from '../reads/question.js';
 import type { Call } from './call.js';
-import type { JsonLimits } from './json-shape.js';
-import type { ListStyle } from './query.js';
 import type { Services } from './services.js';
 
 /** What a handler returns: mapped to HTTP in one place, `send.ts`. */
@@ -24,79 +20,37 @@ export interface Answer {
   readonly withoutToken?: boolean;
 }
 
-/** One answer of a route, for the OpenAPI document. */
-export interface AnswerDoc {
-  readonly description: string;
-  readonly schema?: z.ZodType;
-  readonly contentType?: string;
-  readonly headers?: readonly ResponseHeader[];
-}
+/** The path and query of a request to a read. */
+type ReadInput<Op extends OperationContract> = Pick<InputOf<Op>, 'params' | 'query'>;
+type CallOf<Op extends OperationContract> = Call<
+  InputOf<Op>['params'],
+  InputOf<Op>['query'],
+  InputOf<Op>['body']
+>;
 
-export type ResponseHeader =
-  'ETag' | 'Location' | 'Idempotency-Replayed' | 'Preference-Applied' | 'NovaCron-Truncated';
-export type RequestHeader = 'If-Match' | 'If-None-Match' | 'Prefer';
-
-type Shape<S> = S extends z.ZodType ? z.infer<S> : undefined;
-
-export interface Route<
-  Params extends z.ZodObject | undefined = z.ZodObject | undefined,
-  Query extends z.ZodType | undefined = z.ZodType | undefined,
-  Body extends z.ZodType | undefined = z.ZodType | undefined,
-> {
-  /** The OpenAPI operationId. */
-  readonly id: string;
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** With OpenAPI's braces: `/api/v1/vms/{id}`. */
-  readonly path: string;
-  readonly tag: string;
-  readonly summary: string;
-  readonly description?: string;
-  readonly access: Exclude<Access, 'public'>;
-  readonly params?: Params;
-  readonly query?: Query;
-  /** Query parameters that may be given several times. */
-  readonly lists?: Readonly<Record<string, ListStyle>>;
-  readonly body?: Body;
-  /** The body of `application/merge-patch+json`; without one, that is refused. */
-  readonly mergePatch?: z.ZodType;
-  /** No body is `{}`. */
-  readonly bodyIsOptional?: boolean;
-  /** Bytes; 1 MiB unless told. */
-  readonly bodyLimit?: number;
-  /** What the body may consist of; JSON_LIMITS unless told. */
-  readonly jsonLimits?: JsonLimits;
-  /** The body may come with `Content-Encoding: gzip`; `bodyLimit` is of the expanded one. */
-  readonly takesGzip?: boolean;
-  /** No Idempotency-Key although it is a POST. */
-  readonly takesNoKey?: boolean;
-  /** Waits on purpose: not called slow. */
-  readonly longLived?: boolean;
-  readonly headers?: readonly RequestHeader[];
-  readonly answers: Readonly<Record<number, AnswerDoc>>;
-  /** Beyond those that every route has. */
-  readonly errors: readonly ErrorCode[];
-  /** What a GET asks that caches may answer. */
-  readonly question?: (asked: RouteParts<Params, Query>) => Question;
-  handle(call: Call<Shape<Params>, Shape<Query>, Shape<Body>>, services: Services): Promise<Answer>;
-}
-
-/** The parsed path and query of a request. */
-export interface RouteParts<Params extends z.ZodObject | undefined, Query extends z.ZodType | undefined> {
-  readonly params: Shape<Params>;
-  readonly query: Shape<Query>;
-}
-
-/** Any route, once its types have done their work. */
-export type AnyRoute = Omit<Route, 'handle' | 'question'> & {
-  readonly question?: (asked: { readonly params: never; readonly query: never }) => Question;
+/** An operation with its implementation. */
+export interface AnyRoute extends OperationContract {
+  /** The question of a GET that caches may answer. */
+  readonly question?: (input: { readonly params: never; readonly query: never }) => Question;
   handle(call: Call<never, never, never>, services: Services): Promise<Answer>;
-};
+}
 
-/** Gives a route's handler the types of its schemas. */
-export function defineRoute<
-  Params extends z.ZodObject | undefined = undefined,
-  Query extends z.ZodType | undefined = undefined,
-  Body extends z.ZodType | undefined = undefined,
->(route: Route<Params, Query, Body>): AnyRoute {
-  return route as unknown as AnyRoute;
+/** Implements an operation of the contracts. */
+export function implement<Op extends OperationContract>(
+  operation: Op,
+  handle: (call: CallOf<Op>, services: Services) => Promise<Answer>,
+): AnyRoute {
+  return { ...operation, handle };
+}
+
+/** Implements a GET whose answer comes from one service, and which caches may have. */
+export function implementRead<Op extends OperationContract>(
+  operation: Op,
+  ask: (input: ReadInput<Op>) => Question,
+): AnyRoute {
+  return {
+    ...operation,
+    question: ask,
+    handle: (call: CallOf<Op>, { reads }: Services) => reads.answer(call, ask(call)),
+  };
 }

@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ServiceError } from '@novacron/contracts/errors';
+import { PROBLEM_TYPE } from '@novacron/contracts/problem';
 import type { Call } from './call.js';
 import { etagOf } from './etag.js';
-import { PROBLEM_TYPE, retryAfterSeconds, toProblem } from './problem.js';
+import { retryAfterSeconds, toProblem } from './problem.js';
 import type { Answer } from './route.js';
 
 export const JSON_TYPE = 'application/json; charset=utf-8';

@@ -3,8 +3,9 @@ import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify';
 import type { Server } from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { ServiceError } from '@novacron/contracts/errors';
-import { PROBLEM_TYPE, toProblem } from './problem.js';
-import { BODY_LIMIT } from './body-budget.js';
+import { BODY_LIMIT } from '@novacron/contracts/operation';
+import { PROBLEM_TYPE } from '@novacron/contracts/problem';
+import { toProblem } from './problem.js';
 import { parseQuery } from './query.js';
 import { requestId } from './request-id.js';
 

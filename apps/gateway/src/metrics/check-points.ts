@@ -6,6 +6,7 @@ import {
   type PushMetrics,
   type PushResult,
 } from '@novacron/contracts/metrics';
+import { YEAR_2001 } from '@novacron/contracts/time';
 
 /** Points of one series that are good. */
 export interface GoodSeries {
@@ -35,9 +36,6 @@ export class Rejections {
     if (this.named.length < MAX_NAMED_REJECTIONS) this.named.push({ series, point, ...wrong });
   }
 }
-
-/** Milliseconds. Seconds of any time until the year 32970 are smaller. */
-export const YEAR_2001 = 978_307_200_000;
 
 /** Times of points that can be stored, in milliseconds since 1970. */
 export interface TimeBounds {

@@ -1,7 +1,5 @@
 import { ServiceError, type FieldError } from '@novacron/contracts/errors';
 import { alignedToStep } from '@novacron/contracts/metrics';
-import { z } from 'zod';
-import { YEAR_2001 } from './check-points.js';
 
 const HOUR_MS = 3_600_000;
 /** Steps that people read easily, in seconds. */
@@ -10,30 +8,6 @@ const STEPS = [
 ];
 const POINTS_AIMED_AT = 120;
 const MAX_POINTS = 11_000;
-
-/** A time in milliseconds since 1970 or in RFC 3339, as milliseconds. */
-export const timeParameter = z
-  .string()
-  .refine((text) => Number.isSafeInteger(parseTime(text)), {
-    error: 'milliseconds since 1970, or RFC 3339',
-    abort: true,
-  })
-  .refine((text) => !isProbablySeconds(text), {
-    error:
-      'in milliseconds this is before 2001, so it is probably in seconds: multiply by 1000, or send RFC 3339',
-    abort: true,
-  })
-  .transform(parseTime);
-
-/** A number of milliseconds before 2001, read as seconds, is a time up to the year 32970. 0 is neither. */
-function isProbablySeconds(text: string): boolean {
-  return /^\d+$/.test(text) && Number(text) > 0 && Number(text) < YEAR_2001;
-}
-
-function parseTime(text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  return z.iso.datetime({ offset: true }).safeParse(text).success ? Date.parse(text) : NaN;
-}
 
 /**
  * Fills in what a range query leaves out: the last hour, and a step for about 120 points. A `from` that is left out is

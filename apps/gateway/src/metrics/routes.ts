@@ -1,5 +1,10 @@
-import { pushMetrics } from './push-metrics.js';
-import { latestMetrics, queryMetrics } from './query-metrics.js';
-import { showIntake } from './show-intake.js';
+import { pushMetricsRoute } from './push-metrics.js';
+import { latestMetricsRoute, queryMetricsRoute } from './query-metrics.js';
+import { showMetricsIntakeRoute } from './show-intake.js';
 
-export const metricRoutes = [pushMetrics, queryMetrics, latestMetrics, showIntake];
+export const metricRoutes = [
+  pushMetricsRoute,
+  queryMetricsRoute,
+  latestMetricsRoute,
+  showMetricsIntakeRoute,
+];

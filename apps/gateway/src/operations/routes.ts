@@ -1,4 +1,4 @@
-import { getCacheStats } from './cache-stats.js';
-import { getReplication } from './replication.js';
+import { getCacheStatsRoute } from './cache-stats.js';
+import { getReplicationRoute } from './replication.js';
 
-export const operationRoutes = [getCacheStats, getReplication];
+export const operationRoutes = [getCacheStatsRoute, getReplicationRoute];

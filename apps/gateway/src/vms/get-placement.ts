@@ -1,19 +1,10 @@
 import { GROUPS } from '@novacron/cache/rules';
-import { Placement, vmsRpc } from '@novacron/contracts/vms';
-import { defineRead } from '../reads/define-read.js';
+import { getPlacement } from '@novacron/contracts/operations/vms';
+import { vmsRpc } from '@novacron/contracts/vms';
+import { implementRead } from '../edge/route.js';
 import { question } from '../reads/question.js';
-import { vmParams } from './parameters.js';
 
-export const getPlacement = defineRead({
-  id: 'getPlacement',
-  path: '/api/v1/vms/{id}/placement',
-  tag: 'VMs',
-  summary: 'Why a VM is where it is, or nowhere',
-  access: 'read',
-  params: vmParams,
-  answer: { description: 'The last decision about its host.', schema: Placement },
-  errors: ['not_found'],
+export const getPlacementRoute = implementRead(getPlacement, ({ params: { id } }) =>
   // A decision is committed with a step of the VM's job.
-  ask: ({ params: { id } }) =>
-    question(vmsRpc.placement, { id }, { type: 'placement', id, group: GROUPS.jobs }),
-});
+  question(vmsRpc.placement, { id }, { type: 'placement', id, group: GROUPS.jobs }),
+);

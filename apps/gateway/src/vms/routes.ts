@@ -1,21 +1,21 @@
-import { actOnVm } from './act-on-vm.js';
-import { createVm } from './create-vm.js';
-import { deleteVm } from './delete-vm.js';
-import { getConsoleLog } from './get-console-log.js';
-import { getPlacement } from './get-placement.js';
-import { getVm } from './get-vm.js';
-import { listVms } from './list-vms.js';
-import { patchVm } from './patch-vm.js';
+import { actOnVmRoute } from './act-on-vm.js';
+import { createVmRoute } from './create-vm.js';
+import { deleteVmRoute } from './delete-vm.js';
+import { getConsoleLogRoute } from './get-console-log.js';
+import { getPlacementRoute } from './get-placement.js';
+import { getVmRoute } from './get-vm.js';
+import { listVmsRoute } from './list-vms.js';
+import { patchVmRoute } from './patch-vm.js';
 import { waitForVmRoute } from './wait-for-vm.js';
 
 export const vmRoutes = [
-  createVm,
-  listVms,
-  getVm,
-  patchVm,
-  deleteVm,
-  actOnVm,
+  createVmRoute,
+  listVmsRoute,
+  getVmRoute,
+  patchVmRoute,
+  deleteVmRoute,
+  actOnVmRoute,
   waitForVmRoute,
-  getConsoleLog,
-  getPlacement,
+  getConsoleLogRoute,
+  getPlacementRoute,
 ];

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '@novacron/contracts/ids';
-import { routes } from '../../src/routes.js';
+import { operations } from '@novacron/contracts/operations/all';
 import { GUIDE_VM, TestGateway, type Answered } from '../support/gateway.js';
 
 let gateway: TestGateway;
@@ -83,7 +83,7 @@ const EXCESSES: readonly (readonly [string, string])[] = [
   ['wrong items', JSON.stringify(Array(900).fill(0))],
 ];
 
-describe.each(routes.map((route) => [route.id, route] as const))('%s', (_id, route) => {
+describe.each(operations.map((route) => [route.id, route] as const))('%s', (_id, route) => {
   const path = route.path.replace('{verb}', 'start').replaceAll(/\{\w+\}/g, newId());
 
   it('answers a query of any size with a small refusal', async () => {

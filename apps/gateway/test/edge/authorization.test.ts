@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Role } from '@novacron/contracts/envelope';
 import { newId } from '@novacron/contracts/ids';
-import { routes } from '../../src/routes.js';
+import { operations } from '@novacron/contracts/operations/all';
 import { TestGateway } from '../support/gateway.js';
 
 const EVERYBODY: Role[] = ['viewer', 'operator', 'owner', 'platform_operator'];
@@ -48,10 +48,10 @@ beforeAll(async () => {
 afterAll(() => gateway?.stop());
 
 it('every route has an authorization test', () => {
-  expect(routes.map(({ id }) => id).sort()).toEqual(Object.keys(MAY).sort());
+  expect(operations.map(({ id }) => id).sort()).toEqual(Object.keys(MAY).sort());
 });
 
-describe.each(routes.map((route) => [route.id, route] as const))('%s', (id, route) => {
+describe.each(operations.map((route) => [route.id, route] as const))('%s', (id, route) => {
   const path = route.path.replace('{id}', newId()).replace('{verb}', 'start').replace('{action}', 'cordon');
   // A body and a query that are wrong everywhere: whoever may, gets to hear that or that nothing is there.
   const ask = (token: string | null) =>

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import type { OperationContract } from '@novacron/contracts/operation';
+import { operations } from '@novacron/contracts/operations/all';
 import { z } from 'zod';
 import { normalizeQuery } from '../../src/edge/query.js';
-import type { AnyRoute } from '../../src/edge/route.js';
-import { routes } from '../../src/routes.js';
 
 /** What a filter's values are: of a closed set, of a format, or any text. */
 const FILTERS = {
@@ -21,9 +21,9 @@ const FILTERS = {
 } as const;
 
 const PAGE = ['limit', 'cursor'];
-const shapeOf = (route: AnyRoute) =>
+const shapeOf = (route: OperationContract) =>
   route.query instanceof z.ZodObject ? Object.keys(route.query.shape) : [];
-const lists = routes.filter((route) => route.id.startsWith('list') && shapeOf(route).includes('cursor'));
+const lists = operations.filter((route) => route.id.startsWith('list') && shapeOf(route).includes('cursor'));
 const filters = lists.flatMap((route) =>
   shapeOf(route)
     .filter((name) => !PAGE.includes(name))

@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '@novacron/contracts/ids';
+import { operations } from '@novacron/contracts/operations/all';
 import { metricsText } from '@novacron/telemetry/metrics';
-import { routes } from '../../src/routes.js';
 import { TestGateway } from '../support/gateway.js';
 
 let gateway: TestGateway;
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway?.stop());
 
-const withoutBody = routes.filter(({ body, method }) => body === undefined && method !== 'GET');
+const withoutBody = operations.filter(({ body, method }) => body === undefined && method !== 'GET');
 
 describe('a route that takes no body', () => {
   it.each(withoutBody.map((route) => [route.id, route] as const))(
@@ -29,7 +29,7 @@ describe('a route that takes no body', () => {
 });
 
 describe('an id of any length', () => {
-  const withId = routes.filter(({ path }) => path.includes('{'));
+  const withId = operations.filter(({ path }) => path.includes('{'));
   it.each(withId.map((route) => [route.id, route] as const))(
     'is a 4xx of its route: %s',
     async (_, route) => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '@novacron/contracts/ids';
+import { parseDuration } from '@novacron/contracts/duration';
+import { operations } from '@novacron/contracts/operations/all';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { parseDuration } from '../../src/edge/duration.js';
-import { routes } from '../../src/routes.js';
 import { GUIDE_VM, TestGateway } from '../support/gateway.js';
 
 let gateway: TestGateway;
@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => gateway?.stop());
 
 /** Parameters that are numbers or durations, over all routes. */
-const NUMBERS = routes.flatMap((route) =>
+const NUMBERS = operations.flatMap((route) =>
   Object.entries((route.query as z.ZodObject | undefined)?.shape ?? {})
     .filter(
       ([, schema]) =>

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ReadRequest } from '@novacron/cache/cache';
 import { newId } from '@novacron/contracts/ids';
+import { exampleOf } from '@novacron/contracts/openapi/examples';
+import { componentSchemas, inputSchema } from '@novacron/contracts/openapi/schemas';
+import { takesKey, type OperationContract } from '@novacron/contracts/operation';
+import { operations } from '@novacron/contracts/operations/all';
 import { eventually } from '@novacron/testkit/wait';
 import type { z } from 'zod';
-import { exampleOf } from '../../src/openapi/examples.js';
-import { componentSchemas, inputSchema } from '../../src/openapi/schemas.js';
-import { takesKey } from '../../src/edge/open-call.js';
-import type { AnyRoute } from '../../src/edge/route.js';
 import { routes } from '../../src/routes.js';
 import { GUIDE_VM, TestGateway, type Answered } from '../support/gateway.js';
 import { HOST } from '../support/some-host.js';
@@ -61,7 +61,7 @@ const QUERY: Record<string, string> = {
   queryMetrics: '?metric=cpu_usage&from=1795974690000&to=1795978290000',
 };
 
-function pathOf(route: AnyRoute): { path: string; id: string; query: string } {
+function pathOf(route: OperationContract): { path: string; id: string; query: string } {
   const id = ids[route.path.split('/')[3] as string] ?? '';
   const path = route.path.replace('{id}', id).replace('{verb}', 'stop').replace('{action}', 'cordon');
   return { path, id, query: QUERY[route.id] ?? '' };
@@ -70,16 +70,18 @@ function pathOf(route: AnyRoute): { path: string; id: string; query: string } {
 /** The example that the OpenAPI document shows. */
 const bodyFor = (body: z.ZodType) => exampleOf(inputSchema(body), componentSchemas());
 
-const ask = (route: AnyRoute, path: string, headers = {}): Promise<Answered> =>
+const ask = (route: OperationContract, path: string, headers = {}): Promise<Answered> =>
   gateway.ask(route.method, path, {
     token: gateway.token(route.access === 'platform' ? 'platform_operator' : 'owner'),
     headers,
     ...(route.body === undefined ? {} : { body: bodyFor(route.body) }),
   });
 
-const withId = routes.filter(({ path }) => path.includes('{id}'));
-const cached = withId.filter(({ question, access }) => question !== undefined && access !== 'platform');
-const keyed = routes.filter(takesKey);
+const withId = operations.filter(({ path }) => path.includes('{id}'));
+const cached = routes.filter(
+  ({ path, question, access }) => path.includes('{id}') && question !== undefined && access !== 'platform',
+);
+const keyed = operations.filter(takesKey);
 const withoutId = ({ status, json }: Answered) => [status, { ...json, requestId: '' }];
 
 describe.each(Object.entries(SPELLINGS))('%s', (_, spell) => {

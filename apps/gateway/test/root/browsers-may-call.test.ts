@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '@novacron/contracts/ids';
-import { routes } from '../../src/routes.js';
+import { operations } from '@novacron/contracts/operations/all';
 import { PUBLIC_PATHS } from '../../src/root/root-routes.js';
 import { TestGateway } from '../support/gateway.js';
 
@@ -30,7 +30,7 @@ const filled = (path: string) =>
     .replaceAll(/\{\w+\}/g, newId<string>());
 
 describe('a page of an allowed origin', () => {
-  it.each(routes.map(({ method, path }) => [method, path]))(
+  it.each(operations.map(({ method, path }) => [method, path]))(
     'may send %s %s: its preflight needs no token',
     async (method, path) => {
       const answer = await preflight(filled(path), method);
@@ -89,7 +89,7 @@ describe('a page of another origin', () => {
 });
 
 describe('HEAD', () => {
-  const gets = [...routes.filter(({ method }) => method === 'GET').map(({ path }) => path), ...PUBLIC_PATHS];
+  const gets = [...operations.filter(({ method }) => method === 'GET').map(({ path }) => path), ...PUBLIC_PATHS];
   // A wait has no answer for a VM that does not exist either way.
   it.each(gets)('of %s has the status and headers of GET, and no body', async (path) => {
     const url = gateway.url + filled(path);

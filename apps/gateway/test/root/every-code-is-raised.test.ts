@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('../../../../', import.meta.url));
 /** Files that only tell of codes. */
 const TELLS = /contracts\/src\/errors\.ts|errors\/advice\.ts|openapi\/document\.ts|\.(test|fixture)\.ts$/;
 
-/** A source without its comments and without the lists of codes that routes declare. */
+/** A source without its comments and without the lists of codes that operations declare. */
 const raising = (file: string) =>
   readFileSync(root + file, 'utf8')
     .replaceAll(/errors: \[[^\]]*\]/g, '')

@@ -1,10 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { OFFERED_ACTIONS, VM_ACTIONS } from '@novacron/vm-lifecycle/actions';
-import { ERRORS } from '@novacron/contracts/errors';
-import { API_VERSION } from '../../src/http.js';
-import { openApiDocument } from '../../src/openapi/document.js';
-import { routes } from '../../src/routes.js';
-import { OFFERED_VERBS } from '../../src/vms/act-on-vm.js';
+import { ERRORS } from '../errors.js';
+import { API_VERSION, operations as contracts } from '../operations/all.js';
+import { OFFERED_VERBS } from '../operations/vms.js';
+import { openApiDocument } from './document.js';
 
 interface Document {
   paths: Record<
@@ -20,7 +19,7 @@ interface Document {
   >;
   components: Record<string, Record<string, unknown>>;
 }
-const document = openApiDocument(routes, API_VERSION) as Document;
+const document = openApiDocument(contracts, API_VERSION) as Document;
 const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
 
 describe('the OpenAPI document', () => {
@@ -39,7 +38,7 @@ describe('the OpenAPI document', () => {
   });
 
   it('has an example for each operation, which its schemas take', () => {
-    for (const route of routes) {
+    for (const route of contracts) {
       const operation = document.paths[route.path]?.[route.method.toLowerCase()] as unknown as {
         requestBody?: { content: Record<string, { example?: unknown }> };
         responses: Record<string, { content?: Record<string, { example?: unknown }> }>;
@@ -85,7 +84,7 @@ describe('the OpenAPI document', () => {
   it('names every operation once', () => {
     const ids = operations.map(({ operationId }) => operationId);
     expect(new Set(ids).size).toBe(ids.length);
-    expect(ids.sort()).toEqual(routes.map(({ id }) => id).sort());
+    expect(ids.sort()).toEqual(contracts.map(({ id }) => id).sort());
   });
 
   it('declares every parameter of a path', () => {

@@ -1,14 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
-import * as agents from '@novacron/contracts/agents';
-import { cacheRpc } from '@novacron/contracts/cache-stats';
-import { WireRequest, type RpcContract } from '@novacron/contracts/envelope';
-import { fetchOrchestratorEvents } from '@novacron/contracts/events';
-import { infrastructureRpc } from '@novacron/contracts/infrastructure';
-import { jobsRpc } from '@novacron/contracts/jobs';
-import { metricsRpc } from '@novacron/contracts/metrics';
-import { vmsRpc } from '@novacron/contracts/vms';
+import * as agents from './agents.js';
+import { cacheRpc } from './cache-stats.js';
+import { WireRequest, type RpcContract } from './envelope.js';
+import { fetchOrchestratorEvents } from './events.js';
+import { infrastructureRpc } from './infrastructure.js';
+import { jobsRpc } from './jobs.js';
+import { metricsRpc } from './metrics.js';
+import { vmsRpc } from './vms.js';
 import { z } from 'zod';
-import { routes } from '../../src/routes.js';
+import { operations } from './operations/all.js';
 
 /** The parts of zod's definitions that lead from a schema to the ones in it. */
 interface Definition {
@@ -44,7 +44,7 @@ const contracts: RpcContract[] = [
   fetchOrchestratorEvents,
 ];
 const schemas: (readonly [string, z.ZodType])[] = [
-  ...routes.flatMap(({ id, body, query }) => [
+  ...operations.flatMap(({ id, body, query }) => [
     ...(body === undefined ? [] : [[`${id} body`, body] as const]),
     ...(query === undefined ? [] : [[`${id} query`, query] as const]),
   ]),

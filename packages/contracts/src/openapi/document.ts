@@ -1,8 +1,6 @@
-import { ERRORS, type ErrorCode } from '@novacron/contracts/errors';
-import { MERGE_PATCH } from '../edge/json-body.js';
-import { takesKey } from '../edge/open-call.js';
-import { PROBLEM_TYPE } from '../edge/problem.js';
-import type { AnswerDoc, AnyRoute } from '../edge/route.js';
+import { ERRORS, type ErrorCode } from '../errors.js';
+import { MERGE_PATCH, takesKey, type AnswerContract, type OperationContract } from '../operation.js';
+import { PROBLEM_TYPE } from '../problem.js';
 import { HEADERS, PARAMETERS } from './headers.js';
 import { exampleOf } from './examples.js';
 import { componentSchemas, inputSchema, outputSchema } from './schemas.js';
@@ -29,7 +27,7 @@ const WITH_BODY: readonly ErrorCode[] = ['malformed_json', 'body_too_large', 'un
 const WITH_KEY: readonly ErrorCode[] = ['idempotency_in_progress', 'idempotency_mismatch'];
 
 /** The OpenAPI 3.1 document of these routes: the same schemas that parse the requests. */
-export function openApiDocument(routes: readonly AnyRoute[], version: string): object {
+export function openApiDocument(routes: readonly OperationContract[], version: string): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) (paths[route.path] ??= {})[route.method.toLowerCase()] = operation(route);
   return {
@@ -62,7 +60,7 @@ export function openApiDocument(routes: readonly AnyRoute[], version: string): o
   };
 }
 
-function operation(route: AnyRoute): object {
+function operation(route: OperationContract): object {
   return {
     operationId: route.id,
     tags: [route.tag],
@@ -127,7 +125,7 @@ function parametersOf(
   }));
 }
 
-function answersOf(route: AnyRoute): Record<string, object> {
+function answersOf(route: OperationContract): Record<string, object> {
   return Object.fromEntries(
     Object.entries(route.answers).map(([status, answer]) => [
       status,
@@ -155,7 +153,7 @@ function withExample(schema: Record<string, unknown>): object {
 /** What `{id}` in a path is an id of. */
 const IDS: Readonly<Record<string, string>> = { jobs: 'jobId', hosts: 'hostId', tenants: 'tenantId' };
 
-function contentOf({ schema, contentType }: AnswerDoc): object {
+function contentOf({ schema, contentType }: AnswerContract): object {
   if (schema === undefined) return {};
   const json = { 'application/json': withExample(outputSchema(schema)) };
   return {
@@ -163,7 +161,7 @@ function contentOf({ schema, contentType }: AnswerDoc): object {
   };
 }
 
-function errorsOf(route: AnyRoute): Record<string, object> {
+function errorsOf(route: OperationContract): Record<string, object> {
   const codes = new Set([
     ...EVERYWHERE,
     ...(route.body === undefined ? [] : WITH_BODY),

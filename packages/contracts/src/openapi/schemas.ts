@@ -1,7 +1,7 @@
-import { Job, JobPage } from '@novacron/contracts/jobs';
-import { Host, HostPage, Image, ImagePage, Quota, Zone, ZonePage } from '@novacron/contracts/infrastructure';
-import { LatestResult, PushMetrics, PushResult, RangeResult } from '@novacron/contracts/metrics';
-import { Problem } from '@novacron/contracts/problem';
+import { Job, JobPage } from '../jobs.js';
+import { Host, HostPage, Image, ImagePage, Quota, Zone, ZonePage } from '../infrastructure.js';
+import { LatestResult, PushMetrics, PushResult, RangeResult } from '../metrics.js';
+import { Problem } from '../problem.js';
 import {
   ActionOptions,
   CreateVm,
@@ -11,10 +11,10 @@ import {
   Vm,
   VmConfig,
   VmPage,
-} from '@novacron/contracts/vms';
+} from '../vms.js';
+import { Me } from '../tenancy.js';
 import { z } from 'zod';
 import { EXAMPLES } from './examples.js';
-import { Me } from '../me/routes.js';
 
 /** Schemas with a name in the document: what is answered, and what is sent. */
 const OUTPUT = {

@@ -1,0 +1,38 @@
+import type { OperationContract } from '../operation.js';
+import {
+  actOnHost,
+  getHost,
+  inviteHost,
+  listHosts,
+  listImages,
+  listZones,
+  removeHost,
+} from './infrastructure.js';
+import { cancelJob, getJob, listJobs, retryJob, waitForJob } from './jobs.js';
+import { latestMetrics, pushMetrics, queryMetrics, showMetricsIntake } from './metrics.js';
+import { getCacheStats, getReplication } from './platform.js';
+import { getMe, getQuota } from './tenancy.js';
+import {
+  actOnVm,
+  createVm,
+  deleteVm,
+  getConsoleLog,
+  getPlacement,
+  getVm,
+  listVms,
+  patchVm,
+  waitForVm,
+} from './vms.js';
+
+/** Version of the OpenAPI document; grows with the operations. */
+export const API_VERSION = '1.0.0';
+
+/** The whole API: what is served, documented and tested. */
+export const operations: readonly OperationContract[] = [
+  ...[createVm, listVms, getVm, patchVm, deleteVm, actOnVm, waitForVm, getConsoleLog, getPlacement],
+  ...[listJobs, getJob, waitForJob, cancelJob, retryJob],
+  ...[pushMetrics, queryMetrics, latestMetrics, showMetricsIntake],
+  ...[listHosts, getHost, actOnHost, removeHost, inviteHost, listZones, listImages],
+  ...[getMe, getQuota],
+  ...[getCacheStats, getReplication],
+];
