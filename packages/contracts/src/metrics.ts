@@ -3,7 +3,7 @@ import { defineRpc } from './envelope.js';
 import { TenantId, VmId } from './ids.js';
 import { subjectOf } from './subject.js';
 
-/** Partitions of metric intake: one owner reads one partition in order. */
+/** Partitions of metric ingest. One owner reads one partition in order. */
 export const METRIC_PARTITIONS = 16;
 
 /** FNV-1a, 32 bit, over the text's bytes (http://www.isthe.com/chongo/tech/comp/fnv/), modulo the partitions. */
@@ -16,7 +16,7 @@ export function metricPartition(vmId: string): number {
   return hash % METRIC_PARTITIONS;
 }
 
-/** `metrics.ingest.<p>.<source>`: the source is a host's id, or `gateway`. */
+/** `metrics.ingest.<partition>.<source>`. The source is a host's id, or `gateway`. */
 export function metricSubject(partition: number, source: string): string {
   return subjectOf('metrics', 'ingest', partition, source);
 }
@@ -26,7 +26,7 @@ export const MetricName = z
   .max(200)
   .regex(/^[a-z_:][a-z0-9_:]*$/, 'lower-case letters, digits, _ and :');
 
-/** Built-in metrics: percent of what the VM was given (0–100), or bytes since boot. */
+/** Built-in metrics: percent of the VM's size (0–100), or bytes since boot. */
 export const BUILT_IN_METRICS = {
   cpu_usage: { unit: 'percent', type: 'gauge' },
   memory_usage: { unit: 'percent', type: 'gauge' },
@@ -41,17 +41,21 @@ export function isBuiltIn(metric: string): metric is BuiltInMetric {
   return Object.hasOwn(BUILT_IN_METRICS, metric);
 }
 
-/** A name pushed by mistake (an id in it, a time) must not fill the table: points of further names are dropped. */
+/** The maximum number of metric names of a tenant, so that names with ids or times in them cannot fill the table. */
 export const NAMES_PER_TENANT = 10_000;
+
+/** Names that one batch may hold. */
+export const MAX_BATCH_VMS = 10_000;
+export const MAX_BATCH_METRICS = 1_000;
 
 /** A batch as it travels on JetStream: columns of one length. Times are milliseconds since 1970. */
 export const MetricBatch = z
   .object({
     v: z.literal(1),
-    /** Only batches that users push carry one: a host's VMs are looked up. */
+    /** Set in batches that users push. Null in batches of hosts: ingest looks up the tenants of their VMs. */
     tenantId: TenantId.nullable(),
-    vmIds: z.array(VmId).max(10_000),
-    metrics: z.array(MetricName).max(1_000),
+    vmIds: z.array(VmId).max(MAX_BATCH_VMS),
+    metrics: z.array(MetricName).max(MAX_BATCH_METRICS),
     /** For each point an index into `vmIds`, an index into `metrics`, a time and a value. */
     vm: z.array(z.number().int().nonnegative()),
     metric: z.array(z.number().int().nonnegative()),
@@ -64,7 +68,7 @@ export const MetricBatch = z
   );
 export type MetricBatch = z.infer<typeof MetricBatch>;
 
-/** A push: points are looked at one by one, so that good ones are kept and bad ones named. */
+/** A push. The schema does not parse points, so that the gateway can accept good ones and name bad ones. */
 export const PushMetrics = z.strictObject({
   series: z
     .array(z.strictObject({ vmId: z.string(), metric: z.string(), points: z.array(z.unknown()).max(50_000) }))
@@ -73,7 +77,7 @@ export const PushMetrics = z.strictObject({
 });
 export type PushMetrics = z.infer<typeof PushMetrics>;
 
-/** Rejections that an answer names. */
+/** The maximum number of rejections that an answer names. */
 export const MAX_NAMED_REJECTIONS = 1_000;
 
 export const PushResult = z.object({
@@ -88,7 +92,7 @@ export const PushResult = z.object({
       }),
     )
     .max(MAX_NAMED_REJECTIONS),
-  /** Rejections beside the named ones; left out when there are none. */
+  /** The number of rejections beside the named ones. Missing when it would be 0. */
   moreRejected: z.number().int().optional(),
 });
 export type PushResult = z.infer<typeof PushResult>;
@@ -96,7 +100,7 @@ export type PushResult = z.infer<typeof PushResult>;
 export const Aggregation = z.enum(['avg', 'min', 'max', 'sum', 'last', 'rate']);
 export type Aggregation = z.infer<typeof Aggregation>;
 
-/** `from`/`to`: milliseconds since 1970, `to` exclusive; `step`: seconds. */
+/** `from` and `to` are milliseconds since 1970, `to` is exclusive. `step` is in seconds. */
 export const RangeQuery = z.object({
   vmId: VmId,
   metric: z.array(MetricName).min(1).max(20),
@@ -115,7 +119,7 @@ export const RangeResult = z.object({
   from: z.number().int(),
   to: z.number().int(),
   step: z.number().int(),
-  /** Seconds between the stored points that answered; 0 for raw ones. */
+  /** Seconds between the stored points that the answer was computed from; 0 for raw points. */
   resolution: z.number().int(),
   series: z.array(
     z.object({
@@ -130,8 +134,8 @@ export const RangeResult = z.object({
 export type RangeResult = z.infer<typeof RangeResult>;
 
 /**
- * Where a range begins whose query does not say so: at the last multiple of its step. Buckets of the past are then the
- * same ones whenever the query is sent.
+ * The start of a range without `from`: the last multiple of its step. Buckets of the past are then the same, whenever
+ * the query is sent.
  * @param time milliseconds since 1970
  * @param step seconds
  */
@@ -139,7 +143,7 @@ export function alignedToStep(time: number, step: number): number {
   return time - (time % (step * 1_000));
 }
 
-/** Metrics on one page, at most and when nothing is said. */
+/** The maximum and default number of metrics in a page. */
 export const LATEST_LIMIT = 500;
 
 export const LatestQuery = z.object({
@@ -149,7 +153,7 @@ export const LatestQuery = z.object({
 });
 export type LatestQuery = z.infer<typeof LatestQuery>;
 
-/** A page of a VM's metrics, in the order of their first points; pass `nextCursor` back as `cursor`. */
+/** A page of a VM's metrics, in the order of their first points. */
 export const LatestResult = z.object({
   vmId: VmId,
   values: z.record(MetricName, z.object({ value: z.number(), timestamp: z.number().int() })),
@@ -157,7 +161,7 @@ export const LatestResult = z.object({
 });
 export type LatestResult = z.infer<typeof LatestResult>;
 
-/** Why points that were accepted are not stored. */
+/** Why accepted points were not stored. */
 export const DropReason = z.enum([
   'unknown_vm',
   'vm_deleted',
@@ -168,7 +172,7 @@ export const DropReason = z.enum([
 ]);
 export type DropReason = z.infer<typeof DropReason>;
 
-/** A tenant's metric names, and the points that the intake dropped since `since`. Times: milliseconds since 1970. */
+/** A tenant's metric names, and the points that ingest dropped since `since`. Times are milliseconds since 1970. */
 export const IntakeResult = z.object({
   since: z.number().int(),
   names: z.object({ used: z.number().int(), limit: z.number().int() }),
@@ -178,7 +182,7 @@ export const IntakeResult = z.object({
         reason: DropReason,
         points: z.number().int(),
         lastAt: z.number().int(),
-        /** What the last dropped point was about. */
+        /** The last dropped point. */
         last: z.object({ vmId: z.string().max(36), metric: z.string().max(200) }),
       }),
     )
@@ -190,7 +194,7 @@ export const metricsRpc = {
   range: defineRpc('rpc.metrics.series.range', RangeQuery, RangeResult, 'refused'),
   latest: defineRpc('rpc.metrics.series.latest', LatestQuery, LatestResult, 'paged'),
   intake: defineRpc('rpc.metrics.intake.account', z.object({}), IntakeResult, 'bounded'),
-  /** Which of the names would be beyond the tenant's limit; says nothing about names that are legal and known. */
+  /** Replies with the names that would exceed the tenant's limit. */
   refusedNames: defineRpc(
     'rpc.metrics.names.refused',
     z.object({ names: z.array(MetricName).max(1_000) }),

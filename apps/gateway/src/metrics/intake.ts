@@ -1,9 +1,9 @@
 import type { JetStreamClient } from '@nats-io/jetstream';
 import { newId } from '@novacron/contracts/ids';
+import type { PartitionBatch } from '@novacron/contracts/metric-batches';
 import { metricSubject } from '@novacron/contracts/metrics';
 import { ServiceError } from '@novacron/contracts/errors';
 import { publishEvent } from '@novacron/messaging/publisher';
-import type { PartitionBatch } from './batches.js';
 import type { TimeBounds } from './check-points.js';
 
 /** The gateway's place among the sources of metrics. */
