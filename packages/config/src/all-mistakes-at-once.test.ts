@@ -94,7 +94,7 @@ describe('loadConfig', () => {
     expect(error.message).not.toContain('hunter2');
   });
 
-  it('reads origins as browsers send them, and refuses what no browser sends', () => {
+  it('reads origins as browsers send them, and refuses other texts', () => {
     const read = (value: string) => loadConfig({ n: origins('N') }, { N: value }).n;
     expect(read('https://a.example, http://localhost:5173')).toEqual([
       'https://a.example',

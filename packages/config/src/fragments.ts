@@ -1,4 +1,4 @@
-/** The settings that several services share. Spread them into a service's own: `loadConfig({ ...natsEnv, … })`. */
+/** Settings that several services share. A service spreads them into its own: `loadConfig({ ...natsEnv, … })`. */
 import {
   address,
   decimal,
@@ -15,7 +15,7 @@ import {
   weightedAddresses,
 } from './settings.js';
 
-/** → `nats {url, user, password, streamReplicas}`. The user also names the inbox prefix, `_INBOX.<user>`. */
+/** → `nats {url, user, password, streamReplicas}`. The inbox prefix is `_INBOX.<user>`. */
 export const natsEnv = {
   nats: {
     url: url('NOVACRON_NATS_URL', ['nats:', 'tls:'], 'nats://127.0.0.1:4222'),
@@ -25,15 +25,15 @@ export const natsEnv = {
       'letters, digits, _ and -, at most 128: it is part of subjects',
     ),
     password: secret('NOVACRON_NATS_PASSWORD'),
-    /** Copies of each message of the streams that this service makes; 3 where NATS is a cluster of three. */
+    /** Replicas of the streams that this service creates: 3 when NATS is a cluster of three. */
     streamReplicas: integer('NOVACRON_NATS_STREAM_REPLICAS', { min: 1, max: 5 }, 1),
   },
 };
 
 /**
  * → `postgres {primary, replicas, database, ownerPassword?, apiPassword, sysPassword, poolMax?, migrate}`.
- * The role names follow from the service's schema. `migrate: false` leaves migrations to somebody else
- * (a job of the deployment); then the owner's password is not needed.
+ * The service's schema determines the names of the roles. With `migrate: false` a job of the deployment migrates, and
+ * the owner's password is not needed.
  */
 export const postgresEnv = {
   postgres: {
@@ -43,13 +43,13 @@ export const postgresEnv = {
     ownerPassword: optionalSecret('NOVACRON_PG_OWNER_PASSWORD'),
     apiPassword: secret('NOVACRON_PG_API_PASSWORD'),
     sysPassword: secret('NOVACRON_PG_SYS_PASSWORD'),
-    /** Connections of one pool of this process; the guide's ceiling is 50. */
+    /** Connections of one pool of this process. */
     poolMax: integer('NOVACRON_PG_POOL_MAX', { min: 1, max: 50 }, 10),
     migrate: flag('NOVACRON_PG_MIGRATE', true),
   },
 };
 
-/** → `postgres {primary, database, ownerPassword}`: all that a program needs that only migrates. */
+/** → `postgres {primary, database, ownerPassword}`, for a program that only migrates. */
 export const migrationEnv = {
   postgres: {
     primary: postgresEnv.postgres.primary,
@@ -64,19 +64,19 @@ export const redisEnv = {
   redis: { url: { ...url('NOVACRON_REDIS_URL', ['redis:', 'rediss:']), secret: true } },
 };
 
-/** → `metricTimes {retentionDays, futureMinutes}`: which points are taken; the same for who judges and who stores. */
+/** → `metricTimes {retentionDays, futureMinutes}`: bounds of accepted points, equal in the gateway and in ingest. */
 export const metricTimesEnv = {
   metricTimes: {
-    /** Thirteen months, so that a month can be compared with the same one of last year. */
+    /** Thirteen months, so that a month can be compared with the same month of the year before. */
     retentionDays: integer('NOVACRON_METRICS_RETENTION_DAYS', { min: 1, max: 3_650 }, 400),
-    /** A point later than this has the time of a wrong clock. */
+    /** A point further in the future has the time of a wrong clock. */
     futureMinutes: integer('NOVACRON_METRICS_FUTURE_MINUTES', { min: 0, max: 10_080 }, 5),
   },
 };
 
 /**
- * → `ops {host, port}`: the listener with /health, /ready and /metrics; → `profiling {enabled, token?}`: whether it
- * serves /profile/…, and to whom.
+ * → `ops {host, port}`: the listener of /health, /ready and /metrics. → `profiling {enabled, token?}`: whether it also
+ * serves /profile/…, and the token that a caller needs.
  */
 export const opsEnv = {
   ops: { host: text('NOVACRON_OPS_HOST', '127.0.0.1'), port: port('NOVACRON_OPS_PORT') },

@@ -1,22 +1,22 @@
 import type { Setting } from './settings.js';
 
-/** A tree of settings; the leaves name environment variables, the shape is the shape of the result. */
+/** A tree of settings. Its leaves name environment variables. The result has the same shape. */
 export interface Settings {
   readonly [key: string]: Setting<unknown> | Settings;
 }
 
-/** What `loadConfig` makes of a tree of settings: the same keys with the values' types. */
+/** The result of `loadConfig` for a tree of settings: the same keys with the types of the values. */
 export type Config<S> = {
   readonly [K in keyof S]: S[K] extends Setting<infer T> ? T : S[K] extends Settings ? Config<S[K]> : never;
 };
 
-/** One variable that is missing or wrong. */
+/** An environment variable that is missing or wrong. */
 export interface Mistake {
   readonly variable: string;
   readonly problem: string;
 }
 
-/** All mistakes of the environment at once; `message` has a line for each, with the variable's name. */
+/** All mistakes of the environment. `message` has one line for each, with the variable's name. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 
@@ -28,9 +28,9 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads every setting of the tree from the environment, once, at the start of a process.
- * A variable that is empty counts as missing.
- * @throws ConfigError naming every variable that is missing or wrong, not only the first.
+ * Reads every setting of the tree from the environment. A process calls it once, at its start. An empty variable counts
+ * as missing.
+ * @throws ConfigError that names every variable that is missing or wrong
  */
 export function loadConfig<const S extends Settings>(
   settings: S,
@@ -63,7 +63,7 @@ function readSetting(
   const parsed = schema.safeParse(raw === '' ? undefined : raw);
   if (parsed.success) return parsed.data;
   const what = parsed.error.issues.map((issue) => issue.message).join('; ');
-  // A secret's value must not reach a log, not even when it is wrong.
+  // A secret must not reach a log, even when it is wrong.
   const shown = secret ? 'has a value that' : `is ${JSON.stringify(raw)} and`;
   mistakes.push({ variable, problem: raw ? `${shown} ${what}` : 'is missing' });
   return undefined;

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 
-/** One environment variable: its name, how its text becomes a value, and whether the text may be shown. */
+/** One environment variable: its name, the schema of its text, and whether its text is a secret. */
 export interface Setting<T> {
   readonly variable: string;
   readonly schema: z.ZodType<T, string | undefined>;
@@ -19,7 +19,7 @@ export interface WeightedAddress extends Address {
   readonly weight: number;
 }
 
-/** Any text; required unless a default is given. */
+/** Any text. Required unless it has a default. */
 export const text = (variable: string, fallback?: string): Setting<string> =>
   setting(variable, z.string(), fallback);
 
@@ -30,16 +30,16 @@ export const optionalText = (variable: string): Setting<string | undefined> => (
   secret: false,
 });
 
-/** A password: required, and never shown in an error. */
+/** A required password. Errors never show it. */
 export const secret = (variable: string): Setting<string> => ({ ...text(variable), secret: true });
 
-/** A password that may be absent, and is never shown in an error. */
+/** An optional password. Errors never show it. */
 export const optionalSecret = (variable: string): Setting<string | undefined> => ({
   ...optionalText(variable),
   secret: true,
 });
 
-/** A key of exactly `bytes` bytes in hexadecimal; never shown in an error. */
+/** A key of exactly `bytes` bytes in hexadecimal. Errors never show it. */
 export const hexKey = (variable: string, bytes: number): Setting<Buffer> => ({
   variable,
   schema: z
@@ -79,7 +79,7 @@ export const decimal = (
     fallback,
   );
 
-/** A TCP port to listen on; 0 lets the system choose. */
+/** A TCP port to listen on. With 0 the operating system chooses a port. */
 export const port = (variable: string, fallback?: number): Setting<number> =>
   integer(variable, { min: 0, max: 65_535 }, fallback);
 
@@ -94,7 +94,7 @@ export const flag = (variable: string, fallback?: boolean): Setting<boolean> =>
     fallback,
   );
 
-/** Text that fits a pattern; `rule` says it in words. Required unless a default is given. */
+/** Text that matches a pattern. `rule` describes the pattern in errors. Required unless it has a default. */
 export const matching = (
   variable: string,
   pattern: RegExp,
@@ -117,7 +117,7 @@ export const oneOf = <const T extends readonly string[]>(
     fallback,
   );
 
-/** A URL with one of the given protocols (with the colon, as in `nats:`). Shown in errors: no password in it. */
+/** A URL with one of the protocols, written with the colon (`nats:`). Errors show it, so it must not hold a password. */
 export const url = (variable: string, protocols: readonly string[], fallback?: string): Setting<string> =>
   setting(variable, urlSchema(protocols), fallback);
 
@@ -136,7 +136,7 @@ export const address = (variable: string, fallback?: Address): Setting<Address> 
     fallback,
   );
 
-/** `host:port[*weight],…`; empty or missing means none. The weight is a whole number from 1 to 1000, 1 when left out. */
+/** `host:port[*weight],…`. The default is an empty list. The weight is a whole number from 1 to 1000, 1 by default. */
 export const weightedAddresses = (variable: string): Setting<readonly WeightedAddress[]> =>
   setting(
     variable,
@@ -150,8 +150,8 @@ export const weightedAddresses = (variable: string): Setting<readonly WeightedAd
   );
 
 /**
- * `address[/bits],…` or the names of the ranges that hold nobody's public address: `loopback`, `linklocal`,
- * `uniquelocal` (10/8, 172.16/12, 192.168/16, fc00::/7). Empty or missing means none.
+ * `address[/bits],…` or the names of ranges without public addresses: `loopback`, `linklocal`, `uniquelocal` (10/8,
+ * 172.16/12, 192.168/16, fc00::/7). The default is an empty list.
  */
 export const networks = (variable: string): Setting<readonly string[]> =>
   setting(
@@ -163,7 +163,7 @@ export const networks = (variable: string): Setting<readonly string[]> =>
     [],
   );
 
-/** `https://host[:port],…` as browsers send it in `Origin`, or `*` for any. Empty or missing means none. */
+/** `https://host[:port],…` as browsers send it in `Origin`, or `*` for any. The default is an empty list. */
 export const origins = (variable: string): Setting<readonly string[]> =>
   setting(
     variable,

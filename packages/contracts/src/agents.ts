@@ -6,11 +6,11 @@ import { subjectOf } from './subject.js';
 import { VmConfig } from './vms.js';
 
 /*
- * What a host's agent and the orchestrator say to each other. A host's id is read off the subject that it
- * may publish on, never off a body.
+ * Messages between a host's agent and the orchestrator. The receiver takes the host's id from the subject, on which
+ * only that host may publish. It never takes the id from a body.
  */
 
-/** Numbers of one epoch come from one sequence, drawn before the observation that they stamp. */
+/** The stamp of an observation. The agent draws `seq` before it observes. `seq` counts within an epoch. */
 const stamped = { epoch: z.number().int().positive(), seq: z.number().int().positive() };
 
 export const RegisterHost = z.object({
@@ -20,17 +20,17 @@ export const RegisterHost = z.object({
   agentVersion: z.string().max(40),
   capabilities: HostCapabilities,
   images: z.array(ImageName).max(1_000),
-  /** What may be promised to VMs; for an orchestrator that does not know `physical` yet. */
+  /** The capacity to allocate to VMs, for an orchestrator of a version without `physical`. */
   capacity: Capacity,
   physical: Capacity.optional(),
   overcommit: Overcommit.optional(),
-  /** Approves the host, once: see `POST /hosts/invites`. */
+  /** Approves the host once: see `POST /hosts/invites`. */
   joinToken: z.string().max(100).optional(),
   labels: HostLabels,
 });
 export type RegisterHost = z.infer<typeof RegisterHost>;
 
-/** `epoch` grows with every registration; commands and facts of another epoch are refused. */
+/** `epoch` grows with each registration. Both sides refuse commands and facts of another epoch. */
 export const Registered = z.object({
   epoch: z.number().int().positive(),
   generation: z.number().int().positive(),
@@ -39,25 +39,25 @@ export const Registered = z.object({
 export type Registered = z.infer<typeof Registered>;
 
 /**
- * `conditions` lists the agent's own conditions that hold now; a type that is missing does not hold. An agent that
- * sends no list leaves its conditions as they are.
+ * `conditions` lists the agent's own conditions that are true now. A missing type is false. Without a list, the host's
+ * conditions stay unchanged.
  */
 export const Heartbeat = z.object({
   ...stamped,
   guests: z.number().int().nonnegative(),
   conditions: z.array(ReportedCondition).max(20).optional(),
-  /** What the host has now, measured: the file system may be filled by others. */
+  /** The measured resources of the host. Other programs may use its file system too. */
   physical: Capacity.optional(),
-  /** The host's time, milliseconds since 1970; missing from an agent of the version before. */
+  /** The host's time, milliseconds since 1970. Agents of the previous version do not send it. */
   at: z.number().int().optional(),
 });
-/** `needed: 'register'` when the orchestrator does not know this epoch (any more). */
+/** `needed: 'register'`: the orchestrator does not know this epoch. */
 export const HeartbeatReply = z.object({ needed: z.enum(['nothing', 'register', 'inventory']) });
 
 export const PowerState = z.enum(['running', 'paused', 'stopped', 'absent']);
 export type PowerState = z.infer<typeof PowerState>;
 
-/** Why a hypervisor pauses a guest by itself, with the text that users read. */
+/** Reasons for which a hypervisor pauses a guest without a command, with the text for users. */
 export const GUEST_FAULTS = {
   io_error: 'the guest is paused because its disk answered an I/O error',
   no_space: 'the guest is paused because its host has no disk space left',
@@ -71,29 +71,29 @@ export function isGuestFault(reason: string | null): reason is GuestFault {
   return reason !== null && Object.hasOwn(GUEST_FAULTS, reason);
 }
 
-/** What is so about one VM on this host. `absent`: neither disk nor guest. */
+/** The observed state of one VM on this host. `absent`: the host has neither disk nor guest. */
 export const VmFact = z.object({
   vmId: VmId,
   power: PowerState,
-  /** Counts the guest processes this host started for the VM. */
+  /** Counts the guest processes that this host started for the VM. */
   incarnation: z.number().int().nonnegative(),
   /**
-   * Why it stopped, where the host knows (`guest_shutdown`, `crashed`, …), or why it is paused without a command: one
-   * of `GUEST_FAULTS`.
+   * Why the guest stopped (`guest_shutdown`, `crashed`, …), or why the hypervisor paused it: one of `GUEST_FAULTS`.
+   * Null when the host does not know.
    */
   reason: Term.nullable(),
-  /** Whether the guest has said that it is up, since it started; missing where the host cannot know. */
+  /** Whether the guest has reported since its start that it is up. Missing when the host cannot know. */
   ready: z.boolean().optional(),
-  /** The host cannot read its record of the VM: `incarnation` means nothing, only force-stop and delete work. */
+  /** The host cannot read its record of the VM: `incarnation` is meaningless, and only force-stop and delete work. */
   damaged: z.boolean().optional(),
 });
 export type VmFact = z.infer<typeof VmFact>;
 
-/** Changes that no command asked for (a guest powered itself off). */
+/** Changes that happened without a command: for example, a guest powered itself off. */
 export const HostReport = z.object({ ...stamped, facts: z.array(VmFact).max(5_000) });
 export type HostReport = z.infer<typeof HostReport>;
 
-/** Everything there is on the host. `part`/`parts` when it does not fit one message; all parts share `seq`. */
+/** All VMs on the host, in `parts` messages that share `seq`. */
 export const Inventory = z.object({
   ...stamped,
   part: z.number().int().nonnegative(),
@@ -103,7 +103,7 @@ export const Inventory = z.object({
 export type Inventory = z.infer<typeof Inventory>;
 export const Accepted = z.object({ needed: z.enum(['nothing', 'register']) });
 
-/** What a VM's disk and guest are made of. */
+/** The specification of a VM's disk and guest. */
 export const GuestSpec = z.object({
   vmId: VmId,
   name: Name,
@@ -114,11 +114,11 @@ export const GuestSpec = z.object({
 export type GuestSpec = z.infer<typeof GuestSpec>;
 
 const base = {
-  /** `<jobId>:<step>`: a success is remembered under it and answered again. */
+  /** `<jobId>:<step>`. The agent stores a success under it, and answers a repeated command from there. */
   commandId: z.string().min(1).max(120),
   vmId: VmId,
   epoch: z.number().int().positive(),
-  /** (generation, fence): the agent remembers the highest per VM and refuses lower ones. */
+  /** The agent stores the highest (generation, fence) of each VM and refuses lower ones. */
   generation: z.number().int().positive(),
   fence: z.number().int().positive(),
 };
@@ -126,15 +126,15 @@ const base = {
 export const Command = z.discriminatedUnion('kind', [
   z.object({ ...base, kind: z.literal('create'), spec: GuestSpec }),
   z.object({ ...base, kind: z.literal('start'), spec: GuestSpec }),
-  /** ACPI power button; succeeds once the guest was told. The orchestrator waits and forces. */
+  /** Presses the ACPI power button, and succeeds at once. The orchestrator waits, then forces. */
   z.object({ ...base, kind: z.literal('shutdown') }),
   z.object({ ...base, kind: z.literal('force-stop') }),
-  /** Graceful: tells the guest to restart; `reset` is the hard way. */
+  /** Asks the guest to restart. `reset` does not ask. */
   z.object({ ...base, kind: z.literal('reboot'), graceMs: z.number().int().nonnegative() }),
   z.object({ ...base, kind: z.literal('reset') }),
   z.object({ ...base, kind: z.literal('pause') }),
   z.object({ ...base, kind: z.literal('resume') }),
-  /** Guest ended, disk removed. Succeeds when there was nothing. */
+  /** Ends the guest and removes the disk. Succeeds when neither exists. */
   z.object({ ...base, kind: z.literal('delete') }),
   z.object({ ...base, kind: z.literal('observe') }),
   z.object({ ...base, kind: z.literal('console-log'), maxBytes: z.number().int().positive() }),
@@ -147,10 +147,10 @@ export const CommandReply = z.discriminatedUnion('outcome', [
     outcome: z.literal('done'),
     ...stamped,
     fact: VmFact,
-    /** Of a console: its end, cut to `CONSOLE_BYTES` of JSON. */
+    /** The end of a console log, cut to `CONSOLE_BYTES` of JSON. */
     text: z.string().optional(),
   }),
-  /** Under way: ask again with the same command id; a report follows when it is done. */
+  /** The command is in progress. The orchestrator polls with the same command id, and a report follows at the end. */
   z.object({ outcome: z.literal('accepted'), ...stamped }),
   z.object({
     outcome: z.literal('failed'),
@@ -168,18 +168,18 @@ export const CommandReply = z.discriminatedUnion('outcome', [
       'invalid_state',
       'busy',
     ]),
-    /** Tenants read it: it names no path, socket or process of the host. */
+    /** Tenants read it, so it must not name a path, socket or process of the host. */
     detail: z.string(),
-    /** Whether the same step may succeed when it is tried again. */
+    /** Whether a retry of the step may succeed. */
     retryable: z.boolean(),
     fact: VmFact.optional(),
   }),
-  /** An older fence or generation, or another epoch: whoever sent it is no longer in charge. */
+  /** The command has an older fence or generation, or another epoch. Its sender has lost the lease. */
   z.object({ outcome: z.literal('fenced'), ...stamped, detail: z.string() }),
 ]);
 export type CommandReply = z.infer<typeof CommandReply>;
 
-/** A report that a command accepted earlier has ended: wakes the job that waits for it. */
+/** Reports the end of an accepted command, and wakes the job that waits for it. */
 export const CommandEnded = z.object({ commandId: z.string(), reply: CommandReply });
 
 export const hostSubjects = {

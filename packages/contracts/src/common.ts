@@ -8,13 +8,13 @@ export const Timestamp = z.iso
   .datetime({ precision: 3 })
   .refine((time) => !time.startsWith('0000'), 'a time of the years 0001 to 9999');
 
-/** A time as a person sends it, with any offset and precision (RFC 3339), as a {@link Timestamp}. */
+/** Parses a time with any offset and precision (RFC 3339) to a {@link Timestamp}. */
 export const TimestampInput = z.iso
   .datetime({ offset: true })
   .transform((time) => new Date(time).toISOString())
   .pipe(Timestamp);
 
-/** A name as DNS labels allow it (RFC 1123), so that it can be a host name too. */
+/** A DNS label (RFC 1123), so that a name can also be a host name. */
 export const Name = z
   .string()
   .min(1)
@@ -22,8 +22,8 @@ export const Name = z
   .regex(/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/, 'lower-case letters, digits and hyphens, as a DNS label');
 
 /**
- * The name of a zone or an image, as operators choose it. It becomes a token of subjects (dots are replaced), a label
- * of metrics and a key of caches, so its alphabet is closed.
+ * The name that an operator gives to a zone or an image. It becomes a token of subjects (with dots replaced), a metric
+ * label and a cache key, so its alphabet is closed.
  */
 const CatalogName = z
   .string()
@@ -35,28 +35,28 @@ const CatalogName = z
 export const ZoneName = CatalogName;
 export const ImageName = CatalogName;
 
-/** Postgres stores neither NUL nor half of a surrogate pair: whatever a person sends is refused with them. */
+/** Text that Postgres can store. It stores neither NUL nor half of a surrogate pair. */
 export const storable = z
   .string()
   .refine((value) => !value.includes('\0') && value.isWellFormed(), 'no NUL and no half surrogate pairs');
 
-/** Text that a person sends, of at most so many UTF-16 units. */
+/** Text from a caller, with at most `max` UTF-16 units. */
 export const text = (max: number) => storable.max(max);
 
-/** What went wrong or was done, for a person. Its writer cuts it by {@link detailOf}. */
+/** A description of an error or result, for people. Its writer shortens it by {@link detailOf}. */
 export const Detail = z.string().max(500);
 
-/** The text as a {@link Detail}: what is too long ends in an ellipsis. */
+/** The text as a {@link Detail}. A longer text ends in an ellipsis. */
 export function detailOf(text: string): string {
   return text.length <= 500 ? text : `${text.slice(0, 499).toWellFormed()}…`;
 }
 
-/** A word of ours: a step, a reason, an error's code. */
+/** A word of NovaCron's vocabulary: a step, a reason, an error code. */
 export const Term = z.string().max(63);
 
 /**
- * A record of at most `max` entries. zod looks at every entry before it checks a record's size, so the entries are
- * counted first. An array needs no such help: zod checks its length before its elements.
+ * A record of at most `max` entries. zod parses every entry before it checks a record's size, so this schema counts
+ * them first. An array is different: zod checks its length before its elements.
  */
 export function recordOf<Key extends z.ZodString, Value extends z.ZodType>(
   key: Key,
@@ -67,7 +67,7 @@ export function recordOf<Key extends z.ZodString, Value extends z.ZodType>(
     (given, context) => {
       const size = typeof given === 'object' && given !== null ? Object.keys(given).length : 0;
       if (size > max) context.addIssue(`at most ${max} entries, not ${size}`);
-      // zod leaves it out of a record and says nothing.
+      // zod drops this key without an error.
       if (size > 0 && Object.hasOwn(given as object, '__proto__'))
         context.addIssue({
           code: 'custom',
@@ -92,7 +92,7 @@ export const TagChanges = recordOf(TagName, text(255).nullable(), 2 * MOST_TAGS)
 export type TagChanges = z.infer<typeof TagChanges>;
 export type Tags = z.infer<typeof Tags>;
 
-/** Something that a person needs to know about a resource, as Kubernetes' conditions say it. */
+/** A condition of a resource, with the shape of Kubernetes conditions. */
 export const Condition = z.object({
   type: Term,
   status: z.enum(['true', 'false', 'unknown']),
@@ -104,20 +104,20 @@ export type Condition = z.infer<typeof Condition>;
 export const Conditions = z.array(Condition).max(20);
 
 /**
- * A keyset page: pass `nextCursor` back as `cursor`; null on the last page. A page may hold fewer items than were
- * asked for: it ends before the item that would make it larger than a message may be.
+ * A keyset page. `nextCursor` is the `cursor` of the next page, and null on the last one. A page may contain fewer items
+ * than `limit`: it ends before the item that would exceed the size of a message.
  */
 export function pageOf<Item extends z.ZodType>(item: Item) {
   return z.object({ items: z.array(item), nextCursor: z.string().nullable() });
 }
 
-/** A whole number in a query, where it is a text. An error says what it may be, not what it became. */
+/** A whole number in a query string. Its errors name the range, not the converted value. */
 export function wholeNumber(min: number, max: number) {
   const error = `a whole number from ${min} to ${max}`;
   return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error });
 }
 
-/** Entries of a page when nothing is said. */
+/** The default number of items in a page. */
 export const PAGE_LIMIT = 50;
 export const pageQuery = {
   limit: wholeNumber(1, 500).default(PAGE_LIMIT),

@@ -5,7 +5,7 @@ import { PositionText } from './position.js';
 import type { ReplySize } from './reply-size.js';
 import { subjectOf } from './subject.js';
 
-/** Version of the envelope's shape; a service refuses one that it does not know. */
+/** The version of the envelope. A service refuses an unknown version. */
 export const ENVELOPE_VERSION = 1;
 
 export const Role = z.enum(['owner', 'operator', 'viewer', 'platform_operator']);
@@ -15,17 +15,16 @@ export const Consistency = z.enum(['strong', 'causal', 'eventual']);
 export type Consistency = z.infer<typeof Consistency>;
 
 /**
- * What a request says beside its body: who asks, how long the asker still waits, and from which position on
- * the answer must be.
+ * The metadata of a request: the caller, the remaining time, and the position that the answer must have reached.
  */
 export const RequestMeta = z.object({
   tenantId: TenantId,
   principal: z.string().min(1).max(200),
   roles: z.array(Role).max(8),
-  /** Milliseconds that the asker still waits, counted from when it sent. */
+  /** Milliseconds that the requester still waits, counted from the send. */
   remainingMs: z.number().int().positive(),
   consistency: Consistency,
-  /** The state answered must not be older than this; null: any. */
+  /** The answer must not be older than this position. Null: any position will do. */
   minPosition: PositionText.nullable(),
   idempotency: z
     .object({ key: z.string().min(1).max(255), route: z.string().max(1_000), bodyHash: z.string().max(128) })
@@ -38,33 +37,34 @@ export interface RpcRequest<Body> {
   readonly body: Body;
 }
 
-/** A successful answer: the body, the position at which it was read or written, and the resource's version. */
+/** A successful reply: the body, the position of the read or write, and the resource's version. */
 export interface RpcReply<Body> {
   readonly body: Body;
   readonly position: string | null;
   readonly version?: number | undefined;
-  /** The answer was given before, to the same idempotency key. */
+  /** The reply repeats an earlier one to the same idempotency key. */
   readonly replayed?: boolean | undefined;
   readonly servedFrom?: 'primary' | 'replica' | undefined;
   /**
-   * Of a read: the answer holds everything up to here, so it satisfies any token up to it. `position` may be
-   * later: it is what the answer may have seen, and what a token must carry on. Caches store this one.
+   * The lower bound of a read's position: the reply contains every change up to here, so it satisfies any token up to
+   * here. Caches store it. `position` is the upper bound: the reply may contain changes up to there, and the caller's
+   * next token carries it.
    */
   readonly holds?: string | undefined;
 }
 
-/** The JSON text of a body, as it came from the database: it travels as it is, and nobody parses it on the way. */
+/** The JSON text of a body from the database. It travels to the client unparsed. */
 export class RawBody {
   constructor(readonly json: string) {}
 }
 
-/** A reply whose body is text already; over the wire it looks like any other. */
+/** A reply whose body is already JSON text. On the wire it looks like any other. */
 export type RawReply = Omit<RpcReply<unknown>, 'body'> & { readonly body: RawBody };
 
-/** A reply with its body as it came over the wire. */
+/** A reply with the bytes of its body, unparsed. */
 export type BytesReply = Omit<RpcReply<unknown>, 'body'> & { readonly body: Buffer };
 
-/** One request/reply subject: the only thing that two services know of each other. */
+/** One request/reply subject. Services know nothing else of each other. */
 export interface RpcContract<Body extends z.ZodType = z.ZodType, Reply extends z.ZodType = z.ZodType> {
   /** `rpc.<service>.<noun>.<verb>` */
   readonly subject: string;
@@ -74,7 +74,7 @@ export interface RpcContract<Body extends z.ZodType = z.ZodType, Reply extends z
 }
 
 /**
- * @param size why every reply fits one message; a test holds each contract to its word
+ * @param size why every reply fits one message; a test checks each contract
  * @throws IllegalSubject when the subject has a part that may not be in one
  */
 export function defineRpc<Body extends z.ZodType, Reply extends z.ZodType>(
@@ -87,7 +87,7 @@ export function defineRpc<Body extends z.ZodType, Reply extends z.ZodType>(
 }
 
 export type BodyOf<C extends RpcContract> = z.infer<C['body']>;
-/** As it may be sent: the service puts in what has a default. */
+/** The body before the service fills in defaults. */
 export type SentBodyOf<C extends RpcContract> = z.input<C['body']>;
 export type ReplyOf<C extends RpcContract> = z.infer<C['reply']>;
 

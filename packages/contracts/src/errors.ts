@@ -1,6 +1,6 @@
 /**
- * The closed table of errors: what a client sees. `detail` of an error is public text; whatever else a
- * service knows about the cause stays in its log.
+ * The closed table of errors that a client may receive. An error's `detail` is public text. Its cause stays in the log
+ * of the service.
  */
 export const ERRORS = {
   malformed_request: { status: 400, retryable: false, title: 'This is not a valid HTTP request' },
@@ -43,13 +43,13 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** What is wrong with one field: `path` as a JSON Pointer (RFC 6901). */
+/** An error of one field. `path` is a JSON Pointer (RFC 6901). */
 export interface FieldError {
   readonly path: string;
   readonly message: string;
 }
 
-/** Positions of an answer: `position` is what a token carries on, `holds` what a cache keeps. */
+/** The bounds of a read's position: `position` is the upper one, `holds` the lower one. See `RpcReply`. */
 export interface ReadAt {
   readonly position: string;
   readonly holds: string;
@@ -58,13 +58,13 @@ export interface ReadAt {
 export interface ServiceErrorOptions {
   readonly errors?: readonly FieldError[];
   readonly retryAfterMs?: number;
-  /** Of a read that found nothing, or a change that was refused: the state in which it looked; see RpcReply. */
+  /** The position at which a read found nothing, or a change was refused. */
   readonly readAt?: ReadAt;
-  /** For the log only; no serializer reads it. */
+  /** For the log only: serializers do not read it. */
   readonly cause?: unknown;
 }
 
-/** The one error that crosses services: a code of the table, public text, and what is needed to try again. */
+/** The only error that crosses services: a code of the table, a public text, and when to retry. */
 export class ServiceError extends Error {
   readonly errors: readonly FieldError[] | undefined;
   readonly retryAfterMs: number | undefined;
@@ -82,7 +82,7 @@ export class ServiceError extends Error {
     this.readAt = options.readAt;
   }
 
-  /** The same error, which says of which state it is. */
+  /** A copy of the error with a position. */
   asOf(readAt: ReadAt): ServiceError {
     const { code, detail, errors, retryAfterMs, cause } = this;
     return new ServiceError(code, detail, {

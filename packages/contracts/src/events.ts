@@ -5,15 +5,15 @@ import { EventId } from './ids.js';
 import { PositionText } from './position.js';
 import { subjectOf } from './subject.js';
 
-/** Whom events of hosts, zones and images belong to: nobody's tenant. */
+/** The tenant of events about hosts, zones and images. */
 export const PLATFORM = 'platform';
 
 export const EventKind = z.enum(['vm', 'job', 'host', 'image', 'zone', 'quota']);
 export type EventKind = z.infer<typeof EventKind>;
 
 /**
- * A committed change. `seq` is dense for its service, `position` is at or after the change's commit, and
- * `data` is the full resource at `version`.
+ * A committed change. `seq` has no gaps within its service. `position` is at or after the commit of the change. `data`
+ * is the full resource at `version`.
  */
 export const DomainEvent = z.object({
   id: EventId,
@@ -31,14 +31,14 @@ export const DomainEvent = z.object({
 export type DomainEvent = z.infer<typeof DomainEvent>;
 
 /**
- * `events.<tenantId>.<kind>.<id>`; the id is one token.
+ * `events.<tenantId>.<kind>.<id>`. The id is one token.
  * @throws IllegalSubject when a part may not be in a subject
  */
 export function eventSubject(event: Pick<DomainEvent, 'tenantId' | 'kind' | 'resourceId'>): string {
   return subjectOf('events', event.tenantId, event.kind, event.resourceId);
 }
 
-/** Every event up to `seq` is committed and numbered; none below `position` is missing. */
+/** Every event up to `seq` is committed and numbered. No event below `position` is missing. */
 export const Watermark = z.object({ service: z.string(), seq: z.number().int(), position: PositionText });
 export type Watermark = z.infer<typeof Watermark>;
 
@@ -47,9 +47,9 @@ export function watermarkSubject(service: string): string {
 }
 
 /**
- * Events by number, from the owner, for a consumer that saw a hole: the first of them, at most 500 and as many as fit
- * one message. The rest is asked for again, from the number after the last one.
- * Events that could not be published are among them. `data` is null where no message could carry it.
+ * Serves events by seq to a consumer that detected a gap: at most 500, and as many as fit one message. The consumer
+ * requests the rest from the seq after the last one. The reply includes events that could not be published. `data` is
+ * null when it is too large for a message.
  */
 export const fetchOrchestratorEvents = defineRpc(
   'rpc.orchestrator.events.fetch',

@@ -2,8 +2,8 @@ import { uuidv7 } from 'uuidv7';
 import { z } from 'zod';
 
 /**
- * Branded ids: no bare string travels between two services. A UUID may be written in either case (RFC 9562 §4); the
- * lower-case form is the one that caches, subjects and keys use, so every door parses to it.
+ * Branded ids: no bare string travels between two services. A UUID may have either case (RFC 9562 §4). Caches, subjects
+ * and keys use the lower-case form, so each schema parses to it.
  */
 const id = <Brand extends string>(brand: Brand) => z.uuid().toLowerCase().brand(brand);
 
@@ -18,7 +18,7 @@ export type HostId = z.infer<typeof HostId>;
 export const EventId = id('EventId');
 export type EventId = z.infer<typeof EventId>;
 
-/** A new UUIDv7 (RFC 9562): sortable by its millisecond, so that inserts stay at an index's right edge. */
+/** A new UUIDv7 (RFC 9562). It sorts by its millisecond, so inserts stay at the right edge of an index. */
 export function newId<T extends string>(): T {
   return uuidv7() as T;
 }

@@ -13,7 +13,7 @@ import {
 import { defineRpc } from './envelope.js';
 import { HostId, TenantId, VmId } from './ids.js';
 
-/** What a driver can do beyond create, start, stop and delete. */
+/** A capability that a driver may have beyond create, start, stop and delete. */
 export const Capability = z.enum([
   'pause',
   'reboot',
@@ -36,13 +36,13 @@ export const Capacity = z.object({
 });
 export type Capacity = z.infer<typeof Capacity>;
 
-/** How many times what a host has it may promise: virtual CPUs for each real one, GiB of thin disks for each GiB. */
+/** Overcommit factors: virtual CPUs for each physical CPU, GiB of thin disks for each GiB. */
 export const Overcommit = z.object({ cpu: z.number().min(1).max(64), disk: z.number().min(1).max(16) });
 export type Overcommit = z.infer<typeof Overcommit>;
 
 export const NO_OVERCOMMIT: Overcommit = { cpu: 1, disk: 1 };
 
-/** What a host may promise to VMs, of what it has. Whole virtual CPUs and GiB; memory is never promised twice. */
+/** The capacity that a host may allocate to VMs, in whole virtual CPUs and GiB. Memory has no overcommit. */
 export function promisable(physical: Capacity, overcommit: Overcommit): Capacity {
   return {
     cpu: Math.floor(physical.cpu * overcommit.cpu),
@@ -53,42 +53,42 @@ export function promisable(physical: Capacity, overcommit: Overcommit): Capacity
 
 /**
  * Every condition that a host can have, by type. `source` sets and clears it. A host with a condition that
- * `blocksPlacement` gets no new VMs; the VMs that it has stay.
+ * `blocksPlacement` receives no new VMs. Its present VMs stay.
  */
 export const HOST_CONDITIONS = {
   /** No heartbeat arrives. */
   HostUnreachable: { source: 'orchestrator', blocksPlacement: true },
   /** The file system of the agent or of the disks is full. */
   StorageFull: { source: 'agent', blocksPlacement: true },
-  /** Some guests' records cannot be read: they can be force-stopped and deleted, and nothing else. */
+  /** The records of some guests are unreadable. These guests can only be force-stopped and deleted. */
   GuestsDamaged: { source: 'agent', blocksPlacement: false },
   /** The host's clock differs from the control plane's by more than the bound. */
   ClockSkewed: { source: 'orchestrator', blocksPlacement: false },
-  /** Uncordoned after a fence: nothing is sent until its inventory has been applied. */
+  /** The host was uncordoned after a fence. It receives no command until its inventory has been applied. */
   Reconciling: { source: 'orchestrator', blocksPlacement: true },
-  /** The host has more than its record lets it promise: it promises what the record allows. */
+  /** The host has more than its record allows, so its capacity is that of the record. */
   CapacityLimited: { source: 'orchestrator', blocksPlacement: false },
-  /** The host claims something that contradicts its record. */
+  /** A registration of the host contradicts its record. */
   RecordContradicted: { source: 'orchestrator', blocksPlacement: true },
-  /** The host offers images that the catalogue does not have: they are ignored. */
+  /** The host offers images that are not in the catalogue. They are ignored. */
   ImagesUnknown: { source: 'orchestrator', blocksPlacement: false },
 } as const satisfies Record<string, { source: 'agent' | 'orchestrator'; blocksPlacement: boolean }>;
 export type HostConditionType = keyof typeof HOST_CONDITIONS;
 
 export const HOST_CONDITION_TYPES = Object.keys(HOST_CONDITIONS) as HostConditionType[];
 
-/** The types that the host's own agent sets. */
+/** The types that the host's agent sets. */
 export const AGENT_CONDITION_TYPES = HOST_CONDITION_TYPES.filter(
   (type) => HOST_CONDITIONS[type].source === 'agent',
 );
 
-/** Whether the type keeps new VMs away from the host; an unknown type (of a newer version) does not. */
+/** Whether the type prevents placement on the host. An unknown type, of a newer version, does not. */
 export function blocksPlacement(type: string): boolean {
   const known = HOST_CONDITION_TYPES.find((candidate) => candidate === type);
   return known !== undefined && HOST_CONDITIONS[known].blocksPlacement;
 }
 
-/** A condition that the agent reports as true. Tenants may read the message: no paths, no addresses. */
+/** A condition that the agent reports as true. Tenants may read the message, so it must not name paths or addresses. */
 export const ReportedCondition = z.object({
   type: z.enum(AGENT_CONDITION_TYPES as [HostConditionType, ...HostConditionType[]]),
   /** One word in CamelCase. */
@@ -98,7 +98,7 @@ export const ReportedCondition = z.object({
 export type ReportedCondition = z.infer<typeof ReportedCondition>;
 
 export const HostCapabilities = z.array(Capability).max(64);
-/** At most 1,000 names: what one host may offer. */
+/** The images that one host offers. */
 export const ImageNames = z.array(text(63)).max(1_000);
 export const HostLabels = recordOf(text(63), text(255), 64);
 const identity = {
@@ -109,16 +109,16 @@ const identity = {
     .regex(/^[a-z0-9][a-z0-9-]*$/, 'lower-case letters, digits and hyphens, at most 40'),
 };
 
-/** What the operator lets a host be: a registration that says something else is refused, one that says more is bounded. */
+/** The record of a host that an operator approved. A registration that contradicts it is refused. */
 export const HostRecord = z.object({
   ...identity,
   labels: HostLabels,
-  /** The most that the host may promise to VMs. */
+  /** The maximum that the host may allocate to VMs. */
   capacity: Capacity,
 });
 export type HostRecord = z.infer<typeof HostRecord>;
 
-/** A line of the operator's list of hosts. Without `capacity` it may grow to four times what it said at first. */
+/** A line of the operator's list of approved hosts. Without `capacity`, the first registration times four is the maximum. */
 export const ApprovedHost = z.object({
   ...identity,
   hostId: HostId,
@@ -127,7 +127,7 @@ export const ApprovedHost = z.object({
 });
 export type ApprovedHost = z.infer<typeof ApprovedHost>;
 
-/** What a join token is to approve. */
+/** The host that a join token will approve. */
 export const InviteHost = z.strictObject({
   ...identity,
   labels: HostLabels.default({}),
@@ -135,7 +135,7 @@ export const InviteHost = z.strictObject({
 });
 export type InviteHost = z.infer<typeof InviteHost>;
 
-/** `token` is shown once: a repeated request is answered with null. */
+/** Only the first answer contains `token`. A repeated request receives null. */
 export const HostInvite = z.object({
   ...identity,
   labels: HostLabels,
@@ -145,25 +145,25 @@ export const HostInvite = z.object({
 });
 export type HostInvite = z.infer<typeof HostInvite>;
 
-/** What a drain does with the VMs of the host. `stop`: stop them, and make them anew elsewhere where the image allows. */
+/** How a drain moves VMs. `stop`: it stops them, and creates them again on other hosts where the image allows. */
 export const DrainMode = z.enum(['stop']);
 export type DrainMode = z.infer<typeof DrainMode>;
 
-/** VMs that a drain names; the rest is counted in `left`. */
+/** The maximum number of VMs that a drain names. `left` counts all. */
 export const BLOCKED_NAMED = 20;
 
-/** A drain and how far it is. It ends when the host has nothing left, or with `uncordon`. */
+/** The progress of a drain. It ends when the host has no VMs, or with `uncordon`. */
 export const HostDrain = z.object({
   mode: DrainMode,
-  /** Seconds that a guest gets to power off. */
+  /** Seconds that a guest has to power off. */
   graceSeconds: z.number().int(),
   startedAt: Timestamp,
-  /** When the host had nothing left. */
+  /** When the host had no VMs left. */
   finishedAt: Timestamp.nullable(),
-  /** VMs on the host when it began, and now. */
+  /** The number of VMs on the host at the start, and now. */
   total: z.number().int(),
   left: z.number().int(),
-  /** VMs that cannot leave now, and why. */
+  /** VMs that cannot leave now, with the reason. */
   blocked: z
     .array(z.object({ vmId: VmId, tenantId: TenantId, name: Name, reason: z.string().max(300) }))
     .max(BLOCKED_NAMED),
@@ -177,24 +177,24 @@ export const Host = z.object({
   zone: text(63),
   driver: z.string().max(40),
   state: HostState,
-  /** Cordoned: keeps what it has, gets nothing new. */
+  /** False when the host is cordoned: it keeps its VMs and receives no new ones. */
   schedulable: z.boolean(),
   capabilities: HostCapabilities,
   images: ImageNames,
-  /** What the host has for guests. `disk` is what is free without its reserve, and what guests have written. */
+  /** The host's resources for guests. `disk` is the free space without the reserve, plus the space that guests use. */
   physical: Capacity,
-  /** The factors by which it may promise more than it has. */
+  /** The host's overcommit factors. */
   overcommit: Overcommit,
-  /** What may be promised to VMs: `physical` times `overcommit`. */
+  /** The capacity for VMs: `physical` times `overcommit`. */
   capacity: Capacity,
-  /** What is promised to the VMs that are placed here. */
+  /** The capacity that is allocated to the VMs on this host. */
   allocated: Capacity,
-  /** What a new VM may get: `capacity` less `allocated`, or 0 when more is promised than there is. */
+  /** The capacity for new VMs: `capacity` less `allocated`, but at least 0. */
   free: Capacity,
   vmCount: z.number().int(),
-  /** The drain that is under way or ended last. */
+  /** The drain in progress, or the last one. */
   drain: HostDrain.nullable(),
-  /** What the operator lets it be; null for a host that registered before there were records. */
+  /** The approved record. Null for a host that registered before records existed. */
   approved: HostRecord.nullable(),
   labels: HostLabels,
   epoch: z.number().int(),
@@ -209,9 +209,9 @@ export type Host = z.infer<typeof Host>;
 export const HostAction = z.enum(['cordon', 'uncordon', 'drain', 'fence']);
 export type HostAction = z.infer<typeof HostAction>;
 
-/** Of `drain` alone. */
+/** Only `drain` reads these options. */
 export const HostActionOptions = z.strictObject({
-  /** Needed when the host has VMs that its driver cannot migrate. */
+  /** Required when the host has VMs that its driver cannot migrate. */
   mode: DrainMode.optional(),
   graceSeconds: z.number().int().min(0).max(120).default(30),
 });
@@ -227,7 +227,7 @@ export type HostListQuery = z.infer<typeof HostListQuery>;
 export const Zone = z.object({
   name: text(63),
   isDefault: z.boolean(),
-  /** The first 1,000 by name; the list of images has them all, with their zones. */
+  /** The first 1,000 by name. The list of images has all of them, with their zones. */
   images: ImageNames,
   hosts: z.object({ up: z.number().int(), total: z.number().int() }),
   capacity: Capacity,
@@ -245,7 +245,7 @@ export const Image = z.object({
 });
 export type Image = z.infer<typeof Image>;
 
-/** A tenant's limits and what is taken of them. */
+/** A tenant's limits and usage. */
 export const Quota = z.object({
   limits: Capacity.extend({ vms: z.number().int() }),
   used: Capacity.extend({ vms: z.number().int() }),
@@ -254,7 +254,7 @@ export type Quota = z.infer<typeof Quota>;
 
 export const ZonePage = pageOf(Zone);
 export const ImagePage = pageOf(Image);
-/** Of zones and images, in the order of their names. */
+/** A page of zones or images, in the order of their names. */
 export const PageQuery = z.strictObject(pageQuery);
 export type PageQuery = z.infer<typeof PageQuery>;
 
@@ -268,7 +268,7 @@ export const infrastructureRpc = {
     Host,
     'bounded',
   ),
-  /** Answers the host as it was. */
+  /** Replies with the removed host. */
   removeHost: defineRpc('rpc.orchestrator.hosts.remove', z.object({ id: HostId }), Host, 'bounded'),
   inviteHost: defineRpc('rpc.orchestrator.hosts.invite', InviteHost, HostInvite, 'bounded'),
   zones: defineRpc('rpc.orchestrator.zones.list', PageQuery, ZonePage, 'paged'),

@@ -3,12 +3,12 @@ import { EventKind } from './events.js';
 import { PositionText } from './position.js';
 
 /**
- * What caches are told of committed events, on core NATS: every event, also of kinds that no cache holds, so
- * that who listens sees by `seq` when a message was lost.
+ * Committed events for caches, on core NATS. It contains events of every kind, so that a listener detects a lost message
+ * by a gap in `seq`.
  */
 export const Invalidation = z.object({
   v: z.literal(1),
-  /** `<systemId>.<timeline>` that the positions are of. */
+  /** The timeline of the positions: `<systemId>.<timeline>`. */
   history: z.string(),
   events: z.array(
     z.object({
@@ -17,7 +17,7 @@ export const Invalidation = z.object({
       kind: EventKind,
       id: z.string(),
       version: z.number().int(),
-      /** Position of the event, in bytes of the log; decimal, as it may be beyond 2^53. */
+      /** The WAL position of the event, in bytes. Decimal, because it may exceed 2^53. */
       lsn: z.string(),
     }),
   ),
@@ -26,26 +26,27 @@ export type Invalidation = z.infer<typeof Invalidation>;
 export type InvalidatedEvent = Invalidation['events'][number];
 
 /**
- * New points of these VMs are committed: what is cached of their metrics is old if it was read before `position`.
- * On core NATS, at most once and up to 100 ms late; who listens sees by `n` when a message was lost.
+ * New points of these VMs are committed. A cached answer about their metrics is stale if it was read before `position`.
+ * The message travels on core NATS, at most once and up to 100 ms late. A listener detects a lost message by a gap in
+ * `n`.
  */
 export const MetricsInvalidation = z
   .object({
     v: z.literal(1),
-    /** Who tells: one ingester, between two changes of the partitions that it owns. */
+    /** The publisher: one ingester, between two changes of its partitions. */
     source: z.string(),
-    /** The source's messages are numbered from 1 on, without a gap. */
+    /** Counts the messages of the source, from 1 and without a gap. */
     n: z.number().int().positive(),
-    /** Every commit of points of these partitions up to here has been told, by this message or an earlier one. */
+    /** This message and the earlier ones cover every commit of points of these partitions up to `upTo`. */
     complete: z
       .object({ partitions: z.array(z.number().int().nonnegative()), upTo: PositionText })
       .nullable(),
     vmIds: z.array(z.string()),
-    /** Whose each VM is: as long as `vmIds`. */
+    /** The tenant of each VM, in the order of `vmIds`. */
     tenantIds: z.array(z.string()),
-    /** At or after the commit of the points; without points the same as `complete.upTo`. */
+    /** At or after the commit of the points. Without points it equals `complete.upTo`. */
     position: PositionText,
-    /** When it was told, milliseconds since 1970. */
+    /** When the message was published, milliseconds since 1970. */
     at: z.number().int(),
   })
   .refine(({ vmIds, tenantIds }) => vmIds.length === tenantIds.length, 'each VM needs its tenant');

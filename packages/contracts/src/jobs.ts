@@ -7,7 +7,7 @@ import { JobId, TenantId, VmId } from './ids.js';
 export const JobStatus = z.enum(['queued', 'running', 'waiting', 'succeeded', 'failed', 'cancelled']);
 export type JobStatus = z.infer<typeof JobStatus>;
 
-/** One run of one step, as a user may read it. */
+/** One run of one step, as users read it. */
 export const JobStepRun = z.object({
   step: Term,
   attempt: z.number().int(),
@@ -29,7 +29,7 @@ export const Job = z.object({
   step: Term,
   stepIndex: z.number().int(),
   stepCount: z.number().int(),
-  /** How often the present step was tried. */
+  /** Counts the runs of the current step. */
   attempt: z.number().int(),
   error: z.object({ code: Term, detail: Detail }).nullable(),
   /** The last {@link JOB_HISTORY_LIMIT} runs. */
@@ -42,7 +42,7 @@ export const Job = z.object({
 export type Job = z.infer<typeof Job>;
 
 export const JobPage = pageOf(Job);
-/** What a job does: builds a VM, or carries out an action. */
+/** The kind of a job: it creates a VM, or carries out an action. */
 export const JobKind = z.enum(['create', ...OFFERED_ACTIONS] as ['create', ...VmAction[]]);
 
 export const JobListQuery = z.strictObject({

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 
 /*
- * Values of schemas that are as large as the schema allows, for tests of sizes. Built from below: each value is made
- * of the largest parts, and parsed, so that what a refinement forbids is not counted.
+ * Builds the largest values that a schema allows, for tests of sizes. It combines the largest legal parts and parses the
+ * result, so that refinements apply.
  */
 
-/** What a test says in place of `z.unknown()`. */
+/** Supplies the value of a `z.unknown()`. */
 export type Unknown = () => unknown;
 
 type Def = {
@@ -20,7 +20,7 @@ type Def = {
   readonly out: z.ZodType;
 };
 
-/** Characters by what they take in JSON: six bytes, three, two, one. */
+/** Characters of six, three, two, one and one bytes in JSON. */
 const CHARACTERS = ['\u0001', '€', '"', 'z', '9'];
 const FORMATTED = [
   'ffffffff-ffff-7fff-bfff-ffffffffffff',
@@ -28,7 +28,7 @@ const FORMATTED = [
   `${'9'.repeat(20)}.${'9'.repeat(10)}.${'9'.repeat(20)}`,
 ];
 const NUMBERS = [-1.7976931348623157e308, 1.7976931348623157e308, -9007199254740991, 9007199254740991];
-/** A record with as many entries counts as without a bound. */
+/** A record that accepts as many entries counts as unbounded. */
 const MOST_ENTRIES = 500;
 
 /** @throws Error naming the part that has no bound */
@@ -48,7 +48,7 @@ export function largest(schema: z.ZodType, unknown?: Unknown, path = 'reply'): u
     case 'record': {
       const entries = entriesOf(def, MOST_ENTRIES, unknown, path);
       const record = (n: number) => Object.fromEntries(entries.slice(0, n));
-      // What `recordOf` counts before zod looks at entries, it says in the schema's metadata.
+      // `recordOf` counts entries itself, and puts its maximum into the schema's metadata.
       const { maxProperties = MOST_ENTRIES } = schema.meta() ?? {};
       const count = most(maxProperties as number, (n) => schema.safeParse(record(n)).success);
       if (count === MOST_ENTRIES) throw new Error(`${path}: nothing bounds it`);
@@ -80,7 +80,7 @@ export function largest(schema: z.ZodType, unknown?: Unknown, path = 'reply'): u
   throw new Error(`${path}: nothing bounds ${def.type}`);
 }
 
-/** A record's or an array's one largest item, for a reply that comes in pages. */
+/** The largest item of a paged reply: an element of its array, or an entry of its record. */
 export function largestItem(schema: z.ZodType, unknown?: Unknown): unknown {
   const { shape } = schema.def as unknown as Def;
   for (const [name, part] of Object.entries(shape)) {
@@ -103,7 +103,7 @@ function entriesOf(def: Def, count: number, unknown: Unknown | undefined, path: 
 function largestText(schema: z.ZodType, path: string): string {
   const isLegal = (text: string) => schema.safeParse(text).success;
   const formatted = FORMATTED.filter(isLegal);
-  // A format that a text of no one character has: its length is the format's.
+  // A format that repeated characters do not match has a fixed length.
   if (formatted.length > 0 && !isLegal('z')) return biggest(formatted);
   const bound = boundOf(schema, path);
   const repeated = CHARACTERS.map((character) =>
@@ -114,7 +114,7 @@ function largestText(schema: z.ZodType, path: string): string {
   return biggest(repeated);
 }
 
-/** The length that `max` of zod allows. @throws Error when there is none */
+/** The maximum of zod's `max`. @throws Error when the schema has no maximum */
 function boundOf(schema: z.ZodType, path: string): number {
   const checks = (schema.def.checks ?? []).map((check) => check._zod.def as { maximum?: number });
   const bounds = checks.flatMap(({ maximum }) => maximum ?? []);
@@ -122,7 +122,7 @@ function boundOf(schema: z.ZodType, path: string): number {
   return Math.min(...bounds);
 }
 
-/** The largest count up to `bound` that fits; 0 when none does. */
+/** The largest count up to `bound` that fits, or 0. */
 function most(bound: number, fits: (count: number) => boolean): number {
   if (fits(bound)) return bound;
   let [good, bad] = [0, bound];

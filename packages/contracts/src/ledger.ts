@@ -2,20 +2,20 @@ import { z } from 'zod';
 import { defineRpc } from './envelope.js';
 import { PositionText } from './position.js';
 
-/** How far the cache invalidator has followed the orchestrator's events without a gap. */
+/** The cache-invalidator's ledger of the orchestrator's events. */
 export const LedgerStatus = z.object({
-  /** Every event up to this number is recorded. */
+  /** Every event up to this seq is persisted. */
   contiguousSeq: z.number().int().nonnegative(),
-  /** The highest number known of: recorded, or told by the watermark. */
+  /** The highest seq that was persisted or announced by a watermark. */
   highestSeq: z.number().int().nonnegative(),
-  /** Numbers that are missing between the two; the first 20 runs of them, both ends included. */
+  /** The number of missing seqs between the two. `holes` has their first 20 ranges, both ends included. */
   missing: z.number().int().nonnegative(),
   holes: z.array(z.object({ fromSeq: z.number().int(), toSeq: z.number().int() })).max(20),
-  /** How long the contiguous number has been waiting for the next one; 0 when nothing is missing. */
+  /** The age of the first hole. 0 without a hole. */
   oldestHoleAgeMs: z.number().int().nonnegative(),
-  /** The newest watermark whose events are all recorded; null before the first. */
+  /** The newest watermark whose events are all persisted. Null before the first. */
   watermark: z.object({ seq: z.number().int(), position: PositionText }).nullable(),
-  /** Numbers that their owner did not have any more, and that were passed over. */
+  /** Seqs that were skipped because their owner no longer has the events. */
   skipped: z.number().int().nonnegative(),
 });
 export type LedgerStatus = z.infer<typeof LedgerStatus>;

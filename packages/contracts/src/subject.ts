@@ -2,10 +2,10 @@ import { z } from 'zod';
 
 const TOKEN = /^[A-Za-z0-9_-]{1,128}$/;
 
-/** One token of a NATS subject, and the name of a NATS user, which is part of its inboxes. */
+/** One token of a NATS subject. The name of a NATS user has the same form, as it is part of inbox subjects. */
 export const SubjectToken = z.string().regex(TOKEN, 'letters, digits, _ and -, at most 128');
 
-/** A value that may not be part of a NATS subject: a message under it could never be published. */
+/** The value is not a token of a NATS subject. NATS would not accept a message under it. */
 export class IllegalSubject extends Error {
   override readonly name = 'IllegalSubject';
 
@@ -15,7 +15,7 @@ export class IllegalSubject extends Error {
 }
 
 /**
- * The only way to a subject: its tokens, joined by dots. Numbers stand for themselves.
+ * Joins tokens with dots to a subject. All subjects are made by this function or by {@link subjectPattern}.
  * @throws IllegalSubject when a token is empty, longer than 128, or has any character but letters, digits, _ and -
  */
 export function subjectOf(...tokens: readonly (string | number)[]): string {
@@ -24,7 +24,7 @@ export function subjectOf(...tokens: readonly (string | number)[]): string {
 }
 
 /**
- * A subject to subscribe to, or to grant: a token may be `*`, and the last one `>`.
+ * Joins tokens to a pattern, for a subscription or a permission. A token may be `*`, and the last one `>`.
  * @throws IllegalSubject as {@link subjectOf} does
  */
 export function subjectPattern(...tokens: readonly string[]): string {
@@ -34,13 +34,13 @@ export function subjectPattern(...tokens: readonly string[]): string {
   return tokens.join('.');
 }
 
-/** The prefix of the inboxes of a NATS user: the server lets nobody else listen to them. */
+/** The prefix of the inboxes of a NATS user. The server denies subscriptions by other users. */
 export function inboxPrefix(user: string): string {
   return subjectOf('_INBOX', user);
 }
 
 /**
- * The one token that stands for a name of a zone or image, which may have dots: `ubuntu-22.04` is `ubuntu-22_04`.
+ * The subject token of a zone or image. Their names may have dots: `ubuntu-22.04` becomes `ubuntu-22_04`.
  */
 export function tokenOfName(name: string): string {
   return name.replaceAll('.', '_');

@@ -1,12 +1,12 @@
 import type { z } from 'zod';
 import { ServiceError, type FieldError } from './errors.js';
 
-/** Wrong fields that an error names; of the others it says how many there are. */
+/** The maximum number of wrong fields that an error names. It counts the others. */
 export const MAX_NAMED_FIELDS = 20;
-/** Characters of a JSON Pointer in an error: a key may be as long as the body. */
+/** The maximum length of a JSON Pointer in an error. A key may be as long as the body. */
 const MAX_PATH = 200;
 
-/** Collects the wrong fields of one request. Names the first {@link MAX_NAMED_FIELDS}, and counts all. */
+/** Collects the wrong fields of one request. It names the first {@link MAX_NAMED_FIELDS} and counts all. */
 export class WrongFields {
   readonly named: FieldError[] = [];
   #total = 0;
@@ -15,7 +15,7 @@ export class WrongFields {
     return this.#total;
   }
 
-  /** Adds zod's issues, each with a JSON Pointer below `prefix`. Each unknown key is a wrong field of its own. */
+  /** Adds zod's issues, each with a JSON Pointer below `prefix`. Each unknown key counts as one wrong field. */
   add(issues: readonly z.core.$ZodIssue[], prefix = ''): this {
     for (const issue of issues) {
       if (issue.code === 'unrecognized_keys') this.#addUnknown(issue.keys, [prefix, ...issue.path]);
@@ -24,14 +24,14 @@ export class WrongFields {
     return this;
   }
 
-  /** Adds one wrong field. @param path its JSON Pointer's prefix, and the unescaped tokens after it */
+  /** Adds one wrong field. @param path the prefix of its JSON Pointer, then unescaped tokens */
   addField(path: readonly PropertyKey[], message: string): this {
     this.#total += 1;
     if (this.named.length < MAX_NAMED_FIELDS) this.named.push({ path: pointer(path), message });
     return this;
   }
 
-  /** `invalid_request` with the named fields. Its detail counts the rest. @param what precedes the count */
+  /** `invalid_request` with the named fields. Its detail counts the rest. @param what a prefix of the detail */
   error(what = ''): ServiceError {
     const fields = this.#total === 1 ? '1 field is wrong' : `${count(this.#total)} fields are wrong`;
     const rest = this.#total - this.named.length;
@@ -51,7 +51,7 @@ export class WrongFields {
   }
 }
 
-/** Parses or throws `invalid_request` that names wrong fields, as {@link WrongFields} bounds them. */
+/** Parses the value. @throws ServiceError `invalid_request` with the {@link WrongFields} */
 export function parseOrThrow<S extends z.ZodType>(schema: S, value: unknown, what: string): z.infer<S> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -63,7 +63,7 @@ function pointer([prefix, ...tokens]: readonly PropertyKey[]): string {
   return path.length <= MAX_PATH ? path : `${path.slice(0, MAX_PATH - 1)}…`;
 }
 
-/** RFC 6901 §3, of no more of a key than is shown. */
+/** Escapes a token (RFC 6901 §3), cut to the length that the path shows. */
 function escaped(token: string): string {
   return token.slice(0, MAX_PATH).replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -23,7 +23,7 @@ export const VmStateName = z.enum(VM_STATES as [VmState, ...VmState[]]);
 export const VmActionName = z.enum(VM_ACTIONS as [VmAction, ...VmAction[]]);
 const OfferedAction = z.enum(OFFERED_ACTIONS as [VmAction, ...VmAction[]]);
 
-/** What a VM is given: `cpu` in virtual CPUs, `memory` in MiB, `disk` in GiB. */
+/** The size and image of a VM: `cpu` in virtual CPUs, `memory` in MiB, `disk` in GiB. */
 export const VmConfig = z.strictObject({
   cpu: z.number().int().min(1).max(256),
   memory: z.number().int().min(64).max(4_194_304),
@@ -33,9 +33,10 @@ export const VmConfig = z.strictObject({
 export type VmConfig = z.infer<typeof VmConfig>;
 
 /**
- * Whether a guest that ended unexpectedly is started again. `on-failure`: not after it powered itself off. Never after
- * its user stopped it. `backoff`: seconds before the first restart, doubled for each further one up to 300, or `backoff`
- * where that is more. After `maxAttempts` restarts without 10 minutes of running between them the VM stays off.
+ * Whether a guest that ended unexpectedly is started again. `on-failure` does not restart a guest that powered itself
+ * off. A VM that its user stopped is never restarted. `backoff` is the delay of the first restart in seconds. It doubles
+ * with each further restart, up to 300 or `backoff`, whichever is larger. After `maxAttempts` restarts without 10 minutes
+ * of running between them, the VM stays off.
  */
 export const RestartPolicy = z.strictObject({
   mode: z.enum(['never', 'on-failure', 'always']),
@@ -49,25 +50,25 @@ export const CreateVm = z.strictObject({
   config: VmConfig,
   zone: ZoneName.optional(),
   tags: Tags.default({}),
-  /** cloud-init user data, as it is. */
+  /** cloud-init user data. */
   userData: text(65_536).optional(),
   sshKeys: z.array(text(2_000)).max(50).default([]),
   autostart: z.boolean().default(true),
-  /** `never` when left out. */
+  /** The default is `never`. */
   restartPolicy: RestartPolicy.optional(),
 });
 export type CreateVm = z.infer<typeof CreateVm>;
 
 const isNotEmpty = (patch: object): boolean => Object.keys(patch).length > 0;
 
-/** `tags` replaces all tags. */
+/** Changes of a VM. `tags` replaces all tags. */
 export const PatchVm = z
   .strictObject({ name: Name.optional(), tags: Tags.optional(), restartPolicy: RestartPolicy.optional() })
   .refine(isNotEmpty, 'name, tags or restartPolicy');
 
 /**
- * As a JSON Merge Patch (RFC 7396): tags that are not named stay, null removes one, or all. A restart policy is
- * replaced as a whole.
+ * Changes of a VM as a JSON Merge Patch (RFC 7396). Tags that are not named stay. Null removes one tag, or all. A restart
+ * policy is replaced as a whole.
  */
 export const MergePatchVm = z
   .strictObject({
@@ -77,7 +78,7 @@ export const MergePatchVm = z
   })
   .refine(isNotEmpty, 'name, tags or restartPolicy');
 
-/** What the orchestrator is told: all tags, or changes of some. Strict, so that an older one refuses what it would ignore. */
+/** Changes of a VM as the orchestrator takes them: all tags, or changes of some. An older one refuses unknown fields. */
 const VmPatch = z
   .strictObject({
     name: Name.optional(),
@@ -87,7 +88,7 @@ const VmPatch = z
   })
   .refine(isNotEmpty, 'name, tags or restartPolicy');
 
-/** The live job, seen from the VM. */
+/** The live job of a VM. */
 export const VmTask = z.object({
   jobId: JobId,
   kind: Term,
@@ -97,7 +98,7 @@ export const VmTask = z.object({
   deadline: Timestamp,
 });
 
-/** The condition that tells "the guest is up" from `running`: its user space has said so on the console. */
+/** The condition of a VM whose guest has reported on the console that its user space is up. `running` does not imply it. */
 export const GUEST_READY = 'GuestReady';
 
 export const Vm = z.object({
@@ -105,7 +106,7 @@ export const Vm = z.object({
   tenantId: TenantId,
   name: Name,
   state: VmStateName,
-  /** Where the user wants it: `running`, `stopped`, `paused`, `suspended` or `deleted`. */
+  /** The state that the user requested. */
   desiredState: z.enum(['running', 'stopped', 'paused', 'suspended', 'deleted']),
   config: VmConfig,
   zone: text(63),
@@ -113,11 +114,11 @@ export const Vm = z.object({
   tags: Tags,
   task: VmTask.nullable(),
   conditions: Conditions,
-  /** Why it is stopped: `user`, `guest_shutdown`, `start_failed`, `host_lost`, … */
+  /** Why the VM is stopped: `user`, `guest_shutdown`, `start_failed`, `host_lost`, … */
   stopReason: Term.nullable(),
   lastError: z.object({ code: Term, detail: Detail, at: Timestamp }).nullable(),
   restartPolicy: RestartPolicy.default({ mode: 'never', maxAttempts: 5, backoff: 10 }),
-  /** Grows with what the user wants; `observedGeneration` follows when it is so. */
+  /** Grows with each change of the spec. `observedGeneration` follows when the change is carried out. */
   generation: z.number().int(),
   observedGeneration: z.number().int(),
   /** Counts the guest processes of the VM; 0 before the first. */
@@ -131,11 +132,11 @@ export type Vm = z.infer<typeof Vm>;
 
 export const VmPage = pageOf(Vm);
 
-/** `sort` is `createdAt`, `name` or `updatedAt`, with `-` in front for descending. */
+/** `sort` is `createdAt`, `name` or `updatedAt`. A leading `-` means descending order. */
 export const VmListQuery = z.strictObject({
   ...pageQuery,
   state: z.array(VmStateName).max(18).optional(),
-  /** `key` or `key=value`; all must hold. */
+  /** `key` or `key=value`. The VM must match all of them. */
   tag: z
     .array(text(320))
     .max(10)
@@ -150,13 +151,13 @@ export const VmListQuery = z.strictObject({
   /** Exactly this name. */
   name: text(63).optional(),
   namePrefix: text(63).optional(),
-  /** Also deleted VMs, and changes that were committed late: see `changed-since.ts` of the orchestrator. */
+  /** Includes deleted VMs, and changes that were committed late: see `changed-since.ts` of the orchestrator. */
   updatedSince: Timestamp.optional(),
   sort: z.enum(['createdAt', '-createdAt', 'name', '-name', 'updatedAt', '-updatedAt']).default('-createdAt'),
 });
 export type VmListQuery = z.infer<typeof VmListQuery>;
 
-/** Why a VM is where it is, or nowhere: every filter's rejections, and the scores of what was left. */
+/** The last placement decision of a VM: the rejections of each filter, and the scores of the remaining hosts. */
 export const Placement = z.object({
   vmId: VmId,
   hostId: HostId.nullable(),
@@ -169,29 +170,29 @@ export const Placement = z.object({
 export type Placement = z.infer<typeof Placement>;
 
 export const ActionOptions = z.strictObject({
-  /** Seconds a graceful stop or reboot gives the guest before it is forced. */
+  /** Seconds that a graceful stop or reboot waits for the guest before it forces it. */
   graceSeconds: z.number().int().min(0).max(120).default(30),
 });
 export type ActionOptions = z.infer<typeof ActionOptions>;
 
-/** What an action came to: the VM, and the job that leads there; `job` is null when it was true already. */
+/** The result of an action: the VM and its job. `job` is null when the intent was already true. */
 export const ActionResult = z.object({ vm: Vm, job: Job.nullable() });
 export type ActionResult = z.infer<typeof ActionResult>;
 
 const one = z.object({ id: VmId });
 const version = z.number().int();
-/** The version that a change is for, or any of several. */
+/** The version that a change expects, or several allowed versions. */
 export const IfMatch = z.union([version, z.array(version).max(100)]);
 export type IfMatch = z.infer<typeof IfMatch>;
 
-/** Whether a change for `ifMatch` may be made at this version; undefined: at any. */
+/** Whether `ifMatch` allows a change of this version. Undefined allows any. */
 export function isExpected(ifMatch: IfMatch | undefined, present: number): boolean {
   return ifMatch === undefined || [ifMatch].flat().includes(present);
 }
 
 const expected = { ifMatch: IfMatch.optional() };
 
-/** The end of a serial console's output; `truncated`: there was more before it. */
+/** The end of a serial console's output. `truncated`: earlier output was cut off. */
 export const ConsoleLog = z.object({
   vmId: VmId,
   text: z
@@ -204,7 +205,7 @@ export const ConsoleLog = z.object({
 export const vmsRpc = {
   create: defineRpc('rpc.orchestrator.vms.create', CreateVm, Vm, 'bounded'),
   list: defineRpc('rpc.orchestrator.vms.list', VmListQuery, VmPage, 'paged'),
-  /** `tombstone`: a VM that is deleted is answered too, for as long as its row is kept. */
+  /** With `tombstone` the reply may be a deleted VM, as long as its row is kept. */
   get: defineRpc(
     'rpc.orchestrator.vms.get',
     one.extend({ tombstone: z.boolean().optional() }),
@@ -230,7 +231,7 @@ export const vmsRpc = {
     ConsoleLog,
     'bounded',
   ),
-  /** Which tenant and host VMs belong to, for intake that meets one before its event. Services only. */
+  /** The tenant and host of VMs, for ingest that receives points before the VM's event. For services only. */
   locate: defineRpc(
     'rpc.orchestrator.vms.locate',
     z.object({ ids: z.array(VmId).min(1).max(1_000) }),
@@ -241,7 +242,7 @@ export const vmsRpc = {
           tenantId: TenantId,
           hostId: HostId.nullable(),
           deleted: z.boolean(),
-          /** Milliseconds since 1970; null while it lives, absent from an orchestrator of the version before. */
+          /** Milliseconds since 1970. Null for a live VM. The previous version of the orchestrator does not send it. */
           deletedAt: z.number().int().nullable().optional(),
         }),
       )

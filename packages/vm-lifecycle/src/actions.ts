@@ -1,14 +1,14 @@
 import { STATES, type TransientState, type VmState } from './states.js';
 
-/** What a user may ask of a VM. `stop` is graceful (ACPI), `reset` is `reboot` by the hard way. */
+/** One action that a user may request of a VM. `stop` is graceful (ACPI). `reset` is a hard `reboot`. */
 interface ActionRule {
-  /** Accepted from these stable states. */
+  /** The stable states that accept the action. */
   readonly from: readonly VmState[];
-  /** The state set with the acceptance; null where the table has none, and only `task` tells (pause). */
+  /** The state that the acceptance sets. Null for an action without a transient state, such as pause: only `task` shows it. */
   readonly via: TransientState | null;
-  /** States in which what is asked for is true already. */
+  /** States in which the intent is already true. */
   readonly already: readonly VmState[];
-  /** Wins over work in flight: the running job is superseded. */
+  /** The action takes precedence over work in flight: it supersedes the running job. */
   readonly preempts: boolean;
 }
 
@@ -38,39 +38,39 @@ export const ACTIONS = {
 export type VmAction = keyof typeof ACTIONS;
 export const VM_ACTIONS = Object.keys(ACTIONS) as VmAction[];
 
-/** Actions of the table that no driver can do yet: a caller who asks for one is told so, and answers name none of them. */
+/** Actions that no driver supports yet. A request for one is refused, and no answer offers it. */
 const WITHOUT_DRIVER: readonly VmAction[] = ['suspend', 'resize', 'migrate', 'rebuild'];
-/** The actions that some driver can do. A test of the orchestrator compares them with the operations that it has. */
+/** The actions that at least one driver supports. A test of the orchestrator compares them with its operations. */
 export const OFFERED_ACTIONS = VM_ACTIONS.filter((action) => !WITHOUT_DRIVER.includes(action));
 
-/** The part of a VM that decides what may be asked of it. */
+/** The part of a VM that decides which actions it accepts. */
 export interface GateView {
   readonly state: VmState;
-  /** The action of the live job, if there is one; `create` and `cold-migrate` are jobs that are not actions. */
+  /** The action of the live job. `create` and `cold-migrate` are jobs that are not actions. */
   readonly task: VmAction | 'create' | 'cold-migrate' | null;
-  /** Whether a host holds anything of it: a disk, perhaps a guest. */
+  /** Whether a host has its disk, or its guest. */
   readonly placed: boolean;
 }
 
 export type Gate =
-  /** Write the intent: set `via` (where there is one) and start a job; `preempts` ends the live one. */
+  /** Write the intent: set `via` unless it is null, and start a job. `preempts`: end the live job. */
   | { readonly outcome: 'accept'; readonly via: TransientState | null; readonly preempts: boolean }
-  /** True already: 200 without a job. */
+  /** The intent is already true: 200 without a job. */
   | { readonly outcome: 'already' }
-  /** The live job leads there: 202 with it. */
+  /** The live job has the same intent: 202 with that job. */
   | { readonly outcome: 'in_flight' }
-  /** No guest exists yet: the create goes on, but ends in `stopped`; 202 with the live job. */
+  /** No guest exists yet: the create continues and ends in `stopped`. 202 with the live job. */
   | { readonly outcome: 'without_autostart' }
-  /** The live create goes on and ends in `running`, whatever was asked of it before; 202 with the live job. */
+  /** The live create continues and ends in `running`, also after an earlier force-stop. 202 with the live job. */
   | { readonly outcome: 'with_autostart' }
-  /** 409: other work is in flight. */
+  /** Other work is in flight: 409. */
   | { readonly outcome: 'busy' }
-  /** 409: this state has no way there. */
+  /** The state does not allow the action: 409. */
   | { readonly outcome: 'invalid_state' };
 
 /**
- * Decides the outcome of `action` on a VM. Pure: the orchestrator calls it under the lock of the VM's row, and to list
- * `allowedActions`.
+ * Decides the outcome of `action` on a VM. The function is pure. The orchestrator calls it under the lock of the VM's
+ * row, and to list `allowedActions`.
  */
 export function gate(action: VmAction, vm: GateView): Gate {
   const rule: ActionRule = ACTIONS[action];
@@ -80,7 +80,7 @@ export function gate(action: VmAction, vm: GateView): Gate {
   if (action === 'force-stop' && !guestMayExist(vm)) {
     return { outcome: vm.state === 'error' ? 'already' : 'without_autostart' };
   }
-  // A host that was fenced stops its VMs under whatever job is live: there is nothing left to force.
+  // A fenced host stops its VMs even under a live job. Nothing is left to force.
   if (rule.preempts && rule.already.includes(vm.state)) return { outcome: 'already' };
   if (action === 'start' && vm.task === 'create') return { outcome: 'with_autostart' };
   if (vm.task !== null) return rule.preempts ? accept(rule) : { outcome: inFlightOrBusy(action, vm) };
@@ -91,7 +91,7 @@ export function gate(action: VmAction, vm: GateView): Gate {
   return { outcome: STATES[vm.state].kind === 'transient' ? 'busy' : 'invalid_state' };
 }
 
-/** The actions that would be accepted now, in the table's order. */
+/** The actions that the VM would accept now, in the table's order. */
 export function allowedActions(vm: GateView): VmAction[] {
   return VM_ACTIONS.filter((action) => ['accept', 'without_autostart'].includes(gate(action, vm).outcome));
 }
@@ -100,12 +100,12 @@ function accept(rule: ActionRule): Gate {
   return { outcome: 'accept', via: rule.via, preempts: rule.preempts };
 }
 
-/** Before provisioning is over there is no guest to stop; an error without a host never had one. */
+/** A guest exists only after provisioning. A VM in error without a host never had one. */
 function guestMayExist(vm: GateView): boolean {
   return vm.state !== 'pending' && vm.state !== 'provisioning' && !(vm.state === 'error' && !vm.placed);
 }
 
-/** The same intent by another name: a retry is a create, and a hard stop answers a soft one. */
+/** A retry has the intent of a create, and a force-stop fulfils a stop. */
 function inFlightOrBusy(action: VmAction, vm: GateView): 'in_flight' | 'busy' {
   if (action === 'retry' && vm.task === 'create') return 'in_flight';
   if (action === 'stop' && vm.task === 'force-stop') return 'in_flight';

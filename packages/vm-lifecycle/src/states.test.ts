@@ -6,7 +6,7 @@ import { canTransition, deadlineMs, isTransient, STATES, VM_STATES, wayOut, type
 const anyState = fc.constantFrom(...VM_STATES);
 const live = VM_STATES.filter((state) => state !== 'deleted');
 
-/** A VM as the orchestrator can hold it: every transient state has a task, some stable ones have (pause). */
+/** A VM as the orchestrator may store it: each transient state has a task, and a stable state may have one (pause). */
 const anyVm: fc.Arbitrary<GateView> = fc
   .record({
     state: anyState,
@@ -16,7 +16,7 @@ const anyVm: fc.Arbitrary<GateView> = fc
   .filter((vm) => !isTransient(vm.state) || vm.task !== null)
   .filter((vm) => vm.state !== 'deleted' || vm.task === null);
 
-/** Whether `target` can be reached from `from` along the table. */
+/** Whether the table's transitions lead from `from` to `target`. */
 function reaches(from: VmState, target: VmState, seen = new Set<VmState>()): boolean {
   if (from === target) return true;
   if (seen.has(from)) return false;
@@ -25,7 +25,7 @@ function reaches(from: VmState, target: VmState, seen = new Set<VmState>()): boo
 }
 
 describe('the states table', () => {
-  it('gives every transient state a positive deadline and a way out that it can take', () => {
+  it('gives each transient state a positive deadline and a way out that it allows', () => {
     for (const state of VM_STATES.filter(isTransient)) {
       expect(deadlineMs(state)).toBeGreaterThan(0);
       expect(canTransition(state, wayOut(state))).toBe(true);
@@ -33,19 +33,19 @@ describe('the states table', () => {
     }
   });
 
-  it('leads from every state to deleted, and never back', () => {
+  it('leads from each state to deleted, and never back', () => {
     for (const state of live) expect(reaches(state, 'deleted')).toBe(true);
     expect(STATES.deleted.to).toEqual([]);
     expect(STATES.deleting.to).toEqual(['deleted']);
   });
 
-  it('reaches every state from pending', () => {
+  it('leads from pending to each state', () => {
     for (const state of VM_STATES) expect(reaches('pending', state)).toBe(true);
   });
 });
 
 describe('the gates', () => {
-  it('never set a state that the table does not allow', () => {
+  it('set only states that the table allows', () => {
     const tasks = [null, 'create' as const, ...VM_ACTIONS];
     const vms = VM_STATES.flatMap((state) =>
       tasks.flatMap((task) => [true, false].map((placed) => ({ state, task, placed }))),
@@ -60,13 +60,13 @@ describe('the gates', () => {
     }
   });
 
-  it('always let a delete through, or have it already', () => {
+  it('accept a delete in each state, or answer that it is already true or in flight', () => {
     fc.assert(
       fc.property(anyVm, (vm) => ['accept', 'already', 'in_flight'].includes(gate('delete', vm).outcome)),
     );
   });
 
-  it('always let a force-stop through on what is not deleted, or have it already', () => {
+  it('never refuse a force-stop unless the VM is deleted', () => {
     fc.assert(
       fc.property(anyVm, (vm) => {
         fc.pre(vm.state !== 'deleted');
@@ -75,11 +75,11 @@ describe('the gates', () => {
     );
   });
 
-  it('have a force-stop already on what is stopped, whatever job is live', () => {
+  it('answer a force-stop as already true when the VM is stopped, even under a live job', () => {
     expect(gate('force-stop', { state: 'stopped', task: 'pause', placed: true }).outcome).toBe('already');
   });
 
-  it('refuse everything but delete and force-stop while other work is in flight', () => {
+  it('accept only delete and force-stop when other work is in flight', () => {
     fc.assert(
       fc.property(anyVm, fc.constantFrom(...VM_ACTIONS), (vm, action) => {
         fc.pre(vm.task !== null && action !== 'delete' && action !== 'force-stop');
@@ -88,13 +88,13 @@ describe('the gates', () => {
     );
   });
 
-  it('answer a repeated action with the job that is there', () => {
+  it('answer a repeated action with the live job', () => {
     for (const action of VM_ACTIONS) {
       expect(gate(action, { state: 'running', task: action, placed: true }).outcome).toBe('in_flight');
     }
   });
 
-  it('list as allowed exactly what would be accepted', () => {
+  it('list exactly the actions that they would accept', () => {
     fc.assert(
       fc.property(anyVm, (vm) => {
         for (const action of VM_ACTIONS) {

@@ -1,16 +1,16 @@
 /**
  * The states of a virtual machine and the transitions between them, as one table. The orchestrator takes the deadlines
- * of jobs from it, and the property tests hold every transition and deadline against it.
+ * of jobs from it. Property tests check the operations and gates against its transitions.
  *
- * `deadlineMs` is how long a transient state may last. `wayOut` is a state that the deadline can lead to; the job's
- * operation decides which one it is. Stable states have neither.
+ * `deadlineMs` is the maximum duration of a transient state. `wayOut` is a state that the deadline may lead to. The
+ * job's operation chooses the state. Only tests read `wayOut`. Stable states have neither field.
  */
 export const STATES = {
   pending: {
     kind: 'transient',
     deadlineMs: 60_000,
     wayOut: 'error',
-    // Stopped: its host was fenced, and no other one was found.
+    // To stopped: the VM's host was fenced, and placement found no other host.
     to: ['provisioning', 'stopped', 'error', 'deleting'],
   },
   provisioning: {
@@ -47,7 +47,7 @@ export const STATES = {
   },
   stopped: {
     kind: 'stable',
-    // Pending: its host was fenced, and it is placed again.
+    // To pending: the VM's host was fenced, and placement chooses again.
     to: ['starting', 'pending', 'running', 'paused', 'resizing', 'restoring', 'migrating', 'deleting'],
   },
   rebooting: {
@@ -93,7 +93,7 @@ export const STATES = {
     kind: 'transient',
     deadlineMs: 600_000,
     wayOut: 'unknown',
-    // Provisioning: it has a new host, which makes its disk anew.
+    // To provisioning: the new host creates the disk again.
     to: ['running', 'paused', 'stopped', 'stopping', 'provisioning', 'error', 'unknown', 'deleting'],
   },
   restoring: {
@@ -115,7 +115,7 @@ export type VmState = keyof typeof STATES;
 
 type StatesOf<Kind> = { [S in VmState]: (typeof STATES)[S]['kind'] extends Kind ? S : never }[VmState];
 
-/** A state that a live job is leading out of, before a deadline. */
+/** A state that a live job leaves before a deadline. */
 export type TransientState = StatesOf<'transient'>;
 
 export const VM_STATES = Object.keys(STATES) as VmState[];
@@ -124,17 +124,17 @@ export function isTransient(state: VmState): state is TransientState {
   return STATES[state].kind === 'transient';
 }
 
-/** How long a VM may stay in `state`, in milliseconds. */
+/** The maximum time that a VM may stay in `state`, in milliseconds. */
 export function deadlineMs(state: TransientState): number {
   return STATES[state].deadlineMs;
 }
 
-/** The state that a passed deadline leads to, when the job itself could not say better. */
+/** A state that a passed deadline may lead to. */
 export function wayOut(state: TransientState): VmState {
   return STATES[state].wayOut;
 }
 
-/** Whether the table has the edge. Staying in a state is no transition. */
+/** Whether the table has this transition. A state has no transition to itself. */
 export function canTransition(from: VmState, to: VmState): boolean {
   return (STATES[from].to as readonly VmState[]).includes(to);
 }
