@@ -73,7 +73,7 @@ export const CacheServiceStats = z.object({
 export type CacheServiceStats = z.infer<typeof CacheServiceStats>;
 
 /** Of one gateway process. */
-const GatewayCacheStats = z.object({
+export const GatewayCacheStats = z.object({
   hits: z.object({ l1: count, l2: count }).describe('Answers by the level that gave them.'),
   misses: count.describe('Answers that the owning service gave.'),
   flightsJoined: count,

@@ -1,13 +1,13 @@
 import { ERRORS, type ErrorCode } from '../errors.js';
-import { MERGE_PATCH, takesKey, type AnswerContract, type OperationContract } from '../operation.js';
+import { MERGE_PATCH, takesKey, type AnswerContract, type ListStyle, type OperationContract } from '../operation.js';
 import { PROBLEM_TYPE } from '../problem.js';
 import { HEADERS, PARAMETERS } from './headers.js';
 import { exampleOf } from './examples.js';
 import { componentSchemas, inputSchema, outputSchema } from './schemas.js';
 
-/** Of what is left of the caller's rate; waits and streams cost none. */
+/** Headers with the caller's remaining rate. Long-lived operations consume none. */
 const RATE = ['RateLimit', 'RateLimit-Policy'];
-/** What any route may answer, whatever it does. */
+/** Errors of every operation. */
 const EVERYWHERE: readonly ErrorCode[] = [
   'answer_too_large',
   'malformed_request',
@@ -26,10 +26,10 @@ const EVERYWHERE: readonly ErrorCode[] = [
 const WITH_BODY: readonly ErrorCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type'];
 const WITH_KEY: readonly ErrorCode[] = ['idempotency_in_progress', 'idempotency_mismatch'];
 
-/** The OpenAPI 3.1 document of these routes: the same schemas that parse the requests. */
-export function openApiDocument(routes: readonly OperationContract[], version: string): object {
+/** The OpenAPI 3.1 document of the operations, from the schemas that parse their requests. */
+export function openApiDocument(operations: readonly OperationContract[], version: string): object {
   const paths: Record<string, Record<string, object>> = {};
-  for (const route of routes) (paths[route.path] ??= {})[route.method.toLowerCase()] = operation(route);
+  for (const op of operations) (paths[op.path] ??= {})[op.method.toLowerCase()] = operationOf(op);
   return {
     openapi: '3.1.0',
     info: {
@@ -43,7 +43,7 @@ export function openApiDocument(routes: readonly OperationContract[], version: s
     },
     servers: [{ url: '/' }],
     security: [{ token: [] }],
-    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
+    tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
       securitySchemes: {
@@ -60,74 +60,65 @@ export function openApiDocument(routes: readonly OperationContract[], version: s
   };
 }
 
-function operation(route: OperationContract): object {
+function operationOf(op: OperationContract): object {
   return {
-    operationId: route.id,
-    tags: [route.tag],
-    summary: route.summary,
-    ...(route.description === undefined ? {} : { description: route.description }),
+    operationId: op.id,
+    tags: [op.tag],
+    summary: op.summary,
+    ...(op.description === undefined ? {} : { description: op.description }),
     parameters: [
-      ...parametersOf(route.params && inputSchema(route.params), 'path', {}, route.path.split('/')[3]),
-      ...parametersOf(route.query && inputSchema(route.query), 'query', route.lists ?? {}),
-      ...(takesKey(route) ? [{ $ref: '#/components/parameters/Idempotency-Key' }] : []),
+      ...parametersOf(op.params && inputSchema(op.params), 'path'),
+      ...parametersOf(op.query && inputSchema(op.query), 'query', op.lists),
+      ...(takesKey(op) ? [{ $ref: '#/components/parameters/Idempotency-Key' }] : []),
       ...[
-        ...(route.headers ?? []),
+        ...(op.headers ?? []),
         'NovaCron-Consistency-Token',
         'NovaCron-Consistency',
         'X-Request-Id',
         'traceparent',
       ].map((name) => ({ $ref: `#/components/parameters/${name}` })),
     ],
-    ...(route.body === undefined
+    ...(op.body === undefined
       ? {}
       : {
           requestBody: {
-            required: route.bodyIsOptional !== true,
+            required: op.bodyIsOptional !== true,
             content: {
-              'application/json': withExample(inputSchema(route.body)),
-              ...(route.mergePatch === undefined
+              'application/json': withExample(inputSchema(op.body)),
+              ...(op.mergePatch === undefined
                 ? {}
-                : { [MERGE_PATCH]: withExample(inputSchema(route.mergePatch)) }),
+                : { [MERGE_PATCH]: withExample(inputSchema(op.mergePatch)) }),
             },
           },
         }),
-    responses: { ...answersOf(route), ...errorsOf(route) },
-    'x-novacron-access': route.access,
+    responses: { ...answersOf(op), ...errorsOf(op) },
+    'x-novacron-access': op.access,
   };
 }
 
 interface ObjectSchema {
-  readonly properties?: Record<string, object>;
+  readonly properties?: Record<string, Record<string, unknown>>;
   readonly required?: readonly string[];
 }
 
 function parametersOf(
   schema: ObjectSchema | undefined,
-  where: 'path' | 'query',
-  lists: Record<string, string>,
-  noun = '',
+  place: 'path' | 'query',
+  lists: Readonly<Record<string, ListStyle>> = {},
 ): object[] {
   return Object.entries(schema?.properties ?? {}).map(([name, property]) => ({
     name,
-    in: where,
-    required: where === 'path' || (schema?.required ?? []).includes(name),
+    in: place,
+    required: place === 'path' || (schema?.required ?? []).includes(name),
     schema: property,
-    ...(where === 'path'
-      ? {
-          example: exampleOf(
-            property as Record<string, unknown>,
-            components,
-            name === 'id' ? IDS[noun] : name,
-          ),
-        }
-      : {}),
+    ...(place === 'path' ? { example: exampleOf(property, components, name) } : {}),
     ...(name in lists ? { style: 'form', explode: true } : {}),
   }));
 }
 
-function answersOf(route: OperationContract): Record<string, object> {
+function answersOf(op: OperationContract): Record<string, object> {
   return Object.fromEntries(
-    Object.entries(route.answers).map(([status, answer]) => [
+    Object.entries(op.answers).map(([status, answer]) => [
       status,
       {
         description: answer.description,
@@ -135,7 +126,7 @@ function answersOf(route: OperationContract): Record<string, object> {
           'X-Request-Id',
           'NovaCron-Consistency-Token',
           'NovaCron-Served-From',
-          ...(route.longLived === true ? [] : RATE),
+          ...(op.longLived === true ? [] : RATE),
           ...(answer.headers ?? []),
         ]),
         ...contentOf(answer),
@@ -150,9 +141,6 @@ function withExample(schema: Record<string, unknown>): object {
   return { schema, example: exampleOf(schema, components) };
 }
 
-/** What `{id}` in a path is an id of. */
-const IDS: Readonly<Record<string, string>> = { jobs: 'jobId', hosts: 'hostId', tenants: 'tenantId' };
-
 function contentOf({ schema, contentType }: AnswerContract): object {
   if (schema === undefined) return {};
   const json = { 'application/json': withExample(outputSchema(schema)) };
@@ -161,12 +149,12 @@ function contentOf({ schema, contentType }: AnswerContract): object {
   };
 }
 
-function errorsOf(route: OperationContract): Record<string, object> {
+function errorsOf(op: OperationContract): Record<string, object> {
   const codes = new Set([
     ...EVERYWHERE,
-    ...(route.body === undefined ? [] : WITH_BODY),
-    ...(takesKey(route) ? WITH_KEY : []),
-    ...route.errors,
+    ...(op.body === undefined ? [] : WITH_BODY),
+    ...(takesKey(op) ? WITH_KEY : []),
+    ...op.errors,
   ]);
   const byStatus = Map.groupBy([...codes].sort(), (code) => ERRORS[code].status);
   return Object.fromEntries(

@@ -6,10 +6,14 @@ const HOST = '01a2095f-11d0-7e02-b1c4-9d2f6a8e7b35';
 const TENANT = '01a2095e-0a77-7b90-8f61-3c5d7e9f1a2b';
 const AT = '2026-11-23T16:30:00.000Z';
 const config = { cpu: 2, memory: 4096, disk: 50, image: 'ubuntu-22.04' };
-const UUID: Readonly<Record<string, string>> = { jobId: JOB, hostId: HOST, tenantId: TENANT };
 
-/** What components look like. The others are made of their schemas. */
+/** Examples by component. The examples of other components are made from their schemas. */
 export const EXAMPLES: Readonly<Record<string, unknown>> = {
+  Uuid: VM,
+  VmId: VM,
+  JobId: JOB,
+  HostId: HOST,
+  TenantId: TENANT,
   Vm: {
     id: VM,
     tenantId: TENANT,
@@ -41,8 +45,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
 };
 
 /**
- * An instance of a JSON schema of this document: an example of its own, else what its parts give. Optional fields are
- * left out.
+ * An example of a JSON Schema: its own, or one that is made from its parts. Optional fields are left out.
  * @param components by name, for references
  */
 export function exampleOf(
@@ -55,7 +58,6 @@ export function exampleOf(
   };
   if ($ref !== undefined) {
     const component = $ref.slice($ref.lastIndexOf('/') + 1);
-    if (component === 'Uuid') return UUID[name] ?? VM;
     return EXAMPLES[component] ?? exampleOf(components[component] as JsonSchema, components, name);
   }
   if (examples !== undefined) return examples[0];

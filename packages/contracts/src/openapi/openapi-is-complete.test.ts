@@ -12,7 +12,8 @@ interface Document {
       string,
       {
         operationId: string;
-        responses: Record<string, { headers?: object; content?: object }>;
+        requestBody?: { content: Record<string, { schema?: unknown }> };
+        responses: Record<string, { headers?: object; content?: Record<string, { schema?: unknown }> }>;
         parameters: { name?: string; in?: string }[];
       }
     >
@@ -63,8 +64,26 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('names ids by one component, and says how tags are written', () => {
+  it('names the schema of every answer and body', () => {
+    const content = operations.flatMap(({ operationId, requestBody, responses }) =>
+      [requestBody, ...Object.values(responses)].flatMap((part) =>
+        Object.entries(part?.content ?? {}).map(([type, { schema }]) => ({ operationId, type, schema })),
+      ),
+    );
+    const json = content.filter(({ type }) => type === 'application/json' || type.includes('patch'));
+    expect(json.length).toBeGreaterThan(operations.length);
+    for (const { operationId, schema } of json)
+      expect([operationId, Object.keys(schema as object)]).toEqual([operationId, ['$ref']]);
+  });
+
+  it('has a component for each kind of id, and one for the format of all ids', () => {
     expect(JSON.stringify(document).match(/"format":"uuid"/g)).toHaveLength(1);
+    const uuid = { $ref: '#/components/schemas/Uuid' };
+    for (const id of ['VmId', 'JobId', 'HostId', 'TenantId'])
+      expect(document.components['schemas']).toHaveProperty(id, expect.objectContaining(uuid));
+  });
+
+  it('describes how tags are written', () => {
     const list = document.paths['/api/v1/vms']?.['get'] as {
       parameters: { name?: string; schema?: object }[];
     };
