@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generatedFiles } from './openapi/generated.js';
 
-/* `pnpm --filter @novacron/gateway generate`: writes what the repository keeps of the generated files. */
+/* `pnpm --filter @novacron/gateway generate`: writes the generated files that are committed. */
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 for (const [path, text] of Object.entries(generatedFiles())) {

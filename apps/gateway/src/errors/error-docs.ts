@@ -3,7 +3,7 @@ import { ADVICE } from './advice.js';
 
 const CODES = Object.keys(ERRORS) as ErrorCode[];
 
-/** docs/errors.md: every code with its status, whether to try again, and what to do. */
+/** docs/errors.md: each code with its status, whether to retry, and its advice. */
 export function errorsMarkdown(): string {
   const sections = CODES.map((code) => {
     const { status, retryable, title } = ERRORS[code];
@@ -18,7 +18,7 @@ export function errorsMarkdown(): string {
   ].join('\n');
 }
 
-/** The page of one code, at `/errors/<code>`. Nothing in it comes from a request. */
+/** The page of one code, at `/errors/<code>`. It contains nothing from a request. */
 export function errorPage(code: ErrorCode): string {
   const { status, retryable, title } = ERRORS[code];
   const again = retryable
