@@ -142,6 +142,13 @@ export default {
       to: { path: '^apps/[^/]+/(src|test)/', pathNot: ENTRIES, reachable: false },
     },
     {
+      name: 'contracts-run-in-browsers',
+      comment: 'Gateway, SDK, command line and console import the contracts: no server, and nothing of Node',
+      severity: 'error',
+      from: { path: '^packages/contracts/src/', pathNot: TESTS },
+      to: { pathNot: ['^packages/(contracts|vm-lifecycle)/', '/node_modules/(zod|uuidv7)/'] },
+    },
+    {
       name: 'vm-lifecycle-imports-nothing',
       severity: 'error',
       from: { path: '^packages/vm-lifecycle/src/', pathNot: TESTS },

@@ -18,9 +18,12 @@ export const CONSOLE_BYTES = (MESSAGE_BYTES / 4) * 3;
  */
 export type ReplySize = 'bounded' | 'paged' | 'refused';
 
+// Not a Buffer: browsers validate with these schemas too.
+const utf8 = new TextEncoder();
+
 /** The bytes of the text as a JSON string, with its quotes. */
 export function jsonBytes(text: string): number {
-  return Buffer.byteLength(JSON.stringify(text));
+  return utf8.encode(JSON.stringify(text)).length;
 }
 
 /** The longest end of the text that has at most `maxBytes` as a JSON string and splits no character. */
