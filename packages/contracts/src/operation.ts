@@ -125,9 +125,7 @@ export function defineOperation<
   Query extends z.ZodType | undefined = undefined,
   Body extends z.ZodType | undefined = undefined,
   Patch extends z.ZodType | undefined = undefined,
->(
-  operation: OperationContract<Params, Query, Body, Patch>,
-): OperationContract<Params, Query, Body, Patch> {
+>(operation: OperationContract<Params, Query, Body, Patch>): OperationContract<Params, Query, Body, Patch> {
   return operation;
 }
 

@@ -28,7 +28,8 @@ export const ADVICE: Record<ErrorCode, string> = {
     'The job has ended, or its step cannot be undone: `detail` gives the reason. Wait for its end, or force-stop or delete the VM.',
   history_lost:
     'The database was restored, or failed over, to a position before that of the consistency token. Drop the token, read again, and check your last changes.',
-  precondition_failed: 'The ETag of If-Match is not the present one. Read the resource again, then decide again.',
+  precondition_failed:
+    'The ETag of If-Match is not the present one. Read the resource again, then decide again.',
   body_too_large: 'Send less at a time: at most 1 MiB, or 8 MiB of metric points.',
   unsupported_media_type:
     'Send the body with `Content-Type: application/json`. A `Content-Encoding` must be one that the header `Accept-Encoding` of this answer names.',

@@ -1,6 +1,10 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import { getReplication } from '@novacron/contracts/operations/platform';
-import { REPLICATION_SERVICES, replicationRpc, type ServiceReplication } from '@novacron/contracts/replication';
+import {
+  REPLICATION_SERVICES,
+  replicationRpc,
+  type ServiceReplication,
+} from '@novacron/contracts/replication';
 import type { Call } from '../edge/call.js';
 import { implement } from '../edge/route.js';
 

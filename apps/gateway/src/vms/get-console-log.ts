@@ -4,8 +4,7 @@ import { prefersJson } from '../edge/accept.js';
 import { implement } from '../edge/route.js';
 
 export const getConsoleLogRoute = implement(getConsoleLog, async (call) => {
-  const log = (await call.ask(vmsRpc.consoleLog, { id: call.params.id, maxBytes: call.query.maxBytes }))
-    .body;
+  const log = (await call.ask(vmsRpc.consoleLog, { id: call.params.id, maxBytes: call.query.maxBytes })).body;
   if (prefersJson(call.headers.accept)) return { status: 200, body: log };
   return { status: 200, text: log.text, headers: { 'NovaCron-Truncated': String(log.truncated) } };
 });

@@ -89,7 +89,10 @@ describe('a page of another origin', () => {
 });
 
 describe('HEAD', () => {
-  const gets = [...operations.filter(({ method }) => method === 'GET').map(({ path }) => path), ...PUBLIC_PATHS];
+  const gets = [
+    ...operations.filter(({ method }) => method === 'GET').map(({ path }) => path),
+    ...PUBLIC_PATHS,
+  ];
   // A wait has no answer for a VM that does not exist either way.
   it.each(gets)('of %s has the status and headers of GET, and no body', async (path) => {
     const url = gateway.url + filled(path);

@@ -1,5 +1,11 @@
 import { ERRORS, type ErrorCode } from '../errors.js';
-import { MERGE_PATCH, takesKey, type AnswerContract, type ListStyle, type OperationContract } from '../operation.js';
+import {
+  MERGE_PATCH,
+  takesKey,
+  type AnswerContract,
+  type ListStyle,
+  type OperationContract,
+} from '../operation.js';
 import { PROBLEM_TYPE } from '../problem.js';
 import { HEADERS, PARAMETERS } from './headers.js';
 import { exampleOf } from './examples.js';

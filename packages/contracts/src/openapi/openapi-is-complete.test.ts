@@ -94,8 +94,21 @@ describe('the OpenAPI document', () => {
   it('keeps answers open to new fields, and bodies closed', () => {
     const { schemas } = document.components;
     const closed = (name: string) => JSON.stringify(schemas?.[name]).includes('"additionalProperties":false');
-    expect(['Vm', 'VmConfig', 'Job', 'Host', 'Problem'].filter(closed)).toEqual([]);
-    expect(['CreateVm', 'NewVmConfig', 'PatchVm'].filter((name) => !closed(name))).toEqual([]);
+    expect(
+      Object.keys(schemas ?? {})
+        .filter(closed)
+        .sort(),
+    ).toEqual([
+      'ActionOptions',
+      'CreateVm',
+      'HostActionOptions',
+      'InviteHost',
+      'MergePatchVm',
+      'NewRestartPolicy',
+      'NewVmConfig',
+      'PatchVm',
+      'PushMetrics',
+    ]);
     const answers = JSON.stringify(operations.map(({ responses }) => responses));
     expect(answers).not.toContain('"additionalProperties":false');
   });
