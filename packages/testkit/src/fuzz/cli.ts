@@ -31,7 +31,12 @@ async function main(): Promise<void> {
   const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
   process.stdout.write(`seed ${seed}\n`);
   const roles = FUZZ_ROLES.filter((role) => values.role === undefined || role === values.role);
-  const stack = await useTestStack({ simHosts: 3, replica: true, env: { NOVACRON_AGENT_SIM_LATENCY: '0' } });
+  const env = {
+    NOVACRON_AGENT_SIM_LATENCY: '0',
+    // The hooks give each request an address of its own.
+    NOVACRON_TRUSTED_PROXIES: '127.0.0.1',
+  };
+  const stack = await useTestStack({ simHosts: 3, replica: true, env });
   try {
     const tokens = await roleTokens(stack);
     for (const role of roles) {
