@@ -3,7 +3,7 @@
 const FLOORS = [
   ['vm-lifecycle', 'async'],
   ['telemetry', 'config', 'contracts'],
-  ['postgres', 'messaging'],
+  ['postgres', 'messaging', 'redis'],
   ['cache', 'outbox'],
   ['service-kit'],
 ];

@@ -1,6 +1,6 @@
 import { Cache } from '@novacron/cache/cache';
 import { L2 } from '@novacron/cache/l2';
-import { RedisLink } from '@novacron/cache/redis-link';
+import { RedisConnection } from '@novacron/redis/connection';
 import { changesOf } from '@novacron/cache/rules';
 import type { ServiceContext } from '@novacron/service-kit/context';
 import { retried } from '@novacron/service-kit/dependencies';
@@ -82,7 +82,7 @@ function cacheOf({ config, nc, logger, drain }: ServiceContext<GatewayConfig>): 
 /** What everybody may ask, counted here and made one with the other gateways' counts as long as Redis is there. */
 function limitsOf({ config, logger, drain }: ServiceContext<GatewayConfig>): RateLimits {
   const limits = new RateLimits();
-  const redis = new RedisLink({
+  const redis = new RedisConnection({
     url: config.redis.url,
     onError: (error) => logger.debug({ err: error }, 'Redis is away: each gateway counts by itself'),
     onRefused: (error) =>

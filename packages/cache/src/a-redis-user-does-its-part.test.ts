@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { RedisConnection, RedisUnavailable } from '@novacron/redis/connection';
+import { scriptOf } from '@novacron/redis/script';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
 import { until } from '@novacron/testkit/wait';
 import { createClient } from 'redis';
 import type { Entry } from './entry.js';
 import { L2Inspector } from './l2-inspector.js';
-import { scriptOf } from './l2-scripts.js';
 import { L2, type L2Place } from './l2.js';
-import { RedisLink, RedisUnavailable } from './redis-link.js';
 
 const HISTORY = '7412345678901234567.1';
 const entry: Entry = {
@@ -84,28 +84,28 @@ describe.each(['gateway', 'cache'] as const)('the Redis user of %s', (service) =
 
 describe('the Redis user of the gateway', () => {
   it('counts rate limits by the clock of Redis', async () => {
-    const link = new RedisLink({ url: urlOf('gateway'), timeoutMs: 30_000 });
-    await until(() => link.available);
+    const redis = new RedisConnection({ url: urlOf('gateway'), timeoutMs: 30_000 });
+    await until(() => redis.available);
     const count = scriptOf(
       `redis.call('SET', KEYS[1], redis.call('TIME')[1], 'PX', 1000) return redis.call('GET', KEYS[1])`,
     );
-    expect(String(await link.run(count, ['rate:a'], []))).toMatch(/^\d+$/);
-    link.close();
+    expect(String(await redis.run(count, ['rate:a'], []))).toMatch(/^\d+$/);
+    redis.close();
   });
 
   it('is told apart from a Redis that is away when it may not do something', async () => {
     const refusals: string[] = [];
     const onRefused = ({ message }: Error) => void refusals.push(message);
-    const link = new RedisLink({ url: urlOf('gateway'), timeoutMs: 30_000, onRefused });
-    await until(() => link.available);
+    const redis = new RedisConnection({ url: urlOf('gateway'), timeoutMs: 30_000, onRefused });
+    await until(() => redis.available);
     const forbidden = scriptOf(`return redis.call('GET', 'private')`);
     for (let i = 0; i < 3; i += 1)
-      await expect(link.run(forbidden, [], [])).rejects.toThrow(RedisUnavailable);
+      await expect(redis.run(forbidden, [], [])).rejects.toThrow(RedisUnavailable);
     expect(refusals).toEqual([expect.stringMatching(/NOPERM|can't access/)]);
-    await link.run(scriptOf('return 1'), [], []);
-    await expect(link.run(forbidden, [], [])).rejects.toThrow(RedisUnavailable);
+    await redis.run(scriptOf('return 1'), [], []);
+    await expect(redis.run(forbidden, [], [])).rejects.toThrow(RedisUnavailable);
     expect(refusals).toHaveLength(2);
-    link.close();
+    redis.close();
   });
 });
 

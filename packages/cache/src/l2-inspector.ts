@@ -1,7 +1,7 @@
+import { RedisConnection, type RedisOptions } from '@novacron/redis/connection';
+import { scriptOf } from '@novacron/redis/script';
 import type { Entry } from './entry.js';
-import { scriptOf } from './l2-scripts.js';
 import { decodeEntry } from './l2-value.js';
-import { RedisLink, type RedisLinkOptions } from './redis-link.js';
 
 export interface Inspected {
   readonly tenantId: string;
@@ -31,17 +31,17 @@ return { redis.call('DBSIZE'), tonumber(memory) }
 
 /** Looks at what L2 holds, for checks and statistics. On a connection of its own; throws RedisUnavailable. */
 export class L2Inspector {
-  readonly #link: RedisLink;
+  readonly #redis: RedisConnection;
   #cursor = '0';
 
-  constructor(options: RedisLinkOptions) {
-    this.#link = new RedisLink(options);
+  constructor(options: RedisOptions) {
+    this.#redis = new RedisConnection(options);
   }
 
   /** Some entries of the history, others at each call, around the whole keyspace. May be none. */
   async sample(history: string, count: number): Promise<Inspected[]> {
     const args = [this.#cursor, `${history}:*`, String(count)];
-    const [cursor, found] = (await this.#link.run(SAMPLE, [], args)) as [Buffer, Buffer[]];
+    const [cursor, found] = (await this.#redis.run(SAMPLE, [], args)) as [Buffer, Buffer[]];
     this.#cursor = cursor.toString();
     const entries: Inspected[] = [];
     for (let i = 0; i + 1 < found.length; i += 2) {
@@ -59,11 +59,11 @@ export class L2Inspector {
 
   /** Keys of the whole server, tombstones and leases included, and its memory in bytes. */
   async size(): Promise<{ keys: number; bytes: number }> {
-    const [keys, bytes] = (await this.#link.run(SIZE, [], [])) as [number, number];
+    const [keys, bytes] = (await this.#redis.run(SIZE, [], [])) as [number, number];
     return { keys, bytes };
   }
 
   close(): void {
-    this.#link.close();
+    this.#redis.close();
   }
 }

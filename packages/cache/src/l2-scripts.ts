@@ -1,9 +1,4 @@
-import { createHash } from 'node:crypto';
-
-export interface Script {
-  readonly text: string;
-  readonly sha: string;
-}
+import { scriptOf } from '@novacron/redis/script';
 
 /** How old a header says that an entry is: the first bytes of its value. */
 const PEEK = `
@@ -96,11 +91,6 @@ const RELEASE = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 `;
-
-/** Sent by its hash; by its text only to a server that does not know it yet. */
-export function scriptOf(text: string): Script {
-  return { text, sha: createHash('sha1').update(text).digest('hex') };
-}
 
 export const scripts = {
   fill: scriptOf(FILL),

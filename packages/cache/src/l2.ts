@@ -1,10 +1,10 @@
+import { RedisConnection, type RedisOptions } from '@novacron/redis/connection';
 import type { Change } from './change.js';
 import type { Entry } from './entry.js';
 import { scripts } from './l2-scripts.js';
 import { decodeEntry, encodeEntry, wide } from './l2-value.js';
-import { RedisLink, type RedisLinkOptions } from './redis-link.js';
 
-export interface L2Options extends RedisLinkOptions {
+export interface L2Options extends RedisOptions {
   /** How long an invalidation is remembered, milliseconds. */
   readonly tombstoneMs?: number;
 }
@@ -46,7 +46,7 @@ const BATCH = 100;
  * RedisUnavailable, within the command's timeout.
  */
 export class L2 {
-  readonly #link: RedisLink;
+  readonly #redis: RedisConnection;
   readonly #tombstoneMs: string;
   hits = 0;
   misses = 0;
@@ -54,16 +54,16 @@ export class L2 {
   invalidations = 0;
 
   constructor(options: L2Options) {
-    this.#link = new RedisLink(options);
+    this.#redis = new RedisConnection(options);
     this.#tombstoneMs = String(options.tombstoneMs ?? TOMBSTONE_MS);
   }
 
   get available(): boolean {
-    return this.#link.available;
+    return this.#redis.available;
   }
 
   get failures(): number {
-    return this.#link.failures;
+    return this.#redis.failures;
   }
 
   /** The entry, if it is as new as asked for and `tenantId`'s. */
@@ -75,7 +75,7 @@ export class L2 {
     const from = enough === 'stale' ? '' : wide(enough ?? 0n);
     const args = [from, owner, String(LEASE_MS), String(Date.now())];
     const keys = [entryKey(place), leaseKey(place), ...generationKeys(place)];
-    const reply = await this.#link.run(scripts.getOrLease, keys, args);
+    const reply = await this.#redis.run(scripts.getOrLease, keys, args);
     const [value, lease] = reply as [Buffer | null, number];
     const found = value === null ? undefined : decodeEntry(value);
     const entry = found?.tenantId === tenantId ? found : undefined;
@@ -91,13 +91,13 @@ export class L2 {
   async fill(place: L2Place, entry: Entry, owner = ''): Promise<boolean> {
     const keys = [entryKey(place), tombstoneKey(place), leaseKey(place), ...generationKeys(place)];
     const args = [encodeEntry(entry), String(Math.ceil(entry.ttlMs) + STALE_MS), owner];
-    const kept = await this.#link.run(scripts.fill, keys, args);
+    const kept = await this.#redis.run(scripts.fill, keys, args);
     if (kept === 0) this.refused += 1;
     return kept === 1;
   }
 
   async release(place: L2Place, owner: string): Promise<void> {
-    await this.#link.run(scripts.release, [leaseKey(place)], [owner]);
+    await this.#redis.run(scripts.release, [leaseKey(place)], [owner]);
   }
 
   /** Leaves tombstones and moves generations; the same change twice, or in any order, does the same. */
@@ -105,13 +105,13 @@ export class L2 {
     const batches: Promise<unknown>[] = [];
     for (let from = 0; from < changes.length; from += BATCH) {
       const { keys, args } = this.#arguments(history, changes.slice(from, from + BATCH));
-      batches.push(this.#link.run(scripts.invalidate, keys, args));
+      batches.push(this.#redis.run(scripts.invalidate, keys, args));
     }
     for (const removed of await Promise.all(batches)) this.invalidations += removed as number;
   }
 
   close(): void {
-    this.#link.close();
+    this.#redis.close();
   }
 
   #arguments(history: string, changes: readonly Change[]): { keys: string[]; args: string[] } {

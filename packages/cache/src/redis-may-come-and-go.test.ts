@@ -272,24 +272,6 @@ describe('while Redis is', () => {
     await until(async () => (await held().catch(() => undefined)) !== undefined);
   });
 
-  it('quicker than this process, which stalled past the deadline, its answer counts', async () => {
-    const { l2 } = await process_({ timeoutMs: 50 });
-    const asked = l2.get(place, TENANT, { enough: null });
-    await new Promise((done) => setImmediate(done));
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000);
-    expect((await asked).entry).toBeUndefined();
-    expect(l2.failures).toBe(0);
-  });
-
-  it('asked for more than it may be at once, the rest is refused, and it is not taken for broken', async () => {
-    const { l2 } = await process_();
-    const asking = Array.from({ length: 3_000 }, () => l2.get(place, TENANT, { enough: null }));
-    const results = await Promise.allSettled(asking);
-    expect(results.filter((r) => r.status === 'fulfilled').length).toBe(1_000);
-    expect(l2.available).toBe(true);
-    expect(l2.failures).toBe(0);
-  });
-
   it('not there at all, every answer of L2 is a miss', async () => {
     const l2 = new L2({ url: 'redis://127.0.0.1:1' });
     open.push(l2);

@@ -1,8 +1,8 @@
+import { RedisUnavailable } from '@novacron/redis/connection';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Entry } from './entry.js';
 import type { L2, L2Lookup, L2Place } from './l2.js';
-import { RedisUnavailable } from './redis-link.js';
 
 /** How long another process's load of the same key is waited for, in looks; then it is loaded here too. */
 const LOOKS_MS = [3, 6, 12, 24];

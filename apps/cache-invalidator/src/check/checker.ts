@@ -1,5 +1,5 @@
 import type { Inspected, L2Inspector } from '@novacron/cache/l2-inspector';
-import { RedisUnavailable } from '@novacron/cache/redis-link';
+import { RedisUnavailable } from '@novacron/redis/connection';
 import type { CheckStatus, StaleFinding } from '@novacron/contracts/cache-stats';
 import type { Logger } from '@novacron/telemetry/logger';
 import { counter } from '@novacron/telemetry/metrics';

@@ -1,6 +1,6 @@
 import type { Change } from '@novacron/cache/change';
 import type { L2 } from '@novacron/cache/l2';
-import { RedisUnavailable } from '@novacron/cache/redis-link';
+import { RedisUnavailable } from '@novacron/redis/connection';
 
 export interface SharedLevelOptions {
   /** One that is patient: who listens does not wait for it. */

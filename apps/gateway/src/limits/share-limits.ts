@@ -1,5 +1,5 @@
-import { scriptOf } from '@novacron/cache/l2-scripts';
-import { RedisUnavailable, type RedisLink } from '@novacron/cache/redis-link';
+import { scriptOf } from '@novacron/redis/script';
+import { RedisUnavailable, type RedisConnection } from '@novacron/redis/connection';
 import type { RateLimits } from './rate-limits.js';
 
 const EVERY_MS = 100;
@@ -30,7 +30,7 @@ const TAKE = scriptOf(`
  * Redis each gateway goes on counting by itself.
  * @returns ends it
  */
-export function shareLimits(limits: RateLimits, redis: RedisLink): () => void {
+export function shareLimits(limits: RateLimits, redis: RedisConnection): () => void {
   let asking = false;
   const tick = async (): Promise<void> => {
     const some = limits.untold(MOST);

@@ -22,7 +22,7 @@ import { PushTargets } from '../../src/metrics/push-targets.js';
 import { MetricsIntake } from '../../src/metrics/intake.js';
 import { type AddressLimit, RateLimits } from '../../src/limits/rate-limits.js';
 import { shareLimits } from '../../src/limits/share-limits.js';
-import { RedisLink } from '@novacron/cache/redis-link';
+import { RedisConnection } from '@novacron/redis/connection';
 import { httpTelemetry } from '@novacron/telemetry/http';
 import { listenForInvalidations } from '../../src/reads/listen.js';
 import { Reads } from '../../src/reads/reads.js';
@@ -138,7 +138,7 @@ export class TestGateway {
     httpTelemetry(this.fastify, logger);
     const limits = new RateLimits(this.address);
     if (url !== undefined) {
-      const redis = new RedisLink({ url });
+      const redis = new RedisConnection({ url });
       const stop = shareLimits(limits, redis);
       this.stopSharing = () => {
         stop();

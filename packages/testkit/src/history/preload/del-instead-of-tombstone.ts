@@ -34,10 +34,8 @@ Object.assign(L1.prototype, {
   },
 });
 
-const { scripts, scriptOf } = (await moduleOf('cache', 'l2-scripts.js')) as {
-  scripts: { invalidate: unknown };
-  scriptOf: (text: string) => unknown;
-};
+const { scripts } = (await moduleOf('cache', 'l2-scripts.js')) as { scripts: { invalidate: unknown } };
+const { scriptOf } = (await moduleOf('redis', 'script.js')) as { scriptOf: (text: string) => unknown };
 scripts.invalidate = scriptOf(`
 for i = 1, #KEYS / 2 do
   if ARGV[i * 2] ~= '' then redis.call('DEL', KEYS[i * 2 - 1])

@@ -1,26 +1,22 @@
-import {
-  BrokenCircuitError,
-  circuitBreaker,
-  type CircuitBreakerPolicy,
-  CircuitState,
-  ConsecutiveBreaker,
-  handleAll,
-} from 'cockatiel';
+import { CircuitBreaker, CircuitOpenError } from '@novacron/async/circuit-breaker';
+import { withDeadline } from '@novacron/async/deadline';
 import { createClient, ErrorReply, RESP_TYPES } from 'redis';
-import type { Script } from './l2-scripts.js';
+import type { Script } from './script.js';
 
-export interface RedisLinkOptions {
+export interface RedisOptions {
   /** `redis://…` or `rediss://…` */
   readonly url: string;
-  /** Longest wait for one answer, milliseconds. */
+  /** The longest wait for one reply, milliseconds. */
   readonly timeoutMs?: number;
-  /** How long Redis is left alone after it failed five times in a row, milliseconds. */
+  /** How long the connection sends nothing after five failures in a row, milliseconds. */
   readonly retryAfterMs?: number;
-  /** Without any answer for so long the connection is taken for dead and made anew, milliseconds. */
+  /** A connection without any reply for this long is considered dead and made anew, milliseconds. */
   readonly deadAfterMs?: number;
-  /** The connection broke, or was not made. */
+  /** The connection broke, or could not be made. */
   readonly onError?: (error: Error) => void;
-  /** Redis answered a command with an error: told once until a command succeeds, for which an operator has to act. */
+  /**
+   * Redis replied to a command with an error, on which an operator has to act. Called once until a command succeeds.
+   */
   readonly onRefused?: (error: Error) => void;
 }
 
@@ -29,16 +25,26 @@ const RETRY_AFTER_MS = 250;
 const DEAD_AFTER_MS = 5_000;
 const FAILURES = 5;
 /**
- * Commands that wait for an answer at most; more are refused at once, which says nothing about Redis. Some 15,000
- * gets of 12 kB pass in a second: what queues behind these would meet its deadline, and Redis be taken for broken.
+ * The commands that wait for a reply at most. The connection refuses more at once, and does not count them as failures
+ * of Redis. Redis serves about 15,000 gets of 12 kB in a second: commands behind a longer queue would miss their
+ * deadlines, and the breaker would open.
  */
 const MAX_WAITING = 1_000;
-/** The client also keeps those that were given up: a stopped server must not cost memory. */
+/** The client also keeps the commands that missed their deadline. The limit bounds the memory a stopped server costs. */
 const MAX_QUEUED = 4 * MAX_WAITING;
+
+/**
+ * Timers run first after a stall of this process. The deadline waits for one more turn of the event loop, in which a
+ * reply that has already arrived is read.
+ */
+const AFTER_READING = {
+  setTimeout: (late: () => void, ms: number) => setTimeout(() => setImmediate(late), ms),
+  clearTimeout: (timer: unknown) => clearTimeout(timer as NodeJS.Timeout),
+};
 
 type Client = ReturnType<typeof newClient>;
 
-/** Redis did not answer in time, or is not asked as it did not answer lately. */
+/** Redis did not reply in time, or the command was not sent because Redis failed recently. */
 export class RedisUnavailable extends Error {
   constructor(options?: ErrorOptions) {
     super('Redis is not available', options);
@@ -47,40 +53,40 @@ export class RedisUnavailable extends Error {
 }
 
 /**
- * A connection to Redis that costs bounded time. Each command has a deadline of its own (the client's `timeout`
- * ends when the command is written, and a server that is stopped takes commands and stays silent); after five
- * failures in a row nothing is sent for a while, then one command at a time tries again. Nothing is queued while
- * the connection is down. It comes back by itself.
+ * A connection to Redis that costs bounded time. Each command has its own deadline: the client's `timeout` ends when
+ * the command is written, but a stopped server accepts commands and stays silent. After five failures in a row the
+ * connection sends nothing for a while, then one command tests Redis. It queues nothing while it is disconnected, and
+ * reconnects without limit.
  */
-export class RedisLink {
+export class RedisConnection {
   #client: Client;
   #madeAt = performance.now();
-  #answeredAt = performance.now();
+  #repliedAt = performance.now();
   #closed = false;
   #waiting = 0;
-  readonly #breaker: CircuitBreakerPolicy;
+  readonly #breaker: CircuitBreaker;
   readonly #timeoutMs: number;
   readonly #deadAfterMs: number;
   #refused = false;
   failures = 0;
 
-  constructor(private readonly options: RedisLinkOptions) {
+  constructor(private readonly options: RedisOptions) {
     this.#timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
     this.#deadAfterMs = options.deadAfterMs ?? DEAD_AFTER_MS;
-    this.#breaker = circuitBreaker(handleAll, {
-      halfOpenAfter: options.retryAfterMs ?? RETRY_AFTER_MS,
-      breaker: new ConsecutiveBreaker(FAILURES),
+    this.#breaker = new CircuitBreaker({
+      failures: FAILURES,
+      openMs: options.retryAfterMs ?? RETRY_AFTER_MS,
     });
     this.#client = this.#connect();
   }
 
   /** Whether a command would be sent now. */
   get available(): boolean {
-    return this.#client.isReady && this.#breaker.state === CircuitState.Closed;
+    return this.#client.isReady && this.#breaker.state === 'closed';
   }
 
   /**
-   * Runs a script on the server: by its hash, and by its text where the server does not know it (a new one).
+   * Runs a script on the server.
    * @returns its reply: numbers, null, and Buffers for strings
    * @throws RedisUnavailable in bounded time
    */
@@ -88,11 +94,11 @@ export class RedisLink {
     if (this.#waiting >= MAX_WAITING) throw new RedisUnavailable();
     this.#waiting += 1;
     try {
-      return await this.#breaker.execute(() => this.#timed(() => this.#send(script, keys, args)));
+      return await this.#breaker.run(() => this.#timed(script, keys, args));
     } catch (error) {
-      if (!(error instanceof BrokenCircuitError)) {
+      if (!(error instanceof CircuitOpenError)) {
         this.failures += 1;
-        this.#tellRefusal(error);
+        this.#reportRefusal(error);
         this.#renewIfDead();
       }
       throw new RedisUnavailable({ cause: error });
@@ -106,6 +112,15 @@ export class RedisLink {
     this.#client.destroy();
   }
 
+  async #timed(script: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<unknown> {
+    const late = () => new Error(`no reply within ${this.#timeoutMs} ms`);
+    const send = () => this.#send(script, keys, args);
+    const reply = await withDeadline(send, this.#timeoutMs, late, AFTER_READING);
+    this.#repliedAt = performance.now();
+    this.#refused = false;
+    return reply;
+  }
+
   async #send(script: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<unknown> {
     const client = this.#client;
     const rest = [String(keys.length), ...keys, ...args];
@@ -117,30 +132,15 @@ export class RedisLink {
     }
   }
 
-  #timed(command: () => Promise<unknown>): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const late = () => reject(new Error(`no answer in ${this.#timeoutMs} ms`));
-      // After a stall of this process timers come first; an answer that is here already is read before this.
-      const timer = setTimeout(() => setImmediate(late), this.#timeoutMs);
-      command()
-        .then((reply) => {
-          this.#answeredAt = performance.now();
-          this.#refused = false;
-          resolve(reply);
-        }, reject)
-        .finally(() => clearTimeout(timer));
-    });
-  }
-
-  #tellRefusal(error: unknown): void {
+  #reportRefusal(error: unknown): void {
     if (this.#refused || !(error instanceof ErrorReply)) return;
     this.#refused = true;
     this.options.onRefused?.(error);
   }
 
-  /** A peer that vanished without a word leaves a socket that stays open for hours. */
+  /** A server that vanished without closing the connection leaves a socket that stays open for hours. */
   #renewIfDead(): void {
-    const silentSince = Math.max(this.#answeredAt, this.#madeAt);
+    const silentSince = Math.max(this.#repliedAt, this.#madeAt);
     if (this.#closed || performance.now() - silentSince < this.#deadAfterMs) return;
     this.#client.destroy();
     this.#client = this.#connect();
@@ -150,7 +150,7 @@ export class RedisLink {
     this.#madeAt = performance.now();
     const client = newClient(this.options.url);
     client.on('error', (error: Error) => this.options.onError?.(error));
-    // It tries for ever; what it could not do at first was told by 'error'.
+    // The client reconnects without limit. The 'error' event reports each failed attempt.
     client.connect().catch(() => undefined);
     return client;
   }
@@ -166,7 +166,7 @@ function newClient(url: string) {
     maintNotifications: 'disabled',
     commandsQueueMaxLength: MAX_QUEUED,
     socket: { connectTimeout: 1_000, reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, 1_000) },
-    // Values are bytes; numbers and simple strings stay what they are.
+    // Values are bytes; numbers and simple strings stay as they are.
     commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
   });
 }

@@ -1,0 +1,58 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { useTestServers, type TestServers } from '@novacron/testkit/servers';
+import { until } from '@novacron/testkit/wait';
+import { RedisConnection, RedisUnavailable } from './connection.js';
+import { scriptOf } from './script.js';
+
+const ONE = scriptOf('return 1');
+
+let servers: TestServers;
+const open: RedisConnection[] = [];
+
+beforeAll(async () => void (servers = await useTestServers({ redis: true, postgres: false })));
+afterEach(() => open.splice(0).forEach((redis) => redis.close()));
+afterAll(() => servers.stop());
+
+async function connected(timeoutMs: number): Promise<RedisConnection> {
+  const redis = new RedisConnection({ url: servers.redisUrl, timeoutMs });
+  open.push(redis);
+  await until(() => redis.available);
+  return redis;
+}
+
+describe('a connection to Redis', () => {
+  it('accepts a reply that arrived in time when this process stalled past the deadline', async () => {
+    const redis = await connected(50);
+    const reply = redis.run(ONE, [], []);
+    await new Promise((done) => setImmediate(done));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000);
+    expect(await reply).toBe(1);
+    expect(redis.failures).toBe(0);
+  });
+
+  it('refuses commands beyond its limit, and stays available', async () => {
+    const redis = await connected(20_000);
+    const results = await Promise.allSettled(Array.from({ length: 3_000 }, () => redis.run(ONE, [], [])));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1_000);
+    expect(redis.available).toBe(true);
+    expect(redis.failures).toBe(0);
+  });
+
+  it('sends nothing after five failures, until one command tests Redis with success', async () => {
+    const redis = await connected(200);
+    process.kill(servers.redis.pid as number, 'SIGSTOP');
+    try {
+      for (let i = 0; i < 20; i += 1)
+        await expect(redis.run(ONE, [], [])).rejects.toBeInstanceOf(RedisUnavailable);
+      expect(redis.available).toBe(false);
+      // Five deadlines, and a test of Redis each 250 ms.
+      expect(redis.failures).toBeLessThan(20);
+    } finally {
+      process.kill(servers.redis.pid as number, 'SIGCONT');
+    }
+    await until(async () => {
+      await redis.run(ONE, [], []).catch(() => undefined);
+      return redis.available;
+    });
+  });
+});
