@@ -4,7 +4,7 @@ import { Caches } from './caches.js';
 import { type CacheConfig, settings } from './config.js';
 import { exportInvalidation } from './invalidate/invalidate-metrics.js';
 import { LedgerController } from './ledger/ledger.controller.js';
-import { exportLedger } from './ledger/ledger-metrics.js';
+import { exportLedger } from './invalidate/ledger-metrics.js';
 import { Ledger } from './ledger/ledger.js';
 import { migrations } from './migrations/all.js';
 import { StatsController } from './stats/stats.controller.js';

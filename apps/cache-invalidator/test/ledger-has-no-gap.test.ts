@@ -13,7 +13,7 @@ import { useTestServers } from '@novacron/testkit/servers';
 import { eventually } from '@novacron/testkit/wait';
 import { settings, type CacheConfig } from '../src/config.js';
 import { service } from '../src/service.js';
-import { eventOf, HISTORY, learnHistory, Owner } from './owner.js';
+import { eventOf, HISTORY, learnHistory, Owner } from './support/fake-orchestrator.js';
 
 let servers: Awaited<ReturnType<typeof useTestServers>>;
 let orchestrator: NatsConnection;

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { invalidationSubjects, MetricsInvalidation } from '@novacron/contracts/invalidation';
-import { MetricsFollower } from '@novacron/cache/metrics-follower';
+import { MetricsFollower } from '@novacron/cache/metrics-watermark-tracker';
 import { LatestQuery } from '@novacron/contracts/metrics';
 import { parsePosition, type Position } from '@novacron/contracts/position';
 import { eventually } from '@novacron/testkit/wait';

@@ -2,11 +2,11 @@ import { ServiceError } from '@novacron/contracts/errors';
 import { groupOf, keyOf } from './change.js';
 import { Coherence, type CoherenceOptions } from './coherence.js';
 import type { Entry } from './entry.js';
-import { Flights } from './flight.js';
+import { Flights } from './single-flight.js';
 import { L1, type Teller } from './l1.js';
 import type { L2, L2Place } from './l2.js';
 import { RESOURCES, type ResourceType, ttlFor } from './resources.js';
-import { SharedLevel } from './shared-level.js';
+import { SharedLevel } from './l2-reader.js';
 import { type CacheStats, Counters } from './stats.js';
 
 /** What the owning service answered. */

@@ -1,9 +1,9 @@
 import type { InvalidatedEvent, Invalidation, MetricsInvalidation } from '@novacron/contracts/invalidation';
 import { parsePosition, type Position } from '@novacron/contracts/position';
 import type { Change } from './change.js';
-import { Follower } from './follower.js';
+import { Follower } from './watermark-tracker.js';
 import type { L1, Teller } from './l1.js';
-import { MetricsFollower } from './metrics-follower.js';
+import { MetricsFollower } from './metrics-watermark-tracker.js';
 import { changesOfMetrics } from './rules.js';
 
 export interface CoherenceOptions {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Entry } from './entry.js';
-import { Follower } from './follower.js';
+import { Follower } from './watermark-tracker.js';
 import { L1 } from './l1.js';
 
 const TENANT = 't';

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Entry } from './entry.js';
 import { L1 } from './l1.js';
-import { MetricsFollower, type Told } from './metrics-follower.js';
+import { MetricsFollower, type Told } from './metrics-watermark-tracker.js';
 
 const TENANT = 't';
 /** Each VM is in a partition of its own. */

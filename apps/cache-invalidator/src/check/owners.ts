@@ -4,7 +4,7 @@ import type { JobId, VmId } from '@novacron/contracts/ids';
 import { jobsRpc } from '@novacron/contracts/jobs';
 import { vmsRpc } from '@novacron/contracts/vms';
 import type { RpcClient } from '@novacron/messaging/rpc-client';
-import { asTenant } from '../service-meta.js';
+import { asTenant } from '../messages/request-meta.js';
 import type { Truth } from './judge.js';
 
 /** Asks the owning service, as the tenant. @throws ServiceError when it does not answer */

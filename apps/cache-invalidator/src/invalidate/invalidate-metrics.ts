@@ -2,8 +2,8 @@ import type { L2 } from '@novacron/cache/l2';
 import type { DomainEvent } from '@novacron/contracts/events';
 import type { SharedMessage } from '@novacron/messaging/shared-consumer';
 import { histogram, observableCounter, observableGauge } from '@novacron/telemetry/metrics';
-import type { SharedLevel } from './shared-level.js';
-import type { Teller } from './teller.js';
+import type { SharedLevel } from './tombstone-writer.js';
+import type { Teller } from './invalidation-publisher.js';
 
 const latency = histogram(
   'novacron_cache_invalidation_duration_seconds',

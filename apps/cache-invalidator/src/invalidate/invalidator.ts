@@ -6,12 +6,12 @@ import { EVENTS } from '@novacron/messaging/streams';
 import { isPartOf, type History } from '@novacron/postgres/history';
 import type { Logger } from '@novacron/telemetry/logger';
 import { counter } from '@novacron/telemetry/metrics';
-import type { HoleFiller } from '../ledger/hole-filler.js';
+import type { HoleFiller } from './gap-filler.js';
 import type { Ledger } from '../ledger/ledger.js';
-import { headOf, parseEvent } from './heads.js';
+import { headOf, parseEvent } from '../messages/event-header.js';
 import { observeLatency } from './invalidate-metrics.js';
-import { Recorder } from './recorder.js';
-import type { Teller } from './teller.js';
+import { Recorder } from './ledger-writer.js';
+import type { Teller } from './invalidation-publisher.js';
 
 export interface InvalidatorOptions {
   readonly nc: NatsConnection;

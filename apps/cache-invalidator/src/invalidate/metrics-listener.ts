@@ -3,8 +3,8 @@ import { changesOfMetrics } from '@novacron/cache/rules';
 import { invalidationSubjects, MetricsInvalidation } from '@novacron/contracts/invalidation';
 import { parsePosition } from '@novacron/contracts/position';
 import type { Logger } from '@novacron/telemetry/logger';
-import { parseJson } from './heads.js';
-import type { SharedLevel } from './shared-level.js';
+import { parseJson } from '../messages/event-header.js';
+import type { SharedLevel } from './tombstone-writer.js';
 
 /** One of all instances takes each message. */
 const QUEUE = 'cache';

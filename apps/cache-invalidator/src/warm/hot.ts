@@ -9,7 +9,7 @@ import { LATEST_LIMIT, metricsRpc } from '@novacron/contracts/metrics';
 import { type Position, parsePosition } from '@novacron/contracts/position';
 import { type Vm, type VmListQuery, vmsRpc } from '@novacron/contracts/vms';
 import type { RpcClient } from '@novacron/messaging/rpc-client';
-import { asTenant } from '../service-meta.js';
+import { asTenant } from '../messages/request-meta.js';
 
 /** What goes into the shared cache, and where. */
 export interface Filling {

@@ -11,7 +11,7 @@ import { eventually } from '@novacron/testkit/wait';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { entryOf, HISTORY, Stage } from './stage.js';
+import { entryOf, HISTORY, Stage } from './support/cache-harness.js';
 
 let stage: Stage;
 beforeAll(async () => void (stage = await Stage.open()));

@@ -1,5 +1,5 @@
 import { observableGauge } from '@novacron/telemetry/metrics';
-import type { Follower } from './follower.js';
+import type { Follower } from './ledger-follower.js';
 
 /** How far the ledger is, as of its last look a quarter of a second ago. */
 export function exportLedger(follower: Follower): void {

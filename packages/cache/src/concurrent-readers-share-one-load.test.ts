@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Flights } from './flight.js';
+import { Flights } from './single-flight.js';
 
 interface Loading {
   readonly token: bigint;

@@ -2,8 +2,8 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { changesOf, merged } from '@novacron/cache/rules';
 import { type Invalidation, invalidationSubjects } from '@novacron/contracts/invalidation';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Head } from './heads.js';
-import type { SharedLevel } from './shared-level.js';
+import type { Head } from '../messages/event-header.js';
+import type { SharedLevel } from './tombstone-writer.js';
 
 /** Events in one message: far below the server's limit of a megabyte. */
 const MAX_EVENTS = 500;

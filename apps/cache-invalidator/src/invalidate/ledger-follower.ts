@@ -5,11 +5,11 @@ import { parsePosition } from '@novacron/contracts/position';
 import type { Logger } from '@novacron/telemetry/logger';
 import { counter } from '@novacron/telemetry/metrics';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseJson } from '../invalidate/heads.js';
-import { Gaps } from './gaps.js';
-import type { HoleFiller } from './hole-filler.js';
-import type { FollowerLease } from './lease.js';
-import type { Ledger } from './ledger.js';
+import { parseJson } from '../messages/event-header.js';
+import { Gaps } from '../ledger/gaps.js';
+import type { HoleFiller } from './gap-filler.js';
+import type { FollowerLease } from '../ledger/lease.js';
+import type { Ledger } from '../ledger/ledger.js';
 
 export interface FollowerOptions {
   readonly nc: NatsConnection;

@@ -2,8 +2,8 @@ import { type DomainEvent, fetchOrchestratorEvents } from '@novacron/contracts/e
 import type { RpcClient } from '@novacron/messaging/rpc-client';
 import type { Logger } from '@novacron/telemetry/logger';
 import { counter } from '@novacron/telemetry/metrics';
-import { SERVICE } from '../service-meta.js';
-import type { Hole, Ledger } from './ledger.js';
+import { SERVICE } from '../messages/request-meta.js';
+import type { Hole, Ledger } from '../ledger/ledger.js';
 
 const fetched = counter(
   'novacron_cache_ledger_fetched_total',

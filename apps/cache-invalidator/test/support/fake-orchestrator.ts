@@ -10,7 +10,7 @@ import { loadConfig } from '@novacron/config/load';
 import { newId } from '@novacron/contracts/ids';
 import { createDatabase } from '@novacron/postgres/database';
 import type { TestServers } from '@novacron/testkit/servers';
-import { settings } from '../src/config.js';
+import { settings } from '../../src/config.js';
 
 /** Of the test's database, once {@link learnHistory} knows it: events of another one are passed over. */
 export let HISTORY = '';

@@ -7,8 +7,8 @@ import { newId } from '@novacron/contracts/ids';
 import { metricsRpc } from '@novacron/contracts/metrics';
 import { vmsRpc } from '@novacron/contracts/vms';
 import { eventually } from '@novacron/testkit/wait';
-import { SERVICE } from '../src/service-meta.js';
-import { entryOf, HISTORY, Stage } from './stage.js';
+import { SERVICE } from '../src/messages/request-meta.js';
+import { entryOf, HISTORY, Stage } from './support/cache-harness.js';
 
 const COUNT = 620;
 const tenantId = newId<string>();

@@ -10,12 +10,12 @@ import { startService, type RunningService } from '@novacron/service-kit/run';
 import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers } from '@novacron/testkit/servers';
 import { eventually } from '@novacron/testkit/wait';
-import type { CacheConfig } from '../src/config.js';
-import { service } from '../src/service.js';
-import { Listener } from './listener.js';
-import { learnHistory, Owner } from './owner.js';
+import type { CacheConfig } from '../../src/config.js';
+import { service } from '../../src/service.js';
+import { Listener } from './fake-gateway.js';
+import { learnHistory, Owner } from './fake-orchestrator.js';
 
-export { HISTORY } from './owner.js';
+export { HISTORY } from './fake-orchestrator.js';
 
 /** Real servers, the orchestrator's stand-in, a gateway's stand-in, and as many invalidators as a test wants. */
 export class Stage {

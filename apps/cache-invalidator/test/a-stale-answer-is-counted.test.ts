@@ -6,7 +6,7 @@ import { vmsRpc } from '@novacron/contracts/vms';
 import { metricsText } from '@novacron/telemetry/metrics';
 import { eventually } from '@novacron/testkit/wait';
 import { createClient } from 'redis';
-import { entryOf, HISTORY, Stage } from './stage.js';
+import { entryOf, HISTORY, Stage } from './support/cache-harness.js';
 
 interface Truth {
   readonly id: string;
