@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { invalidationSubjects, MetricsInvalidation } from '@novacron/contracts/invalidation';
-import { MetricsFollower } from '@novacron/cache/metrics-watermark-tracker';
+import { MetricsWatermarkTracker } from '@novacron/cache/metrics-watermark-tracker';
 import { LatestQuery } from '@novacron/contracts/metrics';
 import { parsePosition, type Position } from '@novacron/contracts/position';
 import { eventually } from '@novacron/testkit/wait';
@@ -111,12 +111,12 @@ describe('the intake', () => {
 
   it('tells up to where all points are told, of every partition, whoever owns it, and goes on while it writes', async () => {
     const marks = new Map<string, bigint>();
-    const follower = new MetricsFollower({
+    const tracker = new MetricsWatermarkTracker({
       advance: (position) => void marks.set('last', position),
       distrust: () => void marks.clear(),
     });
     const subscription = stage.admin.subscribe(invalidationSubjects.metrics, {
-      callback: (_, message) => follower.hear(MetricsInvalidation.parse(message.json())),
+      callback: (_, message) => tracker.receive(MetricsInvalidation.parse(message.json())),
     });
     const beyond = async (position: bigint) => {
       await eventually(() => expect(marks.get('last') ?? 0n).toBeGreaterThan(position));

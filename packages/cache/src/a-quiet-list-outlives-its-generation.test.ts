@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import type { Entry } from './entry.js';
 import { L1 } from './l1.js';
 
-it('a list that nobody asked for while its invalidation was remembered is old when that is forgotten', () => {
+it('treats a list as old that was not read until its list generation was forgotten', () => {
   let now = 0;
   const l1 = new L1({ maxBytes: 1e6, tombstoneMs: 1_000, clock: () => now });
   const entry: Entry = {
@@ -23,7 +23,7 @@ it('a list that nobody asked for while its invalidation was remembered is old wh
     now += 2_000;
     l1.advance(position);
   }
-  // Committed at 110, told as 115, and the generation is behind the floor.
+  // Committed at 110 and invalidated at 115. The list generation is behind the floor now.
   expect(l1.get('list', 'ten', 110n)).toBeUndefined();
   expect(l1.get('list', 'ten', 100n)).toBe(entry);
 });

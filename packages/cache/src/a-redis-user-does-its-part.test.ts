@@ -93,7 +93,7 @@ describe('the Redis user of the gateway', () => {
     redis.close();
   });
 
-  it('is told apart from a Redis that is away when it may not do something', async () => {
+  it('reports a command that Redis refuses, unlike a Redis that is away', async () => {
     const refusals: string[] = [];
     const onRefused = ({ message }: Error) => void refusals.push(message);
     const redis = new RedisConnection({ url: urlOf('gateway'), timeoutMs: 30_000, onRefused });
@@ -110,7 +110,7 @@ describe('the Redis user of the gateway', () => {
 });
 
 describe('the Redis user of the cache invalidator', () => {
-  it('looks around the keyspace, and tells its size', async () => {
+  it('samples the keyspace and reads its size', async () => {
     const inspector = new L2Inspector({ url: urlOf('cache'), timeoutMs: 30_000 });
     await until(() =>
       inspector.size().then(
@@ -125,7 +125,7 @@ describe('the Redis user of the cache invalidator', () => {
 });
 
 describe('Redis', () => {
-  it('refuses who does not log in, and one service with the password of another', async () => {
+  it('refuses a client without a login, and one service with the password of another', async () => {
     const [gateway, cache] = [new URL(urlOf('gateway')), new URL(urlOf('cache'))];
     const anonymous = createClient({ url: `redis://${gateway.host}`, socket: { reconnectStrategy: false } });
     anonymous.on('error', () => undefined);

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Cache, type Answer } from './cache.js';
+import { Cache, type CachedAnswer } from './cache.js';
 import { HISTORY, rules, Source } from './source.fixture.js';
 
 let source: Source;
@@ -12,7 +12,7 @@ function watermark(lsn = source.flush): void {
 
 const tick = () => new Promise((done) => setImmediate(done));
 
-function text({ entry, servedFrom }: Answer): string {
+function text({ entry, servedFrom }: CachedAnswer): string {
   return `${entry.bytes.toString()} ${entry.status} ${servedFrom}`;
 }
 
@@ -24,13 +24,13 @@ beforeEach(() => {
 });
 
 describe('a reader', () => {
-  it('gets from memory what was loaded before', async () => {
+  it('gets a second answer from memory', async () => {
     expect(text(await cache.read(source.request()))).toBe('v1 200 replica');
     expect(text(await cache.read(source.request()))).toBe('v1 200 l1');
     expect(cache.stats()).toMatchObject({ hits: { l1: 1, l2: 0 }, misses: 1, l1: { entries: 1 } });
   });
 
-  it('with a token never gets what is older, though no invalidation has come', async () => {
+  it('with a token never gets an older answer, even before the invalidation arrives', async () => {
     await cache.read(source.request());
     const token = source.write();
     expect(text(await cache.read(source.request()))).toBe('v1 200 l1');
@@ -38,14 +38,14 @@ describe('a reader', () => {
     expect(text(await cache.read(source.request({ token })))).toBe('v2 200 l1');
   });
 
-  it('with a token gets from the primary what the replica does not have yet', async () => {
+  it('with a token gets an answer from the primary when the replica is behind', async () => {
     source.replica = 100n;
     const token = source.write();
     expect(text(await cache.read(source.request({ token })))).toBe('v2 200 primary');
     expect(text(await cache.read(source.request()))).toBe('v2 200 l1');
   });
 
-  it('of the same version again has seen no more than at first, however far the log has come', async () => {
+  it('of the same version keeps its position, however far the log has advanced', async () => {
     const first = (await cache.read(source.request())).entry.seen;
     source.flush += 50n;
     const again = (await cache.read(source.request({ token: source.flush }))).entry;
@@ -54,7 +54,7 @@ describe('a reader', () => {
     expect((await cache.read(source.request({ token }))).entry.seen).toBeGreaterThanOrEqual(token);
   });
 
-  it('of something without a version has seen all up to now: it may have changed and changed back', async () => {
+  it('of an answer without a version observes the present: it may have changed and changed back', async () => {
     const list = { type: 'vm-list', id: 'all', group: 'vms' } as const;
     const load = async (token: bigint | null) => ({ ...(await source.load(token)), version: null });
     await cache.read(source.request({ ...list, load }));
@@ -63,7 +63,7 @@ describe('a reader', () => {
     expect(again.entry.seen).toBe(source.flush);
   });
 
-  it('is told to come again when a replica answers older than it was asked', async () => {
+  it('is asked to retry when a replica answers older than the token', async () => {
     const token = source.write();
     const load = () => new Source().load(null);
     const reading = cache.read(source.request({ token, load }));
@@ -71,7 +71,7 @@ describe('a reader', () => {
     expect(cache.stats().l1.entries).toBe(0);
   });
 
-  it('without a token gets nothing older than the watermark, even from a late replica', async () => {
+  it('without a token gets no answer older than the watermark, even from a late replica', async () => {
     await cache.read(source.request());
     source.replica = 100n;
     source.write();
@@ -79,12 +79,12 @@ describe('a reader', () => {
     source.flush += 1n;
     watermark();
     expect(text(await cache.read(source.request()))).toBe('v2 200 primary');
-    // Messages were lost: what had been published before still holds.
+    // Messages were lost. The watermark that was published before still applies.
     cache.coherence.onReconnect();
     expect(text(await cache.read(source.request()))).toBe('v2 200 primary');
   });
 
-  it('after an invalidation gets what is new, though the watermark stands and the replica is late', async () => {
+  it('gets the new state after an invalidation, while the watermark stands and the replica is late', async () => {
     await cache.read(source.request());
     source.replica = 100n;
     source.write();
@@ -93,7 +93,7 @@ describe('a reader', () => {
     expect(text(await cache.read(source.request()))).toBe('v2 200 l1');
   });
 
-  it('who joins a load that began before its write gets a newer one', async () => {
+  it('gets a newer load when the load in flight began before its write', async () => {
     let open = () => {};
     source.gate = new Promise((done) => (open = done));
     const first = cache.read(source.request());
@@ -106,7 +106,7 @@ describe('a reader', () => {
     expect((await cache.read(source.request())).entry.version).toBe(2);
   });
 
-  it('without a token, in a process that has heard nothing yet, is not answered from memory', async () => {
+  it('without a token is not answered from memory in a process before its first watermark', async () => {
     const started = new Cache({ maxBytes: 1e6, l2: null, rules });
     started.coherence.setHistory(HISTORY);
     await started.read(source.request());
@@ -115,14 +115,14 @@ describe('a reader', () => {
     expect(text(await started.read(source.request({ token: 100n })))).toBe('v2 200 l1');
   });
 
-  it('strong: goes past every level, and past loads in flight', async () => {
+  it('with strong consistency bypasses every level and loads in flight', async () => {
     await cache.read(source.request());
     source.write();
     expect(text(await cache.read(source.request({ consistency: 'strong' })))).toBe('v2 200 replica');
     expect(source.loads).toBe(2);
   });
 
-  it('eventual: takes an old state while the source is down, and causal an error', async () => {
+  it('with eventual consistency gets an old state while the owner is down, and with causal an error', async () => {
     await cache.read(source.request());
     const later = Date.now() + 3_600_000;
     const clock = jest.spyOn(Date, 'now').mockReturnValue(later);
@@ -136,7 +136,7 @@ describe('a reader', () => {
     }
   });
 
-  it('10,000 at once for one key make one load', async () => {
+  it('shares one load with 10,000 concurrent readers of one key', async () => {
     const all = await Promise.all(Array.from({ length: 10_000 }, () => cache.read(source.request())));
     expect(new Set(all.map((a) => a.entry.version))).toEqual(new Set([1]));
     expect(source.loads).toBe(1);
@@ -144,8 +144,8 @@ describe('a reader', () => {
   });
 });
 
-describe('what is kept', () => {
-  it('an absence is kept, and ends with the event that makes it wrong', async () => {
+describe('the cache', () => {
+  it('keeps an absence until the event that ends it', async () => {
     source.absent = true;
     expect(text(await cache.read(source.request()))).toBe('v1 404 replica');
     expect(text(await cache.read(source.request()))).toBe('v1 404 l1');
@@ -155,14 +155,14 @@ describe('what is kept', () => {
     expect(text(await cache.read(source.request()))).toBe('v2 200 replica');
   });
 
-  it('an error is not kept', async () => {
+  it('does not keep an error', async () => {
     source.down = true;
     await expect(cache.read(source.request())).rejects.toThrow('dependency_down');
     source.down = false;
     expect(text(await cache.read(source.request()))).toBe('v1 200 replica');
   });
 
-  it('a load that an invalidation overtook is answered to who asked before, and not kept', async () => {
+  it('answers earlier readers with a load that an invalidation overtook, and does not keep it', async () => {
     let open = () => {};
     source.gate = new Promise((done) => (open = done));
     const first = cache.read(source.request());
@@ -176,7 +176,7 @@ describe('what is kept', () => {
     expect((await cache.read(source.request())).entry.version).toBe(2);
   });
 
-  it('what is about to end is loaded anew once, in the background', async () => {
+  it('refreshes an entry once in the background before it expires', async () => {
     await cache.read(source.request());
     const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 250_000);
     try {
@@ -195,7 +195,7 @@ describe('what is kept', () => {
     }
   });
 
-  it('a refresh that an invalidation overtook leaves nothing behind', async () => {
+  it('does not keep a refresh that an invalidation overtook', async () => {
     await cache.read(source.request());
     const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 250_000);
     let open = () => {};
@@ -212,7 +212,7 @@ describe('what is kept', () => {
     }
   });
 
-  it('nothing of one history answers in the next', async () => {
+  it('does not answer with entries of an earlier timeline', async () => {
     let open = () => {};
     source.gate = new Promise((done) => (open = done));
     const before = cache.read(source.request());
@@ -221,24 +221,24 @@ describe('what is kept', () => {
     await before;
     expect(cache.coherence.history).toBe('7.2');
     expect(cache.cached(source.request())).toBeUndefined();
-    // A message of the old primary that comes late does not turn it back.
+    // A late message of the old primary does not move it back.
     cache.coherence.onInvalidation({ v: 1, history: HISTORY, events: [] });
     expect(cache.coherence.history).toBe('7.2');
   });
 
-  it('a database that was restored takes over by its watermark, not by events that are on their way', () => {
+  it('follows a restored database by its watermark, not by events in flight', () => {
     cache.coherence.onInvalidation({ v: 1, history: '8.1', events: [] });
     expect(cache.coherence.history).toBe(HISTORY);
     cache.coherence.onWatermark(1, { systemId: '8', timeline: 1, lsn: 5n });
     expect(cache.coherence.history).toBe('8.1');
-    // Its positions begin anew, far below all that was heard before.
+    // Its positions begin anew, far below all earlier ones.
     cache.coherence.onWatermark(1, { systemId: '8', timeline: 1, lsn: 6n });
     expect(cache.coherence.published('events')).toBe(5n);
     cache.coherence.onInvalidation({ v: 1, history: HISTORY, events: [] });
     expect(cache.coherence.history).toBe('8.1');
   });
 
-  it('nothing of one tenant answers another', async () => {
+  it('does not answer one tenant with the entries of another', async () => {
     await cache.read(source.request());
     expect(cache.cached(source.request({ tenantId: 'other' }))).toBeUndefined();
   });

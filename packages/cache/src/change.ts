@@ -1,8 +1,8 @@
 /**
- * What a committed event does to caches. Keys are made by {@link keyOf}, groups by {@link groupOf}.
+ * The effect of a committed event on caches. {@link keyOf} makes keys, {@link groupOf} makes groups.
  *
- * - `resource`: what is under `key` has reached `version` at `position`.
- * - `group`: something in the group happened at `position`; answers about the group read before it are old.
+ * - `resource`: the resource under `key` has reached `version` at `position`.
+ * - `group`: the group changed at `position`; answers about the group that were read before it are old.
  */
 export type Change =
   | { readonly what: 'resource'; readonly key: string; readonly version: number; readonly position: bigint }
@@ -19,7 +19,7 @@ export function keyOf(tenantId: string, type: string, id: string): string {
   return `${tenantId}:${type}:${id}`;
 }
 
-/** What becomes old together: a tenant's lists of one kind, the metrics of one VM. */
+/** Entries that become old together: a tenant's lists of one kind, the metrics of one VM. */
 export function groupOf(tenantId: string, name: string): string {
   return `${tenantId}:${name}`;
 }

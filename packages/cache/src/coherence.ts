@@ -1,10 +1,11 @@
+import { Periodic } from '@novacron/async/periodic';
 import type { InvalidatedEvent, Invalidation, MetricsInvalidation } from '@novacron/contracts/invalidation';
 import { parsePosition, type Position } from '@novacron/contracts/position';
 import type { Change } from './change.js';
-import { Follower } from './watermark-tracker.js';
-import type { L1, Teller } from './l1.js';
-import { MetricsFollower } from './metrics-watermark-tracker.js';
+import type { InvalidationSource, L1 } from './l1.js';
+import { MetricsWatermarkTracker } from './metrics-watermark-tracker.js';
 import { changesOfMetrics } from './rules.js';
+import { WatermarkTracker } from './watermark-tracker.js';
 
 export interface CoherenceOptions {
   readonly l1: L1;
@@ -14,52 +15,52 @@ export interface CoherenceOptions {
   readonly clock?: () => number;
 }
 
-/** A hole in the numbers is looked for so often, milliseconds. */
+/** How often a gap in the numbers is looked for, milliseconds. */
 const TICK_MS = 250;
 
-/** Listens to the invalidators: applies what they tell to the L1 and moves its watermark. */
+/** Applies the invalidators' messages to the L1 and moves its watermark. */
 export class Coherence {
   readonly #l1: L1;
-  readonly #follower: Follower;
-  readonly #metrics: MetricsFollower;
+  readonly #tracker: WatermarkTracker;
+  readonly #metrics: MetricsWatermarkTracker;
   readonly #clock: () => number;
+  readonly #gapWatch = new Periodic(() => this.tick(), { everyMs: TICK_MS });
   #history: string | null = null;
   #published: bigint | null = null;
   #advancedAt: number | null = null;
-  #ticking: NodeJS.Timeout | undefined;
   invalidations = 0;
 
   constructor(private readonly options: CoherenceOptions) {
     this.#l1 = options.l1;
     this.#clock = options.clock ?? (() => performance.now());
-    this.#follower = new Follower({
+    this.#tracker = new WatermarkTracker({
       clock: this.#clock,
       target: { advance: (position) => this.#advance(position), drop: () => this.#l1.drop() },
     });
-    this.#metrics = new MetricsFollower({
+    this.#metrics = new MetricsWatermarkTracker({
       advance: (position) => this.#l1.advance(position, 'metrics'),
       distrust: () => this.#l1.distrust('metrics'),
     });
   }
 
-  /** `<systemId>.<timeline>`; null before anything was heard. */
+  /** `<systemId>.<timeline>`; null before the first message. */
   get history(): string | null {
     return this.#history;
   }
 
   /**
-   * What a reader without a token is held to, as if it were its token: everything up to the last watermark, even
-   * if the L1 was dropped since. null before the first one.
+   * The token that applies to a reader without one: the last watermark, even if the L1 was dropped since. null before
+   * the first watermark.
    */
-  published(teller: Teller): bigint | null {
-    if (teller === 'events') return this.#published;
-    // Metrics have a watermark only while somebody takes them in; the events' one is the bound until then.
+  published(source: InvalidationSource): bigint | null {
+    if (source === 'events') return this.#published;
+    // Metrics have a watermark only while an ingester is running. Until then the watermark of events is the bound.
     const watermark = this.#l1.watermark('metrics');
     return watermark === null ? this.#published : watermark - 1n;
   }
 
   get drops(): number {
-    return this.#follower.drops;
+    return this.#tracker.drops;
   }
 
   /** Milliseconds since the watermark last moved; null before it did. */
@@ -69,15 +70,14 @@ export class Coherence {
 
   /** Looks for lost messages until stop(). */
   start(): void {
-    this.#ticking ??= setInterval(() => this.tick(), TICK_MS).unref();
+    this.#gapWatch.start();
   }
 
   stop(): void {
-    clearInterval(this.#ticking);
-    this.#ticking = undefined;
+    void this.#gapWatch.stop();
   }
 
-  /** Positions are of this history from now on: what is here of another one is dropped. */
+  /** Positions are of this lineage from now on: entries of another one are dropped. */
   setHistory(history: string): void {
     if (history === this.#history) return;
     this.#history = history;
@@ -91,7 +91,7 @@ export class Coherence {
     if (!this.#follow(message.history)) return;
     for (const event of message.events) {
       for (const change of this.options.rules(event, BigInt(event.lsn))) this.#apply(change);
-      this.#follower.applied(event.seq);
+      this.#tracker.applied(event.seq);
       this.invalidations += 1;
     }
   }
@@ -99,32 +99,32 @@ export class Coherence {
   /** The relay's watermark of the orchestrator. */
   onWatermark(seq: number, position: Position): void {
     const history = `${position.systemId}.${position.timeline}`;
-    // The relay runs on the database that is written to: after a restore that is another one.
+    // The relay runs on the writable database: after a restore that is another one.
     if (this.#history !== null && !this.#history.startsWith(`${position.systemId}.`))
       this.setHistory(history);
     if (!this.#follow(history)) return;
-    this.#follower.mark({ seq, position: position.lsn });
+    this.#tracker.mark({ seq, position: position.lsn });
   }
 
-  /** New points of VMs, and how far their metrics are known. */
+  /** New points of VMs, and the position up to which their metrics are known. */
   onMetrics(message: MetricsInvalidation): void {
     const { systemId, timeline } = parsePosition(message.position);
     if (!this.#follow(`${systemId}.${timeline}`)) return;
     for (const change of changesOfMetrics(message)) {
       this.#l1.invalidateLists(change.group, change.position, 'metrics');
     }
-    this.#metrics.hear(message);
+    this.#metrics.receive(message);
   }
 
   /** Messages may have been missed. */
   onReconnect(): void {
-    this.#follower.restart();
+    this.#tracker.restart();
     this.#metrics.restart();
   }
 
   /** Drops the L1 when a message has been missing for too long. */
   tick(): void {
-    this.#follower.tick();
+    this.#tracker.tick();
   }
 
   #apply(change: Change): void {
@@ -135,7 +135,7 @@ export class Coherence {
   #advance(position: bigint): void {
     this.#l1.advance(position);
     const watermark = this.#l1.watermark();
-    // Refused: invalidations beyond it may be forgotten.
+    // The L1 refused the position: invalidations beyond it may be forgotten.
     if (watermark === null || position < watermark) return;
     this.#advancedAt = this.#clock();
     this.#published = watermark - 1n;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Flights } from './single-flight.js';
+import { SingleFlight } from './single-flight.js';
 
 interface Loading {
   readonly token: bigint;
@@ -14,26 +14,26 @@ function source() {
     new Promise<bigint>((resolve, reject) => {
       loads.push({ token, land: resolve, crash: () => reject(new Error('down')) });
     });
-  return { loads, load, flights: new Flights<bigint>((position, token) => position >= token) };
+  return { loads, load, singleFlight: new SingleFlight<bigint>((position, token) => position >= token) };
 }
 
 const settled = () => new Promise((done) => setImmediate(done));
 
-describe('loads of one key', () => {
-  it('10,000 concurrent misses make one load', async () => {
-    const { flights, loads, load } = source();
-    const asking = Array.from({ length: 10_000 }, () => flights.run('k', 5n, load));
+describe('single-flight', () => {
+  it('makes one load for 10,000 concurrent misses', async () => {
+    const { singleFlight, loads, load } = source();
+    const reading = Array.from({ length: 10_000 }, () => singleFlight.run('k', 5n, load));
     loads[0]?.land(5n);
-    expect(new Set(await Promise.all(asking))).toEqual(new Set([5n]));
+    expect(new Set(await Promise.all(reading))).toEqual(new Set([5n]));
     expect(loads.length).toBe(1);
-    expect(flights.size).toBe(0);
+    expect(singleFlight.size).toBe(0);
   });
 
-  it('a token that is not promised starts a newer load, which later askers join', async () => {
-    const { flights, loads, load } = source();
-    const first = flights.run('k', 1n, load);
-    const newer = flights.run('k', 2n, load);
-    const joiner = flights.run('k', 2n, load);
+  it('starts a newer load for a token that is not promised, and later readers join it', async () => {
+    const { singleFlight, loads, load } = source();
+    const first = singleFlight.run('k', 1n, load);
+    const newer = singleFlight.run('k', 2n, load);
+    const joiner = singleFlight.run('k', 2n, load);
     expect(loads.map((l) => l.token)).toEqual([1n, 2n]);
     loads[1]?.land(2n);
     expect(await newer).toBe(2n);
@@ -42,46 +42,46 @@ describe('loads of one key', () => {
     expect(await first).toBe(1n);
   });
 
-  it('a load that ends does not hide a newer one that flies', async () => {
-    const { flights, loads, load } = source();
-    const first = flights.run('k', 1n, load);
-    void flights.run('k', 2n, load);
+  it('keeps a newer load in flight when an older one ends', async () => {
+    const { singleFlight, loads, load } = source();
+    const first = singleFlight.run('k', 1n, load);
+    void singleFlight.run('k', 2n, load);
     loads[0]?.land(1n);
     await first;
-    void flights.run('k', 2n, load);
+    void singleFlight.run('k', 2n, load);
     expect(loads.length).toBe(2);
   });
 
-  it('10,000 readers with a token each make few loads, and none gets less than its token', async () => {
-    const { flights, loads, load } = source();
-    const asking = Array.from({ length: 10_000 }, async (_, i) => {
+  it('makes few loads for 10,000 readers with a token each, and answers none below its token', async () => {
+    const { singleFlight, loads, load } = source();
+    const reading = Array.from({ length: 10_000 }, async (_, i) => {
       const token = BigInt(i);
-      expect(await flights.run('k', token, load)).toBeGreaterThanOrEqual(token);
+      expect(await singleFlight.run('k', token, load)).toBeGreaterThanOrEqual(token);
     });
     for (let i = 0; i < loads.length; i += 1) {
       await settled();
       loads[i]?.land(loads[i]?.token as bigint);
       await settled();
     }
-    await Promise.all(asking);
+    await Promise.all(reading);
     expect(loads.length).toBe(3);
   });
 
-  it('who waits takes a result that turned out new enough', async () => {
-    const { flights, loads, load } = source();
-    void flights.run('k', 1n, load);
-    void flights.run('k', 2n, load);
-    const waiting = flights.run('k', 3n, load);
+  it('answers a waiting reader with a result that is new enough', async () => {
+    const { singleFlight, loads, load } = source();
+    void singleFlight.run('k', 1n, load);
+    void singleFlight.run('k', 2n, load);
+    const waiting = singleFlight.run('k', 3n, load);
     loads[1]?.land(9n);
     expect(await waiting).toBe(9n);
     expect(loads.length).toBe(2);
   });
 
-  it('a failure reaches those whom it promised a result; who waited tries anew', async () => {
-    const { flights, loads, load } = source();
-    void flights.run('k', 1n, load).catch(() => undefined);
-    const failing = flights.run('k', 2n, load);
-    const waiting = flights.run('k', 3n, load);
+  it('passes a failure to the readers whose token the load promised, and starts a new load for the waiting ones', async () => {
+    const { singleFlight, loads, load } = source();
+    void singleFlight.run('k', 1n, load).catch(() => undefined);
+    const failing = singleFlight.run('k', 2n, load);
+    const waiting = singleFlight.run('k', 3n, load);
     loads[1]?.crash();
     await expect(failing).rejects.toThrow('down');
     await settled();

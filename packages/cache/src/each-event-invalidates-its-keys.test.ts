@@ -10,39 +10,39 @@ function changes(kind: EventKind, tenantId = 'ten') {
 const resource = (key: string) => ({ what: 'resource', key, version: 7, position: AT });
 const group = (name: string) => ({ what: 'group', group: name, position: AT });
 
-describe('the rules', () => {
-  it('vm: the VM, the lists of its tenant, and the zones, which tell what VMs have taken', () => {
+describe('an event', () => {
+  it('of a VM invalidates the VM, the lists of its tenant, and the zones, which show what VMs have taken', () => {
     expect(changes('vm')).toEqual([resource('ten:vm:x'), group('ten:vms'), group('platform:zones')]);
   });
-  it('job: the job and the job lists of its tenant', () => {
+  it('of a job invalidates the job and the job lists of its tenant', () => {
     expect(changes('job')).toEqual([resource('ten:job:x'), group('ten:jobs')]);
   });
-  it('host: zones and images, which are answers about hosts', () => {
+  it('of a host invalidates zones and images, which are answers about hosts', () => {
     expect(changes('host', 'platform')).toEqual([group('platform:zones'), group('platform:images')]);
   });
-  it('image: images, and zones, which tell what they run', () => {
+  it('of an image invalidates images, and zones, which show what they run', () => {
     expect(changes('image', 'platform')).toEqual([group('platform:images'), group('platform:zones')]);
   });
-  it('zone: zones, and images, which tell where they run', () => {
+  it('of a zone invalidates zones, and images, which show where they run', () => {
     expect(changes('zone', 'platform')).toEqual([group('platform:zones'), group('platform:images')]);
   });
-  it('quota: nothing, as no cache holds one', () => {
+  it('of a quota invalidates nothing: no cache holds a quota', () => {
     expect(changes('quota')).toEqual([]);
   });
-  it('there is one for every kind of event', () => {
+  it('of every kind has a rule', () => {
     expect(Object.keys(RULES).sort()).toEqual([...EventKind.options].sort());
   });
-  it('new points: all metrics of each VM, in its tenant', () => {
-    const told = { vmIds: ['a', 'b'], tenantIds: ['t', 'u'], position: '7.1.9' };
-    expect(changesOfMetrics(told)).toEqual([
+  it('of new points invalidates all metrics of each VM, in its tenant', () => {
+    const message = { vmIds: ['a', 'b'], tenantIds: ['t', 'u'], position: '7.1.9' };
+    expect(changesOfMetrics(message)).toEqual([
       { what: 'group', group: 't:metrics-a', position: 9n },
       { what: 'group', group: 'u:metrics-b', position: 9n },
     ]);
   });
 });
 
-describe('changes of one batch', () => {
-  it('become one for each key and group, the latest of both version and position', () => {
+describe('the changes of one batch', () => {
+  it('are merged to the latest version and position for each key and group', () => {
     const event = { tenantId: 'ten', kind: 'vm' as const, id: 'x', lsn: '' };
     const all = [
       ...changesOf({ ...event, seq: 2, version: 3 }, 20n),

@@ -1,20 +1,20 @@
 /**
- * A cached answer. Positions are bytes of the log of one history (system identifier and timeline); caches of
- * another history are dropped, so they are plain numbers here.
+ * A cached answer. Positions are bytes of the log of one lineage (system identifier and timeline). A cache drops the
+ * entries of other lineages, so positions are plain numbers here.
  */
 export interface Entry {
   /** The serialized body, ready to send. */
   readonly bytes: Buffer;
-  /** Of the resource; null for what has none (a list, a metric), and for a remembered absence. */
+  /** Of the resource; null for an answer without a version (a list, a metric), and for a remembered absence. */
   readonly version: number | null;
   /** The body holds everything that was committed up to here. */
   readonly position: bigint;
   /**
-   * The body shows nothing that was committed later than this: who was answered carries it on in his token, or
-   * another cache could answer him with less.
+   * The body shows nothing that was committed later than this. The caller carries it on in their token: otherwise
+   * another cache could answer them with an older state.
    */
   readonly seen: bigint;
-  /** The tenant that it was read for: compared before it is answered. */
+  /** The tenant that the entry was read for. It is compared before each answer. */
   readonly tenantId: string;
   /** HTTP status of the answer: 200, or 404 for a remembered absence. */
   readonly status: number;
@@ -23,7 +23,7 @@ export interface Entry {
   readonly ttlMs: number;
 }
 
-/** What an entry costs, in bytes: its body and what surrounds it in memory. */
+/** The memory that an entry takes, in bytes: its body and the objects around it. */
 export function sizeOf(key: string, entry: Entry): number {
   return entry.bytes.length + key.length * 2 + 256;
 }

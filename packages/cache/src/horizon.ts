@@ -3,12 +3,12 @@ interface Mark {
   readonly position: bigint;
 }
 
-/** Marks closer together than this are one: the floor is late by as much, which only admits less. */
+/** Marks closer together than this are one. The floor is late by as much, which only admits fewer entries. */
 const GRAIN_MS = 500;
 
 /**
- * The watermark and the floor behind it: the watermark of `keepMs` ago, or the first one after a reset while it
- * is not that old. What was read before the floor may have been invalidated by something already forgotten.
+ * The watermark and the floor behind it. The floor is the watermark of `keepMs` ago, or the first one after a reset
+ * that is younger. An entry that was read before the floor may have been invalidated by a forgotten tombstone.
  */
 export class Horizon {
   /** Oldest first; the first is the floor. */

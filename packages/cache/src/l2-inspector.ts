@@ -10,7 +10,7 @@ export interface Inspected {
   readonly entry: Entry;
 }
 
-/** ARGV cursor, pattern, keys to look at. → {next cursor, {key, value, …}}; keys with ~ are no entries. */
+/** ARGV cursor, pattern, keys to look at. → {next cursor, {key, value, …}}; keys with ~ are not entries. */
 const SAMPLE = scriptOf(`
 local page = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
 local found = {}
@@ -29,7 +29,7 @@ local memory = string.match(redis.call('INFO', 'memory'), 'used_memory:(%d+)')
 return { redis.call('DBSIZE'), tonumber(memory) }
 `);
 
-/** Looks at what L2 holds, for checks and statistics. On a connection of its own; throws RedisUnavailable. */
+/** Reads what L2 holds, for checks and statistics, on a connection of its own. Its methods throw RedisUnavailable. */
 export class L2Inspector {
   readonly #redis: RedisConnection;
   #cursor = '0';
@@ -38,7 +38,7 @@ export class L2Inspector {
     this.#redis = new RedisConnection(options);
   }
 
-  /** Some entries of the history, others at each call, around the whole keyspace. May be none. */
+  /** Some entries of the lineage, others at each call, around the whole keyspace. The result may be empty. */
   async sample(history: string, count: number): Promise<Inspected[]> {
     const args = [this.#cursor, `${history}:*`, String(count)];
     const [cursor, found] = (await this.#redis.run(SAMPLE, [], args)) as [Buffer, Buffer[]];

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { useTestServers } from '@novacron/testkit/servers';
+import { until } from '@novacron/testkit/wait';
 import fc from 'fast-check';
 import { createClient } from 'redis';
 import type { Change } from './change.js';
@@ -20,10 +21,10 @@ let b: L2;
 beforeAll(async () => {
   servers = await useTestServers({ redis: true, postgres: false });
   url = servers.redisUrl;
-  // Slow machines: these tests are about what is kept, not about time.
+  // A long timeout for slow machines: these tests check what is kept, not how fast.
   a = new L2({ url, timeoutMs: 30_000 });
   b = new L2({ url, timeoutMs: 30_000 });
-  while (!a.available || !b.available) await new Promise((done) => setTimeout(done, 10));
+  await until(() => a.available && b.available);
 });
 afterEach(() => flush());
 afterAll(async () => {
@@ -58,7 +59,7 @@ async function held(at: L2Place, enough: bigint | null = null): Promise<Entry | 
 }
 
 describe('the cache that processes share', () => {
-  it('gives back bytes, version, position and status exactly, beyond what a double holds', async () => {
+  it('returns bytes, version, position and status exactly, beyond the range of a double', async () => {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
     const full = entry(Number.MAX_SAFE_INTEGER, BIG + 1n, { bytes, status: 404, tenantId: 'tén' });
     await a.fill(place, full);
@@ -66,7 +67,7 @@ describe('the cache that processes share', () => {
     expect((await b.get(place, 'tén', { enough: BIG + 2n })).entry).toBeUndefined();
   });
 
-  it('answers no other tenant, whatever the key says', async () => {
+  it('does not answer another tenant with the same key', async () => {
     await a.fill(place, entry(1, 10n));
     expect((await b.get(place, 'other', { enough: null })).entry).toBeUndefined();
   });
@@ -82,25 +83,25 @@ describe('the cache that processes share', () => {
     expect(await a.fill(place, entry(2, BIG + 1n))).toBe(true);
   });
 
-  it('takes a list only if it was read at or after the last event of its group', async () => {
+  it('accepts a list only if it was read at or after the last event of its group', async () => {
     await a.fill(list, entry(null, BIG));
     await b.invalidate(history, [{ what: 'group', group: 'ten:vms', position: BIG + 1n }]);
     expect(await held(list)).toBeUndefined();
     expect(await a.fill(list, entry(null, BIG))).toBe(false);
     expect(await a.fill(list, entry(null, BIG + 1n))).toBe(true);
-    // An older event that comes late does not turn the generation back.
+    // A late older event does not move the list generation back.
     await b.invalidate(history, [{ what: 'group', group: 'ten:vms', position: 5n }]);
     expect(await a.fill(list, entry(null, BIG))).toBe(false);
   });
 
-  it('does not answer what is past its TTL, save to who asked for a stale one', async () => {
+  it('answers with an entry past its TTL only when the reader accepts a stale one', async () => {
     const old = entry(1, 10n, { filledAt: Date.now() - 1_000, ttlMs: 500 });
     await a.fill(place, old);
     expect(await held(place)).toBeUndefined();
     expect((await b.get(place, 'ten', { enough: 'stale' })).entry).toEqual(old);
   });
 
-  it('gives the lease of a key to one process until it fills, releases or dies', async () => {
+  it('grants the lease of a key to one process until it fills, releases or dies', async () => {
     const ask = (l2: L2, owner: string) => l2.get(place, 'ten', { enough: 10n, owner });
     expect((await ask(a, 'a')).lease).toBe('mine');
     expect((await ask(b, 'b')).lease).toBe('theirs');
@@ -114,7 +115,7 @@ describe('the cache that processes share', () => {
     expect(await ask(b, 'b')).toMatchObject({ lease: 'none', entry: { position: 10n } });
   });
 
-  it('ends with the newest when two processes race', async () => {
+  it('keeps the newest entry when two processes race', async () => {
     for (let round = 0; round < 10; round += 1) {
       const fills = Array.from({ length: 40 }, (_, i) => ({ v: i + 1, by: i % 2 ? a : b }));
       fills.sort(() => Math.random() - 0.5);
@@ -127,7 +128,7 @@ describe('the cache that processes share', () => {
     }
   });
 
-  it('does in Lua what the model does', async () => {
+  it('agrees with the model', async () => {
     const version = fc.option(fc.integer({ min: 1, max: 6 }), { nil: null });
     const position = fc.integer({ min: 0, max: 9 }).map((n) => BIG - 5n + BigInt(n));
     const step = fc.oneof(
@@ -163,7 +164,7 @@ describe('the cache that processes share', () => {
   });
 });
 
-/** One key, as the rules say it: numbers are exact here. */
+/** The rules for one key, with exact numbers. */
 class Model {
   held: Entry | undefined;
   generation = 0n;

@@ -1,6 +1,6 @@
 import { scriptOf } from '@novacron/redis/script';
 
-/** How old a header says that an entry is: the first bytes of its value. */
+/** Reads the age of an entry from its header, the first bytes of its value. */
 const PEEK = `
 local function peek(key)
   local head = redis.call('GETRANGE', key, 0, 40)
@@ -14,7 +14,7 @@ local function olderThan(entry, version, position)
 end
 `;
 
-/** KEYS entry, tombstone, lease, [generation]; ARGV value, ttl ms, lease's owner. → 1 kept, 0 refused */
+/** KEYS entry, tombstone, lease, [list generation]; ARGV value, ttl ms, lease's owner. → 1 kept, 0 refused */
 const FILL = `${PEEK}
 if redis.call('GET', KEYS[3]) == ARGV[3] then redis.call('DEL', KEYS[3]) end
 local entry = { position = string.sub(ARGV[1], 2, 21), version = string.sub(ARGV[1], 22, 41) }
@@ -36,7 +36,7 @@ return 1
 `;
 
 /**
- * KEYS for each change: entry and tombstone of a resource, or a generation and a filler; ARGV ttl ms, then for
+ * KEYS for each change: entry and tombstone of a resource, or a list generation and a filler; ARGV ttl ms, then for
  * each change its version ('' for a group) and its position. → entries removed
  */
 const INVALIDATE = `${PEEK}
@@ -67,9 +67,9 @@ return removed
 `;
 
 /**
- * KEYS entry, lease, [generation]; ARGV the position that is enough ('' for any entry, however old), owner ('' for
- * no lease), the lease's ms, now.
- * → {value or false, 1 if the lease is the asker's now, 2 if it is another's, 0 if none was wanted}
+ * KEYS entry, lease, [list generation]; ARGV the position that is enough ('' for an entry of any age), owner ('' for no
+ * lease), the lease's ms, now.
+ * → {value or false, 1 if the caller has the lease now, 2 if another one has it, 0 if none was requested}
  */
 const GET = `
 local value = redis.call('GET', KEYS[1])

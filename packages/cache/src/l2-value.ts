@@ -3,11 +3,11 @@ import type { Entry } from './entry.js';
 /**
  * An entry as Redis holds it: a header of fixed width, the tenant, the body's bytes as they are.
  *
- *     1  format          20  position     20  version, '-' × 20 for none
+ *     1  format          20  position     20  version, '-' × 20 without one
  *     3  status          15  filledAt     10  ttlMs      20  seen       3  length of the tenant, then the tenant
  *
- * Numbers are decimal, padded with zeros: Lua's numbers are doubles, which are exact to 2^53 only, and a position
- * has 64 bits; but texts of one length and of digits alone compare as their numbers do.
+ * Numbers are decimal and padded with zeros. A position has 64 bits, but Lua's numbers are doubles, which are exact to
+ * 2^53 only. Texts of digits with one length compare as their numbers do.
  */
 const FORMAT = '2';
 const HEADER = 92;
@@ -33,7 +33,7 @@ export function encodeEntry(entry: Entry): Buffer {
   return Buffer.concat([Buffer.from(header, 'latin1'), tenant, entry.bytes]);
 }
 
-/** @returns undefined for what is no entry of this format: another release may have left it */
+/** @returns undefined for a value of another format, which another release may have left */
 export function decodeEntry(value: Buffer): Entry | undefined {
   const header = value.toString('latin1', 0, HEADER);
   const fields = /^2(\d{20})(\d{20}|-{20})(\d{3})(\d{15})(\d{10})(\d{20})(\d{3})$/.exec(header);

@@ -9,7 +9,7 @@ export interface L2Options extends RedisOptions {
   readonly tombstoneMs?: number;
 }
 
-/** Where an entry is: the history that its position is of, its key, and the group that it becomes old with. */
+/** Where an entry is: the lineage of its position, its key, and the group that it becomes old with. */
 export interface L2Place {
   readonly history: string;
   readonly key: string;
@@ -20,30 +20,30 @@ export interface L2Place {
 export type Lease = 'none' | 'mine' | 'theirs';
 
 export interface L2Lookup {
-  /** At least so new; null: any that no invalidation has reached; 'stale': whatever is there. */
+  /** The position from which on an entry answers; null: any that no invalidation has reached; 'stale': of any age. */
   readonly enough: bigint | null | 'stale';
-  /** Takes the key's lease under this name when the entry is not there. */
+  /** Takes the key's lease under this name when the entry is missing. */
   readonly owner?: string;
 }
 
 /**
- * A fill comes late by the time from reading the database to Redis running the script: caches send none later than
- * 30 s after the load began, and their command gives up after 50 ms. A tombstone that lives twice as long meets
- * each of them. What comes later still (out of the socket of a server that was stopped for minutes), or meets a
- * flushed Redis, is an old entry with its old position: it never answers a token beyond that, nor is it
- * admitted to an L1 by anything but its position.
+ * A fill is late by the time from the read of the database to the run of the script in Redis. Caches send no fill later
+ * than 30 s after its load began, and its command gives up after 50 ms. A tombstone that lives twice as long meets each
+ * of them. A fill that comes even later (from the socket of a server that was stopped for minutes), or that meets a
+ * flushed Redis, is an old entry with its old position. It never answers a token beyond that position, and only its
+ * position can admit it to an L1.
  */
 const TOMBSTONE_MS = 60_000;
-/** Beyond its TTL an entry is kept for readers who take an old state while the source is down. */
+/** How long an entry is kept beyond its TTL, for readers that accept an old state while the owner is down. */
 const STALE_MS = 300_000;
-/** A process that took the lease and died is waited for no longer. */
+/** The lease of a process that died ends after this time. */
 export const LEASE_MS = 3_000;
-/** Changes in one script: Redis does nothing else meanwhile, some 2 µs for each. */
+/** Changes in one script. Redis serves nothing else meanwhile, about 2 µs for each. */
 const BATCH = 100;
 
 /**
- * The cache that processes share. Redis holds nothing that cannot be rebuilt: every method may throw
- * RedisUnavailable, within the command's timeout.
+ * The cache that processes share. Redis holds only what can be rebuilt: every method may throw RedisUnavailable, within
+ * the command's timeout.
  */
 export class L2 {
   readonly #redis: RedisConnection;
@@ -66,7 +66,7 @@ export class L2 {
     return this.#redis.failures;
   }
 
-  /** The entry, if it is as new as asked for and `tenantId`'s. */
+  /** The entry, if it is new enough and of this tenant. */
   async get(
     place: L2Place,
     tenantId: string,
@@ -74,7 +74,7 @@ export class L2 {
   ): Promise<{ entry: Entry | undefined; lease: Lease }> {
     const from = enough === 'stale' ? '' : wide(enough ?? 0n);
     const args = [from, owner, String(LEASE_MS), String(Date.now())];
-    const keys = [entryKey(place), leaseKey(place), ...generationKeys(place)];
+    const keys = [entryKey(place), leaseKey(place), ...listGenerationKeys(place)];
     const reply = await this.#redis.run(scripts.getOrLease, keys, args);
     const [value, lease] = reply as [Buffer | null, number];
     const found = value === null ? undefined : decodeEntry(value);
@@ -85,11 +85,11 @@ export class L2 {
   }
 
   /**
-   * Keeps the entry unless something newer is known, and gives the lease back.
+   * Keeps the entry unless a newer state is known, and releases the lease.
    * @returns whether it was kept
    */
   async fill(place: L2Place, entry: Entry, owner = ''): Promise<boolean> {
-    const keys = [entryKey(place), tombstoneKey(place), leaseKey(place), ...generationKeys(place)];
+    const keys = [entryKey(place), tombstoneKey(place), leaseKey(place), ...listGenerationKeys(place)];
     const args = [encodeEntry(entry), String(Math.ceil(entry.ttlMs) + STALE_MS), owner];
     const kept = await this.#redis.run(scripts.fill, keys, args);
     if (kept === 0) this.refused += 1;
@@ -100,7 +100,7 @@ export class L2 {
     await this.#redis.run(scripts.release, [leaseKey(place)], [owner]);
   }
 
-  /** Leaves tombstones and moves generations; the same change twice, or in any order, does the same. */
+  /** Leaves tombstones and moves list generations. Repeated and reordered changes have the same effect. */
   async invalidate(history: string, changes: readonly Change[]): Promise<void> {
     const batches: Promise<unknown>[] = [];
     for (let from = 0; from < changes.length; from += BATCH) {
@@ -123,7 +123,7 @@ export class L2 {
         keys.push(entryKey(place), tombstoneKey(place));
         args.push(wide(change.version), wide(change.position));
       } else {
-        const key = generationKey(history, change.group);
+        const key = listGenerationKey(history, change.group);
         keys.push(key, key);
         args.push('', wide(change.position));
       }
@@ -146,10 +146,10 @@ function leaseKey({ history, key }: Keyed): string {
   return `${history}:${key}~l`;
 }
 
-function generationKey(history: string, group: string): string {
+function listGenerationKey(history: string, group: string): string {
   return `${history}:${group}~g`;
 }
 
-function generationKeys({ history, group }: L2Place): string[] {
-  return group === null ? [] : [generationKey(history, group)];
+function listGenerationKeys({ history, group }: L2Place): string[] {
+  return group === null ? [] : [listGenerationKey(history, group)];
 }

@@ -1,15 +1,15 @@
 import { alignedToStep, type Aggregation, type RangeQuery } from '@novacron/contracts/metrics';
 import { hash } from 'node:crypto';
 
-/** A question for a VM's last hour, whenever it is asked. */
+/** A query for a VM's last hour, at whatever time it is sent. */
 export interface LastHour {
   readonly metric: readonly string[];
   readonly agg: Aggregation;
-  /** Seconds; left out: as the default. */
+  /** Seconds. Without it the default applies. */
   readonly step?: number | undefined;
 }
 
-/** The question that is loaded before anybody asks it: what a VM's page shows first. */
+/** The query that warming loads: the one that a VM's page shows first. */
 export const HOT_HOUR: LastHour = { metric: ['cpu_usage', 'memory_usage'], agg: 'avg' };
 
 const HOUR_MS = 3_600_000;

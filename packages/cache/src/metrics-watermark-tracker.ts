@@ -2,14 +2,14 @@ import type { MetricsInvalidation } from '@novacron/contracts/invalidation';
 import { METRIC_PARTITIONS } from '@novacron/contracts/metrics';
 import { parsePosition } from '@novacron/contracts/position';
 
-/** What it moves: the watermark of metrics in the cache of the process. */
-export interface MetricsFollowed {
+/** The cache in the process, whose watermark of metrics a tracker moves. */
+export interface MetricsWatermarkTarget {
   advance(position: bigint): void;
   /** Messages may have been missed. */
   distrust(): void;
 }
 
-export type Told = Pick<MetricsInvalidation, 'source' | 'n' | 'complete'>;
+export type MetricsProgress = Pick<MetricsInvalidation, 'source' | 'n' | 'complete'>;
 
 interface Owner {
   readonly source: string;
@@ -17,24 +17,24 @@ interface Owner {
 }
 
 /**
- * Knows up to where new points have been told without a gap: up to there where the partition that is the furthest
- * behind is complete, as the partitions have owners that come and go. A missing number and a partition with another
- * owner (the one before may have died with a commit that it had not told) begin anew: nothing that was read before
- * is vouched for, and the first watermark is the one at which every partition is complete beyond what may be missing.
+ * Knows up to which position new points have been announced without a gap: the position of the partition that is the
+ * furthest behind. Partitions have owners that come and go. A missing number, or a partition with another owner, begins
+ * anew: the owner before may have died with a commit that it had not announced. Then the watermark vouches for nothing
+ * that was read before. The first new watermark is the one at which every partition is beyond what may be missing.
  */
-export class MetricsFollower {
+export class MetricsWatermarkTracker {
   readonly #sources = new Map<string, number>();
   readonly #owners = new Map<number, Owner>();
-  /** Beyond the highest `upTo` with which the partitions began: what was missed was at or before that. */
+  /** Beyond the highest `upTo` with which the partitions began: a missed commit is at or before that. */
   #begin: bigint | null = null;
 
   constructor(
-    private readonly target: MetricsFollowed,
+    private readonly target: MetricsWatermarkTarget,
     private readonly partitions = METRIC_PARTITIONS,
   ) {}
 
-  /** One message, after its changes have been applied. */
-  hear({ source, n, complete }: Told): void {
+  /** Takes one message, after its changes have been applied. */
+  receive({ source, n, complete }: MetricsProgress): void {
     const last = this.#sources.get(source);
     if (last !== undefined && n !== last + 1) this.restart();
     this.#sources.set(source, n);

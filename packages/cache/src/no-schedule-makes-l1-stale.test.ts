@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Entry } from './entry.js';
-import { Follower } from './watermark-tracker.js';
+import { WatermarkTracker } from './watermark-tracker.js';
 import { L1 } from './l1.js';
 
 const TENANT = 't';
@@ -16,8 +16,8 @@ interface Commit {
 }
 
 /**
- * A database, its relay and the way to one cache, reduced to what the rules speak of. The log's flush position
- * grows with every step; a relay round reads it, numbers what is committed, and reads it again for the events.
+ * A database, its relay and the path to one cache, reduced to the subjects of the rules. The log's flush position grows
+ * with every step. A relay round reads it, numbers the committed events, and reads it again for their position.
  */
 class World {
   now = 0;
@@ -28,14 +28,14 @@ class World {
   readonly marks: { seq: number; position: bigint }[] = [];
   #numbered = 0;
   readonly l1 = new L1({ maxBytes: 1e6, tombstoneMs: 1_000, clock: () => this.now });
-  readonly follower = new Follower({ target: this.l1, holeMs: 200, clock: () => this.now });
+  readonly tracker = new WatermarkTracker({ target: this.l1, gapMs: 200, clock: () => this.now });
 
   commit(key: string): bigint {
     const version = (this.versions.get(key) ?? 0) + 1;
     this.versions.set(key, version);
     this.flush += 10n;
     this.commits.push({ key, version, lsn: this.flush });
-    // What a token says: read after COMMIT returned, perhaps with other records behind it.
+    // The position of a token: it is read after COMMIT returned, perhaps with other records behind it.
     return this.flush;
   }
 
@@ -55,7 +55,7 @@ class World {
     this.marks.push({ seq: this.#numbered, position: before });
   }
 
-  /** A read of a server that has replayed up to `position`. */
+  /** A read from a server that has replayed up to `position`. */
   read(key: string, position: bigint): Entry {
     const seen = this.commits.filter((c) => c.lsn <= position);
     const version = key === LIST ? null : (seen.filter((c) => c.key === key).at(-1)?.version ?? 1);
@@ -79,10 +79,10 @@ class World {
     if (!event) return;
     this.l1.tombstone(event.key, event.version, event.position);
     this.l1.invalidateLists(TENANT, event.position);
-    this.follower.applied(event.seq);
+    this.tracker.applied(event.seq);
   }
 
-  /** What an answer must at least show to somebody who has seen `token`. */
+  /** The least that an answer must show to a reader that has observed `token`. */
   atLeast(key: string, token: bigint): number {
     const seen = this.commits.filter((c) => c.lsn <= token);
     return key === LIST ? seen.length : (seen.filter((c) => c.key === key).at(-1)?.version ?? 1);
@@ -97,7 +97,7 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('deliver' as const), back: fc.nat(4) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('deliver-all' as const) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('mark' as const), back: fc.nat(3) }) },
-  // All is well for a moment: numbered, delivered, and told.
+  // A quiet moment: everything is numbered and delivered, and the watermark follows.
   { weight: 8, arbitrary: fc.record({ do: fc.constant('settle' as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.nat(900) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reconnect' as const) }) },
@@ -115,7 +115,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
-/** Runs a schedule. @returns what was answered older than its reader had seen */
+/** Runs a schedule. @returns the answers that were older than what their readers had observed */
 function run(steps: readonly Step[], world = new World()): { stale: string[]; hits: number } {
   const late: { at: number; key: string; entry: Entry }[] = [];
   const tokens: bigint[] = [world.flush];
@@ -134,14 +134,14 @@ function run(steps: readonly Step[], world = new World()): { stale: string[]; hi
     if (s.do === 'settle') {
       world.relay();
       world.events.forEach((_, index) => world.apply(index));
-      world.follower.mark(world.marks.at(-1) as { seq: number; position: bigint });
+      world.tracker.mark(world.marks.at(-1) as { seq: number; position: bigint });
     }
     if (s.do === 'mark') {
       const mark = world.marks.at(-1 - s.back);
-      if (mark) world.follower.mark(mark);
+      if (mark) world.tracker.mark(mark);
     }
     if (s.do === 'wait') world.now += s.ms;
-    if (s.do === 'reconnect') world.follower.restart();
+    if (s.do === 'reconnect') world.tracker.restart();
     if (s.do === 'read')
       late.push({ at: i + s.fillAfter, key: s.key, entry: world.read(s.key, world.flush - BigInt(s.lag)) });
     if (s.do === 'check') {
@@ -153,13 +153,13 @@ function run(steps: readonly Step[], world = new World()): { stale: string[]; hi
         if (shown < world.atLeast(s.key, token)) stale.push(`step ${i}: ${s.key} shows ${shown} at ${token}`);
       }
     }
-    world.follower.tick();
+    world.tracker.tick();
   });
   return { stale, hits };
 }
 
-describe('whatever the order of commits, fills, invalidations, losses and watermarks', () => {
-  it('no answer is older than what its reader has seen', () => {
+describe('with any order of commits, fills, invalidations, losses and watermarks', () => {
+  it('no answer is older than what its reader has observed', () => {
     let hits = 0;
     fc.assert(
       fc.property(fc.array(step, { minLength: 40, maxLength: 150, size: 'max' }), (steps) => {
@@ -177,7 +177,7 @@ describe('whatever the order of commits, fills, invalidations, losses and waterm
     [
       'a delete instead of a tombstone',
       (world) => {
-        // Takes the place of what is there and ends at once: nothing is left that a late fill would meet.
+        // Replaces the entry and expires at once: no tombstone is left for a late fill to meet.
         world.l1.tombstone = (k, version) => {
           world.l1.fill(k, { ...world.read(k, world.flush), version, ttlMs: -1 });
         };
@@ -186,7 +186,7 @@ describe('whatever the order of commits, fills, invalidations, losses and waterm
     [
       'a watermark that does not wait for the prefix',
       (world) => {
-        world.follower.mark = (mark) => world.l1.advance(mark.position);
+        world.tracker.mark = (mark) => world.l1.advance(mark.position);
       },
     ],
     [
@@ -197,14 +197,14 @@ describe('whatever the order of commits, fills, invalidations, losses and waterm
         world.l1.invalidateLists = (group) => set(group, (counter += 1n));
       },
     ],
-  ])('%s is caught', (_what, breakIt) => {
+  ])('%s is detected', (_what, breakIt) => {
     const found = fc.check(
       fc.property(fc.array(step, { minLength: 40, maxLength: 150, size: 'max' }), (steps) => {
         const world = new World();
         breakIt(world);
         return run(steps, world).stale.length === 0;
       }),
-      { numRuns: 5_000 },
+      { numRuns: 20_000 },
     );
     expect(found.failed).toBe(true);
   });

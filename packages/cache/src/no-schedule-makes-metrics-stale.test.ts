@@ -2,30 +2,30 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Entry } from './entry.js';
 import { L1 } from './l1.js';
-import { MetricsFollower, type Told } from './metrics-watermark-tracker.js';
+import { MetricsWatermarkTracker, type MetricsProgress } from './metrics-watermark-tracker.js';
 
 const TENANT = 't';
 /** Each VM is in a partition of its own. */
 const VMS = ['a', 'b'];
 
-interface Message extends Told {
+interface Message extends MetricsProgress {
   readonly vms: readonly string[];
   readonly position: bigint;
 }
 
-/** An ingester: what it is committing, what it has committed and not told, and its messages, which stay in order. */
+/** An ingester: its commits in flight, those not announced yet, and its messages, which stay in order. */
 class Ingester {
   static #made = 0;
   source = '';
   #n = 0;
-  /** What it believes; the database knows better. */
+  /** The partitions that it believes to own. The database decides. */
   readonly believes = new Set<number>();
-  /** Committed, and it does not know yet. */
+  /** Committed, but not acknowledged to it yet. */
   inFlight: string[] = [];
   waiting: string[] = [];
   position = 0n;
   writes = 0;
-  /** The writes begun when it began to look. */
+  /** How many writes had begun when its look began. */
   looking: number | undefined;
   readonly onTheWay: Message[] = [];
 
@@ -38,7 +38,7 @@ class Ingester {
     this.#n = 0;
   }
 
-  tell(): void {
+  announce(): void {
     if (this.waiting.length > 0) this.#send(this.waiting.splice(0), this.position, null);
   }
 
@@ -48,21 +48,21 @@ class Ingester {
     this.position = position;
   }
 
-  /** Between two writes it begins to look, unless one is in hand. */
+  /** A look begins between two writes, never during one. */
   look(): void {
     if (this.inFlight.length === 0) this.looking = this.writes;
   }
 
-  /** What the look has seen, unless a write began since. */
+  /** Announces what the look observed, unless a write began since. */
   complete(seen: { partitions: number[]; upTo: bigint }): void {
     if (this.looking === this.writes) {
-      this.tell();
+      this.announce();
       this.#send([], seen.upTo, { partitions: seen.partitions, upTo: `7.1.${seen.upTo}` });
     }
     this.looking = undefined;
   }
 
-  #send(vms: readonly string[], position: bigint, complete: Told['complete']): void {
+  #send(vms: readonly string[], position: bigint, complete: MetricsProgress['complete']): void {
     this.onTheWay.push({ source: this.source, n: (this.#n += 1), vms, position, complete });
   }
 }
@@ -74,7 +74,7 @@ class World {
   readonly ingesters = [new Ingester(), new Ingester(), new Ingester()];
   readonly owners: (number | null)[] = [null, null];
   readonly l1 = new L1({ maxBytes: 1e6, tombstoneMs: 1_000, clock: () => this.now });
-  readonly follower = new MetricsFollower(
+  readonly tracker = new MetricsWatermarkTracker(
     {
       advance: (position) => this.l1.advance(position, 'metrics'),
       distrust: () => this.l1.distrust('metrics'),
@@ -94,7 +94,7 @@ class World {
     return this.flush;
   }
 
-  /** What the ingester's look sees: the position first, then what it owns. */
+  /** What the ingester's look observes: first the position, then its partitions. */
   seenBy(by: number): { partitions: number[]; upTo: bigint } {
     const believes = [...(this.ingesters[by] as Ingester).believes];
     return { partitions: believes.filter((index) => this.owners[index] === by), upTo: this.flush - 1n };
@@ -108,7 +108,7 @@ class World {
     this.ingesters[by]?.believes.add(index);
   }
 
-  /** It finds out what it has lost. */
+  /** The ingester learns which partitions it has lost. */
   renew(by: number): void {
     const ingester = this.ingesters[by] as Ingester;
     for (const index of ingester.believes) {
@@ -118,7 +118,7 @@ class World {
     }
   }
 
-  /** What it has committed and not told, nobody will tell. */
+  /** Its commits that were not announced are never announced. */
   crash(by: number): void {
     const fresh = new Ingester();
     fresh.onTheWay.push(...(this.ingesters[by] as Ingester).onTheWay);
@@ -130,7 +130,7 @@ class World {
     const message = this.ingesters[by]?.onTheWay.shift();
     if (!message) return;
     for (const vm of message.vms) this.l1.invalidateLists(vm, message.position, 'metrics');
-    this.follower.hear(message);
+    this.tracker.receive(message);
   }
 
   /** How many commits of the VM a server shows that has replayed up to `position`. */
@@ -149,7 +149,7 @@ const by = fc.nat(2);
 const index = fc.nat(1);
 const step = fc.oneof(
   { weight: 16, arbitrary: fc.record({ do: fc.constant('commit' as const), index }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('tell' as const), by }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('announce' as const), by }) },
   { weight: 12, arbitrary: fc.record({ do: fc.constant('acknowledge' as const), by }) },
   // The rest of the database.
   { weight: 12, arbitrary: fc.record({ do: fc.constant('others' as const) }) },
@@ -195,38 +195,38 @@ function run(steps: readonly Step[], world = new World()): { stale: string[]; hi
       const token = world.commit(s.index);
       if (token !== undefined) tokens.push(token);
     }
-    if (s.do === 'tell') world.ingesters[s.by]?.tell();
+    if (s.do === 'announce') world.ingesters[s.by]?.announce();
     if (s.do === 'acknowledge') world.ingesters[s.by]?.acknowledged(world.flush);
     if (s.do === 'look') world.ingesters[s.by]?.look();
     if (s.do === 'others') tokens.push((world.flush += 10n));
     if (s.do === 'look-all') for (const ingester of world.ingesters) ingester.look();
     if (s.do === 'complete-all') {
-      world.ingesters.forEach((ingester, who) => {
-        ingester.complete(world.seenBy(who));
-        while (ingester.onTheWay.length > 0) world.deliver(who);
+      world.ingesters.forEach((ingester, i) => {
+        ingester.complete(world.seenBy(i));
+        while (ingester.onTheWay.length > 0) world.deliver(i);
       });
     }
     if (s.do === 'complete') world.ingesters[s.by]?.complete(world.seenBy(s.by));
     if (s.do === 'deliver') world.deliver(s.by);
     if (s.do === 'settle') {
-      // As on a quiet day: everybody tells everything, and everything arrives.
+      // A quiet moment: every ingester announces everything, and every message arrives.
       world.flush += 10n;
-      world.ingesters.forEach((ingester, who) => {
-        world.renew(who);
+      world.ingesters.forEach((ingester, i) => {
+        world.renew(i);
         ingester.acknowledged(world.flush);
         ingester.look();
-        ingester.complete(world.seenBy(who));
-        while (ingester.onTheWay.length > 0) world.deliver(who);
+        ingester.complete(world.seenBy(i));
+        while (ingester.onTheWay.length > 0) world.deliver(i);
       });
     }
     if (s.do === 'lose') {
-      world.ingesters[s.by]?.tell();
+      world.ingesters[s.by]?.announce();
       world.ingesters[s.by]?.onTheWay.pop();
     }
     if (s.do === 'claim') world.claim(s.by, s.index);
     if (s.do === 'renew') world.renew(s.by);
     if (s.do === 'crash') world.crash(s.by);
-    if (s.do === 'reconnect') world.follower.restart();
+    if (s.do === 'reconnect') world.tracker.restart();
     if (s.do === 'drop') world.l1.drop();
     if (s.do === 'wait') world.now += s.ms;
     if (s.do === 'read') {
@@ -246,7 +246,7 @@ function run(steps: readonly Step[], world = new World()): { stale: string[]; hi
   return { stale, hits };
 }
 
-/** Rare by chance: a partition is claimed and written while its last owner takes it for its own. */
+/** Rare by chance: a partition is claimed and written while its last owner still believes to own it. */
 const UNNOTICED_CLAIM: Step[] = [
   { do: 'settle' },
   { do: 'settle' },
@@ -260,8 +260,8 @@ const UNNOTICED_CLAIM: Step[] = [
 ];
 const schedule = fc.array(step, { minLength: 40, maxLength: 150, size: 'max' });
 
-describe('whatever the order of new points, owners of partitions, losses and fills', () => {
-  it('no metrics are older than what their reader has seen', () => {
+describe('with any order of new points, owners of partitions, losses and fills', () => {
+  it('no metrics are older than what their reader has observed', () => {
     let hits = 0;
     fc.assert(
       fc.property(schedule, (steps) => {
@@ -271,42 +271,42 @@ describe('whatever the order of new points, owners of partitions, losses and fil
       }),
       { numRuns: 3_000 },
     );
-    // Answers that only the watermark vouches for; a cache that never gives them would pass as well.
+    // Answers that only the watermark vouches for: a cache that never gives them would pass as well.
     expect(hits).toBeGreaterThan(200);
   });
 
   it.each<[string, (world: World) => void]>([
     [
-      'an ingester that dies with untold points, if its successor is taken for it,',
+      'an ingester that dies with unannounced points, when its successor is mistaken for it,',
       (world) => {
-        const hear = world.follower.hear.bind(world.follower);
+        const receive = world.tracker.receive.bind(world.tracker);
         let n = 0;
-        world.follower.hear = (told) => hear({ ...told, source: 'any', n: (n += 1) });
+        world.tracker.receive = (message) => receive({ ...message, source: 'any', n: (n += 1) });
       },
     ],
     [
-      'a lost message, if numbers are not looked at,',
+      'a lost message, when numbers are ignored,',
       (world) => {
-        const hear = world.follower.hear.bind(world.follower);
+        const receive = world.tracker.receive.bind(world.tracker);
         const counts = new Map<string, number>();
-        world.follower.hear = (told) => {
-          const n = (counts.get(told.source) ?? 0) + 1;
-          counts.set(told.source, n);
-          hear({ ...told, n });
+        world.tracker.receive = (message) => {
+          const n = (counts.get(message.source) ?? 0) + 1;
+          counts.set(message.source, n);
+          receive({ ...message, n });
         };
       },
     ],
     [
-      'an owner that does not know yet that it is none',
+      'an owner that does not know yet that it lost its partition',
       (world) => {
-        world.seenBy = (who) => ({
-          partitions: [...(world.ingesters[who] as Ingester).believes],
+        world.seenBy = (by) => ({
+          partitions: [...(world.ingesters[by] as Ingester).believes],
           upTo: world.flush - 1n,
         });
       },
     ],
     [
-      'a write in hand while it looks',
+      'a write during a look',
       (world) => {
         const commit = world.commit.bind(world);
         world.commit = (index) => {
@@ -316,7 +316,7 @@ describe('whatever the order of new points, owners of partitions, losses and fil
         };
       },
     ],
-  ])('%s is caught', (_what, breakIt) => {
+  ])('%s is detected', (_what, breakIt) => {
     const found = fc.check(
       fc.property(schedule, (steps) => {
         const world = new World();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { useTestServers } from '@novacron/testkit/servers';
+import { until } from '@novacron/testkit/wait';
 import fc from 'fast-check';
 import { createClient } from 'redis';
 import { Cache, type Loaded } from './cache.js';
@@ -21,7 +22,7 @@ beforeAll(async () => {
   redis = newRedis(url);
   await redis.connect();
   links = [0, 1, 2].map(() => new L2({ url, timeoutMs: 30_000 }));
-  while (!links.every((l2) => l2.available)) await new Promise((done) => setTimeout(done, 10));
+  await until(() => links.every((l2) => l2.available));
 });
 afterAll(async () => {
   for (const l2 of links) l2.close();
@@ -41,7 +42,7 @@ class World {
   readonly events: { seq: number; id: string; version: number; position: bigint }[] = [];
   mark = { seq: 0, position: 100n };
   readonly processes = [this.#start(0), this.#start(1)];
-  /** What a reader of a position is told that it holds: the truth, unless a test lies. */
+  /** The position that an answer claims to hold: the true one, unless a test changes it. */
   claim = (position: bigint) => position;
 
   #start(i: number): Cache {
@@ -91,18 +92,22 @@ class World {
   deliver(i: number, index: number): void {
     const event = this.events[index];
     if (!event) return;
-    const told = {
+    const invalidated = {
       seq: event.seq,
       tenantId: TENANT,
       kind: 'vm' as const,
       id: event.id,
       version: event.version,
     };
-    const message = { v: 1 as const, history: HISTORY, events: [{ ...told, lsn: String(event.position) }] };
+    const message = {
+      v: 1 as const,
+      history: HISTORY,
+      events: [{ ...invalidated, lsn: String(event.position) }],
+    };
     this.processes[i]?.coherence.onInvalidation(message);
   }
 
-  tell(i: number): void {
+  watermark(i: number): void {
     const { seq, position } = this.mark;
     this.processes[i]?.coherence.onWatermark(seq, { systemId: '7', timeline: 1, lsn: position });
   }
@@ -110,14 +115,14 @@ class World {
   async tombstone(index: number): Promise<void> {
     const event = this.events[index];
     if (!event) return;
-    const told = {
+    const invalidated = {
       seq: event.seq,
       tenantId: TENANT,
       kind: 'vm' as const,
       id: event.id,
       version: event.version,
     };
-    const changes = rules({ ...told, lsn: String(event.position) }, event.position);
+    const changes = rules({ ...invalidated, lsn: String(event.position) }, event.position);
     await (links[2] as L2).invalidate(HISTORY, changes);
   }
 }
@@ -156,7 +161,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
 
-/** @returns what was answered older than its reader had seen, and who answered */
+/** @returns the answers that were older than what their readers had observed, and the level that answered */
 async function run(steps: readonly Step[], world = new World()) {
   await redis.flushAll();
   const late: { at: number; key: string; entry: Entry }[] = [];
@@ -172,12 +177,12 @@ async function run(steps: readonly Step[], world = new World()) {
     if (s.do === 'commit') tokens.push(world.commit(s.key));
     else if (s.do === 'relay') world.relay();
     else if (s.do === 'deliver') world.deliver(s.process, world.events.length - 1 - s.back);
-    else if (s.do === 'mark') world.tell(s.process);
+    else if (s.do === 'mark') world.watermark(s.process);
     else if (s.do === 'tombstone') await world.tombstone(world.events.length - 1 - s.back);
     else if (s.do === 'settle') {
       world.relay();
       world.events.forEach((_, index) => world.deliver(s.process, index));
-      world.tell(s.process);
+      world.watermark(s.process);
     } else if (s.do === 'wait') world.now += s.ms;
     else if (s.do === 'reconnect') world.processes[s.process]?.coherence.onReconnect();
     else if (s.do === 'restart') world.restart(s.process);
@@ -204,7 +209,7 @@ async function run(steps: readonly Step[], world = new World()) {
             : world.read(s.key, world.flush, 'primary'),
       });
       served[answer.servedFrom] += 1;
-      // Who was answered carries it on.
+      // The reader carries its position on.
       tokens.push(answer.entry.seen);
       const shown = Number(answer.entry.bytes.toString());
       if (shown < world.state(s.key, seen))
@@ -223,8 +228,8 @@ function place(key: string) {
 
 const schedule = fc.array(step, { minLength: 40, maxLength: 80, size: 'max' });
 
-describe('whatever the order of commits, late fills, tombstones, broadcasts, losses, restarts and flushes', () => {
-  it('two processes that share Redis answer nothing older than what a reader has seen or was published', async () => {
+describe('with any order of commits, late fills, tombstones, broadcasts, losses, restarts and flushes', () => {
+  it('two processes that share Redis never answer older than what a reader has observed or was published', async () => {
     const total = { l1: 0, l2: 0, replica: 0, primary: 0 };
     await fc.assert(
       fc.asyncProperty(schedule, async (steps) => {
@@ -234,11 +239,11 @@ describe('whatever the order of commits, late fills, tombstones, broadcasts, los
       }),
       { numRuns: 600 },
     );
-    // Each of them answered, or nothing would be shown.
+    // Every level answered: otherwise the test would prove nothing about it.
     for (const count of Object.values(total)) expect(count).toBeGreaterThan(50);
   });
 
-  it('a position that is later than the state it was read with is caught', async () => {
+  it('detects a position that is later than the state it was read with', async () => {
     const found = await fc.check(
       fc.asyncProperty(schedule, async (steps) => {
         const world = new World();

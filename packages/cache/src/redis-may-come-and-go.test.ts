@@ -1,5 +1,6 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { sleep } from '@novacron/async/sleep';
 import { useTestServers } from '@novacron/testkit/servers';
 import { until } from '@novacron/testkit/wait';
 import { createClient } from 'redis';
@@ -10,7 +11,7 @@ import { HISTORY, rules, Source, TENANT } from './source.fixture.js';
 
 type Servers = Awaited<ReturnType<typeof useTestServers>>;
 
-/** A read that waits for what it should not wait for waits for a lease to end, or for ever. */
+/** A read that waits where it should not waits until a lease ends, or without limit. */
 const BOUND_MS = LEASE_MS - 100;
 const place: L2Place = { history: HISTORY, key: keyOf(TENANT, 'vm', 'a'), group: null };
 
@@ -51,7 +52,7 @@ async function process_(options: { timeoutMs?: number; deadAfterMs?: number } = 
   return { l2, cache, mark, held: async () => (await l2.get(place, TENANT, { enough: 'stale' })).entry };
 }
 
-/** The real Redis behind a wire that takes `ms` each way, and how often it was asked. */
+/** The real Redis behind a connection with a delay of `ms` in each direction, and the number of commands. */
 async function slowProxy(to: number, ms: number): Promise<{ port: number; asked: number; end: () => void }> {
   const sockets: Socket[] = [];
   const pass = (from: Socket, on: Socket) => {
@@ -82,7 +83,7 @@ async function timed(cache: Cache, request: ReadRequest): Promise<string> {
 }
 
 describe('processes that share Redis', () => {
-  it('one loads, the other finds it there', async () => {
+  it('share one load: the second process finds the entry there', async () => {
     const one = await process_();
     const two = await process_();
     expect(await timed(one.cache, source.request())).toBe('v1 replica');
@@ -92,11 +93,11 @@ describe('processes that share Redis', () => {
     expect(source.loads).toBe(1);
   });
 
-  it('that miss at once make one load between them', async () => {
+  it('make one load together when both miss at once', async () => {
     const one = await process_();
     const two = await process_();
     const loads: number[] = [];
-    // The one waits 60 ms for the other, so on a machine that stalls now and then it takes several tries.
+    // One process waits 60 ms for the other: a machine that stalls needs several tries.
     while (loads.length < 20 && !loads.includes(1)) {
       const before = source.loads;
       const request = source.request({ token: 100n, id: `m${loads.length}` });
@@ -107,18 +108,18 @@ describe('processes that share Redis', () => {
     expect(Math.max(...loads)).toBeLessThanOrEqual(2);
   });
 
-  it('do not wait long for a process that took the lease and does not come back', async () => {
+  it('wait only a moment for a process that took the lease and died', async () => {
     const one = await process_();
-    await one.l2.get(place, TENANT, { enough: null, owner: 'somebody who died' });
+    await one.l2.get(place, TENANT, { enough: null, owner: 'a process that died' });
     expect(await timed(one.cache, source.request())).toBe('v1 replica');
   });
 
-  it('vouch by the watermark for an entry that is older than the token', async () => {
+  it('answer with an entry that is older than the token when the watermark vouches for it', async () => {
     const one = await process_();
     await one.cache.read(source.request());
     await until(async () => (await one.held()) !== undefined);
     const two = await process_();
-    // Other resources were written; their invalidations have all been applied here.
+    // Other resources were written. All their invalidations have been applied here.
     source.flush = 150n;
     two.mark();
     expect(await timed(two.cache, source.request({ token: 140n }))).toBe('v1 l2');
@@ -126,20 +127,20 @@ describe('processes that share Redis', () => {
   });
 });
 
-describe('a Redis that was flushed, and with it its tombstones', () => {
-  it('takes a late fill, and answers it to nobody who has seen more', async () => {
+describe('a Redis whose tombstones were flushed', () => {
+  it('accepts a late fill, and does not answer readers that have observed more with it', async () => {
     const one = await process_();
     const two = await process_();
     // Read before the write, sent after the flush.
     const late = await source.load(null);
     const filledAt = Date.now();
     const token = source.write();
-    const told = source.invalidation();
-    const { lsn, version } = told.events[0] as { lsn: string; version: number };
+    const message = source.invalidation();
+    const { lsn, version } = message.events[0] as { lsn: string; version: number };
     const change = { what: 'resource' as const, key: place.key, version, position: BigInt(lsn) };
     await one.l2.invalidate(HISTORY, [change]);
-    one.cache.coherence.onInvalidation(told);
-    two.cache.coherence.onInvalidation(told);
+    one.cache.coherence.onInvalidation(message);
+    two.cache.coherence.onInvalidation(message);
     source.flush += 1n;
     one.mark();
     two.mark();
@@ -147,13 +148,13 @@ describe('a Redis that was flushed, and with it its tombstones', () => {
     const entry = { ...late, tenantId: TENANT, filledAt, ttlMs: 300_000 };
     expect(await one.l2.fill(place, entry)).toBe(true);
 
-    // Who carries the write's token, and who carries none but reads after the invalidation was published.
+    // One reader with the token of the write, and one without that reads after the invalidation was published.
     expect(await timed(two.cache, source.request({ token }))).toBe('v2 replica');
     await one.l2.fill(place, entry);
     expect(await timed(one.cache, source.request())).toMatch(/^v2/);
   });
 
-  it('takes a late fill, and a process that has only just started does not answer it', async () => {
+  it('accepts a late fill, and a process that has just started does not answer with it', async () => {
     const one = await process_();
     const late = await source.load(null);
     source.write();
@@ -166,13 +167,13 @@ describe('a Redis that was flushed, and with it its tombstones', () => {
     const started = new Cache({ maxBytes: 1e6, l2, rules });
     started.coherence.setHistory(HISTORY);
     expect(await timed(started, source.request())).toBe('v2 replica');
-    // Its first watermarks are beyond the entry: it does not vouch for it either.
+    // The first watermarks are beyond the entry: they do not vouch for it either.
     await one.l2.fill(place, entry);
     const two = await process_();
     expect(await timed(two.cache, source.request())).not.toMatch(/^v1/);
   });
 
-  it('is merely empty', async () => {
+  it('behaves as an empty one', async () => {
     const one = await process_();
     await one.cache.read(source.request());
     await until(async () => (await one.held()) !== undefined);
@@ -182,8 +183,8 @@ describe('a Redis that was flushed, and with it its tombstones', () => {
   });
 });
 
-describe('while Redis is', () => {
-  /** Reads that no L1 can answer, one after the other, each in bounded time. @returns the longest, ms */
+describe('while Redis', () => {
+  /** Sequential reads that no L1 can answer, each in bounded time. @returns the longest, ms */
   async function misses(cache: Cache, count: number): Promise<number> {
     let longest = 0;
     for (let i = 0; i < count; i += 1) {
@@ -195,13 +196,13 @@ describe('while Redis is', () => {
     return longest;
   }
 
-  it('stopped in its tracks, reads go on in bounded time, soon without waiting; and it comes back', async () => {
+  it('is stopped, reads take bounded time and soon do not wait; afterwards Redis is used again', async () => {
     const { l2, cache } = await process_({ timeoutMs: 300 });
     process.kill(servers.redis.pid as number, 'SIGSTOP');
     try {
       const startedAt = performance.now();
       await misses(cache, 100);
-      // Five time-outs, then a probe now and then: not 100 × 300 ms.
+      // Five deadlines, then a test of Redis from time to time: not 100 × 300 ms.
       expect(performance.now() - startedAt).toBeLessThan(20_000);
       expect(l2.available).toBe(false);
     } finally {
@@ -213,7 +214,7 @@ describe('while Redis is', () => {
     });
   });
 
-  it('slow to answer, a read costs two looks at most', async () => {
+  it('is slow to answer, a read makes two lookups at most', async () => {
     const proxy = await slowProxy(Number(new URL(url).port), 18);
     const slow = new URL(url);
     slow.port = String(proxy.port);
@@ -223,7 +224,7 @@ describe('while Redis is', () => {
     cache.coherence.setHistory(HISTORY);
     try {
       await until(() => l2.available);
-      await l2.get(place, TENANT, { enough: 0n, owner: 'somebody who died' }).catch(() => undefined);
+      await l2.get(place, TENANT, { enough: 0n, owner: 'a process that died' }).catch(() => undefined);
       const before = proxy.asked;
       let looks = 0;
       const load = (token: bigint | null) => {
@@ -238,13 +239,13 @@ describe('while Redis is', () => {
     }
   });
 
-  it('silent for long, the connection is made anew', async () => {
+  it('is silent for long, the connection is made anew', async () => {
     const { l2, cache } = await process_({ timeoutMs: 50, deadAfterMs: 300 });
     process.kill(servers.redis.pid as number, 'SIGSTOP');
     try {
       for (const end = Date.now() + 1_500; Date.now() < end;) {
         await misses(cache, 1);
-        await new Promise((done) => setTimeout(done, 30));
+        await sleep(30);
       }
     } finally {
       process.kill(servers.redis.pid as number, 'SIGCONT');
@@ -255,7 +256,7 @@ describe('while Redis is', () => {
     });
   });
 
-  it('killed, reads go on; and a new one, that knows no script, is used by itself', async () => {
+  it('is killed, reads go on; and a new server that does not know the scripts is used', async () => {
     const { l2, cache, held } = await process_({ timeoutMs: 200 });
     await servers.redis.kill();
     try {
@@ -272,7 +273,7 @@ describe('while Redis is', () => {
     await until(async () => (await held().catch(() => undefined)) !== undefined);
   });
 
-  it('not there at all, every answer of L2 is a miss', async () => {
+  it('is absent, every lookup in L2 is a miss', async () => {
     const l2 = new L2({ url: 'redis://127.0.0.1:1' });
     open.push(l2);
     const cache = new Cache({ maxBytes: 1e6, l2, rules });

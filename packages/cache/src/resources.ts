@@ -1,6 +1,6 @@
 /**
- * How long an answer of each type is kept. Invalidation keeps caches right; the TTL bounds what it cannot reach:
- * readers who asked for `eventual`, and memory that nobody reads. None is zero, none is endless.
+ * How long an answer of each type is kept. Invalidation keeps caches right. The TTL bounds what invalidation cannot
+ * reach: readers that ask for `eventual`, and memory that is no longer read. Every TTL is above zero and finite.
  *
  * | type | TTL | refreshed after | an absence | becomes old by |
  * |---|---|---|---|---|
@@ -29,12 +29,12 @@ export const RESOURCES = {
 export type ResourceType = keyof typeof RESOURCES;
 
 export interface ResourcePolicy {
-  /** single: one resource with a version; list and metrics: answers that become old with their group. */
+  /** `single`: one resource with a version. `list` and `metrics`: answers that become old with their group. */
   readonly kind: 'single' | 'list' | 'metrics';
   readonly ttlMs: number;
-  /** Fraction of the TTL after which a hit has it loaded again in the background. */
+  /** Fraction of the TTL after which a hit starts a refresh in the background. */
   readonly refreshAt: number;
-  /** How long "there is none" is remembered; null: it is no answer of this type. */
+  /** How long an absence is remembered; null: this type has no absences. */
   readonly negativeTtlMs: number | null;
 }
 

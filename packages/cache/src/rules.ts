@@ -4,11 +4,11 @@ import { parsePosition } from '@novacron/contracts/position';
 import { type Change, type GroupChange, groupOf, keyOf } from './change.js';
 import type { ResourceType } from './resources.js';
 
-/** Groups of answers that become old together. Those of zones and images are nobody's: their tenant is `platform`. */
+/** Groups of answers that become old together. Zones and images belong to no tenant: their groups are `platform`'s. */
 export const GROUPS = { vms: 'vms', jobs: 'jobs', zones: 'zones', images: 'images' } as const;
 export type GroupName = (typeof GROUPS)[keyof typeof GROUPS];
 
-/** What all cached metrics of a VM become old with. */
+/** The group of all cached metrics of a VM. */
 export function metricsGroup(vmId: string): string {
   return `metrics-${vmId}`;
 }
@@ -22,8 +22,8 @@ export type Rule =
   | { readonly group: GroupName; readonly of: 'tenant' | typeof PLATFORM };
 
 /**
- * What an event of each kind makes old. Zones tell what their hosts offer and what VMs have taken of it, images
- * tell the zones whose hosts have them: both are answers about hosts. No cache holds a quota.
+ * What an event of each kind makes old. A zone shows what its hosts offer and what VMs have taken of it. An image shows
+ * the zones whose hosts have it. Both are therefore answers about hosts. No cache holds a quota.
  */
 export const RULES: Readonly<Record<EventKind, readonly Rule[]>> = {
   vm: [{ resource: 'vm' }, { group: GROUPS.vms, of: 'tenant' }, { group: GROUPS.zones, of: PLATFORM }],
@@ -43,7 +43,7 @@ export const RULES: Readonly<Record<EventKind, readonly Rule[]>> = {
   quota: [],
 };
 
-/** What caches forget on this event, at its position. The invalidators and every L1 use the same rules. */
+/** The changes that this event makes, at its position. The invalidators and every L1 use the same rules. */
 export function changesOf(event: InvalidatedEvent, position: bigint): Change[] {
   return RULES[event.kind].map((rule) => {
     if ('resource' in rule) {
@@ -55,7 +55,7 @@ export function changesOf(event: InvalidatedEvent, position: bigint): Change[] {
   });
 }
 
-/** What caches forget on new points. */
+/** The changes that new points make. */
 export function changesOfMetrics({
   vmIds,
   tenantIds,
@@ -69,7 +69,7 @@ export function changesOfMetrics({
   }));
 }
 
-/** The same changes with one for each key and group: the latest. */
+/** The latest change for each key and group. */
 export function merged(changes: Iterable<Change>): Change[] {
   const latest = new Map<string, Change>();
   for (const change of changes) {
@@ -80,7 +80,7 @@ export function merged(changes: Iterable<Change>): Change[] {
   return [...latest.values()];
 }
 
-/** Of a resource the higher version and the higher position count, each for itself, as with two tombstones. */
+/** Of a resource the higher version and the higher position count, each independently, as with two tombstones. */
 function later(a: Change, b: Change): Change {
   const position = a.position > b.position ? a.position : b.position;
   if (a.what === 'group' || b.what === 'group') return { ...a, position };

@@ -4,26 +4,27 @@ interface Flight<T> {
   readonly result: Promise<T>;
 }
 
-interface Lane<T> {
+interface KeyFlights<T> {
   /** In the order of their start. */
-  readonly flying: Flight<T>[];
-  /** The highest token of those that wait for a flight to end. */
+  readonly inFlight: Flight<T>[];
+  /** The highest token of the callers that wait for a flight to end. */
   wanted: bigint | null;
   waiting: number;
 }
 
 export type Load<T> = (token: bigint) => Promise<T>;
 
-/** Loads of one key at a time. */
-const IN_THE_AIR = 2;
+/** Concurrent loads of one key. */
+const MAX_IN_FLIGHT = 2;
 
 /**
- * One load for each key. Who asks with a token that no load in flight promises starts a newer one, which later
- * askers join. When writers move the token faster than loads end, two are in the air at most: the others wait for
- * the newest one, take its result if it turned out to be new enough, and else start one for them all.
+ * One load for all concurrent readers of a key. A reader whose token no load in flight promises starts a newer load,
+ * which later readers join. When writers move the token faster than loads end, at most two loads are in flight. The
+ * other readers wait for the newest one. They take its result when it is new enough, and otherwise start one load for
+ * them all.
  */
-export class Flights<T> {
-  readonly #lanes = new Map<string, Lane<T>>();
+export class SingleFlight<T> {
+  readonly #keys = new Map<string, KeyFlights<T>>();
   joined = 0;
 
   /** @param satisfies whether a result answers a token that its load did not promise */
@@ -31,54 +32,54 @@ export class Flights<T> {
 
   /** Keys with a load in flight. */
   get size(): number {
-    return this.#lanes.size;
+    return this.#keys.size;
   }
 
-  /** @param load is called with `token` or a higher one; it may be shared, so it must not be one asker's alone */
+  /** @param load is called with `token` or a higher one; its result may be shared with other callers */
   run(key: string, token: bigint, load: Load<T>): Promise<T> {
-    const lane = this.#lanes.get(key);
-    if (!lane) return this.#start(key, token, load);
-    const promised = lane.flying.find((flight) => flight.token >= token);
+    const flights = this.#keys.get(key);
+    if (!flights) return this.#start(key, token, load);
+    const promised = flights.inFlight.find((flight) => flight.token >= token);
     if (promised) {
       this.joined += 1;
       return promised.result;
     }
-    if (lane.flying.length < IN_THE_AIR) return this.#start(key, token, load);
-    return this.#wait(lane, key, token, load);
+    if (flights.inFlight.length < MAX_IN_FLIGHT) return this.#start(key, token, load);
+    return this.#wait(flights, key, token, load);
   }
 
-  async #wait(lane: Lane<T>, key: string, token: bigint, load: Load<T>): Promise<T> {
+  async #wait(flights: KeyFlights<T>, key: string, token: bigint, load: Load<T>): Promise<T> {
     this.joined += 1;
-    lane.waiting += 1;
-    if (lane.wanted === null || lane.wanted < token) lane.wanted = token;
-    const newest = lane.flying.at(-1) as Flight<T>;
-    // Its failure is told to those whom it promised a result.
+    flights.waiting += 1;
+    if (flights.wanted === null || flights.wanted < token) flights.wanted = token;
+    const newest = flights.inFlight.at(-1) as Flight<T>;
+    // Its failure reaches the callers whose token it promised.
     const result = await newest.result.catch(() => undefined);
-    lane.waiting -= 1;
+    flights.waiting -= 1;
     if (result === undefined || !this.satisfies(result, token)) return this.run(key, token, load);
-    this.#tidy(key, lane);
+    this.#tidy(key, flights);
     return result;
   }
 
   #start(key: string, token: bigint, load: Load<T>): Promise<T> {
-    const lane = this.#lanes.get(key) ?? { flying: [], wanted: null, waiting: 0 };
-    this.#lanes.set(key, lane);
-    const highest = lane.wanted !== null && lane.wanted > token ? lane.wanted : token;
-    lane.wanted = null;
+    const flights = this.#keys.get(key) ?? { inFlight: [], wanted: null, waiting: 0 };
+    this.#keys.set(key, flights);
+    const highest = flights.wanted !== null && flights.wanted > token ? flights.wanted : token;
+    flights.wanted = null;
     const flight: Flight<T> = {
       token: highest,
       result: load(highest).finally(() => {
-        lane.flying.splice(lane.flying.indexOf(flight), 1);
-        this.#tidy(key, lane);
+        flights.inFlight.splice(flights.inFlight.indexOf(flight), 1);
+        this.#tidy(key, flights);
       }),
     };
-    lane.flying.push(flight);
+    flights.inFlight.push(flight);
     return flight.result;
   }
 
-  #tidy(key: string, lane: Lane<T>): void {
-    if (lane.waiting > 0) return;
-    lane.wanted = null;
-    if (lane.flying.length === 0) this.#lanes.delete(key);
+  #tidy(key: string, flights: KeyFlights<T>): void {
+    if (flights.waiting > 0) return;
+    flights.wanted = null;
+    if (flights.inFlight.length === 0) this.#keys.delete(key);
   }
 }

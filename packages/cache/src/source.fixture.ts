@@ -6,16 +6,16 @@ import type { Loaded, ReadRequest } from './cache.js';
 export const HISTORY = '7.1';
 export const TENANT = 'ten';
 
-/** One VM's database, reduced to versions and positions, with a replica that may be behind. */
+/** The database of one VM, reduced to versions and positions, with a replica that may be behind. */
 export class Source {
   readonly versions: { version: number; position: bigint }[] = [{ version: 1, position: 100n }];
   flush = 100n;
-  /** Where the replica is; null: it keeps up. */
+  /** The replica's position; null: it keeps up. */
   replica: bigint | null = null;
   loads = 0;
   down = false;
   absent = false;
-  /** A load waits for it after it has read. */
+  /** A load waits for it after it has read the state. */
   gate: Promise<void> = Promise.resolve();
   history = HISTORY;
   #seq = 0;
@@ -27,7 +27,7 @@ export class Source {
     return this.flush;
   }
 
-  /** What the invalidators tell of the latest write. */
+  /** The invalidators' message about the latest write. */
   invalidation(): Invalidation {
     const { version } = this.versions.at(-1) as { version: number };
     this.#seq += 1;

@@ -6,33 +6,33 @@ export interface CacheStats {
   /** Answers by level, and answers that the owning service gave. */
   readonly hits: { readonly l1: number; readonly l2: number };
   readonly misses: number;
-  /** Askers that shared another's load. */
+  /** Readers that shared the load of another one. */
   readonly flightsJoined: number;
   readonly refreshes: number;
   readonly failedRefreshes: number;
-  /** Old states given to `eventual` readers while the source was down. */
+  /** Old states that answered `eventual` readers while the owner was down. */
   readonly staleWhileDown: number;
   readonly l1: {
     readonly entries: number;
     readonly bytes: number;
     readonly evictions: number;
     readonly invalidations: number;
-    /** Times that all was dropped: a gap, a reconnect, another history. */
+    /** How often the L1 dropped everything: a gap, a reconnect, another lineage. */
     readonly drops: number;
   };
   readonly l2: {
     readonly available: boolean;
     readonly failures: number;
-    /** Fills that something newer turned away. */
+    /** Fills that were refused because a newer state was known. */
     readonly refused: number;
   } | null;
-  /** Events heard from the invalidators. */
+  /** Events received from the invalidators. */
   readonly invalidations: number;
   /** Milliseconds since the watermark last moved: how old an answer to a reader without a token may be. */
   readonly lagMs: number | null;
 }
 
-/** What a cache did since it was made. */
+/** Counts what a cache has done. */
 export class Counters {
   l1 = 0;
   refreshes = 0;

@@ -1,5 +1,5 @@
-/** What a follower moves: the cache in the process. */
-export interface Followed {
+/** The cache in the process, whose watermark a tracker moves. */
+export interface WatermarkTarget {
   advance(position: bigint): void;
   drop(): void;
 }
@@ -9,40 +9,40 @@ export interface Mark {
   readonly position: bigint;
 }
 
-export interface FollowerOptions {
-  readonly target: Followed;
-  /** A number that is missing for longer is taken for lost, milliseconds. */
-  readonly holeMs?: number;
+export interface WatermarkTrackerOptions {
+  readonly target: WatermarkTarget;
+  /** A number that is missing for longer is considered lost, milliseconds. */
+  readonly gapMs?: number;
   readonly clock?: () => number;
 }
 
-const HOLE_MS = 1_000;
+const GAP_MS = 1_000;
 
 /**
- * Knows up to where invalidations have been applied without a gap, and moves the watermark no further.
+ * Knows up to which number invalidations have been applied without a gap, and moves the watermark no further.
  *
- * Core NATS delivers at most once and several invalidators share the work, so numbers may come late, twice, out
- * of order or never. The prefix of numbers that are all here is kept; a watermark counts once the prefix has
- * reached its number. A hole that stays, a reconnect and a start drop the cache and begin again at the next
+ * Core NATS delivers at most once and several invalidators share the work. Numbers may therefore come late, twice, out
+ * of order or never. The tracker keeps the prefix of numbers that have all been applied. A watermark counts once the
+ * prefix has reached its number. A lasting gap, a reconnect and a start drop the cache and begin again at the next
  * watermark.
  *
- * Beginning takes two watermarks. The first says from which number on to count. Events up to that number may have
- * a position beyond it, as they are numbered after its position was read; the second was read after them all, so
+ * Beginning takes two watermarks. The first says from which number on to count. Events up to that number are numbered
+ * after its position was read, so they may have a position beyond it. The second watermark was read after them all, so
  * it is the first that may serve as a floor.
  */
-export class Follower {
+export class WatermarkTracker {
   #prefix: number | null = null;
   #begun = false;
   readonly #ahead = new Set<number>();
   #marks: Mark[] = [];
-  #holeSince: number | null = null;
+  #gapSince: number | null = null;
   readonly #clock: () => number;
-  readonly #holeMs: number;
+  readonly #gapMs: number;
   drops = 0;
 
-  constructor(private readonly options: FollowerOptions) {
+  constructor(private readonly options: WatermarkTrackerOptions) {
     this.#clock = options.clock ?? (() => performance.now());
-    this.#holeMs = options.holeMs ?? HOLE_MS;
+    this.#gapMs = options.gapMs ?? GAP_MS;
   }
 
   /** The highest number up to which everything has been applied; null before the first watermark. */
@@ -54,7 +54,7 @@ export class Follower {
   applied(seq: number): void {
     if (this.#prefix !== null && seq <= this.#prefix) return;
     this.#ahead.add(seq);
-    // Before the first watermark it is kept: it may well be one of those that follow it.
+    // Before the first watermark the number is kept: it may be one of those that follow the watermark.
     if (this.#prefix !== null) this.#close();
   }
 
@@ -66,15 +66,15 @@ export class Follower {
     }
     this.#begun = true;
     const last = this.#marks.at(-1);
-    // Of marks with one number the latest says most.
+    // Of several marks with one number the latest has the highest position.
     if (last?.seq === mark.seq) this.#marks.pop();
     this.#marks.push(mark);
     this.#close();
   }
 
-  /** Call it every now and then: a hole that has stayed too long is a loss. */
+  /** To be called regularly: a gap that has lasted too long is a loss. */
   tick(): void {
-    if (this.#holeSince !== null && this.#clock() - this.#holeSince > this.#holeMs) this.restart();
+    if (this.#gapSince !== null && this.#clock() - this.#gapSince > this.#gapMs) this.restart();
   }
 
   /** Messages may have been missed. */
@@ -83,7 +83,7 @@ export class Follower {
     this.#begun = false;
     this.#ahead.clear();
     this.#marks = [];
-    this.#holeSince = null;
+    this.#gapSince = null;
     this.drops += 1;
     this.options.target.drop();
   }
@@ -91,7 +91,7 @@ export class Follower {
   #close(): void {
     let prefix = this.#prefix as number;
     while (this.#ahead.delete(prefix + 1)) prefix += 1;
-    if (prefix !== this.#prefix) this.#holeSince = null;
+    if (prefix !== this.#prefix) this.#gapSince = null;
     this.#prefix = prefix;
 
     let reached: Mark | undefined;
@@ -99,7 +99,7 @@ export class Follower {
     if (reached && this.#begun) this.options.target.advance(reached.position);
 
     const missing = this.#ahead.size > 0 || this.#marks.length > 0;
-    if (!missing) this.#holeSince = null;
-    else this.#holeSince ??= this.#clock();
+    if (!missing) this.#gapSince = null;
+    else this.#gapSince ??= this.#clock();
   }
 }

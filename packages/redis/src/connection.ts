@@ -112,7 +112,11 @@ export class RedisConnection {
     this.#client.destroy();
   }
 
-  async #timed(script: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<unknown> {
+  async #timed(
+    script: Script,
+    keys: readonly string[],
+    args: readonly (string | Buffer)[],
+  ): Promise<unknown> {
     const late = () => new Error(`no reply within ${this.#timeoutMs} ms`);
     const send = () => this.#send(script, keys, args);
     const reply = await withDeadline(send, this.#timeoutMs, late, AFTER_READING);
