@@ -3,8 +3,8 @@ import { L2 } from '@novacron/cache/l2';
 import { RedisConnection } from '@novacron/redis/connection';
 import { changesOf } from '@novacron/cache/rules';
 import type { ServiceContext } from '@novacron/service-kit/context';
-import { retried } from '@novacron/service-kit/dependencies';
-import { replicationOf } from '@novacron/service-kit/replication';
+import { retryUntilReady } from '@novacron/service-kit/dependencies';
+import { Replication } from '@novacron/service-kit/replication';
 import type { GatewayConfig } from './config.js';
 import { ConsistencyTokens } from './edge/consistency-token.js';
 import { Positions } from './edge/positions.js';
@@ -28,14 +28,17 @@ const NATS_GRACE_MS = 30_000;
 
 /** The gateway, put together from what the process has. */
 export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<HttpParts> {
-  const { config, nc, js, sys, rpc, logger, drain, readiness } = context;
+  const { config, nc, js, api, sys, rpc, logger, drain, readiness } = context;
+  const replication = new Replication(context.name, api, sys);
   const positions = new Positions();
   const cache = cacheOf(context);
   // What the L1 has is answered without any dependency, to callers whose token is known.
   readiness.serveWhile(() => cache.servesByItself(), { nats: NATS_GRACE_MS });
   checkPeers(readiness, nc);
   // So that the very first answer, whatever it is, can carry a consistency token.
-  const { position } = await retried(context, 'position', () => sys.primary.read({ timeoutMs: 5_000 }, []));
+  const { position } = await retryUntilReady(context, 'position', () =>
+    sys.primary.read({ timeoutMs: 5_000 }, []),
+  );
   positions.saw(position);
   return {
     verifier: new TokenVerifier(
@@ -53,7 +56,7 @@ export async function partsOf(context: ServiceContext<GatewayConfig>): Promise<H
       intake: new MetricsIntake(js, config.metricTimes),
       pushTargets: new PushTargets(rpc),
       reads: new Reads(cache, rpc),
-      replication: () => replicationOf(context),
+      replication: () => replication.get(),
       draining: drain.signal,
     },
     corsOrigins: config.http.corsOrigins,

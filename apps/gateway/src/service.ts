@@ -24,21 +24,22 @@ export function gatewayService(): ServiceSpec<typeof settings> {
     settings,
     postgres: { schema: 'gateway', migrations },
     module: () => GatewayModule.with(() => edge),
-    http: {
-      listen: ({ config }) => config.http,
-      options: ({ config }) => trusting(config.http.trustedProxies),
-      limits: ({ config: { http } }) => ({
+    http: ({ http }) => ({
+      host: http.host,
+      port: http.port,
+      server: trusting(http.trustedProxies),
+      limits: {
         ...CONNECTION_LIMITS,
         headBytes: http.maxHeaderKiB * 1_024,
         connections: http.maxConnections,
         perAddress: http.maxConnectionsPerAddress,
-      }),
-      isShared: ({ config }) => addressMatcher(config.http.trustedProxies),
-      bodyParser: false,
-      prepare: async (fastify, context) => {
-        edge = serveHttp(fastify, await partsOf(context));
-        context.drain.add('consumers', 'requests on their way', () => sleep(ON_THEIR_WAY_MS));
       },
+      isShared: addressMatcher(http.trustedProxies),
+      bodyParser: false,
+    }),
+    prepare: async (fastify, context) => {
+      edge = serveHttp(fastify, await partsOf(context));
+      context.drain.add('consumers', 'requests on their way', () => sleep(ON_THEIR_WAY_MS));
     },
   };
 }

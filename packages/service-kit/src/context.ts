@@ -4,41 +4,32 @@ import { RpcClient } from '@novacron/messaging/rpc-client';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import type { DrainCoordinator } from './drain.js';
+import type { KitOptions } from './kit-module.js';
 import type { Readiness } from './readiness.js';
 
-export interface ServiceContextParts<C> {
-  readonly name: string;
-  readonly config: C;
-  readonly logger: Logger;
-  readonly drain: DrainCoordinator;
-  readonly readiness: Readiness;
-  readonly nc?: NatsConnection | undefined;
-  readonly databases: Readonly<Partial<Record<'api' | 'sys', Database>>>;
-}
-
-/** What a service is built from. Reaching for what its settings do not ask for is a mistake of the builder. */
+/** What services are built from that do not inject it yet. */
 export class ServiceContext<C = unknown> {
   readonly name: string;
   readonly config: C;
   readonly logger: Logger;
   readonly drain: DrainCoordinator;
   readonly readiness: Readiness;
-  readonly #parts: ServiceContextParts<C>;
+  readonly #options: KitOptions;
   #js: JetStreamClient | undefined;
   #rpc: RpcClient | undefined;
 
-  constructor(parts: ServiceContextParts<C>) {
-    this.#parts = parts;
-    this.name = parts.name;
-    this.config = parts.config;
-    this.logger = parts.logger;
-    this.drain = parts.drain;
-    this.readiness = parts.readiness;
+  constructor(options: KitOptions & { readonly config: C }) {
+    this.#options = options;
+    this.name = options.name;
+    this.config = options.config;
+    this.logger = options.logger;
+    this.drain = options.drain;
+    this.readiness = options.readiness;
   }
 
   /** The NATS connection, connected once at least. */
   get nc(): NatsConnection {
-    return present(this.#parts.nc, 'natsEnv');
+    return present(this.#options.nc, 'natsEnv');
   }
 
   get js(): JetStreamClient {
@@ -54,21 +45,12 @@ export class ServiceContext<C = unknown> {
 
   /** Under row-level security: for what serves a tenant's request. */
   get api(): Database {
-    return present(this.#parts.databases.api, 'postgresEnv');
+    return present(this.#options.databases, 'postgresEnv').api;
   }
 
   /** Across tenants: for workers, relay and ingest. */
   get sys(): Database {
-    return present(this.#parts.databases.sys, 'postgresEnv');
-  }
-
-  /** For the container; use `api` and `sys`. */
-  get hasNats(): boolean {
-    return this.#parts.nc !== undefined;
-  }
-
-  get hasPostgres(): boolean {
-    return this.#parts.databases.api !== undefined;
+    return present(this.#options.databases, 'postgresEnv').sys;
   }
 }
 

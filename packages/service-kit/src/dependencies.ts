@@ -15,16 +15,17 @@ import type { Readiness } from './readiness.js';
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 3_000;
 
-export interface Surroundings {
+/** What a dependency is opened with. */
+export interface DependencyOptions {
   readonly name: string;
   readonly logger: Logger;
   readonly drain: DrainCoordinator;
   readonly readiness: Readiness;
 }
 
-/** Connects to NATS for as long as it takes, and makes the streams, now and after each reconnect. */
+/** Connects to NATS, retrying without limit, and creates the streams, now and after each reconnect. */
 export async function openNats(
-  { name, logger, drain, readiness }: Surroundings,
+  { name, logger, drain, readiness }: DependencyOptions,
   config: Config<typeof natsEnv>['nats'],
   streams: readonly StreamName[],
 ): Promise<NatsConnection> {
@@ -42,8 +43,8 @@ export async function openNats(
   drain.add('nats', 'connection', () => endNats(nc));
   if (streams.length > 0) {
     const ensure = () => ensureStreams(nc, streams, { replicas: config.streamReplicas });
-    await retried({ logger, drain, readiness }, 'jetstream', ensure);
-    // A server may come back without what it had stored.
+    await retryUntilReady({ logger, drain, readiness }, 'jetstream', ensure);
+    // A server may come back without its stored streams.
     onReconnect(nc, () => void restoreStreams(nc, ensure, { logger, drain }));
   }
   readiness.waitFor('nats', undefined);
@@ -56,17 +57,17 @@ export async function openNats(
 export interface PostgresSpec {
   /** The service's schema; its roles are `<schema>_owner`, `_api` and `_sys`. */
   readonly schema: string;
-  /** Run at the start; with NOVACRON_PG_MIGRATE=false waited for. */
+  /** Run at the start. With NOVACRON_PG_MIGRATE=false the service waits until a job has run them. */
   readonly migrations: readonly Migration[];
 }
 
-/** Waits for Postgres for as long as it takes, migrates or waits for who does, and opens a pool for each of the service's two roles. */
+/** Waits for Postgres without limit, migrates or waits for the migration job, and opens a pool for each of the service's two roles. */
 export async function openPostgres(
-  surroundings: Surroundings,
+  options: DependencyOptions,
   config: Config<typeof postgresEnv>['postgres'],
   { schema, migrations }: PostgresSpec,
 ): Promise<{ databases: { api: Database; sys: Database }; monitor: QueryMonitor }> {
-  const { drain, readiness } = surroundings;
+  const { drain, readiness } = options;
   const settings = (role: DatabaseSettings['role'], password: string): DatabaseSettings => ({
     primary: config.primary,
     replicas: config.replicas,
@@ -78,18 +79,18 @@ export async function openPostgres(
   });
   const api = createDatabase(settings('api', config.apiPassword));
   const sys = createDatabase(settings('sys', config.sysPassword));
-  const monitor = new QueryMonitor({ api, sys, log: surroundings.logger });
+  const monitor = new QueryMonitor({ api, sys, log: options.logger });
   drain.add('pools', 'postgres', async () => {
     await monitor.stop();
     await Promise.all([api.close(), sys.close()]);
   });
-  await retried(surroundings, 'postgres', () => sys.ping());
+  await retryUntilReady(options, 'postgres', () => sys.ping());
   if (migrations.length > 0) {
     await (config.migrate
-      ? runAtStart(surroundings, settings('owner', config.ownerPassword ?? ''), migrations)
-      : retried(surroundings, 'migrations', () => requireCurrent(sys, schema, migrations)));
+      ? runAtStart(options, settings('owner', config.ownerPassword ?? ''), migrations)
+      : retryUntilReady(options, 'migrations', () => requireCurrent(sys, schema, migrations)));
   }
-  // Reads go on while a replica serves them.
+  // Reads continue while a replica serves them.
   readiness.add(
     'postgres',
     () => api.ping(900),
@@ -100,14 +101,14 @@ export async function openPostgres(
 }
 
 async function runAtStart(
-  surroundings: Surroundings,
+  options: DependencyOptions,
   owner: DatabaseSettings,
   migrations: readonly Migration[],
 ): Promise<void> {
   if (owner.password === '') throw new Error('migrations need NOVACRON_PG_OWNER_PASSWORD');
-  // TypeORM is loaded only by who migrates.
+  // Only a process that migrates loads TypeORM.
   const { migrate } = await import('@novacron/postgres/migrate');
-  await retried(surroundings, 'migrations', () => migrate(owner, { migrations }));
+  await retryUntilReady(options, 'migrations', () => migrate(owner, { migrations }));
 }
 
 async function requireCurrent(
@@ -120,25 +121,25 @@ async function requireCurrent(
   throw new Error(`schema ${schema} waits for ${missing.length} migrations, ${missing[0]} the first`);
 }
 
-/** Never rejects. Ends when the connection is lost once more: its return begins another. */
+/** Never rejects. Ends when the connection is lost again: the next reconnect starts another. */
 async function restoreStreams(
   nc: NatsConnection,
   ensure: () => Promise<void>,
-  { logger, drain }: Pick<Surroundings, 'logger' | 'drain'>,
+  { logger, drain }: Pick<DependencyOptions, 'logger' | 'drain'>,
 ): Promise<void> {
   while (isConnected(nc) && !drain.signal.aborted) {
     try {
       return await ensure();
     } catch (error) {
-      logger.warn({ err: error }, 'the streams are not there yet');
+      logger.warn({ err: error }, 'stream creation failed');
       await sleep(LAST_RETRY_MS, undefined, { ref: false });
     }
   }
 }
 
-/** For what a start cannot do without: tries until it works or the drain begins; /ready tells the last reason meanwhile. */
-export async function retried<T>(
-  { logger, drain, readiness }: Omit<Surroundings, 'name'>,
+/** Retries a required step of the start until it succeeds or the drain begins. Meanwhile /ready shows the last reason. */
+export async function retryUntilReady<T>(
+  { logger, drain, readiness }: Omit<DependencyOptions, 'name'>,
   name: string,
   attempt: () => Promise<T>,
 ): Promise<T> {
@@ -152,13 +153,13 @@ export async function retried<T>(
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       readiness.waitFor(name, reason);
-      logger.warn({ reason, retryInMs: delay }, `${name} is not there yet`);
+      logger.warn({ reason, retryInMs: delay }, `${name} not ready`);
     }
     await sleep(delay, undefined, { signal: drain.signal });
   }
 }
 
-/** Sends what is buffered and ends. Without a connection there is nothing to send to, and a drain would hang. */
+/** Sends buffered messages and ends. Without a connection a drain would hang, so the connection is only closed. */
 async function endNats(nc: NatsConnection): Promise<void> {
   if (nc.isClosed()) return;
   if (isConnected(nc)) await nc.drain();

@@ -5,23 +5,23 @@ import { httpTelemetry } from '@novacron/telemetry/http';
 import type { FastifyHttpOptions, FastifyInstance } from 'fastify';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { nestOptions } from './apps.js';
+import { closeOnDrain, nestOptions } from './apps.js';
 import { CONNECTION_LIMITS, Connections, type ConnectionLimits } from './connections.js';
-import type { ServiceContext } from './context.js';
+import type { KitOptions } from './kit-module.js';
 import { LastRequests } from './last-requests.js';
 
-export interface HttpSpec<Context> {
-  /** Where to listen, read off the service's configuration; port 0 is any free one. */
-  readonly listen: (context: Context) => { readonly host: string; readonly port: number };
-  /** On top of the guide's timeouts and limits, which are there already. */
-  readonly options?: (context: Context) => FastifyHttpOptions<Server>;
-  /** Hooks, parsers, plain Fastify routes: called before Nest adds its own. */
-  readonly prepare?: (fastify: FastifyInstance, context: Context) => Promise<void> | void;
-  /** What connections may take; CONNECTION_LIMITS unless told. */
-  readonly limits?: (context: Context) => ConnectionLimits;
-  /** Whether many clients come from this address: it has no limit of its own. */
-  readonly isShared?: (context: Context) => (address: string) => boolean;
-  /** Nest's own body parsers; false when `prepare` adds others. Default true. */
+/** What an HTTP service reads off its configuration before there is a server. */
+export interface HttpOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** In addition to the guide's timeouts and limits. */
+  readonly server?: FastifyHttpOptions<Server>;
+  /** What connections may take; default CONNECTION_LIMITS. */
+  readonly limits?: ConnectionLimits;
+  /** Whether many clients share this address: it has no limit of its own. */
+  readonly isShared?: (address: string) => boolean;
+  /** Nest's own body parsers; false when a module adds others. Default true. */
   readonly bodyParser?: boolean;
 }
 
@@ -34,29 +34,29 @@ const GUIDE: FastifyHttpOptions<Server> = {
   return503OnClosing: false,
 };
 
-/** A Nest application on Fastify, measured and traced, which answers all that it took before it closes. */
-export async function httpApp<Context extends ServiceContext>(
-  context: Context,
+/** A Nest application on Fastify, measured and traced. It answers every request that it has accepted before it closes. */
+export async function httpApp(
+  kit: KitOptions,
   module: DynamicModule,
-  spec: HttpSpec<Context>,
+  options: HttpOptions,
+  prepare?: (fastify: FastifyInstance) => Promise<void> | void,
 ): Promise<{ app: NestFastifyApplication; port: number }> {
-  const limits = spec.limits?.(context) ?? CONNECTION_LIMITS;
+  const { limits = CONNECTION_LIMITS, bodyParser = true } = options;
   const http = { headersTimeout: 5_000, maxHeaderSize: limits.headBytes, connectionsCheckingInterval: 1_000 };
-  const adapter = new FastifyAdapter({ ...GUIDE, http, ...spec.options?.(context) });
+  const adapter = new FastifyAdapter({ ...GUIDE, http, ...options.server });
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
-  httpTelemetry(fastify, context.logger);
-  closeConnectionsOnDrain(fastify, context.drain.signal);
-  await spec.prepare?.(fastify, context);
+  httpTelemetry(fastify, kit.logger);
+  closeConnectionsOnDrain(fastify, kit.drain.signal);
+  await prepare?.(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
-    ...nestOptions(context),
-    bodyParser: spec.bodyParser ?? true,
+    ...nestOptions(kit),
+    bodyParser,
   });
-  context.drain.add('http', 'server', () => app.close());
+  closeOnDrain(app, kit.drain, 'http', 'server');
   const last = new LastRequests(fastify.server);
-  context.drain.add('http', 'connections', () => last.end());
-  new Connections(fastify.server, limits, spec.isShared?.(context));
-  const { host, port } = spec.listen(context);
-  await app.listen(port, host);
+  kit.drain.add('http', 'connections', () => last.end());
+  new Connections(fastify.server, limits, options.isShared);
+  await app.listen(options.port, options.host);
   return { app, port: (app.getHttpServer().address() as AddressInfo).port };
 }
 

@@ -8,13 +8,14 @@ import { createLogger, type Logger } from '@novacron/telemetry/logger';
 import { startOps } from '@novacron/telemetry/ops';
 import { Profiling } from '@novacron/telemetry/profiling';
 import { startTelemetry } from '@novacron/telemetry/start';
+import type { FastifyInstance } from 'fastify';
 import 'reflect-metadata';
 import { plainApp, rpcApp } from './apps.js';
 import { ServiceContext } from './context.js';
-import { openNats, openPostgres, type PostgresSpec, type Surroundings } from './dependencies.js';
+import { openNats, openPostgres, type DependencyOptions, type PostgresSpec } from './dependencies.js';
 import { DrainCoordinator } from './drain.js';
-import type { HttpSpec } from './http-app.js';
-import { rootModule } from './kit-module.js';
+import type { HttpOptions } from './http-app.js';
+import { rootModule, type KitOptions } from './kit-module.js';
 import { Readiness } from './readiness.js';
 
 /** Every service has these; natsEnv and postgresEnv as it needs them. */
@@ -28,14 +29,21 @@ export interface ServiceSpec<S extends ServiceSettings> {
   readonly postgres?: PostgresSpec;
   /** The streams that this service makes sure of; its NATS user must be allowed to. */
   readonly streams?: readonly StreamName[];
-  /** Given: a Fastify application. Else, with natsEnv: one that serves `@RpcHandler`. Else: neither. */
-  readonly http?: HttpSpec<ServiceContext<Config<S>>>;
+  /** Given: a Fastify application. Otherwise, with natsEnv: one that serves `@RpcHandler`. Otherwise: neither. */
+  readonly http?: (config: Config<S>) => HttpOptions;
   readonly rpc?: { readonly maxInFlight?: number };
-  /** Called when every dependency has been reached and migrations are done. */
-  readonly module: (context: ServiceContext<Config<S>>) => DynamicModule | Type;
-  /** Before it listens: loads what the very first request needs. Others serve meanwhile, so it may take its time. */
+  /**
+   * The service's module. Its providers inject what `inject.ts` has; `onModuleInit` loads what the first request
+   * needs, `onApplicationBootstrap` starts workers, which add their end to the drain coordinator. Both run before the
+   * service listens. A function is called when every dependency has been reached: for services that still build
+   * themselves from the context.
+   */
+  readonly module: Type | ((context: ServiceContext<Config<S>>) => DynamicModule | Type);
+  /** Of services that still build themselves from the context: plain Fastify routes, before Nest adds its own. */
+  readonly prepare?: (fastify: FastifyInstance, context: ServiceContext<Config<S>>) => Promise<void> | void;
+  /** Of services that still build themselves from the context: before it listens. */
   readonly beforeListen?: (context: ServiceContext<Config<S>>) => Promise<void>;
-  /** After it listens and before it is ready: starts consumers and workers, which add their end to `drain`. */
+  /** Of services that still build themselves from the context: after it listens and before it is ready. */
   readonly onStart?: (
     context: ServiceContext<Config<S>>,
     app: INestApplicationContext,
@@ -116,15 +124,16 @@ export async function startService<S extends ServiceSettings>(
   drain.add('ops', 'listener', () => ops.close());
 
   try {
-    const surroundings: Surroundings = { name: spec.name, logger, drain, readiness };
+    const dependencies: DependencyOptions = { name: spec.name, logger, drain, readiness };
     const [nc, postgres] = await Promise.all([
-      known.nats === undefined ? undefined : openNats(surroundings, known.nats, spec.streams ?? []),
-      known.postgres === undefined ? undefined : openPostgres(surroundings, known.postgres, postgresOf(spec)),
+      known.nats === undefined ? undefined : openNats(dependencies, known.nats, spec.streams ?? []),
+      known.postgres === undefined ? undefined : openPostgres(dependencies, known.postgres, postgresOf(spec)),
     ]);
     monitor = postgres?.monitor;
-    const context = new ServiceContext({ ...surroundings, config, nc, databases: postgres?.databases ?? {} });
+    const kit = { ...dependencies, config, nc, databases: postgres?.databases };
+    const context = new ServiceContext(kit);
     await spec.beforeListen?.(context);
-    const { app, port } = await listen(spec, context);
+    const { app, port } = await listen(spec, kit, context);
     await spec.onStart?.(context, app);
     readiness.serve();
     drain.signal.addEventListener('abort', readiness.keepFresh());
@@ -138,18 +147,26 @@ export async function startService<S extends ServiceSettings>(
 
 async function listen<S extends ServiceSettings>(
   spec: ServiceSpec<S>,
+  kit: KitOptions & { readonly config: Config<S> },
   context: ServiceContext<Config<S>>,
 ): Promise<{ app: INestApplicationContext; port: number | undefined }> {
-  const module = rootModule(context, spec.module(context));
+  const service = isClass(spec.module)
+    ? spec.module
+    : (spec.module as (context: unknown) => DynamicModule | Type)(context);
+  const module = rootModule(kit, service);
   if (spec.http !== undefined) {
-    // Fastify is loaded only by who serves HTTP.
+    // Only a service with HTTP loads Fastify.
     const { httpApp } = await import('./http-app.js');
-    return httpApp(context, module, spec.http);
+    return httpApp(kit, module, spec.http(kit.config), (fastify) => spec.prepare?.(fastify, context));
   }
-  const app = context.hasNats
-    ? await rpcApp(context, module, spec.rpc?.maxInFlight)
-    : await plainApp(context, module);
+  const { nc } = kit;
+  const app = nc ? await rpcApp({ ...kit, nc }, module, spec.rpc?.maxInFlight) : await plainApp(kit, module);
   return { app, port: undefined };
+}
+
+/** Arrow functions have no prototype. */
+function isClass(module: object): module is Type {
+  return 'prototype' in module;
 }
 
 /** @throws ConfigError: a profile shows what a process works on, so it is for nobody without a secret */

@@ -1,9 +1,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { Controller, Inject, Module } from '@nestjs/common';
+import { Controller, Injectable, Module, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { natsEnv, opsEnv, postgresEnv, telemetryEnv } from '@novacron/config/fragments';
 import { port, text } from '@novacron/config/settings';
 import { defineRpc, RequestMeta, type RpcReply } from '@novacron/contracts/envelope';
+import { RpcClient } from '@novacron/messaging/rpc-client';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import type { Database } from '@novacron/postgres/database';
 import type { Migration } from '@novacron/postgres/migrate';
@@ -11,9 +13,10 @@ import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
 import { until } from '@novacron/testkit/wait';
 import { z } from 'zod';
+import type { FastifyInstance } from 'fastify';
 import { get } from '../test/child.js';
+import { SystemDatabase } from './inject.js';
 import { startService, type RunningService, type ServiceSpec } from './run.js';
-import { DATABASE_SYS } from './tokens.js';
 
 const count = defineRpc(
   'rpc.orchestrator.things.count',
@@ -36,7 +39,7 @@ class AddThings1700000000000 {
 
 @Controller()
 class ThingsController {
-  constructor(@Inject(DATABASE_SYS) private readonly sys: Database) {}
+  constructor(@SystemDatabase() private readonly sys: Database) {}
 
   @RpcHandler(count)
   async count(): Promise<RpcReply<{ count: number }>> {
@@ -56,8 +59,29 @@ const orchestrator: ServiceSpec<typeof settings> = {
   settings,
   postgres: { schema: 'orchestrator', migrations: [AddThings1700000000000 as unknown as Migration] },
   streams: ['EVENTS'],
-  module: () => ThingsModule,
+  module: ThingsModule,
 };
+
+/** A plain Fastify route that asks the other service. */
+@Injectable()
+class ThingsRoute {
+  constructor({ httpAdapter }: HttpAdapterHost, rpc: RpcClient) {
+    httpAdapter.getInstance<FastifyInstance>().get('/things/:id', async () => {
+      const meta = RequestMeta.parse({
+        tenantId: '0190a000-0000-7000-8000-000000000001',
+        principal: 'test',
+        roles: [],
+        remainingMs: 2_000,
+        consistency: 'causal',
+        minPosition: null,
+      });
+      return (await rpc.request(count, meta, {})).body;
+    });
+  }
+}
+
+@Module({ providers: [ThingsRoute] })
+class GatewayModule {}
 
 const gatewaySettings = {
   ...opsEnv,
@@ -68,23 +92,8 @@ const gatewaySettings = {
 const gateway: ServiceSpec<typeof gatewaySettings> = {
   name: 'gateway',
   settings: gatewaySettings,
-  http: {
-    listen: ({ config }) => config.http,
-    prepare: (fastify, { rpc }) => {
-      fastify.get('/things/:id', async () => {
-        const meta = RequestMeta.parse({
-          tenantId: '0190a000-0000-7000-8000-000000000001',
-          principal: 'test',
-          roles: [],
-          remainingMs: 2_000,
-          consistency: 'causal',
-          minPosition: null,
-        });
-        return (await rpc.request(count, meta, {})).body;
-      });
-    },
-  },
-  module: () => class Empty {},
+  http: ({ http }) => http,
+  module: GatewayModule,
 };
 
 beforeAll(async () => {
@@ -127,12 +136,16 @@ describe('starting', () => {
     const ask = () => get(`http://127.0.0.1:${running[0]?.httpPort}/things/1`);
     const loading = Promise.withResolvers<void>();
     let asked = false;
-    const beforeListen = () => {
-      asked = true;
-      return loading.promise;
-    };
+    class Loader implements OnModuleInit {
+      onModuleInit(): Promise<void> {
+        asked = true;
+        return loading.promise;
+      }
+    }
+    @Module({ imports: [ThingsModule], providers: [Loader] })
+    class LoadingModule {}
     const env = servers.env('orchestrator');
-    const starting = startService({ ...orchestrator, beforeListen }, { env, logger });
+    const starting = startService({ ...orchestrator, module: LoadingModule }, { env, logger });
     await until(async () => asked);
     // Nobody serves it at all: with another instance beside it, that one would have.
     expect(await ask()).toMatchObject({ status: 500, body: expect.stringContaining('Nobody serves') });
@@ -175,13 +188,25 @@ describe('starting', () => {
   });
 
   it('that cannot succeed ends what it had started', async () => {
-    const broken = {
-      ...orchestrator,
-      module: () => {
+    @Module({})
+    class BrokenModule {
+      constructor() {
         throw new Error('a bug');
-      },
-    };
+      }
+    }
+    const broken = { ...orchestrator, module: BrokenModule };
     await expect(startService(broken, { env: servers.env('orchestrator'), logger })).rejects.toThrow('a bug');
     expect((await opsOf('orchestrator', '/health')).status).toBe(0);
+  });
+});
+
+describe('stopping', () => {
+  it('drains when Nest closes the application', async () => {
+    for (const spec of [orchestrator, gateway] as ServiceSpec<typeof gatewaySettings>[]) {
+      const service = await startService(spec, { env: servers.env(spec.name as 'gateway'), logger });
+      await service.app.close();
+      expect((await opsOf(spec.name as 'gateway', '/health')).status).toBe(0);
+      expect(await service.stop()).toBe(true);
+    }
   });
 });

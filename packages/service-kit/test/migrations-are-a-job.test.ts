@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { Module } from '@nestjs/common';
 import { natsEnv, opsEnv, postgresEnv, telemetryEnv } from '@novacron/config/fragments';
 import { createDatabase, type Database } from '@novacron/postgres/database';
 import type { Migration } from '@novacron/postgres/migrate';
@@ -11,13 +12,16 @@ import { startService, type RunningService, type ServiceSpec } from '../src/run.
 import { AddNumbers1700000000000 } from './add-numbers.js';
 import { get } from './child.js';
 
+@Module({})
+class EmptyModule {}
+
 const program = fileURLToPath(new URL('./migrate-service.mjs', import.meta.url));
 const settings = { ...opsEnv, ...telemetryEnv, ...natsEnv, ...postgresEnv };
 const service: ServiceSpec<typeof settings> = {
   name: 'orchestrator',
   settings,
   postgres: { schema: 'orchestrator', migrations: [AddNumbers1700000000000 as unknown as Migration] },
-  module: () => class Empty {},
+  module: EmptyModule,
 };
 let servers: TestServers;
 let running: RunningService<unknown> | undefined;
