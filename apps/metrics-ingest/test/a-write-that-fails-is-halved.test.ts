@@ -3,15 +3,15 @@ import { loadConfig } from '@novacron/config/load';
 import { createDatabase, type Database } from '@novacron/postgres/database';
 import { settings } from '../src/config.js';
 import { AccountReader } from '../src/query/account-reader.js';
-import { metaOf, newVm, Stage, type Point, type TestVm } from './stage.js';
+import { metaOf, newVm, MetricsHarness, type Point, type TestVm } from './metrics-harness.js';
 
 const POISON = 666;
 const SLOW = 777;
 const STATEMENT_TIMEOUT_MS = 1_000;
 
-let stage: Stage;
+let harness: MetricsHarness;
 beforeAll(async () => {
-  stage = await Stage.open();
+  harness = await MetricsHarness.open();
   const owner = database('owner');
   await owner.primary.batch({}, [
     {
@@ -31,11 +31,11 @@ beforeAll(async () => {
   ]);
   await owner.close();
 });
-afterEach(() => stage.stopIngesters());
-afterAll(() => stage.close());
+afterEach(() => harness.stopIngesters());
+afterAll(() => harness.close());
 
 function database(role: 'owner' | 'sys', statementTimeoutMs = 30_000): Database {
-  const { postgres } = loadConfig(settings, stage.servers.env('metrics'));
+  const { postgres } = loadConfig(settings, harness.servers.env('metrics'));
   const password = (role === 'owner' ? postgres.ownerPassword : postgres.sysPassword) ?? '';
   return createDatabase({ ...postgres, schema: 'metrics', role, password, max: 4, statementTimeoutMs });
 }
@@ -45,7 +45,7 @@ const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 async function values(vm: TestVm): Promise<number[]> {
   const text = 'SELECT value FROM metrics.points WHERE vm_id = $1 ORDER BY ts';
-  return (await stage.sys.primary.query<{ value: number }>({ text }, [vm.vmId])).rows.map(
+  return (await harness.sys.primary.query<{ value: number }>({ text }, [vm.vmId])).rows.map(
     ({ value }) => value,
   );
 }
@@ -53,29 +53,29 @@ async function values(vm: TestVm): Promise<number[]> {
 async function deadLetters(vm: TestVm): Promise<{ error: string; data: string }[]> {
   const text = `SELECT error, convert_from(data, 'UTF8') AS data FROM metrics.dead_letters
                 WHERE convert_from(data, 'UTF8') LIKE '%' || $1 || '%'`;
-  return (await stage.sys.primary.query<{ error: string; data: string }>({ text }, [vm.vmId])).rows;
+  return (await harness.sys.primary.query<{ error: string; data: string }>({ text }, [vm.vmId])).rows;
 }
 
 /** Publishes everything before anybody reads, so that it comes in one write. */
 async function inOneWrite(publish: () => Promise<void>): Promise<void> {
   const db = database('sys', STATEMENT_TIMEOUT_MS);
   await publish();
-  await stage.ingest({ db });
-  await stage.settled(120_000);
-  await stage.stopIngesters();
+  await harness.ingest(db);
+  await harness.settled(120_000);
+  await harness.stopIngesters();
   await db.close();
 }
 
 describe('a write of the intake', () => {
   it('stores all but the one message that Postgres refuses, which is set aside whole and told to its tenant', async () => {
-    const vm = await stage.place(newVm());
+    const vm = await harness.place(newVm());
     await inOneWrite(async () => {
       for (const i of upTo(20)) {
         // The newest one, as the trigger is asked about that one alone.
         const point: Point = i === 7 ? [start + 100, POISON] : [start + i, i];
-        await stage.publish(vm, 'requests', [point], 'gateway');
+        await harness.publish(vm, 'requests', [point], 'gateway');
         // Of other VMs in other partitions, so that the poison's write holds them, too.
-        await stage.publish(await stage.place(newVm()), 'cpu_usage', [[start, i]]);
+        await harness.publish(await harness.place(newVm()), 'cpu_usage', [[start, i]]);
       }
     });
     expect(await values(vm)).toEqual(upTo(20).filter((i) => i !== 7));
@@ -83,23 +83,23 @@ describe('a write of the intake', () => {
     expect(others).toEqual([]);
     expect(dead?.error).toContain('poison');
     expect(JSON.parse(dead?.data ?? '')).toMatchObject({ vmIds: [vm.vmId], value: [POISON] });
-    const { body } = await new AccountReader(stage.api).account(metaOf(vm));
+    const { body } = await new AccountReader(harness.api).account(metaOf(vm));
     expect(body.dropped).toMatchObject([{ reason: 'unstorable', points: 1, last: { metric: 'requests' } }]);
   });
 
   it('sets aside a message that alone takes longer than a statement may', async () => {
-    const vm = await stage.place(newVm());
+    const vm = await harness.place(newVm());
     await inOneWrite(async () => {
-      for (const value of [1, SLOW, 2]) await stage.publish(vm, 'cpu_usage', [[start + value, value]]);
+      for (const value of [1, SLOW, 2]) await harness.publish(vm, 'cpu_usage', [[start + value, value]]);
     });
     expect(await values(vm)).toEqual([1, 2]);
     expect(await deadLetters(vm)).toHaveLength(1);
   });
 
   it('is stored in smaller ones when it is too large for the statement timeout, and loses nothing', async () => {
-    const vms = await Promise.all(upTo(150).map(() => stage.place(newVm())));
+    const vms = await Promise.all(upTo(150).map(() => harness.place(newVm())));
     await inOneWrite(async () => {
-      for (const vm of vms) await stage.publish(vm, 'cpu_usage', [[start, 5]]);
+      for (const vm of vms) await harness.publish(vm, 'cpu_usage', [[start, 5]]);
     });
     for (const vm of vms) expect(await values(vm)).toEqual([5]);
   });

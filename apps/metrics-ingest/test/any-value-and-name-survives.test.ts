@@ -3,14 +3,14 @@ import { AccountReader } from '../src/query/account-reader.js';
 import type { VmId } from '@novacron/contracts/ids';
 import { LatestQuery, type Aggregation } from '@novacron/contracts/metrics';
 import fc from 'fast-check';
-import { metaOf, newVm, Stage, type Point, type TestVm } from './stage.js';
+import { metaOf, newVm, MetricsHarness, type Point, type TestVm } from './metrics-harness.js';
 
-let stage: Stage;
+let harness: MetricsHarness;
 beforeAll(async () => {
-  stage = await Stage.open();
-  await stage.ingest();
+  harness = await MetricsHarness.open();
+  await harness.ingest();
 });
-afterAll(() => stage.close());
+afterAll(() => harness.close());
 
 const SECOND = 1_000;
 const start = Math.floor(Date.now() / SECOND) * SECOND - 600_000;
@@ -40,7 +40,7 @@ const points = (of: readonly number[]) => of.map((one, i): Point => [start + i *
 
 async function range(vm: TestVm, metric: string[], agg: Aggregation, step: number) {
   const query = { vmId: vm.vmId as VmId, metric, from: start, to: start + 12 * SECOND, step, agg };
-  const { body } = await stage.reader().range(metaOf(vm), query);
+  const { body } = await harness.reader().range(metaOf(vm), query);
   // As it travels.
   return (JSON.parse(JSON.stringify(body)) as typeof body).series.map((one) => one.values);
 }
@@ -77,10 +77,10 @@ describe('a metric of any legal name and any finite values', () => {
   it('has a value or null for every aggregation, and leaves the metric beside it alone', async () => {
     await fc.assert(
       fc.asyncProperty(name, values, async (metric, given) => {
-        const vm = await stage.place(newVm());
-        await stage.publish(vm, metric, points(given));
-        await stage.publish(vm, 'cpu_usage', points([1, 2, 3]));
-        await stage.settled();
+        const vm = await harness.place(newVm());
+        await harness.publish(vm, metric, points(given));
+        await harness.publish(vm, 'cpu_usage', points([1, 2, 3]));
+        await harness.settled();
         const of = async (agg: Aggregation) => {
           const [found, beside] = await range(vm, [metric, 'cpu_usage'], agg, 12);
           return [found?.[0] ?? null, beside?.[0] ?? null] as const;
@@ -99,7 +99,7 @@ describe('a metric of any legal name and any finite values', () => {
         expect(avg).not.toBeNull();
         expect(avg).toBeGreaterThanOrEqual(Math.min(...given) - Math.abs(Math.min(...given)) * 1e-12);
         expect(avg).toBeLessThanOrEqual(Math.max(...given) + Math.abs(Math.max(...given)) * 1e-12);
-        const { body } = await stage.reader().latest(metaOf(vm), LatestQuery.parse({ vmId: vm.vmId }));
+        const { body } = await harness.reader().latest(metaOf(vm), LatestQuery.parse({ vmId: vm.vmId }));
         expect(JSON.parse(JSON.stringify(Object.entries(body.values)))).toContainEqual([
           metric,
           { value: (given.at(-1) ?? 0) + 0, timestamp: start + (given.length - 1) * SECOND },
@@ -112,10 +112,10 @@ describe('a metric of any legal name and any finite values', () => {
   it('has a rate that is a number or null, and so has the counter beside it', async () => {
     await fc.assert(
       fc.asyncProperty(name, values, async (metric, given) => {
-        const vm = await stage.place(newVm());
-        await stage.publish(vm, metric, points(given));
-        await stage.publish(vm, 'network_recv', points([100, 200, 300]));
-        await stage.settled();
+        const vm = await harness.place(newVm());
+        await harness.publish(vm, metric, points(given));
+        await harness.publish(vm, 'network_recv', points([100, 200, 300]));
+        await harness.settled();
         for (const step of [1, 12]) {
           const [found, beside] = await range(vm, [metric, 'network_recv'], 'rate', step);
           for (const one of found ?? []) expect(one === null || Number.isFinite(one)).toBe(true);
@@ -129,7 +129,7 @@ describe('a metric of any legal name and any finite values', () => {
   it.each(['constructor', '__proto__', 'null'])(
     '%s is told from the names that a tenant may not add',
     async (metric) => {
-      const { body } = await new AccountReader(stage.api, 0).refusedNames(metaOf(newVm()), [
+      const { body } = await new AccountReader(harness.api, 0).refusedNames(metaOf(newVm()), [
         metric,
         'cpu_usage',
       ]);

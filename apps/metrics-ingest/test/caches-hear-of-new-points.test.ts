@@ -6,7 +6,7 @@ import { parsePosition, type Position } from '@novacron/contracts/position';
 import { eventually } from '@novacron/testkit/wait';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Announcer } from '../src/intake/announcer.js';
-import { metaOf, newVm, Stage } from './stage.js';
+import { metaOf, newVm, MetricsHarness } from './metrics-harness.js';
 
 const at = (lsn: bigint): Position => ({ systemId: '7', timeline: 1, lsn });
 
@@ -82,20 +82,20 @@ describe('new points are announced', () => {
 });
 
 describe('the intake', () => {
-  let stage: Stage;
-  beforeAll(async () => void (stage = await Stage.open()), 60_000);
-  afterEach(() => stage.stopIngesters());
-  afterAll(() => stage.close());
+  let harness: MetricsHarness;
+  beforeAll(async () => void (harness = await MetricsHarness.open()), 60_000);
+  afterEach(() => harness.stopIngesters());
+  afterAll(() => harness.close());
 
   it('tells after the commit: who reads at the position told sees the points', async () => {
     const heard: MetricsInvalidation[] = [];
-    const subscription = stage.admin.subscribe(invalidationSubjects.metrics, {
+    const subscription = harness.admin.subscribe(invalidationSubjects.metrics, {
       callback: (_, message) => void heard.push(MetricsInvalidation.parse(message.json())),
     });
-    await stage.ingest();
-    const placed = await stage.place(newVm());
+    await harness.ingest();
+    const placed = await harness.place(newVm());
     const now = Date.now();
-    await stage.publish(placed, 'cpu_usage', [[now, 42]]);
+    await harness.publish(placed, 'cpu_usage', [[now, 42]]);
     const told = await eventually(() => {
       const found = heard.find(({ vmIds }) => vmIds.includes(placed.vmId));
       expect(found).toBeDefined();
@@ -103,7 +103,7 @@ describe('the intake', () => {
     });
     expect(told.tenantIds).toEqual([placed.tenantId]);
     const meta = { ...metaOf(placed), consistency: 'causal' as const, minPosition: told.position };
-    const { body, holds } = await stage.reader().latest(meta, LatestQuery.parse({ vmId: placed.vmId }));
+    const { body, holds } = await harness.reader().latest(meta, LatestQuery.parse({ vmId: placed.vmId }));
     expect(body.values['cpu_usage']).toEqual({ value: 42, timestamp: now });
     expect(parsePosition(holds).lsn).toBeGreaterThanOrEqual(parsePosition(told.position).lsn - 1n);
     subscription.unsubscribe();
@@ -115,23 +115,23 @@ describe('the intake', () => {
       advance: (position) => void marks.set('last', position),
       distrust: () => void marks.clear(),
     });
-    const subscription = stage.admin.subscribe(invalidationSubjects.metrics, {
+    const subscription = harness.admin.subscribe(invalidationSubjects.metrics, {
       callback: (_, message) => tracker.receive(MetricsInvalidation.parse(message.json())),
     });
     const beyond = async (position: bigint) => {
       await eventually(() => expect(marks.get('last') ?? 0n).toBeGreaterThan(position));
       return marks.get('last') as bigint;
     };
-    const [first] = [await stage.ingest(), await stage.ingest()];
-    const placed = await stage.place(newVm());
+    const [first] = [await harness.ingest(), await harness.ingest()];
+    const placed = await harness.place(newVm());
     let reached = await beyond(0n);
     for (let i = 0; i < 5; i++) {
-      await stage.publish(placed, 'cpu_usage', [[Date.now(), i]]);
+      await harness.publish(placed, 'cpu_usage', [[Date.now(), i]]);
       reached = await beyond(reached);
     }
     // Its partitions go to the other one: until that is told of all of them nothing is vouched for.
     await first.stop();
-    await stage.publish(placed, 'cpu_usage', [[Date.now(), 9]]);
+    await harness.publish(placed, 'cpu_usage', [[Date.now(), 9]]);
     await beyond(reached);
     subscription.unsubscribe();
   });

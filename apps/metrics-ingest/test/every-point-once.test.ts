@@ -5,21 +5,21 @@ import { ensureStreams } from '@novacron/messaging/streams';
 import { loadConfig } from '@novacron/config/load';
 import { eventually } from '@novacron/testkit/wait';
 import { settings } from '../src/config.js';
-import { newVm, Stage, type Point, type TestVm } from './stage.js';
+import { newVm, MetricsHarness, type Point, type TestVm } from './metrics-harness.js';
 
-let stage: Stage;
+let harness: MetricsHarness;
 beforeAll(async () => {
-  stage = await Stage.open();
+  harness = await MetricsHarness.open();
 });
-afterEach(() => stage.stopIngesters());
-afterAll(() => stage.close());
+afterEach(() => harness.stopIngesters());
+afterAll(() => harness.close());
 
 const start = Math.floor(Date.now() / 3_600_000) * 3_600_000;
 
 /** Rows of the VM in the store: more than the points published means that some are stored twice. */
 async function rows(vm: TestVm): Promise<number[]> {
   const text = 'SELECT ts::float8 AS ts FROM metrics.points WHERE vm_id = $1 ORDER BY ts';
-  const answer = await stage.sys.primary.query<{ ts: number }>({ text }, [vm.vmId]);
+  const answer = await harness.sys.primary.query<{ ts: number }>({ text }, [vm.vmId]);
   return answer.rows.map(({ ts }) => ts - start);
 }
 
@@ -28,7 +28,7 @@ const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
 
 /** A database whose transactions fail after their commit, as when the connection is lost in that moment. */
 function losingCommits(times: number): Database {
-  const { postgres } = loadConfig(settings, stage.servers.env('metrics'));
+  const { postgres } = loadConfig(settings, harness.servers.env('metrics'));
   const db = createDatabase({
     ...postgres,
     schema: 'metrics',
@@ -49,23 +49,23 @@ function losingCommits(times: number): Database {
 
 describe('every point is stored once', () => {
   it('when the process dies between the commit and the acknowledgement', async () => {
-    const vm = await stage.place(newVm());
+    const vm = await harness.place(newVm());
     const db = losingCommits(3);
-    await stage.ingest({ db });
-    for (const i of upTo(20)) await stage.publish(vm, 'cpu_usage', [point(i)]);
-    await stage.settled();
+    await harness.ingest(db);
+    for (const i of upTo(20)) await harness.publish(vm, 'cpu_usage', [point(i)]);
+    await harness.settled();
     expect(await rows(vm)).toEqual(upTo(20));
-    await stage.stopIngesters();
+    await harness.stopIngesters();
     await db.close();
   });
 
   it('when a process is gone without a word and another one takes over', async () => {
-    const vm = await stage.place(newVm());
-    const first = await stage.ingest();
-    await stage.publish(vm, 'cpu_usage', [point(0)]);
-    await stage.settled();
+    const vm = await harness.place(newVm());
+    const first = await harness.ingest();
+    await harness.publish(vm, 'cpu_usage', [point(0)]);
+    await harness.settled();
     // It keeps reading and writing, while its leases say that it is dead.
-    await stage.sys.primary.batch({}, [
+    await harness.sys.primary.batch({}, [
       {
         statement: {
           text: "UPDATE metrics.intake SET owner = gen_random_uuid(), fence = fence + 1, lease_until = '-infinity'",
@@ -73,60 +73,60 @@ describe('every point is stored once', () => {
       },
     ]);
     const publishing = (async () => {
-      for (const i of upTo(50).slice(1)) await stage.publish(vm, 'cpu_usage', [point(i)]);
+      for (const i of upTo(50).slice(1)) await harness.publish(vm, 'cpu_usage', [point(i)]);
     })();
-    await stage.ingest();
+    await harness.ingest();
     await publishing;
-    await stage.settled();
+    await harness.settled();
     expect(await rows(vm)).toEqual(upTo(50));
     await first.stop();
   });
 
   it('when processes come and go, and they share the partitions evenly', async () => {
-    const vms = await Promise.all(upTo(40).map(() => stage.place(newVm())));
-    const all = [await stage.ingest()];
+    const vms = await Promise.all(upTo(40).map(() => harness.place(newVm())));
+    const all = [await harness.ingest()];
     let publishing = true;
     let sent = 0;
     const load = (async () => {
-      for (; publishing; sent++) for (const vm of vms) await stage.publish(vm, 'cpu_usage', [point(sent)]);
+      for (; publishing; sent++) for (const vm of vms) await harness.publish(vm, 'cpu_usage', [point(sent)]);
     })();
-    all.push(await stage.ingest());
-    await eventually(() => expect(all.map(({ intake }) => intake.owned.size)).toEqual([8, 8]));
+    all.push(await harness.ingest());
+    await eventually(() => expect(all.map(({ ingester }) => ingester.owned.size)).toEqual([8, 8]));
     await all[0]?.stop();
-    await eventually(() => expect(all[1]?.intake.owned.size).toBe(16));
+    await eventually(() => expect(all[1]?.ingester.owned.size).toBe(16));
     publishing = false;
     await load;
-    await stage.settled();
+    await harness.settled();
     for (const vm of vms) expect(await rows(vm)).toEqual(upTo(sent));
   });
 
   it('when NATS is killed and comes back', async () => {
-    const vm = await stage.place(newVm());
-    const ingest = await stage.ingest();
-    for (const i of upTo(10)) await stage.publish(vm, 'cpu_usage', [point(i)]);
-    await stage.servers.nats.kill();
-    await stage.servers.nats.start();
-    await eventually(() => expect(ingest.intake.healthy).toBe(true));
+    const vm = await harness.place(newVm());
+    const ingest = await harness.ingest();
+    for (const i of upTo(10)) await harness.publish(vm, 'cpu_usage', [point(i)]);
+    await harness.servers.nats.kill();
+    await harness.servers.nats.start();
+    await eventually(() => expect(ingest.ingester.healthy).toBe(true));
     for (const i of upTo(20).slice(10)) await publishAgain(vm, i);
-    await stage.settled();
+    await harness.settled();
     expect(await rows(vm)).toEqual(upTo(20));
   });
 
   it('when the stream is made anew and counts from one again', async () => {
-    const vm = await stage.place(newVm());
-    const ingest = await stage.ingest();
-    for (const i of upTo(10)) await stage.publish(vm, 'cpu_usage', [point(i)]);
-    await stage.settled();
-    const manager = await jetstreamManager(stage.admin);
+    const vm = await harness.place(newVm());
+    const ingest = await harness.ingest();
+    for (const i of upTo(10)) await harness.publish(vm, 'cpu_usage', [point(i)]);
+    await harness.settled();
+    const manager = await jetstreamManager(harness.admin);
     await manager.streams.delete('METRICS');
-    await ensureStreams(stage.admin, ['METRICS']);
-    expect(await stage.publish(vm, 'cpu_usage', [point(10)])).toBe(1);
-    await stage.publish(vm, 'cpu_usage', [[start + 5, 500]]);
-    await stage.settled();
+    await ensureStreams(harness.admin, ['METRICS']);
+    expect(await harness.publish(vm, 'cpu_usage', [point(10)])).toBe(1);
+    await harness.publish(vm, 'cpu_usage', [[start + 5, 500]]);
+    await harness.settled();
     await eventually(async () => expect(await rows(vm)).toEqual([0, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10]));
-    expect(ingest.intake.owned.size).toBe(16);
+    expect(ingest.ingester.owned.size).toBe(16);
     // Its sequence is lower than that of the old point, its history later.
-    const latest = await stage.sys.primary.query<{ value: number }>(
+    const latest = await harness.sys.primary.query<{ value: number }>(
       { text: 'SELECT value FROM metrics.points WHERE vm_id = $1 AND ts = $2 ORDER BY pos DESC LIMIT 1' },
       [vm.vmId, start + 5],
     );
@@ -134,23 +134,23 @@ describe('every point is stored once', () => {
   });
 
   it('when the stream came back without its last messages', async () => {
-    const vm = await stage.place(newVm());
-    await stage.ingest();
-    for (const i of upTo(5)) await stage.publish(vm, 'cpu_usage', [point(i)]);
-    await stage.settled();
-    await stage.stopIngesters();
+    const vm = await harness.place(newVm());
+    await harness.ingest();
+    for (const i of upTo(5)) await harness.publish(vm, 'cpu_usage', [point(i)]);
+    await harness.settled();
+    await harness.stopIngesters();
     // As if JetStream had lost a hundred messages that Postgres has.
-    await stage.sys.primary.batch({}, [
+    await harness.sys.primary.batch({}, [
       { statement: { text: 'UPDATE metrics.intake SET seq = seq + 100 WHERE seq > 0' } },
     ]);
-    await stage.publish(vm, 'cpu_usage', [point(5)]);
-    await stage.ingest();
-    await stage.publish(vm, 'cpu_usage', [point(6)]);
+    await harness.publish(vm, 'cpu_usage', [point(5)]);
+    await harness.ingest();
+    await harness.publish(vm, 'cpu_usage', [point(6)]);
     await eventually(async () => expect((await rows(vm)).length).toBeGreaterThanOrEqual(7));
     expect(await rows(vm)).toEqual(upTo(7));
   });
 });
 
 async function publishAgain(vm: TestVm, i: number): Promise<void> {
-  await eventually(() => stage.publish(vm, 'cpu_usage', [point(i)]));
+  await eventually(() => harness.publish(vm, 'cpu_usage', [point(i)]));
 }

@@ -4,14 +4,14 @@ import { newId } from '@novacron/contracts/ids';
 import type { Database } from '@novacron/postgres/database';
 import { AccountReader } from '../src/query/account-reader.js';
 import { MetricNames } from '../src/store/metric-names.js';
-import { batchOf, metaOf, newVm, Stage, type Point, type TestVm } from './stage.js';
+import { batchOf, metaOf, newVm, MetricsHarness, type Point, type TestVm } from './metrics-harness.js';
 
-let stage: Stage;
+let harness: MetricsHarness;
 beforeAll(async () => {
-  stage = await Stage.open();
+  harness = await MetricsHarness.open();
 });
-afterEach(() => stage.stopIngesters());
-afterAll(() => stage.close());
+afterEach(() => harness.stopIngesters());
+afterAll(() => harness.close());
 
 const start = Date.now() - 600_000;
 const names = (from: number, count: number) => Array.from({ length: count }, (_, i) => `flood_${from + i}`);
@@ -20,7 +20,7 @@ const names = (from: number, count: number) => Array.from({ length: count }, (_,
 async function push(vm: TestVm, metrics: string[]): Promise<void> {
   const points = metrics.map((): Point => [start, 1]);
   const batch = { ...batchOf(vm, '', points, 'gateway'), metrics, metric: metrics.map((_, i) => i) };
-  await stage.js.publish(metricSubject(metricPartition(vm.vmId), 'gateway'), JSON.stringify(batch));
+  await harness.js.publish(metricSubject(metricPartition(vm.vmId), 'gateway'), JSON.stringify(batch));
 }
 
 /** A VM whose points come by the same partition. */
@@ -33,42 +33,42 @@ function besides(vm: TestVm): TestVm {
 
 async function rows(vm: TestVm): Promise<number> {
   const text = 'SELECT count(*)::int AS n FROM metrics.points WHERE vm_id = $1';
-  return (await stage.sys.primary.query<{ n: number }>({ text }, [vm.vmId])).rows[0]?.n ?? 0;
+  return (await harness.sys.primary.query<{ n: number }>({ text }, [vm.vmId])).rows[0]?.n ?? 0;
 }
 
 /** The database with a count of the statements that are sent to the primary. */
 function counting(): { db: Database; sent: () => number } {
   let sent = 0;
-  const { primary } = stage.sys;
+  const { primary } = harness.sys;
   const counted: Database['primary'] = {
     ...primary,
     query: (...given: Parameters<typeof primary.query>) => (sent++, primary.query(...given)) as never,
     batch: (options, calls) => ((sent += calls.length), primary.batch(options, calls)),
   };
-  return { db: { ...stage.sys, primary: counted }, sent: () => sent };
+  return { db: { ...harness.sys, primary: counted }, sent: () => sent };
 }
 
 describe('a tenant that pushes 11,000 new names', () => {
   it('keeps the first 10,000, and delays no point of another tenant in the same partition', async () => {
-    const flooding = await stage.place(newVm());
-    const quiet = await stage.place(besides(flooding));
-    await stage.ingest();
+    const flooding = await harness.place(newVm());
+    const quiet = await harness.place(besides(flooding));
+    await harness.ingest();
     for (let i = 0; i < 11; i++) {
       await push(flooding, names(i * 1_000, 1_000));
-      await stage.publish(quiet, 'cpu_usage', [[start + i, i]]);
+      await harness.publish(quiet, 'cpu_usage', [[start + i, i]]);
     }
-    await stage.settled();
+    await harness.settled();
     expect(await rows(flooding)).toBe(10_000);
     expect(await rows(quiet)).toBe(11);
-    const { body } = await new AccountReader(stage.api).account(metaOf(flooding));
+    const { body } = await new AccountReader(harness.api).account(metaOf(flooding));
     expect(body).toMatchObject({
       names: { used: 10_000, limit: 10_000 },
       dropped: [{ reason: 'too_many_names', points: 1_000, last: { vmId: flooding.vmId } }],
     });
     // Names beyond the limit go on coming: the known ones and other tenants' points are stored all the same.
     await push(flooding, [...names(20_000, 500), 'flood_7']);
-    await stage.publish(quiet, 'cpu_usage', [[start + 11, 11]]);
-    await stage.settled();
+    await harness.publish(quiet, 'cpu_usage', [[start + 11, 11]]);
+    await harness.settled();
     expect([await rows(flooding), await rows(quiet)]).toEqual([10_000 + 1, 12]);
   });
 
@@ -93,11 +93,11 @@ describe('a tenant that pushes 11,000 new names', () => {
   it('does not exceed its limit when two processes learn names at once', async () => {
     const tenant = newId<string>();
     const learn = (from: number) =>
-      new MetricNames(stage.sys, { perTenant: 700 }).learn(
+      new MetricNames(harness.sys, { perTenant: 700 }).learn(
         names(from, 1_000).map((name) => [tenant, name] as const),
       );
     await Promise.all([learn(0), learn(500)]);
     const text = 'SELECT count(*)::int AS n FROM metrics.names WHERE tenant_id = $1';
-    expect((await stage.sys.primary.query({ text }, [tenant])).rows).toEqual([{ n: 700 }]);
+    expect((await harness.sys.primary.query({ text }, [tenant])).rows).toEqual([{ n: 700 }]);
   });
 });

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { metricPartition } from '@novacron/contracts/metrics';
-import { Directory, DirectoryUnavailable, type Located } from '../src/intake/directory.js';
-import { newVm, Stage, type TestVm } from './stage.js';
+import { Directory, DirectoryUnavailable, type Located } from '../src/vms/directory.js';
+import { newVm, MetricsHarness, type TestVm } from './metrics-harness.js';
 
-let stage: Stage;
+let harness: MetricsHarness;
 beforeAll(async () => {
-  stage = await Stage.open();
+  harness = await MetricsHarness.open();
 });
-afterAll(() => stage.close());
+afterAll(() => harness.close());
 
 /** A directory with its clock and the orchestrator in hand. */
 function directory() {
   const hands = { now: Date.now(), away: false, asked: 0, known: [] as Located[] };
   const under = new Directory({
-    db: stage.sys,
+    db: harness.sys,
     now: () => hands.now,
     patienceMs: 10_000,
     locate: (ids) => {
@@ -36,7 +36,7 @@ const entry = (vm: TestVm) => ({
 
 describe('while the orchestrator is away', () => {
   it('VMs of the directory are known as ever', async () => {
-    const vm = await stage.place(newVm());
+    const vm = await harness.place(newVm());
     const { under, hands } = directory();
     hands.away = true;
     expect((await under.lookup(claim(vm))).get(vm.vmId)).toEqual(entry(vm));
@@ -78,11 +78,11 @@ describe('the orchestrator is asked', () => {
   });
 
   it('again when a host that lost a VM is no longer believed', async () => {
-    const vm = await stage.place(newVm());
+    const vm = await harness.place(newVm());
     const { under, hands } = directory();
     await under.lookup(claim(vm));
     const moved = { ...vm, hostId: newVm().hostId };
-    await stage.sys.primary.batch({}, [
+    await harness.sys.primary.batch({}, [
       {
         statement: { text: 'UPDATE metrics.vms SET host_id = $1 WHERE vm_id = $2' },
         params: [moved.hostId, vm.vmId],

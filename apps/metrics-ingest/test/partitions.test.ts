@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Partitions } from '../src/store/partitions.js';
-import { newVm, Stage, type TestVm } from './stage.js';
+import { newVm, MetricsHarness, type TestVm } from './metrics-harness.js';
 
-let stage: Stage;
+let harness: MetricsHarness;
 let vm: TestVm;
 beforeAll(async () => {
-  stage = await Stage.open();
-  vm = await stage.place(newVm());
+  harness = await MetricsHarness.open();
+  vm = await harness.place(newVm());
 });
-afterAll(() => stage.close());
+afterAll(() => harness.close());
 
 const day = 86_400_000;
 const now = Date.now();
 
 async function names(): Promise<string[]> {
-  const { rows } = await stage.sys.primary.query<{ name: string }>({
+  const { rows } = await harness.sys.primary.query<{ name: string }>({
     text: `SELECT c.relname::text AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
            WHERE i.inhparent = 'metrics.points'::regclass ORDER BY 1`,
   });
@@ -23,23 +23,23 @@ async function names(): Promise<string[]> {
 
 describe('time partitions', () => {
   it('are there ahead of the points', async () => {
-    await new Partitions(stage.sys, { retentionMs: 400 * day, futureMs: day }).maintain();
+    await new Partitions(harness.sys, { retentionMs: 400 * day, futureMs: day }).maintain();
     expect((await names()).length).toBeGreaterThanOrEqual(3);
   });
 
   it('are made for late points, and dropped with them when they are too old', async () => {
-    const ingest = await stage.ingest();
-    await stage.publish(vm, 'cpu_usage', [
+    const ingest = await harness.ingest();
+    await harness.publish(vm, 'cpu_usage', [
       [now - 300 * day, 1],
       [now - 10 * day, 2],
       [now, 3],
     ]);
-    await stage.settled();
+    await harness.settled();
     await ingest.stop();
-    expect(await stage.count()).toBe(3);
+    expect(await harness.count()).toBe(3);
     const before = await names();
-    await new Partitions(stage.sys, { retentionMs: 60 * day, futureMs: day }).maintain();
-    expect(await stage.count()).toBe(2);
+    await new Partitions(harness.sys, { retentionMs: 60 * day, futureMs: day }).maintain();
+    expect(await harness.count()).toBe(2);
     expect((await names()).length).toBe(before.length - 1);
   });
 
@@ -49,32 +49,32 @@ describe('time partitions', () => {
     ];
     const all = Array.from(
       { length: 8 },
-      () => new Partitions(stage.sys, { retentionMs: 400 * day, futureMs: day }),
+      () => new Partitions(harness.sys, { retentionMs: 400 * day, futureMs: day }),
     );
     await Promise.all(all.map((one, i) => one.ensureFor(series(now - 100 * day + i * 1_000))));
     expect((await names()).length).toBe(new Set(await names()).size);
   });
 
   it('have an index that finds one VM’s blocks among many', async () => {
-    const partitions = new Partitions(stage.sys, { retentionMs: 400 * day, futureMs: day });
-    const ingest = await stage.ingest();
-    const vms = await Promise.all(Array.from({ length: 200 }, () => stage.place(newVm())));
+    const partitions = new Partitions(harness.sys, { retentionMs: 400 * day, futureMs: day });
+    const ingest = await harness.ingest();
+    const vms = await Promise.all(Array.from({ length: 200 }, () => harness.place(newVm())));
     await Promise.all(
       vms.map((one) =>
-        stage.publish(
+        harness.publish(
           one,
           'cpu_usage',
           Array.from({ length: 100 }, (_, i) => [now + i, i]),
         ),
       ),
     );
-    await stage.settled();
+    await harness.settled();
     await ingest.stop();
     await partitions.ensureFor([
       { ...vm, metricId: 1, times: [now], values: [1], generations: [1], seqs: [1] },
     ]);
     await partitions.maintain();
-    const { result } = await stage.sys.transaction({}, async (tx) => {
+    const { result } = await harness.sys.transaction({}, async (tx) => {
       await tx.query({ text: 'SET LOCAL enable_seqscan = off' });
       return tx.query<{ 'QUERY PLAN': string }>({
         text: `EXPLAIN (ANALYZE, COSTS OFF) SELECT value FROM metrics.points

@@ -9,14 +9,14 @@ import {
 import { REPLY_BYTES } from '@novacron/contracts/reply-size';
 import { MAX_POINTS_IN_ALL } from '../src/query/plan.js';
 import { eventually } from '@novacron/testkit/wait';
-import { metaOf, newVm, Stage, type Point, type TestVm } from './stage.js';
+import { metaOf, newVm, MetricsHarness, type Point, type TestVm } from './metrics-harness.js';
 
-let stage: Stage;
+let harness: MetricsHarness;
 beforeAll(async () => {
-  stage = await Stage.open({ replica: true });
-  await stage.ingest();
+  harness = await MetricsHarness.open({ replica: true });
+  await harness.ingest();
 });
-afterAll(() => stage.close());
+afterAll(() => harness.close());
 
 const minute = 60_000;
 const start = Math.floor(Date.now() / 86_400_000 - 1) * 86_400_000;
@@ -30,7 +30,7 @@ async function ask(
   metric = ['cpu_usage'],
 ): Promise<RangeResult> {
   const query = { vmId: vm.vmId as never, metric, from, to, step, agg };
-  return (await stage.reader().range(metaOf(vm), query)).body;
+  return (await harness.reader().range(metaOf(vm), query)).body;
 }
 
 const latestOf = (vm: TestVm, page: Partial<LatestQuery> = {}): LatestQuery =>
@@ -49,11 +49,11 @@ async function values(
 
 describe('stored points', () => {
   it('come back one for one, to the last bit, when the step is the sample interval', async () => {
-    const vm = await stage.place(newVm());
+    const vm = await harness.place(newVm());
     const day: Point[] = Array.from({ length: 288 }, (_, i) => [start + i * 5 * minute, Math.random() * 100]);
-    await stage.publish(vm, 'cpu_usage', day.slice(0, 100));
-    await stage.publish(vm, 'cpu_usage', day.slice(100));
-    await stage.settled();
+    await harness.publish(vm, 'cpu_usage', day.slice(0, 100));
+    await harness.publish(vm, 'cpu_usage', day.slice(100));
+    await harness.settled();
     for (const agg of ['avg', 'min', 'max', 'sum', 'last'] as const) {
       const answer = await ask(vm, agg, 300, start, start + 288 * 5 * minute);
       expect(answer).toMatchObject({ step: 300, resolution: 0 });
@@ -63,15 +63,15 @@ describe('stored points', () => {
   });
 
   it('are put into buckets from `from` on, with null where there is nothing', async () => {
-    const vm = await stage.place(newVm());
+    const vm = await harness.place(newVm());
     const at = start + 17;
-    await stage.publish(vm, 'cpu_usage', [
+    await harness.publish(vm, 'cpu_usage', [
       [at, 1],
       [at + 999, 3],
       [at + 3_000, 8],
       [at + 5_000, 100],
     ]);
-    await stage.settled();
+    await harness.settled();
     expect(await values(vm, 'avg', 1, at, at + 4_500)).toEqual([2, null, null, 8, null]);
     expect(await values(vm, 'sum', 2, at, at + 5_000)).toEqual([4, 8, null]);
     expect(await values(vm, 'last', 5, at, at + 5_001)).toEqual([8, 100]);
@@ -82,14 +82,14 @@ describe('stored points', () => {
   });
 
   it('of a counter have a rate per second that survives its reset', async () => {
-    const vm = await stage.place(newVm());
+    const vm = await harness.place(newVm());
     const counter = [100, 160, 400, 50, 110];
-    await stage.publish(
+    await harness.publish(
       vm,
       'network_recv',
       counter.map((value, i): Point => [start + i * minute, value]),
     );
-    await stage.settled();
+    await harness.settled();
     expect(await values(vm, 'rate', 60, start, start + 5 * minute, 'network_recv')).toEqual([
       null,
       1,
@@ -108,27 +108,27 @@ describe('stored points', () => {
   });
 
   it('at one time are one point: the one published last', async () => {
-    const vm = await stage.place(newVm());
-    await stage.publish(vm, 'cpu_usage', [
+    const vm = await harness.place(newVm());
+    await harness.publish(vm, 'cpu_usage', [
       [start, 1],
       [start, 2],
     ]);
-    await stage.settled();
+    await harness.settled();
     expect(await values(vm, 'sum', 1, start, start + 1_000)).toEqual([2]);
-    await stage.publish(vm, 'cpu_usage', [[start, 3]]);
-    await stage.settled();
+    await harness.publish(vm, 'cpu_usage', [[start, 3]]);
+    await harness.settled();
     expect(await values(vm, 'sum', 1, start, start + 1_000)).toEqual([3]);
-    const { body } = await stage.reader().latest(metaOf(vm), latestOf(vm));
+    const { body } = await harness.reader().latest(metaOf(vm), latestOf(vm));
     expect(body.values).toEqual({ cpu_usage: { value: 3, timestamp: start } });
   });
 
   it('answer the latest of each metric, custom names among them, whatever comes late', async () => {
-    const vm = await stage.place(newVm());
-    await stage.publish(vm, 'app:queue_length', [[start + 5, 7]], 'gateway');
-    await stage.publish(vm, 'cpu_usage', [[start + 10, 20]]);
-    await stage.publish(vm, 'cpu_usage', [[start + 1, 99]]);
-    await stage.settled();
-    const { body } = await stage.reader().latest(metaOf(vm), latestOf(vm));
+    const vm = await harness.place(newVm());
+    await harness.publish(vm, 'app:queue_length', [[start + 5, 7]], 'gateway');
+    await harness.publish(vm, 'cpu_usage', [[start + 10, 20]]);
+    await harness.publish(vm, 'cpu_usage', [[start + 1, 99]]);
+    await harness.settled();
+    const { body } = await harness.reader().latest(metaOf(vm), latestOf(vm));
     expect(body.values).toEqual({
       cpu_usage: { value: 20, timestamp: start + 10 },
       'app:queue_length': { value: 7, timestamp: start + 5 },
@@ -137,7 +137,7 @@ describe('stored points', () => {
   });
 
   it('of many metrics come in pages, each metric once', async () => {
-    const vm = await stage.place(newVm());
+    const vm = await harness.place(newVm());
     const names = Array.from({ length: 1_250 }, (_, i) => `app:${'x'.repeat(190)}_${i}`);
     for (const metrics of [names.slice(0, 700), names.slice(700)]) {
       const each = <T>(value: (i: number) => T) => metrics.map((_, i) => value(i));
@@ -151,14 +151,14 @@ describe('stored points', () => {
         time: each(() => start),
         value: each(() => Number.MIN_VALUE),
       };
-      await stage.publishRaw(vm, batch);
+      await harness.publishRaw(vm, batch);
     }
-    await stage.settled();
+    await harness.settled();
     const seen: string[] = [];
     const pages: number[] = [];
     let cursor: string | null = null;
     do {
-      const { body } = await stage
+      const { body } = await harness
         .reader()
         .latest(metaOf(vm), latestOf(vm, cursor === null ? {} : { cursor }));
       expect(Buffer.byteLength(JSON.stringify(LatestResult.parse(body)))).toBeLessThan(REPLY_BYTES);
@@ -173,7 +173,7 @@ describe('stored points', () => {
   it.each(['', 'm', 'm-1', 'mx', `m${'9'.repeat(10)}`])(
     'have no page after the cursor %j',
     async (cursor) => {
-      const asked = stage.reader().latest(metaOf(newVm()), latestOf(newVm(), { cursor }));
+      const asked = harness.reader().latest(metaOf(newVm()), latestOf(newVm(), { cursor }));
       await expect(asked).rejects.toMatchObject({ code: 'invalid_request', errors: [{ path: '/cursor' }] });
     },
   );
@@ -191,21 +191,21 @@ describe('stored points', () => {
   });
 
   it('are nobody else’s: another tenant is told that there is no such VM', async () => {
-    const vm = await stage.place(newVm());
-    await stage.publish(vm, 'cpu_usage', [[start, 1]]);
-    await stage.settled();
+    const vm = await harness.place(newVm());
+    await harness.publish(vm, 'cpu_usage', [[start, 1]]);
+    await harness.settled();
     const other = { ...newVm(), vmId: vm.vmId };
     await expect(ask(other, 'avg', 1, start, start + 1_000)).rejects.toMatchObject({ code: 'not_found' });
-    await expect(stage.reader().latest(metaOf(other), latestOf(vm))).rejects.toMatchObject({
+    await expect(harness.reader().latest(metaOf(other), latestOf(vm))).rejects.toMatchObject({
       code: 'not_found',
     });
   });
 
   it('are read from a replica that has what the token has seen', async () => {
-    const vm = await stage.place(newVm());
-    await stage.publish(vm, 'cpu_usage', [[start, 1]]);
-    await stage.settled();
-    const { position } = await stage.sys.primary.query({ text: 'SELECT 1' });
+    const vm = await harness.place(newVm());
+    await harness.publish(vm, 'cpu_usage', [[start, 1]]);
+    await harness.settled();
+    const { position } = await harness.sys.primary.query({ text: 'SELECT 1' });
     const minPosition = `${position.systemId}.${position.timeline}.${position.lsn}`;
     const meta = { ...metaOf(vm), consistency: 'causal' as const, minPosition };
     const query = {
@@ -217,7 +217,7 @@ describe('stored points', () => {
       agg: 'avg' as const,
     };
     await eventually(async () => {
-      const answer = await stage.reader().range(meta, query);
+      const answer = await harness.reader().range(meta, query);
       expect(answer.body.series[0]?.values).toEqual([1]);
       // On a busy machine the primary may have to answer now and then.
       expect(answer.servedFrom).toBe('replica');
@@ -238,7 +238,7 @@ describe('stored points', () => {
       step: 1,
       agg: 'avg' as const,
     };
-    const asked = stage.reader().range(metaOf(newVm()), { ...query, ...wrong });
+    const asked = harness.reader().range(metaOf(newVm()), { ...query, ...wrong });
     await expect(asked).rejects.toMatchObject({ code: 'invalid_request', errors: [{ path }] });
   });
 });

@@ -1,39 +1,39 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eventually } from '@novacron/testkit/wait';
-import { newVm, Stage, type Point } from './stage.js';
+import { newVm, MetricsHarness, type Point } from './metrics-harness.js';
 
-let stage: Stage;
+let harness: MetricsHarness;
 beforeAll(async () => {
-  stage = await Stage.open({ ownCluster: true });
+  harness = await MetricsHarness.open({ ownCluster: true });
 });
-afterAll(() => stage.close());
+afterAll(() => harness.close());
 
 const start = Math.floor(Date.now() / 3_600_000) * 3_600_000;
 
 describe('a Postgres that is killed while points come in', () => {
   it('has every point once when it is back, and nothing had to be restarted', async () => {
-    const ingest = await stage.ingest();
-    const vms = await Promise.all(Array.from({ length: 30 }, () => stage.place(newVm())));
+    const ingest = await harness.ingest();
+    const vms = await Promise.all(Array.from({ length: 30 }, () => harness.place(newVm())));
     let sent = 0;
     let loading = true;
     const load = (async () => {
       for (; loading; sent++) {
         const point: Point = [start + sent, sent];
-        await Promise.all(vms.map((vm) => stage.publish(vm, 'cpu_usage', [point])));
+        await Promise.all(vms.map((vm) => harness.publish(vm, 'cpu_usage', [point])));
       }
     })();
     try {
       await eventually(() => expect(sent).toBeGreaterThan(5));
-      await stage.servers.cluster?.end('primary', 'kill');
-      await eventually(() => expect(ingest.intake.healthy).toBe(false));
-      await stage.servers.cluster?.restart('primary');
-      await eventually(() => expect(ingest.intake.healthy).toBe(true));
+      await harness.servers.cluster?.end('primary', 'kill');
+      await eventually(() => expect(ingest.ingester.healthy).toBe(false));
+      await harness.servers.cluster?.restart('primary');
+      await eventually(() => expect(ingest.ingester.healthy).toBe(true));
     } finally {
       loading = false;
       await load;
     }
-    await stage.settled();
-    const { rows } = await stage.sys.primary.query<{ n: number; distinct: number }>({
+    await harness.settled();
+    const { rows } = await harness.sys.primary.query<{ n: number; distinct: number }>({
       text: 'SELECT count(*)::int AS n, count(DISTINCT (vm_id, ts))::int AS distinct FROM metrics.points',
     });
     expect(rows).toEqual([{ n: sent * vms.length, distinct: sent * vms.length }]);

@@ -6,27 +6,27 @@ import { RpcClient } from '@novacron/messaging/rpc-client';
 import { eventually } from '@novacron/testkit/wait';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { metaOf, newVm, Stage, type Point } from './stage.js';
+import { metaOf, newVm, MetricsHarness, type Point } from './metrics-harness.js';
 
-let stage: Stage;
+let harness: MetricsHarness;
 let gateway: NatsConnection;
 let child: ChildProcess;
 beforeAll(async () => {
-  stage = await Stage.open({ replica: true });
-  gateway = await connectNats({ ...stage.servers.natsLogin('gateway'), name: 'gateway' });
+  harness = await MetricsHarness.open({ replica: true });
+  gateway = await connectNats({ ...harness.servers.natsLogin('gateway'), name: 'gateway' });
   child = start();
 });
 afterAll(async () => {
   await ended(child, 'SIGTERM');
   await gateway.close();
-  await stage.close();
+  await harness.close();
 });
 
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const origin = Math.floor(Date.now() / 3_600_000) * 3_600_000;
 
 function start(): ChildProcess {
-  const env = { PATH: process.env['PATH'], ...stage.servers.env('metrics'), NOVACRON_LOG_LEVEL: 'error' };
+  const env = { PATH: process.env['PATH'], ...harness.servers.env('metrics'), NOVACRON_LOG_LEVEL: 'error' };
   return spawn(process.execPath, [main], { env, stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
@@ -39,19 +39,19 @@ function ended(process: ChildProcess, signal: NodeJS.Signals): Promise<number | 
 }
 
 async function ready(): Promise<Response> {
-  const env = stage.servers.env('metrics');
+  const env = harness.servers.env('metrics');
   return fetch(`http://127.0.0.1:${env['NOVACRON_OPS_PORT']}/ready`);
 }
 
 describe('the process', () => {
   it('answers range and latest over request/reply, and drains on SIGTERM with 0', async () => {
-    const vm = await stage.place(newVm());
-    await stage.publish(vm, 'cpu_usage', [
+    const vm = await harness.place(newVm());
+    await harness.publish(vm, 'cpu_usage', [
       [origin, 12.5],
       [origin + 1_000, 13.5],
     ]);
     await eventually(async () => expect((await ready()).status).toBe(200));
-    await stage.settled();
+    await harness.settled();
     const rpc = new RpcClient(gateway);
     const query = {
       vmId: vm.vmId as never,
@@ -83,20 +83,20 @@ describe('the process', () => {
   });
 
   it('killed at any moment and started again stores every point once', async () => {
-    const vms = await Promise.all(Array.from({ length: 50 }, () => stage.place(newVm())));
+    const vms = await Promise.all(Array.from({ length: 50 }, () => harness.place(newVm())));
     let sent = 0;
     for (let round = 0; round < 2; round++) {
       await eventually(async () => expect((await ready()).status).toBe(200));
       const until = Date.now() + 400 + Math.random() * 400;
       for (; Date.now() < until; sent++) {
         const point: Point = [origin + 10_000 + sent, sent];
-        await Promise.all(vms.map((vm) => stage.publish(vm, 'memory_usage', [point])));
+        await Promise.all(vms.map((vm) => harness.publish(vm, 'memory_usage', [point])));
       }
       await ended(child, 'SIGKILL');
       child = start();
     }
-    await stage.settled();
-    const { rows } = await stage.sys.primary.query<{ n: number; distinct: number }>({
+    await harness.settled();
+    const { rows } = await harness.sys.primary.query<{ n: number; distinct: number }>({
       text: 'SELECT count(*)::int AS n, count(DISTINCT (vm_id, ts))::int AS distinct FROM metrics.points WHERE metric_id = 2',
     });
     expect(rows).toEqual([{ n: sent * vms.length, distinct: sent * vms.length }]);

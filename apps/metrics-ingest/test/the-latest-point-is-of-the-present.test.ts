@@ -1,35 +1,35 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { LatestQuery } from '@novacron/contracts/metrics';
 import { moveArrived } from '../src/store/latest.js';
-import { metaOf, newVm, Stage, type Point, type TestVm } from './stage.js';
+import { metaOf, newVm, MetricsHarness, type Point, type TestVm } from './metrics-harness.js';
 
-let stage: Stage;
+let harness: MetricsHarness;
 beforeAll(async () => {
-  stage = await Stage.open();
-  await stage.ingest();
+  harness = await MetricsHarness.open();
+  await harness.ingest();
 });
-afterAll(() => stage.close());
+afterAll(() => harness.close());
 
 const SECOND = 1_000;
 const now = Date.now();
 const at = (seconds: number) => now + seconds * SECOND;
 
 async function given(...points: Point[]): Promise<TestVm> {
-  const vm = await stage.place(newVm());
-  for (const point of points) await stage.publish(vm, 'cpu_usage', [point]);
-  await stage.settled();
+  const vm = await harness.place(newVm());
+  for (const point of points) await harness.publish(vm, 'cpu_usage', [point]);
+  await harness.settled();
   return vm;
 }
 
 /** The latest value, as somebody reads it who asks at this time. */
 async function latest(vm: TestVm, time = now): Promise<number | undefined> {
-  const { body } = await stage.reader().latest(metaOf(vm), LatestQuery.parse({ vmId: vm.vmId }), time);
+  const { body } = await harness.reader().latest(metaOf(vm), LatestQuery.parse({ vmId: vm.vmId }), time);
   return body.values['cpu_usage']?.value;
 }
 
 async function ahead(vm: TestVm): Promise<number> {
   const text = 'SELECT count(*)::int AS n FROM metrics.ahead WHERE vm_id = $1';
-  return (await stage.sys.primary.query<{ n: number }>({ text }, [vm.vmId])).rows[0]?.n ?? 0;
+  return (await harness.sys.primary.query<{ n: number }>({ text }, [vm.vmId])).rows[0]?.n ?? 0;
 }
 
 describe('the latest value of a metric', () => {
@@ -50,7 +50,7 @@ describe('the latest value of a metric', () => {
   it('becomes the point of the future when its time has come', async () => {
     const vm = await given([at(-10), 1], [at(180), 99]);
     expect(await latest(vm, at(181))).toBe(99);
-    await moveArrived(stage.sys, at(181));
+    await moveArrived(harness.sys, at(181));
     expect(await ahead(vm)).toBe(0);
     expect(await latest(vm, at(181))).toBe(99);
     // By a clock that is behind the one that moved it.
@@ -66,29 +66,29 @@ describe('the latest value of a metric', () => {
 
   it('does not go back to an arrived point when a sender a few seconds ahead has a newer one', async () => {
     const vm = await given([at(-10), 0], [at(60), 1]);
-    await stage.sys.primary.batch({}, [
+    await harness.sys.primary.batch({}, [
       {
         statement: { text: 'UPDATE metrics.latest SET ts = $2, value = 2 WHERE vm_id = $1' },
         params: [vm.vmId, at(63)],
       },
     ]);
-    await moveArrived(stage.sys, at(61));
+    await moveArrived(harness.sys, at(61));
     expect(await latest(vm, at(61))).toBe(2);
   });
 
   it('is found behind a row of the far future that the version before has left', async () => {
     const vm = await given([at(-10), 1]);
-    await stage.sys.primary.batch({}, [
+    await harness.sys.primary.batch({}, [
       {
         statement: { text: 'UPDATE metrics.latest SET ts = $2, value = 99 WHERE vm_id = $1' },
         params: [vm.vmId, at(20 * 3_600)],
       },
     ]);
     expect(await latest(vm)).toBe(1);
-    await stage.publish(vm, 'cpu_usage', [[at(-5), 2]]);
-    await stage.settled();
+    await harness.publish(vm, 'cpu_usage', [[at(-5), 2]]);
+    await harness.settled();
     expect(await latest(vm)).toBe(2);
     const text = 'SELECT value FROM metrics.latest WHERE vm_id = $1';
-    expect((await stage.sys.primary.query({ text }, [vm.vmId])).rows).toEqual([{ value: 2 }]);
+    expect((await harness.sys.primary.query({ text }, [vm.vmId])).rows).toEqual([{ value: 2 }]);
   });
 });

@@ -4,24 +4,24 @@ import { newId } from '@novacron/contracts/ids';
 import { connectNats } from '@novacron/messaging/connect';
 import { metricsText } from '@novacron/telemetry/metrics';
 import { eventually } from '@novacron/testkit/wait';
-import { batchOf, newVm, Stage, type Point, type TestVm } from './stage.js';
+import { batchOf, newVm, MetricsHarness, type Point, type TestVm } from './metrics-harness.js';
 
-let stage: Stage;
+let harness: MetricsHarness;
 let orchestrator: NatsConnection;
 /** What the orchestrator would say, and what it was asked. */
 const located = new Map<string, { id: string; tenantId: string; hostId: string | null; deleted: boolean }>();
 const asked: string[] = [];
 
 beforeAll(async () => {
-  stage = await Stage.open();
-  orchestrator = await connectNats({ ...stage.servers.natsLogin('orchestrator'), name: 'orchestrator' });
+  harness = await MetricsHarness.open();
+  orchestrator = await connectNats({ ...harness.servers.natsLogin('orchestrator'), name: 'orchestrator' });
   orchestrator.subscribe('rpc.orchestrator.vms.locate', { callback: (_, message) => answer(message) });
   await orchestrator.flush();
-  await stage.ingest();
+  await harness.ingest();
 });
 afterAll(async () => {
   await orchestrator.close();
-  await stage.close();
+  await harness.close();
 });
 
 function answer(message: Msg): void {
@@ -36,7 +36,7 @@ const point: Point = [now, 1];
 
 async function stored(vm: TestVm): Promise<Point[]> {
   const text = 'SELECT ts::float8 AS ts, value FROM metrics.points WHERE vm_id = $1 ORDER BY ts';
-  const { rows } = await stage.sys.primary.query<{ ts: number; value: number }>({ text }, [vm.vmId]);
+  const { rows } = await harness.sys.primary.query<{ ts: number; value: number }>({ text }, [vm.vmId]);
   return rows.map(({ ts, value }) => [ts, value]);
 }
 
@@ -49,7 +49,7 @@ async function rejected(reason: string): Promise<number> {
 async function dropped(reason: string, points: number, publish: () => Promise<unknown>): Promise<void> {
   const before = await rejected(reason);
   await publish();
-  await stage.settled();
+  await harness.settled();
   expect((await rejected(reason)) - before).toBe(points);
 }
 
@@ -58,7 +58,7 @@ async function vmEvent(
   version: number,
   hostId: string | null,
   state = 'running',
-  systemId = stage.sys.history?.systemId,
+  systemId = harness.sys.history?.systemId,
 ): Promise<void> {
   const at = new Date(now).toISOString();
   const data = { id: vm.vmId, tenantId: vm.tenantId, hostId, state, version, updatedAt: at };
@@ -72,7 +72,7 @@ async function vmEvent(
     position: `${systemId}.1.1`,
     at,
   };
-  await stage.js.publish(
+  await harness.js.publish(
     `events.${vm.tenantId}.vm.${vm.vmId}`,
     JSON.stringify({ ...event, tenantId: vm.tenantId, data }),
   );
@@ -80,22 +80,22 @@ async function vmEvent(
 
 function inDirectory(vm: TestVm): Promise<unknown> {
   const text = 'SELECT host_id, version, deleted_at::float8 AS deleted_at FROM metrics.vms WHERE vm_id = $1';
-  return stage.sys.primary.query({ text }, [vm.vmId]).then(({ rows }) => rows[0]);
+  return harness.sys.primary.query({ text }, [vm.vmId]).then(({ rows }) => rows[0]);
 }
 
 describe('a host', () => {
   it('writes the VMs that are placed on it, and of no others', async () => {
-    const mine = await stage.place(newVm());
-    const other = await stage.place(newVm());
+    const mine = await harness.place(newVm());
+    const other = await harness.place(newVm());
     located.set(other.vmId, {
       id: other.vmId,
       tenantId: other.tenantId,
       hostId: other.hostId,
       deleted: false,
     });
-    await stage.publish(mine, 'cpu_usage', [point]);
+    await harness.publish(mine, 'cpu_usage', [point]);
     await dropped('not_on_host', 2, () =>
-      stage.publish(other, 'cpu_usage', [point, [now + 1, 2]], mine.hostId),
+      harness.publish(other, 'cpu_usage', [point, [now + 1, 2]], mine.hostId),
     );
     expect(await stored(mine)).toEqual([point]);
     expect(await stored(other)).toEqual([]);
@@ -104,25 +104,25 @@ describe('a host', () => {
   it('writes a VM whose event has not come by, since the orchestrator is asked', async () => {
     const vm = newVm();
     located.set(vm.vmId, { id: vm.vmId, tenantId: vm.tenantId, hostId: vm.hostId, deleted: false });
-    await stage.publish(vm, 'cpu_usage', [point]);
-    await stage.settled();
+    await harness.publish(vm, 'cpu_usage', [point]);
+    await harness.settled();
     expect(await stored(vm)).toEqual([point]);
     expect(await inDirectory(vm)).toMatchObject({ host_id: vm.hostId, version: 0 });
   });
 
   it('that took a VM over may write it at once, whatever the directory still says', async () => {
-    const vm = await stage.place(newVm());
+    const vm = await harness.place(newVm());
     const target = newId();
     located.set(vm.vmId, { id: vm.vmId, tenantId: vm.tenantId, hostId: target, deleted: false });
-    await stage.publish(vm, 'cpu_usage', [point], target);
-    await stage.settled();
+    await harness.publish(vm, 'cpu_usage', [point], target);
+    await harness.settled();
     expect(await stored(vm)).toEqual([point]);
   });
 
   it('with a VM that nobody knows is asked about once, not with every message', async () => {
     const vm = newVm();
-    await dropped('unknown_vm', 1, () => stage.publish(vm, 'cpu_usage', [point]));
-    await dropped('unknown_vm', 1, () => stage.publish(vm, 'cpu_usage', [point]));
+    await dropped('unknown_vm', 1, () => harness.publish(vm, 'cpu_usage', [point]));
+    await dropped('unknown_vm', 1, () => harness.publish(vm, 'cpu_usage', [point]));
     expect(asked.filter((id) => id === vm.vmId)).toHaveLength(1);
   });
 });
@@ -136,8 +136,8 @@ describe('the directory', () => {
     await eventually(async () =>
       expect(await inDirectory(vm)).toMatchObject({ host_id: second, version: 3 }),
     );
-    await stage.publish(vm, 'cpu_usage', [point], second);
-    await stage.settled();
+    await harness.publish(vm, 'cpu_usage', [point], second);
+    await harness.settled();
     expect(await stored(vm)).toEqual([point]);
   });
 
@@ -158,7 +158,7 @@ describe('the directory', () => {
       expect(await inDirectory(vm)).toMatchObject({ host_id: vm.hostId, deleted_at: now }),
     );
     await dropped('vm_deleted', 1, () =>
-      stage.publish(vm, 'cpu_usage', [
+      harness.publish(vm, 'cpu_usage', [
         [now - 1, 1],
         [now + 1, 2],
       ]),
@@ -169,10 +169,10 @@ describe('the directory', () => {
 
 describe('the gateway', () => {
   it('writes a tenant’s own VMs, and of no other tenant', async () => {
-    const vm = await stage.place(newVm());
-    await stage.publish(vm, 'requests', [point], 'gateway');
+    const vm = await harness.place(newVm());
+    await harness.publish(vm, 'requests', [point], 'gateway');
     await dropped('foreign_vm', 1, () =>
-      stage.publish({ ...vm, tenantId: newId() }, 'requests', [point], 'gateway'),
+      harness.publish({ ...vm, tenantId: newId() }, 'requests', [point], 'gateway'),
     );
     expect(await stored(vm)).toEqual([point]);
   });
@@ -183,24 +183,24 @@ describe('what cannot be stored is counted, and stops nothing', () => {
     ['too_old', -401 * 86_400_000],
     ['in_future', 2 * 3_600_000],
   ])('%s', async (reason, offset) => {
-    const vm = await stage.place(newVm());
-    await dropped(reason, 1, () => stage.publish(vm, 'cpu_usage', [[now + offset, 1], point]));
+    const vm = await harness.place(newVm());
+    await dropped(reason, 1, () => harness.publish(vm, 'cpu_usage', [[now + offset, 1], point]));
     expect(await stored(vm)).toEqual([point]);
   });
 
   it('malformed', async () => {
-    const vm = await stage.place(newVm());
+    const vm = await harness.place(newVm());
     const subject = `metrics.ingest.3.${vm.hostId}`;
     for (const wrong of ['{', '[]', JSON.stringify({ ...batchOf(vm, 'cpu_usage', [point]), value: [] })]) {
-      await dropped('malformed', 1, () => stage.js.publish(subject, wrong));
+      await dropped('malformed', 1, () => harness.js.publish(subject, wrong));
     }
     await dropped('bad_index', 1, () =>
-      stage.publishRaw(vm, { ...batchOf(vm, 'cpu_usage', [point]), vm: [7] }),
+      harness.publishRaw(vm, { ...batchOf(vm, 'cpu_usage', [point]), vm: [7] }),
     );
   });
 
   it('wrong_partition', async () => {
-    const vm = await stage.place(newVm());
-    await dropped('wrong_partition', 1, () => stage.publishRaw(vm, batchOf(vm, 'cpu_usage', [point]), 1));
+    const vm = await harness.place(newVm());
+    await dropped('wrong_partition', 1, () => harness.publishRaw(vm, batchOf(vm, 'cpu_usage', [point]), 1));
   });
 });

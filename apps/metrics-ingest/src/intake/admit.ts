@@ -1,5 +1,5 @@
 import type { SeriesBuffer, Series } from '../store/series-buffer.js';
-import type { VmEntry } from './directory.js';
+import type { VmEntry } from '../vms/directory.js';
 import type { Incoming } from './incoming.js';
 import type { Rejections, RejectReason, Subject } from './rejections.js';
 

@@ -1,24 +1,24 @@
 import { observableGauge } from '@novacron/telemetry/metrics';
-import type { Intake } from './intake.js';
+import type { Ingester } from './ingester.js';
 
-/** How the intake of this process is doing. */
-export function exportIntake(intake: Intake): void {
+/** Exports lag, buffer and partitions of this process. */
+export function exportIngester(ingester: Ingester): void {
   observableGauge(
     'novacron_metrics_intake_lag_seconds',
     'Since JetStream stored the oldest message that is read and not yet written',
-    (observe) => observe(intake.lagMs / 1_000),
+    (observe) => observe(ingester.lagMs / 1_000),
   );
   observableGauge('novacron_metrics_intake_buffered_bytes', 'Messages read and not yet written', (observe) =>
-    observe(intake.bufferedBytes),
+    observe(ingester.bufferedBytes),
   );
   observableGauge(
     'novacron_metrics_partitions_owned',
     'Partitions of the intake that this process reads',
-    (observe) => observe(intake.owned.size),
+    (observe) => observe(ingester.owned.size),
   );
   observableGauge(
     'novacron_metrics_intake_pending_messages',
     'Messages of the stream, of all partitions, behind the last one that this process read',
-    (observe) => observe(intake.pending),
+    (observe) => observe(ingester.pending),
   );
 }

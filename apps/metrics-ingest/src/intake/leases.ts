@@ -1,6 +1,9 @@
+import { Injectable } from '@nestjs/common';
 import { METRIC_PARTITIONS } from '@novacron/contracts/metrics';
 import type { Position } from '@novacron/contracts/position';
 import type { Database, Statement } from '@novacron/postgres/database';
+import { SystemDatabase } from '@novacron/service-kit/inject';
+import { randomUUID } from 'node:crypto';
 
 /** How far a partition is, as Postgres has it. */
 export interface StoredPosition {
@@ -61,11 +64,12 @@ const ADOPT: Statement = {
  * Which partitions this process owns. Processes that live share them evenly: each claims what is free up to
  * its share and gives back what is beyond it.
  */
+@Injectable()
 export class Leases {
-  constructor(
-    private readonly db: Database,
-    private readonly id: string,
-  ) {}
+  /** This process among the ingesters. */
+  readonly #id = randomUUID();
+
+  constructor(@SystemDatabase() private readonly db: Database) {}
 
   /**
    * Tells that this process lives and takes its share.
@@ -73,8 +77,8 @@ export class Leases {
    */
   async renew(): Promise<{ owned: StoredPosition[]; surplus: number[] }> {
     const { results } = await this.db.primary.batch({}, [
-      { statement: ALIVE, params: [this.id] },
-      { statement: RENEW, params: [this.id] },
+      { statement: ALIVE, params: [this.#id] },
+      { statement: RENEW, params: [this.#id] },
       { statement: COUNT },
     ]);
     const owned = (results[1]?.rows ?? []) as unknown as StoredPosition[];
@@ -83,7 +87,7 @@ export class Leases {
     if (owned.length >= share)
       return { owned, surplus: owned.slice(share).map(({ partition }) => partition) };
     const claimed = await this.db.primary.batch({}, [
-      { statement: CLAIM, params: [this.id, share - owned.length] },
+      { statement: CLAIM, params: [this.#id, share - owned.length] },
     ]);
     return {
       owned: [...owned, ...((claimed.results[0]?.rows ?? []) as unknown as StoredPosition[])],
@@ -96,7 +100,7 @@ export class Leases {
    *   and so committed anything, later than that
    */
   async ownedUpTo(): Promise<{ partitions: number[]; upTo: Position }> {
-    const { rows, position } = await this.db.primary.query<{ partition: number }>(OWNED, [this.id], {
+    const { rows, position } = await this.db.primary.query<{ partition: number }>(OWNED, [this.#id], {
       timeoutMs: 2_000,
     });
     return { partitions: rows.map(({ partition }) => partition), upTo: position };
@@ -104,15 +108,15 @@ export class Leases {
 
   async release(partitions: readonly number[]): Promise<void> {
     if (partitions.length === 0) return;
-    await this.db.primary.batch({}, [{ statement: RELEASE, params: [this.id, partitions] }]);
+    await this.db.primary.batch({}, [{ statement: RELEASE, params: [this.#id, partitions] }]);
   }
 
   /** Gives everything back, so that another process need not wait for the leases to end. */
   async leave(): Promise<void> {
     const all = Array.from({ length: METRIC_PARTITIONS }, (_, partition) => partition);
     await this.db.primary.batch({}, [
-      { statement: RELEASE, params: [this.id, all] },
-      { statement: FORGET, params: [this.id] },
+      { statement: RELEASE, params: [this.#id, all] },
+      { statement: FORGET, params: [this.#id] },
     ]);
   }
 

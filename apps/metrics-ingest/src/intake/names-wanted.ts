@@ -1,6 +1,6 @@
 import { builtInId, type MetricNames } from '../store/metric-names.js';
 import { GATEWAY } from './admit.js';
-import type { VmEntry } from './directory.js';
+import type { VmEntry } from '../vms/directory.js';
 import type { Incoming } from './incoming.js';
 
 /** Names that one write may make, so that no tenant's new names keep other tenants' points waiting for long. */

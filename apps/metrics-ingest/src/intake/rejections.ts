@@ -1,5 +1,6 @@
 import type { DropReason } from '@novacron/contracts/metrics';
 import { counter } from '@novacron/telemetry/metrics';
+import type { DroppedPoints } from '../store/write.js';
 
 /** Why a point was dropped. `malformed` counts messages: what is in them cannot be told. */
 const REASONS = [
@@ -42,16 +43,10 @@ export interface Subject {
   readonly metric: string;
 }
 
-/** Points of one tenant that one write dropped for one reason; the subject is the last point's. */
-export interface Dropped extends Subject {
-  readonly reason: DropReason;
-  readonly points: number;
-}
-
 /** Counts what one write dropped; told to the metrics only once that write is committed. */
 export class Rejections {
   readonly counts = new Map<RejectReason, number>();
-  readonly #dropped = new Map<string, Dropped>();
+  readonly #dropped = new Map<string, DroppedPoints>();
 
   /** @param subject undefined when the tenant is not known */
   add(reason: RejectReason, points = 1, subject?: Subject): void {
@@ -65,7 +60,7 @@ export class Rejections {
   }
 
   /** Sorted by tenant and reason, so that two writes lock rows in one order. */
-  dropped(): Dropped[] {
+  dropped(): DroppedPoints[] {
     return [...this.#dropped].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
   }
 

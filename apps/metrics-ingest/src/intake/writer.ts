@@ -1,12 +1,14 @@
-import type { Position } from '@novacron/contracts/position';
+import { Injectable } from '@nestjs/common';
 import { counter, histogram } from '@novacron/telemetry/metrics';
 import type { Database } from '@novacron/postgres/database';
-import type { MetricNames } from '../store/metric-names.js';
-import type { Partitions } from '../store/partitions.js';
-import { SeriesBuffer, type Series } from '../store/series-buffer.js';
+import { SystemDatabase } from '@novacron/service-kit/inject';
+import { MetricNames } from '../store/metric-names.js';
+import { Partitions } from '../store/partitions.js';
+import { SeriesBuffer } from '../store/series-buffer.js';
 import { writePoints, type Advance, type Write } from '../store/write.js';
 import { admit, GATEWAY } from './admit.js';
-import type { Directory, VmEntry } from './directory.js';
+import { Directory, type VmEntry } from '../vms/directory.js';
+import { Announcer } from './announcer.js';
 import { decode, type Incoming, type IntakeMessage } from './incoming.js';
 import type { StoredPosition } from './leases.js';
 import { partsByNames, type Part } from './names-wanted.js';
@@ -19,14 +21,6 @@ const writeSeconds = histogram(
   'From taking the messages of a write to its commit',
   [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
 );
-export interface WriterParts {
-  readonly db: Database;
-  readonly directory: Directory;
-  readonly names: MetricNames;
-  readonly partitions: Partitions;
-  /** Told after each commit. */
-  readonly onStored: (series: readonly Series[], position: Position) => void;
-}
 
 /** What comes of the messages of one transaction. */
 interface Outcome extends Pick<Write, 'series' | 'deadLetter'> {
@@ -38,10 +32,17 @@ interface Outcome extends Pick<Write, 'series' | 'deadLetter'> {
  * partitions as Postgres has them. After an error that ends the run they are read again; a write that failed for its
  * content or its size goes on with them, since its transaction changed nothing.
  */
+@Injectable()
 export class Writer {
   readonly #positions = new Map<number, StoredPosition>();
 
-  constructor(private readonly parts: WriterParts) {}
+  constructor(
+    @SystemDatabase() private readonly db: Database,
+    private readonly directory: Directory,
+    private readonly names: MetricNames,
+    private readonly partitions: Partitions,
+    private readonly announcer: Announcer,
+  ) {}
 
   /** From here on this partition's messages are written behind this position. */
   own(position: StoredPosition): void {
@@ -68,9 +69,9 @@ export class Writer {
     const owned = messages.filter((message) => this.#wants(message));
     if (owned.length === 0) return;
     const incoming = owned.map(decode);
-    const vms = await this.parts.directory.lookup(claims(incoming));
-    this.parts.names.trim();
-    for (const part of partsByNames(incoming, vms, this.parts.names)) await this.#writePart(part, vms);
+    const vms = await this.directory.lookup(claims(incoming));
+    this.names.trim();
+    for (const part of partsByNames(incoming, vms, this.names)) await this.#writePart(part, vms);
   }
 
   /**
@@ -84,24 +85,26 @@ export class Writer {
     const { tenantId, vmIds, metrics } = batch ?? {};
     const subject = tenantId ? { tenantId, vmId: vmIds?.[0] ?? '', metric: metrics?.[0] ?? '' } : undefined;
     rejections.add('unstorable', batch?.time.length || 1, subject);
-    await this.#commit(message, { series: [], rejections, deadLetter: { message, error } });
+    const { partition, generation, seq, source, storedAt, data } = message;
+    const deadLetter = { partition, generation, seq, source, storedAt, data, error };
+    await this.#commit(message, { series: [], rejections, deadLetter });
   }
 
   async #writePart({ incoming, names }: Part, vms: ReadonlyMap<string, VmEntry>): Promise<void> {
     const started = performance.now();
     const last = incoming.at(-1)?.message;
     if (!last) return;
-    await this.parts.names.learn(names);
+    await this.names.learn(names);
     const rejections = new Rejections();
     const buffer = new SeriesBuffer();
     const known = {
       vms,
-      metricId: (tenantId: string, name: string) => this.parts.names.idOf(tenantId, name),
-      ...this.parts.partitions.window(),
+      metricId: (tenantId: string, name: string) => this.names.idOf(tenantId, name),
+      ...this.partitions.window(),
     };
     for (const one of incoming) admit(one, known, buffer, rejections);
     const series = buffer.sorted();
-    await this.parts.partitions.ensureFor(series);
+    await this.partitions.ensureFor(series);
     await this.#commit(last, { series, rejections });
     stored.add(buffer.points);
     messagesStored.add(incoming.length);
@@ -110,13 +113,13 @@ export class Writer {
 
   async #commit(last: IntakeMessage, { series, rejections, deadLetter }: Outcome): Promise<void> {
     const advances = this.#advances(last);
-    const position = await writePoints(this.parts.db, {
+    const position = await writePoints(this.db, {
       advances,
       series,
       dropped: rejections.dropped(),
       ...(deadLetter ? { deadLetter } : {}),
     });
-    this.parts.onStored(series, position);
+    this.announcer.add(series, position);
     for (const advance of advances) this.#moveTo(advance);
     last.ack();
     rejections.publish();

@@ -1,18 +1,18 @@
+import { Inject, Injectable } from '@nestjs/common';
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { LatestQuery, LatestResult, RangeQuery, RangeResult } from '@novacron/contracts/metrics';
 import { maxPosition, parsePosition, type Position } from '@novacron/contracts/position';
 import type { Answers, Database, Session, Statement } from '@novacron/postgres/database';
 import { codeOf } from '@novacron/postgres/failure';
+import { TenantDatabase } from '@novacron/service-kit/inject';
 import { PRESENT_MS } from '../store/latest.js';
 import { builtInId } from '../store/metric-names.js';
+import { VmLocator } from '../vms/vm-locator.js';
 import { idsAhead, latestValues, newestOf, pageOf, storedOf, type NewestRow } from './latest-reader.js';
 import { planRange, unitOf, type RangePlan } from './plan.js';
 import { BY_INDEX, EXACT_RANGE, KNOWN_VM, NUMBERS, RANGE } from './range-sql.js';
 import { shown, type Read } from './read.js';
-
-/** Whether a VM is the tenant's, from its owner: for one whose first event has not come by. */
-export type OwnsVm = (meta: RequestMeta, vmId: string) => Promise<boolean>;
 
 interface Bucket {
   readonly metric: number;
@@ -28,11 +28,13 @@ function exactOf(agg: RangePlan['agg']): Statement | undefined {
   return agg === 'avg' || agg === 'sum' || agg === 'rate' ? EXACT_RANGE[agg] : undefined;
 }
 
-/** Answers questions about the series of one VM, as the tenant that asks. */
+/** Reads the series of one VM under the tenant's row-level security. */
+@Injectable()
 export class SeriesReader {
+  /** @param vms asked for a VM whose first event has not arrived */
   constructor(
-    private readonly db: Database,
-    private readonly ownsVm: OwnsVm,
+    @TenantDatabase() private readonly db: Database,
+    @Inject(VmLocator) private readonly vms: Pick<VmLocator, 'owns'>,
   ) {}
 
   /**
@@ -105,7 +107,7 @@ export class SeriesReader {
 
   async #requireVm(meta: RequestMeta, vmId: string, answers: Answers): Promise<void> {
     if (answers.results[0]?.rows.length === 1) return;
-    if (!(await this.ownsVm(meta, vmId)))
+    if (!(await this.vms.owns(meta, vmId)))
       throw new ServiceError('not_found', `There is no VM ${vmId}`, { readAt: shown(answers) });
   }
 

@@ -1,16 +1,12 @@
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import { observableGauge } from '@novacron/telemetry/metrics';
+import { DrainCoordinator } from '@novacron/service-kit/drain';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { moveArrived } from './latest.js';
-import type { Partitions } from './partitions.js';
-
-export interface HousekeepingOptions {
-  readonly db: Database;
-  readonly partitions: Partitions;
-  readonly logger: Logger;
-  readonly retentionMs: number;
-}
+import { Partitions } from './partitions.js';
 
 const EVERY_MS = 15_000;
 const FORGET_EVERY = 40;
@@ -39,24 +35,31 @@ const FORGET_DEAD: Statement = {
   table: 'dead_letters',
 };
 
-/** Does what is due in the store every few seconds. What fails is logged and due again. */
-export class Housekeeping {
+/** Runs the store's periodic tasks. A task that fails is logged and runs again in the next round. */
+@Injectable()
+export class Housekeeping implements OnApplicationBootstrap {
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
 
-  constructor(private readonly options: HousekeepingOptions) {
+  constructor(
+    @SystemDatabase() private readonly db: Database,
+    private readonly partitions: Partitions,
+    @ServiceLogger() private readonly logger: Logger,
+    private readonly drain: DrainCoordinator,
+  ) {
     observableGauge(
       'novacron_metrics_rows_per_second',
       'Rows that all ingesters took in, over the last minute',
       (observe) => {
-        const rate = options.partitions.rowsPerSecond;
+        const rate = partitions.rowsPerSecond;
         if (rate !== undefined) observe(rate);
       },
     );
   }
 
-  start(): void {
-    this.#running ??= this.#run();
+  onApplicationBootstrap(): void {
+    this.#running = this.#run();
+    this.drain.add('consumers', 'housekeeping', () => this.stop());
   }
 
   async stop(): Promise<void> {
@@ -67,11 +70,11 @@ export class Housekeeping {
   async #run(): Promise<void> {
     for (let round = 0; !this.#stop.signal.aborted; round++) {
       try {
-        await this.options.partitions.maintain();
-        await moveArrived(this.options.db);
+        await this.partitions.maintain();
+        await moveArrived(this.db);
         if (round % FORGET_EVERY === 0) await this.#forget();
       } catch (error) {
-        this.options.logger.warn({ err: error }, 'the store was not tidied; again in a moment');
+        this.logger.warn({ err: error }, 'metric store housekeeping failed');
       }
       // An early end of the pause is the stop.
       await sleep(EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
@@ -80,8 +83,8 @@ export class Housekeeping {
 
   async #forget(): Promise<void> {
     const now = Date.now();
-    await this.options.db.primary.batch({}, [
-      { statement: FORGET_VMS, params: [now - this.options.retentionMs] },
+    await this.db.primary.batch({}, [
+      { statement: FORGET_VMS, params: [this.partitions.window().oldest] },
       { statement: FORGET_DROPPED, params: [now - KEPT_MS] },
       { statement: FORGET_DEAD, params: [now - KEPT_MS] },
     ]);

@@ -1,10 +1,9 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { DropReason } from '@novacron/contracts/metrics';
 import type { Position } from '@novacron/contracts/position';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import { from as copyFrom } from 'pg-copy-streams';
-import type { IntakeMessage } from '../intake/incoming.js';
-import type { Dropped } from '../intake/rejections.js';
 import { COPY_POINTS, encodeCopy } from './copy-binary.js';
 import { keepLatest } from './latest.js';
 import type { Series } from './series-buffer.js';
@@ -50,14 +49,34 @@ const DROPPED: Statement = {
   table: 'dropped',
 };
 
-/** What one transaction of the intake does. */
+/** Points of one tenant that one write dropped for one reason; the VM and the metric are the last point's. */
+export interface DroppedPoints {
+  readonly tenantId: string;
+  readonly reason: DropReason;
+  readonly points: number;
+  readonly vmId: string;
+  readonly metric: string;
+}
+
+/** A message that is kept whole instead of its points being stored, and the error that they met. */
+export interface DeadLetter {
+  readonly partition: number;
+  readonly generation: number;
+  readonly seq: number;
+  readonly source: string;
+  /** When JetStream stored it, in milliseconds since 1970. */
+  readonly storedAt: number;
+  readonly data: Uint8Array;
+  readonly error: string;
+}
+
+/** The content of one transaction of the intake. */
 export interface Write {
   readonly advances: readonly Advance[];
   /** Sorted by VM and metric, each in order of time. */
   readonly series: readonly Series[];
-  readonly dropped: readonly Dropped[];
-  /** A message that is kept aside instead of being stored, and why. */
-  readonly deadLetter?: { readonly message: IntakeMessage; readonly error: string };
+  readonly dropped: readonly DroppedPoints[];
+  readonly deadLetter?: DeadLetter;
 }
 
 /**
@@ -82,13 +101,13 @@ export async function writePoints(db: Database, write: Write, now = Date.now()):
   return position;
 }
 
-function deadLetterColumns({ message, error }: NonNullable<Write['deadLetter']>): unknown[] {
-  const { partition, generation, seq, source, storedAt, data } = message;
+function deadLetterColumns(letter: DeadLetter): unknown[] {
+  const { partition, generation, seq, source, storedAt, error, data } = letter;
   return [partition, generation, seq, source, storedAt, error, Buffer.from(data)];
 }
 
-function droppedColumns(dropped: readonly Dropped[], now: number): unknown[] {
-  const column = <K extends keyof Dropped>(key: K) => dropped.map((one) => one[key]);
+function droppedColumns(dropped: readonly DroppedPoints[], now: number): unknown[] {
+  const column = <K extends keyof DroppedPoints>(key: K) => dropped.map((one) => one[key]);
   return [column('tenantId'), now, column('reason'), column('points'), column('vmId'), column('metric')];
 }
 

@@ -1,21 +1,32 @@
 import { jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Logger } from '@novacron/telemetry/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BUFFER_LIMITS, IntakeBuffer } from './buffer.js';
-import { DirectoryUnavailable } from './directory.js';
+import { DirectoryUnavailable } from '../vms/directory.js';
+import type { Announcer } from './announcer.js';
 import { writeInHalves } from './halving.js';
 import type { IntakeMessage } from './incoming.js';
-import type { IntakeOptions } from './intake.js';
-import type { StoredPosition } from './leases.js';
+import type { Leases, StoredPosition } from './leases.js';
 import { readPartitions } from './reader.js';
 import { Resumption, streamState, type Resume } from './resume.js';
+import type { Writer } from './writer.js';
 
 const RENEW_MS = 1_000;
 const RETRY_LOOKUP_MS = 250;
 /** So often caches are told up to where they know of all points. */
 const COMPLETE_MS = 100;
 
-/** The intake between two failures: one reader, one writer, the leases. */
-export class Session {
+export interface IngestRunOptions {
+  readonly nc: NatsConnection;
+  readonly leases: Leases;
+  readonly writer: Writer;
+  readonly announcer: Announcer;
+  readonly logger: Logger;
+}
+
+/** The work of an ingester between two failures: one reader, one writer, the leases. */
+export class IngestRun {
   readonly #js: JetStreamClient;
   readonly #over = new AbortController();
   readonly #buffer: IntakeBuffer;
@@ -31,12 +42,12 @@ export class Session {
   #failure: unknown;
 
   constructor(
-    private readonly options: IntakeOptions,
+    private readonly options: IngestRunOptions,
     private readonly manager: JetStreamManager,
-    private readonly tell: (owned: ReadonlySet<number>) => void,
+    private readonly onOwned: (owned: ReadonlySet<number>) => void,
   ) {
     this.#js = jetstream(options.nc, { timeout: 5_000 });
-    this.#buffer = new IntakeBuffer(options.limits ?? BUFFER_LIMITS, this.#over.signal);
+    this.#buffer = new IntakeBuffer(BUFFER_LIMITS, this.#over.signal);
   }
 
   /** When JetStream stored the oldest message that is read and not written. */
@@ -73,7 +84,7 @@ export class Session {
     this.#over.abort();
   }
 
-  /** Ends the session; {@link run} rejects with the first error. */
+  /** Ends the run; {@link run} rejects with the first error. */
   fail(error: unknown): void {
     this.#failure ??= error;
     this.end();
@@ -171,7 +182,7 @@ export class Session {
     await this.#giveBack(surplus);
     await this.#take(added);
     this.#read();
-    this.tell(new Set(this.#resumes.keys()));
+    this.onOwned(new Set(this.#resumes.keys()));
     this.options.logger.info({ partitions: [...this.#resumes.keys()] }, 'metric partitions owned');
   }
 
@@ -182,7 +193,7 @@ export class Session {
     this.#buffer.clear();
     await this.#reading?.done;
     this.#buffer.clear();
-    // A failed write ends the session; here only its end matters.
+    // A failed write ends the run; here only its end matters.
     await this.#writing.catch(() => undefined);
   }
 

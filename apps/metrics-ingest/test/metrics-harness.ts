@@ -1,3 +1,4 @@
+import { NestFactory } from '@nestjs/core';
 import { jetstream, type JetStreamClient } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import {
@@ -9,23 +10,32 @@ import {
 import { newId, type TenantId, type VmId } from '@novacron/contracts/ids';
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { connectNats } from '@novacron/messaging/connect';
-import { RpcClient } from '@novacron/messaging/rpc-client';
+import { DrainCoordinator } from '@novacron/service-kit/drain';
+import { rootModule } from '@novacron/service-kit/kit-module';
+import { Readiness } from '@novacron/service-kit/readiness';
 import { createDatabase, type Database } from '@novacron/postgres/database';
 import { migrate } from '@novacron/postgres/migrate';
 import { createLogger, type Logger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServerOptions } from '@novacron/testkit/servers';
 import { loadConfig } from '@novacron/config/load';
 import { settings } from '../src/config.js';
-import { MetricsIngest, type MetricsIngestParts } from '../src/metrics-ingest.js';
+import { IntakeModule } from '../src/intake/intake.module.js';
+import { Ingester } from '../src/intake/ingester.js';
 import { migrations } from '../src/migrations/all.js';
 import { SeriesReader } from '../src/query/series-reader.js';
 
 type Servers = Awaited<ReturnType<typeof useTestServers>>;
 
-/** Real servers with the metrics schema, and hands to work them. */
-export class Stage {
+/** The part of the service that works without requests, as a process runs it. */
+export interface IngestProcess {
+  readonly ingester: Ingester;
+  stop(): Promise<void>;
+}
+
+/** Real servers with the metrics schema, and methods to use them. */
+export class MetricsHarness {
   readonly logger: Logger = createLogger('test', 'silent');
-  readonly #ingesters: { ingest: MetricsIngest; db: Database; nc: NatsConnection }[] = [];
+  readonly #running: IngestProcess[] = [];
 
   private constructor(
     readonly servers: Servers,
@@ -35,7 +45,7 @@ export class Stage {
     readonly js: JetStreamClient,
   ) {}
 
-  static async open(options: TestServerOptions = {}): Promise<Stage> {
+  static async open(options: TestServerOptions = {}): Promise<MetricsHarness> {
     const servers = await useTestServers({ nats: true, ...options });
     const { postgres } = loadConfig(settings, servers.env('metrics'));
     const base = { ...postgres, schema: 'metrics' };
@@ -43,13 +53,15 @@ export class Stage {
     const sys = createDatabase({ ...base, role: 'sys', password: postgres.sysPassword, max: 4 });
     const api = createDatabase({ ...base, role: 'api', password: postgres.apiPassword, max: 4 });
     const admin = await connectNats({ ...servers.natsLogin('admin'), name: 'test' });
-    return new Stage(servers, sys, api, admin, jetstream(admin));
+    return new MetricsHarness(servers, sys, api, admin, jetstream(admin));
   }
 
-  /** A process of the service, as far as it works by itself. */
-  async ingest(options: Partial<MetricsIngestParts> = {}): Promise<MetricsIngest> {
-    const { postgres } = loadConfig(settings, this.servers.env('metrics'));
-    const db = createDatabase({
+  /** Starts a process of the service, without its request/reply. @param sys instead of a pool of its own */
+  async ingest(sys?: Database): Promise<IngestProcess> {
+    const env = { ...this.servers.env('metrics'), NOVACRON_METRICS_FUTURE_MINUTES: '60' };
+    const config = loadConfig(settings, env);
+    const { postgres } = config;
+    const own = createDatabase({
       ...postgres,
       schema: 'metrics',
       role: 'sys',
@@ -57,23 +69,28 @@ export class Stage {
       max: 4,
     });
     const nc = await connectNats({ ...this.servers.natsLogin('metrics'), name: 'ingest' });
-    const day = 86_400_000;
-    const ingest = new MetricsIngest({
-      nc,
-      db,
-      rpc: new RpcClient(nc),
-      logger: this.logger,
-      retentionMs: 400 * day,
-      futureMs: 3_600_000,
-      ...options,
+    const { logger } = this;
+    const databases = { api: this.api, sys: sys ?? own };
+    const drain = new DrainCoordinator(logger);
+    const readiness = new Readiness();
+    const kit = { name: 'metrics', config, logger, drain, readiness, nc, databases };
+    const app = await NestFactory.createApplicationContext(rootModule(kit, IntakeModule), {
+      logger: false,
+      abortOnError: false,
     });
-    this.#ingesters.push({ ingest, db, nc });
-    ingest.start();
-    return ingest;
+    let stopped: Promise<void> | undefined;
+    const close = async () => {
+      await app.close();
+      await nc.close();
+      await own.close();
+    };
+    const process = { ingester: app.get(Ingester), stop: () => (stopped ??= close()) };
+    this.#running.push(process);
+    return process;
   }
 
   reader(): SeriesReader {
-    return new SeriesReader(this.api, () => Promise.resolve(false));
+    return new SeriesReader(this.api, { owns: () => Promise.resolve(false) });
   }
 
   /** Puts a VM into the directory, as its event would. */
@@ -134,11 +151,7 @@ export class Stage {
   }
 
   async stopIngesters(): Promise<void> {
-    for (const { ingest, db, nc } of this.#ingesters.splice(0)) {
-      await ingest.stop();
-      await nc.close();
-      await db.close();
-    }
+    for (const process of this.#running.splice(0)) await process.stop();
   }
 
   async close(): Promise<void> {

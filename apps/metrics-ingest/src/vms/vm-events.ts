@@ -1,8 +1,13 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Injectable } from '@nestjs/common';
 import { DomainEvent } from '@novacron/contracts/events';
 import { parsePosition } from '@novacron/contracts/position';
 import { Vm } from '@novacron/contracts/vms';
+import { DurableConsumer } from '@novacron/messaging/consumer';
+import { EVENTS } from '@novacron/messaging/streams';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { isPartOf, type History } from '@novacron/postgres/history';
+import { Nats, ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Logger } from '@novacron/telemetry/logger';
 
 const UPSERT: Statement = {
@@ -15,7 +20,7 @@ const UPSERT: Statement = {
          WHERE v.version < excluded.version`,
 };
 
-/** What the directory keeps of a VM. */
+/** The fields of a VM that the directory keeps. */
 const Placed = Vm.pick({
   id: true,
   tenantId: true,
@@ -27,16 +32,53 @@ const Placed = Vm.pick({
 
 type PlacedVm = ReturnType<typeof Placed.parse>;
 
-/**
- * Keeps the directory by the orchestrator's VM events. Repeating or reordering them changes nothing: the
- * higher version stays. An event that is none of ours to understand is logged and passed over, and one of a history
- * that was lost too: its version would keep those out that come.
- */
-export function followVms(
-  db: Database,
-  logger: Logger,
-): (batch: readonly { readonly data: Uint8Array }[]) => Promise<void> {
-  return async (batch) => {
+/** Keeps the directory current by the orchestrator's VM events, while this process is the one that reads them. */
+@Injectable()
+export class VmEvents {
+  #consumer: DurableConsumer | undefined;
+  #stopping: Promise<void> = Promise.resolve();
+
+  constructor(
+    @Nats() private readonly nc: NatsConnection,
+    @SystemDatabase() private readonly db: Database,
+    @ServiceLogger() private readonly logger: Logger,
+  ) {}
+
+  /** Starts or stops reading. One process at a time may read: the consumer's order depends on it. */
+  read(wanted: boolean): void {
+    if (wanted) return this.#start();
+    const consumer = this.#consumer;
+    this.#consumer = undefined;
+    if (consumer) this.#stopping = Promise.all([this.#stopping, consumer.stop()]).then(() => undefined);
+  }
+
+  async stop(): Promise<void> {
+    this.read(false);
+    await this.#stopping;
+  }
+
+  #start(): void {
+    if (this.#consumer) return;
+    const { nc, logger } = this;
+    this.#consumer = new DurableConsumer({
+      nc,
+      stream: EVENTS,
+      durable: 'metrics-vms',
+      filterSubject: 'events.*.vm.*',
+      handle: (batch) => this.#apply(batch),
+      maxBatch: 256,
+      maxAckPending: 1_024,
+      logger,
+    });
+    this.#consumer.start();
+  }
+
+  /**
+   * Repeated or reordered events change nothing: the higher version stays. An event that does not fit the contract is
+   * logged and skipped. So is an event of a lost timeline: its version would shadow newer events.
+   */
+  async #apply(batch: readonly { readonly data: Uint8Array }[]): Promise<void> {
+    const { db, logger } = this;
     if (db.history === undefined) await db.ping();
     const newest = new Map<string, PlacedVm>();
     for (const { data } of batch) {
@@ -53,10 +95,10 @@ export function followVms(
       vms.map((vm) => (vm.state === 'deleted' ? Date.parse(vm.updatedAt) : null)),
     ];
     await db.primary.batch({}, [{ statement: UPSERT, params }]);
-  };
+  }
 }
 
-/** The newer of two states of a VM; a deleted one stays where it was last, for points that come late. */
+/** The newer of two states of a VM. A deleted VM keeps its last host, so that late points are still accepted. */
 function merged(before: PlacedVm | undefined, vm: PlacedVm): PlacedVm {
   if (!before) return vm;
   const [older, newer] = before.version < vm.version ? [before, vm] : [vm, before];
@@ -69,7 +111,7 @@ function parse(data: Uint8Array, history: History | undefined, logger: Logger): 
     const lost = history !== undefined && !isPartOf(parsePosition(event.position), history);
     return event.kind === 'vm' && !lost ? Placed.parse(event.data) : undefined;
   } catch (error) {
-    logger.error({ err: error }, 'a VM event that does not fit the contract');
+    logger.error({ err: error }, 'VM event parse failed');
     return undefined;
   }
 }

@@ -30,7 +30,7 @@ export class DirectoryUnavailable extends Error {
 export interface DirectoryOptions {
   readonly db: Database;
   /** Asks the owner about at most 1,000 VMs. */
-  readonly locate: (ids: string[]) => Promise<readonly Located[]>;
+  readonly locate: (ids: readonly string[]) => Promise<readonly Located[]>;
   readonly now?: () => number;
   /** How long the intake waits for an orchestrator that is down before it drops points of unknown VMs. */
   readonly patienceMs?: number;

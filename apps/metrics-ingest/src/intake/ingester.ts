@@ -1,0 +1,123 @@
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Injectable } from '@nestjs/common';
+import { onReconnect } from '@novacron/messaging/connect';
+import { Nats, ServiceLogger } from '@novacron/service-kit/inject';
+import type { Logger } from '@novacron/telemetry/logger';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { VmEvents } from '../vms/vm-events.js';
+import { Announcer } from './announcer.js';
+import { IngestRun } from './ingest-run.js';
+import { Leases } from './leases.js';
+import { Writer } from './writer.js';
+
+const FIRST_PAUSE_MS = 100;
+const LAST_PAUSE_MS = 2_000;
+
+/** The partition whose owner also reads the VM events: one process at a time. */
+const EVENTS_WITH = 0;
+
+/**
+ * Reads the partitions that this process owns and writes them, in one {@link IngestRun} after the other. Any failure
+ * of a reader, a write or the lease ends the run: its buffer is dropped, and all partitions are read again from the
+ * positions that Postgres has. So stored positions count, and never the memory of this process.
+ */
+@Injectable()
+export class Ingester {
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  #run: IngestRun | undefined;
+  #healthy = false;
+  #owned: ReadonlySet<number> = new Set();
+
+  constructor(
+    @Nats() private readonly nc: NatsConnection,
+    private readonly leases: Leases,
+    private readonly writer: Writer,
+    private readonly announcer: Announcer,
+    private readonly vmEvents: VmEvents,
+    @ServiceLogger() private readonly logger: Logger,
+  ) {
+    // Messages under way to this process are lost; JetStream would deliver them again only after a minute.
+    onReconnect(nc, () => this.#run?.fail(new Error('the NATS connection was lost')));
+  }
+
+  /** Whether it reads at the moment; false while it is being built again. */
+  get healthy(): boolean {
+    return this.#healthy;
+  }
+
+  /** Milliseconds since JetStream stored the oldest message that is read and not written; 0 when there is none. */
+  get lagMs(): number {
+    const oldest = this.#run?.oldest;
+    return oldest === undefined ? 0 : Math.max(0, Date.now() - oldest);
+  }
+
+  get bufferedBytes(): number {
+    return this.#run?.bufferedBytes ?? 0;
+  }
+
+  /** Messages of the stream, of all partitions, behind the last one that was read. */
+  get pending(): number {
+    return this.#run?.pending ?? 0;
+  }
+
+  get owned(): ReadonlySet<number> {
+    return this.#owned;
+  }
+
+  start(): void {
+    this.#running ??= this.#runUntilStopped();
+  }
+
+  /** Stops reading, lets the write in hand end and gives the partitions back. Unwritten messages go to the next owner. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+    await this.leases.leave().catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'partition lease release failed');
+    });
+    this.announcer.close();
+    await this.vmEvents.stop();
+  }
+
+  async #runUntilStopped(): Promise<void> {
+    let pause = FIRST_PAUSE_MS;
+    while (!this.#stop.signal.aborted) {
+      const startedAt = performance.now();
+      try {
+        await this.#readAndWrite();
+      } catch (error) {
+        this.logger.warn({ err: error }, 'ingest run failed; resuming from the stored positions');
+      }
+      this.#healthy = false;
+      this.#own(new Set());
+      if (this.#stop.signal.aborted) return;
+      pause = performance.now() - startedAt > 10_000 ? FIRST_PAUSE_MS : Math.min(pause * 2, LAST_PAUSE_MS);
+      // An early end of the pause is the stop.
+      await sleep(pause, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+    }
+  }
+
+  async #readAndWrite(): Promise<void> {
+    const { nc, leases, writer, announcer, logger } = this;
+    const manager = await jetstreamManager(nc, { checkAPI: false, timeout: 5_000 });
+    const run = new IngestRun({ nc, leases, writer, announcer, logger }, manager, (owned) =>
+      this.#own(owned),
+    );
+    const end = () => run.end();
+    this.#stop.signal.addEventListener('abort', end, { once: true });
+    this.#run = run;
+    try {
+      await run.run(() => (this.#healthy = true));
+    } finally {
+      this.#run = undefined;
+      this.#stop.signal.removeEventListener('abort', end);
+    }
+  }
+
+  #own(partitions: ReadonlySet<number>): void {
+    this.#owned = partitions;
+    this.vmEvents.read(partitions.has(EVENTS_WITH));
+  }
+}
