@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConfigError, loadConfig } from '@novacron/config/load';
 import { settings } from './config.js';
-import { HostEntry } from './hosts-file.js';
+import { HostEntry } from './hosts/hosts-file.js';
 
 const ENV = {
   NOVACRON_OPS_PORT: '0',

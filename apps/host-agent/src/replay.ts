@@ -3,13 +3,13 @@ import { connectNats } from '@novacron/messaging/connect';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { MetricPublisher } from './agent/metric-publisher.js';
-import { systemClock } from './clock.js';
+import { systemClock } from './time/clock.js';
 import { settings } from './config.js';
 import type { Sample } from './drivers/driver.js';
 import { GuestStore } from './drivers/simulated/guest-store.js';
 import { replayDay } from './drivers/simulated/replay.js';
 import { readTraces, type Trace } from './drivers/simulated/trace.js';
-import { readHosts, type HostEntry } from './hosts-file.js';
+import { readHosts, type HostEntry } from './hosts/hosts-file.js';
 
 const USAGE = `usage: node apps/host-agent/dist/replay.js [--from RFC3339] [--pace MS]
 

@@ -13,7 +13,7 @@ import { requestDirect, serveDirect } from '@novacron/messaging/direct';
 import { Intake } from '@novacron/messaging/intake';
 import { createLogger } from '@novacron/telemetry/logger';
 import type { z } from 'zod';
-import type { CommandBody, CommandHeader } from '../src/driver-contract/desk.js';
+import type { CommandBody, CommandHeader } from './driver-contract/agent-harness.js';
 
 /** The orchestrator's end of the wire, on a real server: issues epochs, keeps what hosts tell, sends commands. */
 export class FakeOrchestrator {

@@ -1,5 +1,5 @@
 import type { CommandReply } from '@novacron/contracts/agents';
-import { Journal, type AppendOptions, type JournalOptions } from '../journal.js';
+import { Journal, type AppendOptions, type JournalOptions } from '../state/journal.js';
 
 export type DoneReply = Extract<CommandReply, { outcome: 'done' }>;
 

@@ -4,9 +4,9 @@ import { newId } from '@novacron/contracts/ids';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../clock.js';
-import { Desk } from '../driver-contract/desk.js';
-import type { Fault } from '../driver-contract/faulty-driver.js';
+import { systemClock } from '../time/clock.js';
+import { AgentHarness } from '../../test/driver-contract/agent-harness.js';
+import type { Fault } from '../../test/driver-contract/faulty-driver.js';
 import { SimulatedDriver } from '../drivers/simulated/driver.js';
 import { NO_FAILURES, parseLatencies } from '../drivers/simulated/settings.js';
 import { seededRandom } from '../random.js';
@@ -19,10 +19,10 @@ const untilAborted: Fault = (signal) =>
 /** What the contract suite of all drivers leaves out: the bounds, and who overtakes whom. */
 describe('the command runner', () => {
   let folder: string;
-  let desk: Desk;
+  let agent: AgentHarness;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'novacron-runner-'));
-    desk = await Desk.open({
+    agent = await AgentHarness.open({
       folder,
       open: () =>
         SimulatedDriver.open({
@@ -40,7 +40,7 @@ describe('the command runner', () => {
     });
   });
   afterEach(async () => {
-    await desk.close();
+    await agent.close();
     await rm(folder, { recursive: true });
   });
 
@@ -50,10 +50,10 @@ describe('the command runner', () => {
   }
 
   it('ends an operation that takes too long, retryably', async () => {
-    await desk.restart({ operationLimitMs: 20 });
-    desk.driver.fault('create', untilAborted);
+    await agent.restart({ operationLimitMs: 20 });
+    agent.driver.fault('create', untilAborted);
     const guest = spec();
-    const reply = await desk.command(guest.vmId, { kind: 'create', spec: guest });
+    const reply = await agent.command(guest.vmId, { kind: 'create', spec: guest });
     expect(reply).toMatchObject({
       outcome: 'failed',
       retryable: true,
@@ -62,42 +62,42 @@ describe('the command runner', () => {
   });
 
   it('leaves an operation behind that ignores its end, so that force-stop is never stuck', async () => {
-    await desk.restart({ unwindMs: 20 });
+    await agent.restart({ unwindMs: 20 });
     const guest = spec();
-    await desk.done(guest.vmId, { kind: 'create', spec: guest });
-    desk.driver.fault('start', ignoresItsEnd);
-    const stuck = desk.command(guest.vmId, { kind: 'start', spec: guest });
-    await desk.done(guest.vmId, { kind: 'force-stop' }, { fence: 2 });
+    await agent.done(guest.vmId, { kind: 'create', spec: guest });
+    agent.driver.fault('start', ignoresItsEnd);
+    const stuck = agent.command(guest.vmId, { kind: 'start', spec: guest });
+    await agent.done(guest.vmId, { kind: 'force-stop' }, { fence: 2 });
     expect(await stuck).toMatchObject({ outcome: 'fenced' });
   });
 
   it('lets a new owner of the job join the command that runs, and fences the old owner', async () => {
     const guest = spec();
     const go = Promise.withResolvers<'proceed'>();
-    desk.driver.fault('create', () => go.promise);
+    agent.driver.fault('create', () => go.promise);
     const ask = (fence: number) =>
-      desk.command(guest.vmId, { kind: 'create', spec: guest }, { commandId: 'job:create', fence });
+      agent.command(guest.vmId, { kind: 'create', spec: guest }, { commandId: 'job:create', fence });
     const before = ask(1);
     const after = ask(2);
     expect(await ask(1)).toMatchObject({ outcome: 'fenced' });
     go.resolve('proceed');
     expect(await after).toMatchObject({ outcome: 'done' });
     expect(await before).toEqual(await after);
-    expect(desk.driver.calls).toEqual(['create']);
+    expect(agent.driver.calls).toEqual(['create']);
   });
 
   it('answers the failure of an accepted command once, then runs the step again', async () => {
-    await desk.restart({ acceptAfterMs: 10 });
+    await agent.restart({ acceptAfterMs: 10 });
     const guest = spec();
     const fail = Promise.withResolvers<'proceed'>();
-    desk.driver.fault('create', () => fail.promise);
-    const ask = () => desk.command(guest.vmId, { kind: 'create', spec: guest }, { commandId: 'job:create' });
+    agent.driver.fault('create', () => fail.promise);
+    const ask = () => agent.command(guest.vmId, { kind: 'create', spec: guest }, { commandId: 'job:create' });
     expect(await ask()).toMatchObject({ outcome: 'accepted' });
     fail.reject(new Error('the disk array is on fire'));
-    await desk.until(() => desk.ended.length === 1);
-    desk.driver.mend();
+    await agent.until(() => agent.ended.length === 1);
+    agent.driver.mend();
     const told = await ask();
-    expect(told).toEqual(desk.ended[0]?.reply);
+    expect(told).toEqual(agent.ended[0]?.reply);
     expect(told).toMatchObject({
       outcome: 'failed',
       code: 'driver_error',
@@ -107,10 +107,10 @@ describe('the command runner', () => {
   });
 
   it('refuses a command over its bound, retryably, and takes it when there is room', async () => {
-    await desk.restart({ maxCommands: 2 });
+    await agent.restart({ maxCommands: 2 });
     const go = Promise.withResolvers<'proceed'>();
-    desk.driver.fault('create', () => go.promise);
-    const create = (guest = spec()) => desk.command(guest.vmId, { kind: 'create', spec: guest });
+    agent.driver.fault('create', () => go.promise);
+    const create = (guest = spec()) => agent.command(guest.vmId, { kind: 'create', spec: guest });
     const running = [create(), create()];
     expect(await create()).toMatchObject({ outcome: 'failed', code: 'busy', retryable: true });
     go.resolve('proceed');
@@ -121,29 +121,29 @@ describe('the command runner', () => {
   it('runs the commands of one VM in order, and those of others beside them', async () => {
     const [slow, quick] = [spec(), spec()];
     const go = Promise.withResolvers<'proceed'>();
-    desk.driver.fault('create', () => go.promise);
+    agent.driver.fault('create', () => go.promise);
     const order: string[] = [];
-    const first = desk.done(slow.vmId, { kind: 'create', spec: slow }).then(() => order.push('create'));
-    const second = desk.done(slow.vmId, { kind: 'start', spec: slow }).then(() => order.push('start'));
-    await desk.until(() => desk.driver.calls.includes('create'));
-    desk.driver.mend();
-    await desk.done(quick.vmId, { kind: 'create', spec: quick }).then(() => order.push('other'));
+    const first = agent.done(slow.vmId, { kind: 'create', spec: slow }).then(() => order.push('create'));
+    const second = agent.done(slow.vmId, { kind: 'start', spec: slow }).then(() => order.push('start'));
+    await agent.until(() => agent.driver.calls.includes('create'));
+    agent.driver.mend();
+    await agent.done(quick.vmId, { kind: 'create', spec: quick }).then(() => order.push('other'));
     go.resolve('proceed');
     await Promise.all([first, second]);
     expect(order).toEqual(['other', 'create', 'start']);
   });
 
   it('shows a console to whoever is in charge or not, since that changes nothing', async () => {
-    const guest = await desk.running();
-    await desk.done(guest.vmId, { kind: 'observe' }, { fence: 9 });
-    const log = await desk.command(guest.vmId, { kind: 'console-log', maxBytes: 1_000 }, { fence: 1 });
+    const guest = await agent.running();
+    await agent.done(guest.vmId, { kind: 'observe' }, { fence: 9 });
+    const log = await agent.command(guest.vmId, { kind: 'console-log', maxBytes: 1_000 }, { fence: 1 });
     expect(log).toMatchObject({ outcome: 'done', text: expect.stringContaining('NOVACRON-GUEST-UP') });
   });
 
   it('draws every number before it looks, so that numbers grow with what they tell', async () => {
-    const guest = await desk.running();
+    const guest = await agent.running();
     const replies = await Promise.all(
-      Array.from({ length: 20 }, () => desk.command(guest.vmId, { kind: 'observe' })),
+      Array.from({ length: 20 }, () => agent.command(guest.vmId, { kind: 'observe' })),
     );
     const numbers = replies.map(({ seq }) => seq);
     expect(new Set(numbers).size).toBe(20);

@@ -8,10 +8,10 @@ import {
   type VmFact,
 } from '@novacron/contracts/agents';
 import type { VmId } from '@novacron/contracts/ids';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../time/clock.js';
 import { DriverError, type Driver, type FailureCode } from '../drivers/driver.js';
 import { compareFences, type CommandMemory, type DoneReply, type Fence } from './command-memory.js';
-import { Lane, newFlight, Preempted, type Flight } from './lane.js';
+import { CommandQueue, newPending, Preempted, type PendingCommand } from './command-queue.js';
 import { withinLimit } from './operation-limit.js';
 import { perform, TRAITS } from './operations.js';
 import { asDriverError } from './public-error.js';
@@ -45,8 +45,8 @@ const FAILURE_KEPT_MS = 30_000;
 
 /** Executes commands by their id and fence: each once, one VM's in order, whoever is in charge first. */
 export class CommandRunner {
-  readonly #lanes = new Map<VmId, Lane>();
-  readonly #flights = new Map<string, Flight>();
+  readonly #queues = new Map<VmId, CommandQueue>();
+  readonly #pending = new Map<string, PendingCommand>();
   readonly #failures = new Map<string, { take: () => CommandReply }>();
   readonly #slots: Slots;
   readonly #urgentSlots: Slots;
@@ -71,36 +71,36 @@ export class CommandRunner {
 
   /** Commands on their way. */
   get inFlight(): number {
-    return this.#flights.size;
+    return this.#pending.size;
   }
 
   busy(vmId: VmId): boolean {
-    return this.#lanes.has(vmId);
+    return this.#queues.has(vmId);
   }
 
   /** The reply, or `accepted` when the command takes longer than that. Never rejects. */
   async handle(command: Command): Promise<CommandReply> {
     const refusal = this.#refusal(command);
     if (refusal) return refusal;
-    const running = this.#flights.get(command.commandId);
+    const running = this.#pending.get(command.commandId);
     if (running) return this.#join(running, command);
     const failure = this.#failures.get(command.commandId);
     if (failure) return failure.take();
     const success = this.options.memory.success(command.vmId, command.commandId);
     if (success) return this.#again(command, success);
-    if (this.#flights.size >= this.#limits.maxCommands) {
-      return this.#failed('busy', `${this.#flights.size} commands are on their way on this host`, true);
+    if (this.#pending.size >= this.#limits.maxCommands) {
+      return this.#failed('busy', `${this.#pending.size} commands are on their way on this host`, true);
     }
     if (command.kind !== 'console-log') this.options.memory.claim(command.vmId, command);
-    const flight = newFlight(command);
-    this.#flights.set(command.commandId, flight);
-    this.#lane(command.vmId).enter(flight);
-    return this.#replyOrAccepted(flight);
+    const pending = newPending(command);
+    this.#pending.set(command.commandId, pending);
+    this.#queueOf(command.vmId).enter(pending);
+    return this.#replyOrAccepted(pending);
   }
 
   /** Resolves when nothing is in flight, or after `ms`. */
   async drain(ms: number): Promise<void> {
-    const all = Promise.allSettled([...this.#flights.values()].map((flight) => flight.reply));
+    const all = Promise.allSettled([...this.#pending.values()].map((pending) => pending.reply));
     await Promise.race([all, this.options.clock.sleep(ms)]);
   }
 
@@ -121,14 +121,14 @@ export class CommandRunner {
   }
 
   /** A duplicate waits for the one that runs; its fence counts from now on. */
-  async #join(flight: Flight, command: Command): Promise<CommandReply> {
-    if (compareFences(command, flight.fence) > 0) flight.fence = command;
+  async #join(pending: PendingCommand, command: Command): Promise<CommandReply> {
+    if (compareFences(command, pending.fence) > 0) pending.fence = command;
     try {
       await this.#raise(command, command);
     } catch (error) {
-      return this.#failure(flight, error);
+      return this.#failure(pending, error);
     }
-    return this.#replyOrAccepted(flight);
+    return this.#replyOrAccepted(pending);
   }
 
   #raise({ vmId, kind }: Command, fence: Fence): Promise<void> {
@@ -145,34 +145,34 @@ export class CommandRunner {
     try {
       return await this.#observed(command.vmId, success.text);
     } catch (error) {
-      return this.#failure(newFlight(command), error);
+      return this.#failure(newPending(command), error);
     }
   }
 
-  #lane(vmId: VmId): Lane {
-    const known = this.#lanes.get(vmId);
+  #queueOf(vmId: VmId): CommandQueue {
+    const known = this.#queues.get(vmId);
     if (known) return known;
     let told: VmFact | undefined;
-    const work = async (flight: Flight) => {
-      const reply = await this.#work(flight);
+    const work = async (pending: PendingCommand) => {
+      const reply = await this.#work(pending);
       told = 'fact' in reply ? reply.fact : told;
     };
-    const lane = new Lane(work, () => {
-      this.#lanes.delete(vmId);
+    const queue = new CommandQueue(work, () => {
+      this.#queues.delete(vmId);
       this.options.onSettled?.(vmId, told);
     });
-    this.#lanes.set(vmId, lane);
-    return lane;
+    this.#queues.set(vmId, queue);
+    return queue;
   }
 
-  async #work(flight: Flight): Promise<CommandReply> {
-    const { commandId, kind } = flight.command;
+  async #work(pending: PendingCommand): Promise<CommandReply> {
+    const { commandId, kind } = pending.command;
     const startedAt = this.options.clock.now();
-    const reply = await this.#execute(flight);
-    this.#flights.delete(commandId);
-    flight.settle(reply);
+    const reply = await this.#execute(pending);
+    this.#pending.delete(commandId);
+    pending.settle(reply);
     this.options.onExecuted?.(kind, reply.outcome, this.options.clock.now() - startedAt);
-    if (flight.announced) {
+    if (pending.announced) {
       if (reply.outcome === 'failed') this.#keepFailure(commandId, reply);
       this.options.onEnded(commandId, reply);
     }
@@ -190,32 +190,32 @@ export class CommandRunner {
     this.#failures.set(commandId, { take });
   }
 
-  async #replyOrAccepted(flight: Flight): Promise<CommandReply> {
+  async #replyOrAccepted(pending: PendingCommand): Promise<CommandReply> {
     const { promise, resolve } = Promise.withResolvers<CommandReply>();
     const cancel = this.options.clock.after(this.#limits.acceptAfterMs, () => {
-      flight.announced = true;
+      pending.announced = true;
       resolve({ outcome: 'accepted', ...this.options.stamps.draw() });
     });
-    const reply = await Promise.race([flight.reply, promise]);
+    const reply = await Promise.race([pending.reply, promise]);
     cancel();
     return reply;
   }
 
-  async #execute(flight: Flight): Promise<CommandReply> {
-    const { command, abort } = flight;
-    const outranked = this.#outranked(command, flight.fence);
+  async #execute(pending: PendingCommand): Promise<CommandReply> {
+    const { command, abort } = pending;
+    const outranked = this.#outranked(command, pending.fence);
     if (outranked) return outranked;
     try {
-      if (command.kind !== 'console-log') await this.#raise(command, flight.fence);
+      if (command.kind !== 'console-log') await this.#raise(command, pending.fence);
       const slots = TRAITS[command.kind].urgent ? this.#urgentSlots : this.#slots;
-      const text = await slots.run(abort.signal, () => this.#bounded(flight));
+      const text = await slots.run(abort.signal, () => this.#bounded(pending));
       return await this.#succeeded(command, text);
     } catch (error) {
-      return this.#failure(flight, error);
+      return this.#failure(pending, error);
     }
   }
 
-  #bounded({ command, abort }: Flight): Promise<string | undefined> {
+  #bounded({ command, abort }: PendingCommand): Promise<string | undefined> {
     const { clock, driver, onWarning } = this.options;
     const what = `${command.kind} of ${command.vmId}`;
     return withinLimit(() => perform(driver, command, abort.signal), {
@@ -260,8 +260,8 @@ export class CommandRunner {
   }
 
   /** The reply to a command that did not succeed, with what is so now where that can be seen. */
-  async #failure(flight: Flight, error: unknown): Promise<CommandReply> {
-    const { command, fence } = flight;
+  async #failure(pending: PendingCommand, error: unknown): Promise<CommandReply> {
+    const { command, fence } = pending;
     const { code, message, retryable, cause } = asDriverError(error);
     if (error instanceof Preempted) {
       const outranked = this.#outranked(command, fence);

@@ -1,6 +1,6 @@
 import type { VmFact } from '@novacron/contracts/agents';
 import type { VmId } from '@novacron/contracts/ids';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../time/clock.js';
 import type { Driver } from '../drivers/driver.js';
 import type { Stamp, Stamps } from './stamps.js';
 

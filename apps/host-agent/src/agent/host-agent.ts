@@ -10,7 +10,7 @@ import {
 } from '@novacron/contracts/infrastructure';
 import { Intake } from '@novacron/messaging/intake';
 import type { Logger } from '@novacron/telemetry/logger';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../time/clock.js';
 import type { Driver } from '../drivers/driver.js';
 import type { CommandMemory } from './command-memory.js';
 import { CommandRunner } from './command-runner.js';
@@ -21,7 +21,7 @@ import { MetricPublisher } from './metric-publisher.js';
 import { OrchestratorLink } from './orchestrator-link.js';
 import { Registration } from './registration.js';
 import { Stamps, type Stamp } from './stamps.js';
-import { repeat } from '../repeat.js';
+import { repeat } from '../time/repeat.js';
 
 export interface HostIdentity {
   readonly hostId: HostId;

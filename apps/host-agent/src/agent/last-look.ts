@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import type { Clock } from '../time/clock.js';
 
 export interface LastLookOptions<T> {
   /** Looks, for as long as it takes: a stalled disk answers nothing. */

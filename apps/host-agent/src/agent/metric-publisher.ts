@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { ServiceError } from '@novacron/contracts/errors';
 import { publishEvent } from '@novacron/messaging/publisher';
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../time/clock.js';
 import type { Sample } from '../drivers/driver.js';
 import { encodeSamples } from './metric-batches.js';
 import { MetricBuffer, type PendingBatch } from './metric-buffer.js';

@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../clock.js';
-import { Desk, type CommandBody } from '../driver-contract/desk.js';
+import { systemClock } from '../time/clock.js';
+import { AgentHarness, type CommandBody } from '../../test/driver-contract/agent-harness.js';
 import { DriverError } from '../drivers/driver.js';
 import { SimulatedDriver } from '../drivers/simulated/driver.js';
 import { NO_FAILURES, parseLatencies } from '../drivers/simulated/settings.js';
@@ -29,10 +29,10 @@ const internal = fc.oneof(
 
 describe('an error of a driver', () => {
   let folder: string;
-  let desk: Desk;
+  let agent: AgentHarness;
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'novacron-public-'));
-    desk = await Desk.open({
+    agent = await AgentHarness.open({
       folder,
       open: () =>
         SimulatedDriver.open({
@@ -50,7 +50,7 @@ describe('an error of a driver', () => {
     });
   });
   afterEach(async () => {
-    await desk.close();
+    await agent.close();
     await rm(folder, { recursive: true });
   });
 
@@ -76,9 +76,9 @@ describe('an error of a driver', () => {
     await fc.assert(
       fc.asyncProperty(internal, kinds, wrapped, async (text, [kind, body], wrap) => {
         const guest = spec();
-        desk.driver.fault(kind as 'create', () => Promise.reject(wrap(text)));
-        const reply: CommandReply = await desk.command(guest.vmId, body(guest));
-        desk.driver.mend();
+        agent.driver.fault(kind as 'create', () => Promise.reject(wrap(text)));
+        const reply: CommandReply = await agent.command(guest.vmId, body(guest));
+        agent.driver.mend();
         expect(reply.outcome).toBe('failed');
         const { detail } = reply as Extract<CommandReply, { outcome: 'failed' }>;
         expect(isPublic(detail)).toBe(true);

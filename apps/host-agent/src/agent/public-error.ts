@@ -1,6 +1,6 @@
-import { isStorageFull } from '../atomic-file.js';
+import { isStorageFull } from '../state/atomic-file.js';
 import { DriverError } from '../drivers/driver.js';
-import { Preempted } from './lane.js';
+import { Preempted } from './command-queue.js';
 
 /**
  * Things that only the host's operator may read: paths, sockets, stack frames, process ids, addresses. The text of a

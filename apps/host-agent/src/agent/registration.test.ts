@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { VirtualClock } from '../clock.js';
+import { VirtualClock } from '../time/clock.js';
 import { Registration } from './registration.js';
 
 function host() {

@@ -1,5 +1,5 @@
 import type { Registered } from '@novacron/contracts/agents';
-import type { Clock } from '../clock.js';
+import type { Clock } from '../time/clock.js';
 
 const FIRST_RETRY_MS = 200;
 const LAST_RETRY_MS = 5_000;

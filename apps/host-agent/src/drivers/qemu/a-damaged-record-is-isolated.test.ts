@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Desk } from '../../driver-contract/desk.js';
+import { AgentHarness } from '../../../test/driver-contract/agent-harness.js';
 import { qemuIsInstalled, QemuHost } from './qemu-host.fixture.js';
 
 const ifQemu = qemuIsInstalled() ? describe : describe.skip;
@@ -15,13 +15,13 @@ const DAMAGES: readonly (readonly [string, string])[] = [
 
 ifQemu('a QEMU host with a record that cannot be read', () => {
   let host: QemuHost;
-  let desk: Desk;
+  let agent: AgentHarness;
   beforeEach(async () => {
     host = await QemuHost.prepare();
-    desk = await Desk.open(host);
+    agent = await AgentHarness.open(host);
   });
   afterEach(async () => {
-    await desk.close();
+    await agent.close();
     await host.dispose();
   });
 
@@ -29,39 +29,39 @@ ifQemu('a QEMU host with a record that cannot be read', () => {
     writeFile(join(host.folder, 'vms', vmId, file), content);
 
   it.each(DAMAGES)('opens and serves the other guests when a vm.json %s', async (_, content) => {
-    const [sick, well] = [await desk.running(), await desk.running()];
+    const [sick, well] = [await agent.running(), await agent.running()];
     await damage(sick.vmId, 'vm.json', content);
-    await desk.restart();
-    const facts = await desk.driver.list();
+    await agent.restart();
+    const facts = await agent.driver.list();
     expect(facts.find(({ vmId }) => vmId === well.vmId)).toMatchObject({ power: 'running', incarnation: 1 });
     expect(facts.find(({ vmId }) => vmId === sick.vmId)).toMatchObject({ power: 'running', damaged: true });
-    expect(await desk.driver.conditions()).toMatchObject([{ type: 'GuestsDamaged' }]);
-    await desk.done(well.vmId, { kind: 'pause' }, { fence: 2 });
-    expect((await desk.driver.samples()).map(({ vmId }) => vmId)).toEqual([well.vmId]);
+    expect(await agent.driver.conditions()).toMatchObject([{ type: 'GuestsDamaged' }]);
+    await agent.done(well.vmId, { kind: 'pause' }, { fence: 2 });
+    expect((await agent.driver.samples()).map(({ vmId }) => vmId)).toEqual([well.vmId]);
 
-    expect(await desk.command(sick.vmId, { kind: 'pause' }, { fence: 2 })).toMatchObject({
+    expect(await agent.command(sick.vmId, { kind: 'pause' }, { fence: 2 })).toMatchObject({
       outcome: 'failed',
       retryable: false,
       detail: expect.stringMatching(/can only be force-stopped and deleted$/),
     });
-    expect(await desk.done(sick.vmId, { kind: 'force-stop' }, { fence: 3 })).toMatchObject({
+    expect(await agent.done(sick.vmId, { kind: 'force-stop' }, { fence: 3 })).toMatchObject({
       power: 'stopped',
       damaged: true,
     });
     expect(await host.processes()).toHaveLength(1);
-    expect(await desk.done(sick.vmId, { kind: 'delete' }, { fence: 4 })).toMatchObject({ power: 'absent' });
-    expect(await desk.driver.conditions()).toEqual([]);
+    expect(await agent.done(sick.vmId, { kind: 'delete' }, { fence: 4 })).toMatchObject({ power: 'absent' });
+    expect(await agent.driver.conditions()).toEqual([]);
   });
 
   it('ends and deletes a guest whose pid file is gone or damaged too', async () => {
     for (const pid of ['', 'not a pid', '999999']) {
-      const { vmId } = await desk.running();
+      const { vmId } = await agent.running();
       await damage(vmId, 'vm.json', '');
       await damage(vmId, 'qemu.pid', pid);
-      await desk.restart();
-      await desk.done(vmId, { kind: 'delete' }, { fence: 2 });
+      await agent.restart();
+      await agent.done(vmId, { kind: 'delete' }, { fence: 2 });
       expect(await host.processes()).toEqual([]);
     }
-    expect(await desk.driver.list()).toEqual([]);
+    expect(await agent.driver.list()).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { GuestSpec } from '@novacron/contracts/agents';
 import { until } from '@novacron/testkit/wait';
-import { Desk } from '../../driver-contract/desk.js';
+import { AgentHarness } from '../../../test/driver-contract/agent-harness.js';
 import { SmallDisk } from '@novacron/testkit/small-disk';
 import { qemuIsInstalled, QemuHost } from './qemu-host.fixture.js';
 
@@ -13,15 +13,15 @@ const ifDisk = probe ? describe : describe.skip;
 ifDisk('a QEMU host without a byte of free disk', () => {
   let disk: SmallDisk;
   let host: QemuHost;
-  let desk: Desk;
+  let agent: AgentHarness;
   beforeEach(async () => {
     disk = SmallDisk.mount(MIB) as SmallDisk;
     host = await QemuHost.prepare(disk.folder);
-    desk = await Desk.open(host);
+    agent = await AgentHarness.open(host);
   });
   afterEach(async () => {
     disk.empty();
-    await desk.close();
+    await agent.close();
     await host.dispose();
     disk.dispose();
   });
@@ -29,44 +29,44 @@ ifDisk('a QEMU host without a byte of free disk', () => {
   const processes = async () => (await host.processes()).length;
 
   async function runningOnFullDisk(): Promise<GuestSpec> {
-    const spec = await desk.running();
+    const spec = await agent.running();
     await disk.fill();
     return spec;
   }
 
   it('force-stops a guest, and knows afterwards that it did', async () => {
     const { vmId } = await runningOnFullDisk();
-    expect(await desk.done(vmId, { kind: 'force-stop' }, { fence: 2 })).toMatchObject({
+    expect(await agent.done(vmId, { kind: 'force-stop' }, { fence: 2 })).toMatchObject({
       power: 'stopped',
       reason: 'forced',
     });
     expect(await processes()).toBe(0);
-    expect(await desk.command(vmId, { kind: 'observe' }, { fence: 1 })).toMatchObject({ outcome: 'fenced' });
+    expect(await agent.command(vmId, { kind: 'observe' }, { fence: 1 })).toMatchObject({ outcome: 'fenced' });
     disk.empty();
-    await until(async () => (await desk.driver.observe(vmId)).reason === 'forced');
+    await until(async () => (await agent.driver.observe(vmId)).reason === 'forced');
   });
 
   it('deletes a guest that runs, and frees its space', async () => {
     const { vmId } = await runningOnFullDisk();
-    expect(await desk.done(vmId, { kind: 'delete' }, { fence: 2 })).toMatchObject({ power: 'absent' });
+    expect(await agent.done(vmId, { kind: 'delete' }, { fence: 2 })).toMatchObject({ power: 'absent' });
     expect(await processes()).toBe(0);
-    expect(await desk.driver.list()).toEqual([]);
-    const next = await desk.running();
-    expect(await desk.driver.observe(next.vmId)).toMatchObject({ power: 'running' });
+    expect(await agent.driver.list()).toEqual([]);
+    const next = await agent.running();
+    expect(await agent.driver.observe(next.vmId)).toMatchObject({ power: 'running' });
   });
 
   it('takes the graceful way too: the button is pressed, and the end observed', async () => {
-    const { vmId } = await desk.up();
+    const { vmId } = await agent.up();
     await disk.fill();
-    await desk.done(vmId, { kind: 'shutdown' }, { fence: 2 });
-    await desk.until(
-      async () => (await desk.done(vmId, { kind: 'observe' }, { fence: 2 })).power === 'stopped',
+    await agent.done(vmId, { kind: 'shutdown' }, { fence: 2 });
+    await agent.until(
+      async () => (await agent.done(vmId, { kind: 'observe' }, { fence: 2 })).power === 'stopped',
     );
   });
 
   it('refuses what needs space, and says so without a path', async () => {
     const stopped = host.spec();
-    await desk.done(stopped.vmId, { kind: 'create', spec: stopped });
+    await agent.done(stopped.vmId, { kind: 'create', spec: stopped });
     await disk.fill();
     const refused = {
       outcome: 'failed',
@@ -75,15 +75,15 @@ ifDisk('a QEMU host without a byte of free disk', () => {
       detail: expect.not.stringContaining('/'),
     };
     const start = { kind: 'start', spec: stopped } as const;
-    expect(await desk.command(stopped.vmId, start, { fence: 2 })).toMatchObject(refused);
+    expect(await agent.command(stopped.vmId, start, { fence: 2 })).toMatchObject(refused);
     const fresh = host.spec();
-    expect(await desk.command(fresh.vmId, { kind: 'create', spec: fresh })).toMatchObject(refused);
+    expect(await agent.command(fresh.vmId, { kind: 'create', spec: fresh })).toMatchObject(refused);
   });
 
   it('is opened by a new agent, which can end the guests of the one before', async () => {
     const { vmId } = await runningOnFullDisk();
-    await desk.restart();
-    await desk.done(vmId, { kind: 'delete' }, { fence: 2 });
+    await agent.restart();
+    await agent.done(vmId, { kind: 'delete' }, { fence: 2 });
     expect(await processes()).toBe(0);
   });
 });

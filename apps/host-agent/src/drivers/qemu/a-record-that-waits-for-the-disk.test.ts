@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { newId, type VmId } from '@novacron/contracts/ids';
 import { mkdir } from 'node:fs/promises';
 import { SmallDisk } from '@novacron/testkit/small-disk';
-import { systemClock } from '../../clock.js';
+import { systemClock } from '../../time/clock.js';
 import { readRecord, writeRecord } from './guest-record.js';
 import { GuestRegistry } from './guest-registry.js';
 

@@ -1,6 +1,6 @@
 import { open, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isStorageFull, writeFileAtomic } from '../../atomic-file.js';
+import { isStorageFull, writeFileAtomic } from '../../state/atomic-file.js';
 
 /** The current file may grow to this, and the one before it holds as much as is worth keeping. */
 const LIMIT_BYTES = 1_048_576;

@@ -1,5 +1,5 @@
 import { describe, it } from '@jest/globals';
-import { describeDriverContract } from '../../driver-contract/contract.js';
+import { describeDriverContract } from '../../../test/driver-contract/contract.js';
 import { qemuIsInstalled, QemuHost } from './qemu-host.fixture.js';
 
 if (qemuIsInstalled()) describeDriverContract('qemu', () => QemuHost.prepare());

@@ -1,5 +1,5 @@
 import type { VmId } from '@novacron/contracts/ids';
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../time/clock.js';
 import { DriverError } from '../driver.js';
 import { isAlive, readUsage, type ProcessId, type Usage } from './proc.js';
 import { QmpClient, type QmpEvent } from './qmp-client.js';

@@ -3,8 +3,8 @@ import { VmConfig } from '@novacron/contracts/vms';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../../atomic-file.js';
-import { DamagedStateError } from '../../journal.js';
+import { writeFileAtomic } from '../../state/atomic-file.js';
+import { DamagedStateError } from '../../state/journal.js';
 
 /** vm.json in a VM's folder: what its host must know of it after a restart. */
 const GuestRecord = z.object({

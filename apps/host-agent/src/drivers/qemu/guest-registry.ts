@@ -1,8 +1,8 @@
 import { VmId } from '@novacron/contracts/ids';
 import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../../clock.js';
-import { DamagedStateError, type AppendOptions } from '../../journal.js';
+import type { Clock } from '../../time/clock.js';
+import { DamagedStateError, type AppendOptions } from '../../state/journal.js';
 import { marksOf } from './command-line.js';
 import { consoleSize } from './console-file.js';
 import { GuestHandle } from './guest-handle.js';

@@ -1,5 +1,5 @@
 import type { VmId } from '@novacron/contracts/ids';
-import type { Clock } from '../../clock.js';
+import type { Clock } from '../../time/clock.js';
 import type { GuestHandle } from './guest-handle.js';
 
 /** A guest that is still booting does not hear the button: it is pressed again this often, so many times. */

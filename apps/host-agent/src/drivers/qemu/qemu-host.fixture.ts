@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '../../clock.js';
+import { systemClock } from '../../time/clock.js';
 import { QemuDriver } from './driver.js';
 import { findProcesses } from './proc.js';
 import { QEMU_PROGRAMS } from './programs.js';

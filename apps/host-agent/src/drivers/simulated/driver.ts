@@ -1,8 +1,8 @@
 import type { GuestSpec, VmFact } from '@novacron/contracts/agents';
 import type { VmId } from '@novacron/contracts/ids';
 import type { Capability, Capacity } from '@novacron/contracts/infrastructure';
-import type { Clock } from '../../clock.js';
-import type { AppendOptions } from '../../journal.js';
+import type { Clock } from '../../time/clock.js';
+import type { AppendOptions } from '../../state/journal.js';
 import type { Random } from '../../random.js';
 import { absent, DriverError, type Driver, type Sample } from '../driver.js';
 import { cloudInitOf, consoleOf, factOf, withEvent, type Guest, type GuestEvent } from './guest.js';

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { VirtualClock } from '../../clock.js';
+import { VirtualClock } from '../../time/clock.js';
 import { seededRandom } from '../../random.js';
 import { SimulatedDriver, type SimulatedDriverOptions } from './driver.js';
 import { parseFailureRates, parseLatencies } from './settings.js';

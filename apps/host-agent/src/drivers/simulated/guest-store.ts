@@ -1,5 +1,5 @@
 import type { VmId } from '@novacron/contracts/ids';
-import { Journal, replayFile, type AppendOptions, type JournalOptions } from '../../journal.js';
+import { Journal, replayFile, type AppendOptions, type JournalOptions } from '../../state/journal.js';
 import type { Guest } from './guest.js';
 
 /** A line of the file: a guest as it is now, or that it is gone. */

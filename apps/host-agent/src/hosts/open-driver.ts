@@ -1,16 +1,16 @@
 import { ConfigError } from '@novacron/config/load';
 import type { Logger } from '@novacron/telemetry/logger';
 import { join } from 'node:path';
-import { systemClock } from '../clock.js';
+import { systemClock } from '../time/clock.js';
 import type { AgentConfig } from '../config.js';
-import type { HostEntry } from '../hosts-file.js';
+import type { HostEntry } from './hosts-file.js';
 import { hashText, seededRandom } from '../random.js';
-import type { Driver } from './driver.js';
-import { probeAccelerator } from './qemu/accelerator.js';
-import { QemuDriver } from './qemu/driver.js';
-import { QEMU_PROGRAMS } from './qemu/programs.js';
-import { SimulatedDriver } from './simulated/driver.js';
-import { readTraces } from './simulated/trace.js';
+import type { Driver } from '../drivers/driver.js';
+import { probeAccelerator } from '../drivers/qemu/accelerator.js';
+import { QemuDriver } from '../drivers/qemu/driver.js';
+import { QEMU_PROGRAMS } from '../drivers/qemu/programs.js';
+import { SimulatedDriver } from '../drivers/simulated/driver.js';
+import { readTraces } from '../drivers/simulated/trace.js';
 
 /** 500 VMs of 2 CPUs, 4 GiB and 50 GiB on each simulated host, and a quarter more. */
 const SIMULATED_CAPACITY = { cpu: 1_250, memory: 2_560_000, disk: 31_250 };

@@ -3,7 +3,7 @@ import type { Fence } from './command-memory.js';
 import { TRAITS } from './operations.js';
 
 /** One command on its way, with everybody who waits for its reply. */
-export interface Flight {
+export interface PendingCommand {
   readonly command: Command;
   /** The highest that the command was asked with: a new owner of its job may have joined. */
   fence: Fence;
@@ -14,7 +14,7 @@ export interface Flight {
   announced: boolean;
 }
 
-export function newFlight(command: Command): Flight {
+export function newPending(command: Command): PendingCommand {
   const { promise, resolve } = Promise.withResolvers<CommandReply>();
   return {
     command,
@@ -36,32 +36,33 @@ export class Preempted extends Error {
 }
 
 /** The commands of one VM, one after the other. Urgent ones go in front and end what is in flight. */
-export class Lane {
-  #current: Flight | undefined;
-  #queue: Flight[] = [];
+export class CommandQueue {
+  #current: PendingCommand | undefined;
+  #queue: PendingCommand[] = [];
 
   /** @param work must not reject. */
   constructor(
-    private readonly work: (flight: Flight) => Promise<void>,
+    private readonly work: (pending: PendingCommand) => Promise<void>,
     private readonly onIdle: () => void,
   ) {}
 
-  enter(flight: Flight): void {
-    if (TRAITS[flight.command.kind].urgent) {
+  enter(pending: PendingCommand): void {
+    if (TRAITS[pending.command.kind].urgent) {
       const behind = this.#queue.findIndex((other) => !TRAITS[other.command.kind].urgent);
-      this.#queue.splice(behind < 0 ? this.#queue.length : behind, 0, flight);
+      this.#queue.splice(behind < 0 ? this.#queue.length : behind, 0, pending);
       const current = this.#current;
-      if (current && !TRAITS[current.command.kind].urgent) current.abort.abort(new Preempted(flight.command));
+      if (current && !TRAITS[current.command.kind].urgent)
+        current.abort.abort(new Preempted(pending.command));
     } else {
-      this.#queue.push(flight);
+      this.#queue.push(pending);
     }
     if (!this.#current) void this.#drain();
   }
 
   async #drain(): Promise<void> {
-    for (let flight = this.#queue.shift(); flight; flight = this.#queue.shift()) {
-      this.#current = flight;
-      await this.work(flight);
+    for (let pending = this.#queue.shift(); pending; pending = this.#queue.shift()) {
+      this.#current = pending;
+      await this.work(pending);
     }
     this.#current = undefined;
     this.onIdle();

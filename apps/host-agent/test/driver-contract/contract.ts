@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { newId } from '@novacron/contracts/ids';
-import { DriverError } from '../drivers/driver.js';
-import { Desk, type DriverSubject } from './desk.js';
+import { DriverError } from '../../src/drivers/driver.js';
+import { AgentHarness, type DriverSubject } from './agent-harness.js';
 import type { Fault } from './faulty-driver.js';
 
 const hangs: Fault = (signal) =>
@@ -16,48 +16,48 @@ export function describeDriverContract(
 ): void {
   describe(`the ${name} driver, commanded by the agent`, () => {
     let subject: DriverSubject;
-    let desk: Desk;
+    let agent: AgentHarness;
     beforeEach(async () => {
       subject = await prepare();
-      desk = await Desk.open(subject);
+      agent = await AgentHarness.open(subject);
     }, timeoutMs);
     afterEach(async () => {
-      desk.driver.mend();
-      await desk.close();
+      agent.driver.mend();
+      await agent.close();
       await subject.dispose();
     }, timeoutMs);
 
     it(
       'takes a VM through its whole life',
       async () => {
-        const spec = await desk.up();
+        const spec = await agent.up();
         const { vmId } = spec;
-        await desk.until(async () => (await desk.driver.observe(vmId)).ready === true);
-        expect(await desk.done(vmId, { kind: 'observe' })).toEqual({
+        await agent.until(async () => (await agent.driver.observe(vmId)).ready === true);
+        expect(await agent.done(vmId, { kind: 'observe' })).toEqual({
           vmId,
           power: 'running',
           incarnation: 1,
           reason: null,
           ready: true,
         });
-        expect(await desk.done(vmId, { kind: 'pause' })).toMatchObject({ power: 'paused' });
-        expect(await desk.done(vmId, { kind: 'resume' })).toMatchObject({ power: 'running' });
-        const log = await desk.command(vmId, { kind: 'console-log', maxBytes: 4_096 });
+        expect(await agent.done(vmId, { kind: 'pause' })).toMatchObject({ power: 'paused' });
+        expect(await agent.done(vmId, { kind: 'resume' })).toMatchObject({ power: 'running' });
+        const log = await agent.command(vmId, { kind: 'console-log', maxBytes: 4_096 });
         expect(log).toMatchObject({ outcome: 'done', text: expect.stringContaining('NOVACRON-GUEST-UP') });
         const told: string[] = [];
-        desk.driver.watch((changed) => told.push(changed));
-        await desk.done(vmId, { kind: 'shutdown' });
-        await desk.until(async () => (await desk.driver.observe(vmId)).power === 'stopped');
-        expect(await desk.driver.observe(vmId)).toMatchObject({ reason: 'guest_shutdown', incarnation: 1 });
-        await desk.until(() => told.includes(vmId));
-        expect(await desk.done(vmId, { kind: 'start', spec })).toMatchObject({
+        agent.driver.watch((changed) => told.push(changed));
+        await agent.done(vmId, { kind: 'shutdown' });
+        await agent.until(async () => (await agent.driver.observe(vmId)).power === 'stopped');
+        expect(await agent.driver.observe(vmId)).toMatchObject({ reason: 'guest_shutdown', incarnation: 1 });
+        await agent.until(() => told.includes(vmId));
+        expect(await agent.done(vmId, { kind: 'start', spec })).toMatchObject({
           power: 'running',
           incarnation: 2,
         });
-        expect(await desk.done(vmId, { kind: 'reset' })).toMatchObject({ power: 'running', incarnation: 2 });
-        expect(await desk.done(vmId, { kind: 'force-stop' })).toMatchObject({ power: 'stopped' });
-        expect(await desk.done(vmId, { kind: 'delete' })).toMatchObject({ power: 'absent' });
-        expect(await desk.driver.list()).toEqual([]);
+        expect(await agent.done(vmId, { kind: 'reset' })).toMatchObject({ power: 'running', incarnation: 2 });
+        expect(await agent.done(vmId, { kind: 'force-stop' })).toMatchObject({ power: 'stopped' });
+        expect(await agent.done(vmId, { kind: 'delete' })).toMatchObject({ power: 'absent' });
+        expect(await agent.driver.list()).toEqual([]);
       },
       timeoutMs,
     );
@@ -65,8 +65,8 @@ export function describeDriverContract(
     it(
       'measures the guests that run, and only those',
       async () => {
-        const { vmId } = await desk.running();
-        const [sample] = await desk.driver.samples();
+        const { vmId } = await agent.running();
+        const [sample] = await agent.driver.samples();
         expect(sample?.vmId).toBe(vmId);
         expect(Object.keys(sample?.values ?? {}).sort()).toEqual([
           'cpu_usage',
@@ -80,8 +80,8 @@ export function describeDriverContract(
           expect(percent).toBeGreaterThanOrEqual(0);
           expect(percent).toBeLessThanOrEqual(100);
         }
-        await desk.done(vmId, { kind: 'force-stop' });
-        expect(await desk.driver.samples()).toEqual([]);
+        await agent.done(vmId, { kind: 'force-stop' });
+        expect(await agent.driver.samples()).toEqual([]);
       },
       timeoutMs,
     );
@@ -89,10 +89,10 @@ export function describeDriverContract(
     it(
       'reboots a guest, gracefully or by force',
       async () => {
-        const { vmId } = await desk.running();
-        const graceful = await desk.done(vmId, { kind: 'reboot', graceMs: 20_000 });
+        const { vmId } = await agent.running();
+        const graceful = await agent.done(vmId, { kind: 'reboot', graceMs: 20_000 });
         expect(graceful).toMatchObject({ power: 'running', incarnation: 2 });
-        expect(await desk.done(vmId, { kind: 'reboot', graceMs: 0 })).toMatchObject({ power: 'running' });
+        expect(await agent.done(vmId, { kind: 'reboot', graceMs: 0 })).toMatchObject({ power: 'running' });
       },
       timeoutMs,
     );
@@ -102,17 +102,17 @@ export function describeDriverContract(
       async () => {
         const spec = subject.spec();
         const { vmId } = spec;
-        for (let time = 0; time < 2; time++) await desk.done(vmId, { kind: 'create', spec });
+        for (let time = 0; time < 2; time++) await agent.done(vmId, { kind: 'create', spec });
         for (let time = 0; time < 2; time++) {
-          expect(await desk.done(vmId, { kind: 'start', spec })).toMatchObject({
+          expect(await agent.done(vmId, { kind: 'start', spec })).toMatchObject({
             power: 'running',
             incarnation: 1,
           });
         }
-        for (let time = 0; time < 2; time++) await desk.done(vmId, { kind: 'pause' });
-        for (let time = 0; time < 2; time++) await desk.done(vmId, { kind: 'resume' });
-        for (let time = 0; time < 2; time++) await desk.done(vmId, { kind: 'force-stop' });
-        for (let time = 0; time < 2; time++) await desk.done(vmId, { kind: 'delete' });
+        for (let time = 0; time < 2; time++) await agent.done(vmId, { kind: 'pause' });
+        for (let time = 0; time < 2; time++) await agent.done(vmId, { kind: 'resume' });
+        for (let time = 0; time < 2; time++) await agent.done(vmId, { kind: 'force-stop' });
+        for (let time = 0; time < 2; time++) await agent.done(vmId, { kind: 'delete' });
       },
       timeoutMs,
     );
@@ -123,27 +123,27 @@ export function describeDriverContract(
         const spec = subject.spec();
         const { vmId } = spec;
         const wrongImage = { ...spec, config: { ...spec.config, image: 'no-such-image' } };
-        const reply = await desk.command(vmId, { kind: 'create', spec: wrongImage });
+        const reply = await agent.command(vmId, { kind: 'create', spec: wrongImage });
         expect(reply).toMatchObject({
           outcome: 'failed',
           code: 'no_image',
           retryable: false,
           fact: { power: 'absent' },
         });
-        expect(await desk.command(vmId, { kind: 'start', spec })).toMatchObject({
+        expect(await agent.command(vmId, { kind: 'start', spec })).toMatchObject({
           outcome: 'failed',
           code: 'not_found',
         });
-        expect(await desk.command(vmId, { kind: 'pause' })).toMatchObject({
+        expect(await agent.command(vmId, { kind: 'pause' })).toMatchObject({
           outcome: 'failed',
           code: 'not_found',
         });
-        await desk.done(vmId, { kind: 'create', spec });
-        expect(await desk.command(vmId, { kind: 'pause' })).toMatchObject({
+        await agent.done(vmId, { kind: 'create', spec });
+        expect(await agent.command(vmId, { kind: 'pause' })).toMatchObject({
           outcome: 'failed',
           code: 'invalid_state',
         });
-        expect(await desk.command(vmId, { kind: 'reboot', graceMs: 0 })).toMatchObject({
+        expect(await agent.command(vmId, { kind: 'reboot', graceMs: 0 })).toMatchObject({
           code: 'invalid_state',
         });
       },
@@ -154,13 +154,13 @@ export function describeDriverContract(
       'executes a duplicate command once, while it runs and afterwards',
       async () => {
         const spec = subject.spec();
-        await desk.done(spec.vmId, { kind: 'create', spec });
-        const ask = () => desk.command(spec.vmId, { kind: 'start', spec }, { commandId: 'job:start' });
+        await agent.done(spec.vmId, { kind: 'create', spec });
+        const ask = () => agent.command(spec.vmId, { kind: 'start', spec }, { commandId: 'job:start' });
         const [first, second] = await Promise.all([ask(), ask()]);
         expect(first).toMatchObject({ outcome: 'done', fact: { incarnation: 1 } });
         expect(second).toEqual(first);
         expect(await ask()).toEqual(first);
-        expect(desk.driver.calls).toEqual(['create', 'start']);
+        expect(agent.driver.calls).toEqual(['create', 'start']);
       },
       timeoutMs,
     );
@@ -170,21 +170,21 @@ export function describeDriverContract(
       async () => {
         const spec = subject.spec();
         const { vmId } = spec;
-        await desk.done(vmId, { kind: 'create', spec }, { fence: 7 });
-        expect(await desk.command(vmId, { kind: 'delete' }, { fence: 6 })).toMatchObject({
+        await agent.done(vmId, { kind: 'create', spec }, { fence: 7 });
+        expect(await agent.command(vmId, { kind: 'delete' }, { fence: 6 })).toMatchObject({
           outcome: 'fenced',
         });
-        await desk.restart();
-        expect(await desk.command(vmId, { kind: 'delete' }, { fence: 6 })).toMatchObject({
+        await agent.restart();
+        expect(await agent.command(vmId, { kind: 'delete' }, { fence: 6 })).toMatchObject({
           outcome: 'fenced',
         });
-        expect(await desk.command(vmId, { kind: 'delete' }, { fence: 8, epoch: 1 })).toMatchObject({
+        expect(await agent.command(vmId, { kind: 'delete' }, { fence: 8, epoch: 1 })).toMatchObject({
           outcome: 'fenced',
         });
-        expect(await desk.driver.observe(vmId)).toMatchObject({ power: 'stopped' });
-        await desk.done(vmId, { kind: 'delete' }, { fence: 7 });
-        await desk.restart();
-        const late = await desk.command(vmId, { kind: 'create', spec }, { fence: 6 });
+        expect(await agent.driver.observe(vmId)).toMatchObject({ power: 'stopped' });
+        await agent.done(vmId, { kind: 'delete' }, { fence: 7 });
+        await agent.restart();
+        const late = await agent.command(vmId, { kind: 'create', spec }, { fence: 6 });
         expect(late).toMatchObject({ outcome: 'fenced' });
       },
       timeoutMs,
@@ -195,16 +195,20 @@ export function describeDriverContract(
       async () => {
         const spec = subject.spec();
         const { vmId } = spec;
-        await desk.done(vmId, { kind: 'create', spec });
-        await desk.done(vmId, { kind: 'start', spec }, { commandId: 'job:start' });
-        await desk.restart();
-        const again = await desk.command(vmId, { kind: 'start', spec }, { commandId: 'job:start', fence: 2 });
+        await agent.done(vmId, { kind: 'create', spec });
+        await agent.done(vmId, { kind: 'start', spec }, { commandId: 'job:start' });
+        await agent.restart();
+        const again = await agent.command(
+          vmId,
+          { kind: 'start', spec },
+          { commandId: 'job:start', fence: 2 },
+        );
         expect(again).toMatchObject({
           outcome: 'done',
           epoch: 2,
           fact: { power: 'running', incarnation: 1 },
         });
-        expect(desk.driver.calls).toEqual([]);
+        expect(agent.driver.calls).toEqual([]);
       },
       timeoutMs,
     );
@@ -212,20 +216,20 @@ export function describeDriverContract(
     it(
       'says accepted on a slow host, announces the end, and answers it when asked again',
       async () => {
-        await desk.restart({ acceptAfterMs: 50 });
+        await agent.restart({ acceptAfterMs: 50 });
         const spec = subject.spec();
         const go = Promise.withResolvers<'proceed'>();
-        desk.driver.fault('create', () => go.promise);
-        const ask = () => desk.command(spec.vmId, { kind: 'create', spec }, { commandId: 'job:create' });
+        agent.driver.fault('create', () => go.promise);
+        const ask = () => agent.command(spec.vmId, { kind: 'create', spec }, { commandId: 'job:create' });
         expect(await ask()).toMatchObject({ outcome: 'accepted' });
         expect(await ask()).toMatchObject({ outcome: 'accepted' });
         go.resolve('proceed');
-        await desk.until(() => desk.ended.length > 0);
-        expect(desk.ended).toEqual([
+        await agent.until(() => agent.ended.length > 0);
+        expect(agent.ended).toEqual([
           { commandId: 'job:create', reply: expect.objectContaining({ outcome: 'done' }) },
         ]);
-        expect(await ask()).toEqual(desk.ended[0]?.reply);
-        expect(desk.driver.calls).toEqual(['create']);
+        expect(await ask()).toEqual(agent.ended[0]?.reply);
+        expect(agent.driver.calls).toEqual(['create']);
       },
       timeoutMs,
     );
@@ -235,19 +239,19 @@ export function describeDriverContract(
       async () => {
         const spec = subject.spec();
         const { vmId } = spec;
-        await desk.done(vmId, { kind: 'create', spec });
-        desk.driver.fault('start', hangs);
-        const slow = desk.command(vmId, { kind: 'start', spec }, { fence: 2 });
-        const behind = desk.command(vmId, { kind: 'pause' }, { fence: 2 });
-        expect(await desk.done(vmId, { kind: 'force-stop' }, { fence: 3 })).toMatchObject({
+        await agent.done(vmId, { kind: 'create', spec });
+        agent.driver.fault('start', hangs);
+        const slow = agent.command(vmId, { kind: 'start', spec }, { fence: 2 });
+        const behind = agent.command(vmId, { kind: 'pause' }, { fence: 2 });
+        expect(await agent.done(vmId, { kind: 'force-stop' }, { fence: 3 })).toMatchObject({
           power: 'stopped',
         });
         expect(await slow).toMatchObject({ outcome: 'fenced' });
         expect(await behind).toMatchObject({ outcome: 'fenced' });
-        const slower = desk.command(vmId, { kind: 'start', spec }, { fence: 4 });
-        expect(await desk.done(vmId, { kind: 'delete' }, { fence: 4 })).toMatchObject({ power: 'absent' });
+        const slower = agent.command(vmId, { kind: 'start', spec }, { fence: 4 });
+        expect(await agent.done(vmId, { kind: 'delete' }, { fence: 4 })).toMatchObject({ power: 'absent' });
         expect(await slower).toMatchObject({ outcome: 'failed', code: 'busy', retryable: true });
-        expect(await desk.driver.list()).toEqual([]);
+        expect(await agent.driver.list()).toEqual([]);
       },
       timeoutMs,
     );
@@ -257,16 +261,16 @@ export function describeDriverContract(
       async () => {
         const spec = subject.spec();
         const { vmId } = spec;
-        await desk.done(vmId, { kind: 'create', spec });
-        desk.driver.fault('start', lies);
-        const reply = await desk.command(vmId, { kind: 'start', spec }, { commandId: 'job:start' });
+        await agent.done(vmId, { kind: 'create', spec });
+        agent.driver.fault('start', lies);
+        const reply = await agent.command(vmId, { kind: 'start', spec }, { commandId: 'job:start' });
         expect(reply).toMatchObject({
           outcome: 'failed',
           retryable: true,
           fact: { power: 'stopped', incarnation: 0 },
         });
-        desk.driver.mend();
-        const again = await desk.done(vmId, { kind: 'start', spec }, { commandId: 'job:start' });
+        agent.driver.mend();
+        const again = await agent.done(vmId, { kind: 'start', spec }, { commandId: 'job:start' });
         expect(again).toMatchObject({ power: 'running', incarnation: 1 });
       },
       timeoutMs,
@@ -276,12 +280,12 @@ export function describeDriverContract(
       'fails retryably while the hypervisor is gone, and the same command works when it is back',
       async () => {
         const spec = subject.spec();
-        desk.driver.fault('create', () =>
+        agent.driver.fault('create', () =>
           Promise.reject(new DriverError('driver_error', 'the host is gone', true)),
         );
-        const ask = () => desk.command(spec.vmId, { kind: 'create', spec }, { commandId: 'job:create' });
+        const ask = () => agent.command(spec.vmId, { kind: 'create', spec }, { commandId: 'job:create' });
         expect(await ask()).toMatchObject({ outcome: 'failed', code: 'driver_error', retryable: true });
-        desk.driver.mend();
+        agent.driver.mend();
         expect(await ask()).toMatchObject({ outcome: 'done', fact: { power: 'stopped' } });
       },
       timeoutMs,
@@ -290,17 +294,19 @@ export function describeDriverContract(
     it(
       'finds its guests again when the agent comes back',
       async () => {
-        const { vmId } = await desk.running();
-        await desk.restart();
+        const { vmId } = await agent.running();
+        await agent.restart();
         const ready = expect.any(Boolean);
-        expect(await desk.driver.list()).toEqual([
+        expect(await agent.driver.list()).toEqual([
           { vmId, power: 'running', incarnation: 1, reason: null, ready },
         ]);
-        expect((await desk.driver.samples()).map((sample) => sample.vmId)).toEqual([vmId]);
-        expect(await desk.done(vmId, { kind: 'force-stop' }, { fence: 2 })).toMatchObject({
+        expect((await agent.driver.samples()).map((sample) => sample.vmId)).toEqual([vmId]);
+        expect(await agent.done(vmId, { kind: 'force-stop' }, { fence: 2 })).toMatchObject({
           power: 'stopped',
         });
-        expect(await desk.command(newId(), { kind: 'observe' })).toMatchObject({ fact: { power: 'absent' } });
+        expect(await agent.command(newId(), { kind: 'observe' })).toMatchObject({
+          fact: { power: 'absent' },
+        });
       },
       timeoutMs,
     );

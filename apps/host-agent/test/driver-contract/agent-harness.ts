@@ -1,11 +1,11 @@
 import type { Command, CommandReply, GuestSpec } from '@novacron/contracts/agents';
 import { newId, type VmId } from '@novacron/contracts/ids';
 import { join } from 'node:path';
-import { CommandMemory } from '../agent/command-memory.js';
-import { CommandRunner, type CommandRunnerOptions } from '../agent/command-runner.js';
-import { Stamps } from '../agent/stamps.js';
-import { systemClock } from '../clock.js';
-import type { Driver } from '../drivers/driver.js';
+import { CommandMemory } from '../../src/agent/command-memory.js';
+import { CommandRunner, type CommandRunnerOptions } from '../../src/agent/command-runner.js';
+import { Stamps } from '../../src/agent/stamps.js';
+import { systemClock } from '../../src/time/clock.js';
+import type { Driver } from '../../src/drivers/driver.js';
 import { FaultyDriver } from './faulty-driver.js';
 
 /** The hypervisor under test. */
@@ -34,7 +34,7 @@ export interface CommandHeader {
 }
 
 /** An agent without its wires: commands go in, replies come out; it can be killed and started again. */
-export class Desk {
+export class AgentHarness {
   epoch = 0;
   limits: Limits = {};
   driver!: FaultyDriver;
@@ -44,10 +44,10 @@ export class Desk {
 
   private constructor(readonly subject: DriverSubject) {}
 
-  static async open(subject: DriverSubject): Promise<Desk> {
-    const desk = new Desk(subject);
-    await desk.start();
-    return desk;
+  static async open(subject: DriverSubject): Promise<AgentHarness> {
+    const agent = new AgentHarness(subject);
+    await agent.start();
+    return agent;
   }
 
   async start(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { GuestSpec } from '@novacron/contracts/agents';
 import type { VmId } from '@novacron/contracts/ids';
-import type { Driver } from '../drivers/driver.js';
+import type { Driver } from '../../src/drivers/driver.js';
 
 type Operation =
   'create' | 'start' | 'shutdown' | 'forceStop' | 'reboot' | 'reset' | 'pause' | 'resume' | 'delete';
