@@ -10,7 +10,7 @@ import {
 } from '@novacron/contracts/agents';
 import { newId, type HostId, type VmId } from '@novacron/contracts/ids';
 import { requestDirect, serveDirect } from '@novacron/messaging/direct';
-import { Intake } from '@novacron/messaging/intake';
+import { RequestDispatcher } from '@novacron/messaging/request-dispatcher';
 import { createLogger } from '@novacron/telemetry/logger';
 import type { z } from 'zod';
 import type { CommandBody, CommandHeader } from './driver-contract/agent-harness.js';
@@ -30,8 +30,11 @@ export class FakeOrchestrator {
     private readonly nc: NatsConnection,
     private readonly heartbeatMs = 100,
   ) {
-    const intake = new Intake({ maxInFlight: 1_000, logger: createLogger('fake-orchestrator', 'warn') });
-    serveDirect(nc, intake, {
+    const requests = new RequestDispatcher({
+      maxInFlight: 1_000,
+      logger: createLogger('fake-orchestrator', 'warn'),
+    });
+    serveDirect(nc, requests, {
       subject: 'hosts.*.register',
       body: RegisterHost,
       handle: async (body, [, hostId = '']) => {
@@ -41,7 +44,7 @@ export class FakeOrchestrator {
         return { epoch, generation: 1, heartbeatMs: this.heartbeatMs };
       },
     });
-    serveDirect(nc, intake, {
+    serveDirect(nc, requests, {
       subject: 'hosts.*.heartbeat',
       body: Heartbeat,
       handle: async (body, [, hostId = '']) => {
@@ -51,8 +54,8 @@ export class FakeOrchestrator {
         return { needed };
       },
     });
-    this.#keep(intake, 'report', HostReport, this.reports);
-    this.#keep(intake, 'inventory', Inventory, this.inventories);
+    this.#keep(requests, 'report', HostReport, this.reports);
+    this.#keep(requests, 'inventory', Inventory, this.inventories);
     nc.subscribe('hosts.*.ended', {
       callback: (_, message) => void this.ended.push(CommandEnded.parse(message.json())),
     });
@@ -72,12 +75,12 @@ export class FakeOrchestrator {
   }
 
   #keep<T extends z.ZodType>(
-    intake: Intake,
+    requests: RequestDispatcher,
     what: string,
     body: T,
     kept: { hostId: string; body: z.infer<T> }[],
   ) {
-    serveDirect(this.nc, intake, {
+    serveDirect(this.nc, requests, {
       subject: `hosts.*.${what}`,
       body,
       handle: async (told, [, hostId = '']) => {

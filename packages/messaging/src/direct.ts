@@ -1,14 +1,14 @@
 /**
- * Request/reply without an envelope, for hosts and the orchestrator: the body alone travels, and who asks is
- * told by the subject, on which only that host may publish. Deadline, trace, errors and bounds are as with RPC.
+ * Request/reply without an envelope, for hosts and the orchestrator: the message is the body alone. The subject
+ * identifies the host, since only that host may publish on it. Deadline, trace, errors and bounds are as with RPC.
  */
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { z } from 'zod';
-import { ask } from './ask.js';
-import type { Intake } from './intake.js';
+import { request as sendRequest } from './request.js';
+import type { RequestDispatcher } from './request-dispatcher.js';
 import { decodeJson, encodeJson, REMAINING_HEADER, validated } from './wire.js';
 
-/** For a request that says no deadline. */
+/** Default deadline of a request without one. */
 const DEFAULT_REMAINING_MS = 10_000;
 
 export interface DirectRoute<Body extends z.ZodType> {
@@ -22,13 +22,13 @@ export interface DirectRoute<Body extends z.ZodType> {
   handle(body: z.infer<Body>, tokens: readonly string[]): Promise<unknown>;
 }
 
-/** Serves the route through the intake, which bounds and drains it. */
+/** Serves the route through the dispatcher, which bounds and drains its requests. */
 export function serveDirect<Body extends z.ZodType>(
   nc: NatsConnection,
-  intake: Intake,
+  requests: RequestDispatcher,
   route: DirectRoute<Body>,
 ): void {
-  intake.serve(nc, {
+  requests.serve(nc, {
     subject: route.subject,
     ...(route.queue === undefined ? {} : { queue: route.queue }),
     label: route.label ?? route.subject,
@@ -47,20 +47,20 @@ export interface DirectRequest<Reply extends z.ZodType> {
   /** The subject without ids (`agents.*.command`), for spans and metrics. */
   readonly label: string;
   readonly body: unknown;
-  /** The other side is another trust zone: its answer is validated. */
+  /** The other side is another trust zone, so its reply is validated. */
   readonly reply: Reply;
   readonly timeoutMs: number;
 }
 
 /**
- * Asks once and waits for `timeoutMs` at most.
- * @throws ServiceError as {@link ask}; `invalid_request` when the answer does not fit its schema
+ * Sends one request and waits at most `timeoutMs`.
+ * @throws ServiceError as {@link request}; `invalid_request` when the answer does not fit its schema
  */
 export async function requestDirect<Reply extends z.ZodType>(
   nc: NatsConnection,
   request: DirectRequest<Reply>,
 ): Promise<z.infer<Reply>> {
   const { subject, label, body, timeoutMs } = request;
-  const reply = await ask(nc, subject, encodeJson(body), timeoutMs, label);
+  const reply = await sendRequest(nc, subject, encodeJson(body), timeoutMs, label);
   return validated(request.reply, reply['body'], '/reply');
 }

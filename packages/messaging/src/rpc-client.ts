@@ -9,7 +9,7 @@ import {
   type RpcReply,
 } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
-import { askBytes } from './ask.js';
+import { requestRaw } from './request.js';
 import { encodeJson, replyOrThrow, RETRY_AFTER_MS, splitReply } from './wire.js';
 
 export interface RpcClientOptions {
@@ -45,7 +45,7 @@ export class RpcClient {
   }
 
   /** As {@link request}, with the body as the bytes that came: for who passes it on, or keeps it. */
-  async requestBytes<C extends RpcContract>(
+  async requestRaw<C extends RpcContract>(
     contract: C,
     meta: RequestMeta,
     body: BodyOf<C>,
@@ -63,7 +63,7 @@ export class RpcClient {
     this.#inFlight += 1;
     try {
       const payload = encodeJson({ v: ENVELOPE_VERSION, ...meta, body });
-      return await askBytes(this.nc, contract.subject, payload, meta.remainingMs, contract.subject);
+      return await requestRaw(this.nc, contract.subject, payload, meta.remainingMs, contract.subject);
     } finally {
       this.#inFlight -= 1;
     }

@@ -12,7 +12,7 @@ import {
 } from '@novacron/contracts/envelope';
 import type { Logger } from '@novacron/telemetry/logger';
 import { firstValueFrom, isObservable, throwError, type Observable } from 'rxjs';
-import { Intake, type Work } from './intake.js';
+import { RequestDispatcher, type Work } from './request-dispatcher.js';
 import { decodeJson, validated } from './wire.js';
 
 /** The type of a method under `@RpcHandler(contract)`. */
@@ -43,24 +43,27 @@ export interface RpcServerOptions {
   /** The queue group: instances of one service share its requests. */
   readonly service: string;
   readonly logger: Logger;
-  /** Requests worked on at one time, default 256; see {@link Intake}. */
+  /** Requests worked on at one time, default 256; see {@link RequestDispatcher}. */
   readonly maxInFlight?: number;
 }
 
 /** Nest's transport: handlers of `@RpcHandler` behind NATS request/reply, with our envelope. */
 export class RpcServer extends Server {
-  readonly #intake: Intake;
+  readonly #requests: RequestDispatcher;
 
   constructor(private readonly options: RpcServerOptions) {
     super();
-    this.#intake = new Intake({ maxInFlight: options.maxInFlight ?? 256, logger: options.logger });
+    this.#requests = new RequestDispatcher({
+      maxInFlight: options.maxInFlight ?? 256,
+      logger: options.logger,
+    });
   }
 
   listen(callback: () => void): void {
     for (const [subject, handler] of this.messageHandlers) {
       const contract = handler.extras?.['contract'] as RpcContract | undefined;
       if (contract === undefined) throw new Error(`the handler of ${subject} is not made by @RpcHandler`);
-      this.#intake.serve(this.options.nc, {
+      this.#requests.serve(this.options.nc, {
         subject,
         queue: this.options.service,
         label: subject,
@@ -72,7 +75,7 @@ export class RpcServer extends Server {
 
   /** Takes no new request, and resolves when those that had been taken are answered. */
   drain(): Promise<void> {
-    return this.#intake.drain();
+    return this.#requests.drain();
   }
 
   /** Nest calls it when the application closes; the connection is not ours to close. */

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { connectNats } from './connect.js';
 import { DurableConsumer } from './consumer.js';
 import { requestDirect, serveDirect } from './direct.js';
-import { Intake } from './intake.js';
+import { RequestDispatcher } from './request-dispatcher.js';
 import { publishEvent } from './publisher.js';
 import { ensureStreams } from './streams.js';
 
@@ -95,16 +95,16 @@ describe('the permissions of the stack’s NATS users', () => {
   it('let a host and the orchestrator ask each other, and tell who asks by the subject', async () => {
     const host = await as(`host-${HOST}`);
     const orchestrator = await as('orchestrator');
-    const intake = new Intake({ maxInFlight: 4, logger });
+    const requests = new RequestDispatcher({ maxInFlight: 4, logger });
     const Beat = z.strictObject({ guests: z.number() });
     const Needed = z.object({ needed: z.string() });
-    serveDirect(orchestrator, intake, {
+    serveDirect(orchestrator, requests, {
       subject: 'hosts.*.heartbeat',
       queue: 'orchestrator',
       body: Beat,
       handle: async (body, [, hostId]) => ({ needed: `${hostId}:${body.guests}` }),
     });
-    serveDirect(host, intake, {
+    serveDirect(host, requests, {
       subject: `agents.${HOST}.command`,
       body: z.unknown(),
       handle: async () => ({ needed: 'x' }),
@@ -136,7 +136,7 @@ describe('the permissions of the stack’s NATS users', () => {
       code: 'invalid_request',
       errors: [{ path: '/reply/other' }],
     });
-    await intake.drain();
+    await requests.drain();
     await expect(requestDirect(orchestrator, { ...command, reply: Needed })).rejects.toMatchObject({
       code: 'dependency_down',
     });

@@ -51,8 +51,8 @@ export async function hotMetrics(rpc: RpcClient, vm: HotPage['vms'][number]): Pr
   const meta = asTenant(vm.tenantId, null);
   const startedAt = Date.now();
   const [latest, hour] = await Promise.all([
-    rpc.requestBytes(metricsRpc.latest, meta, { vmId: vm.id, limit: LATEST_LIMIT }),
-    rpc.requestBytes(metricsRpc.range, meta, lastHourQuery(vm.id, HOT_HOUR, startedAt)),
+    rpc.requestRaw(metricsRpc.latest, meta, { vmId: vm.id, limit: LATEST_LIMIT }),
+    rpc.requestRaw(metricsRpc.range, meta, lastHourQuery(vm.id, HOT_HOUR, startedAt)),
   ]);
   const kept = ({ body: bytes, ...read }: BytesReply) => ({
     bytes,

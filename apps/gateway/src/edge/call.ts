@@ -23,7 +23,7 @@ export interface Rpc {
     meta: RequestMeta,
     body: BodyOf<C>,
   ): Promise<RpcReply<ReplyOf<C>>>;
-  requestBytes(contract: RpcContract, meta: RequestMeta, body: unknown): Promise<BytesReply>;
+  requestRaw(contract: RpcContract, meta: RequestMeta, body: unknown): Promise<BytesReply>;
 }
 
 /**
@@ -68,7 +68,7 @@ export class Call<Params = unknown, Query = unknown, Body = unknown> {
 
   /** As {@link ask}, with the answer's body as the JSON that came. */
   askBytes(contract: RpcContract, body: unknown): Promise<BytesReply> {
-    return this.noting(this.rpc.requestBytes(contract, this.meta(DEADLINE_MS), body));
+    return this.noting(this.rpc.requestRaw(contract, this.meta(DEADLINE_MS), body));
   }
 
   private async noting<R extends RpcReply<unknown>>(asked: Promise<R>): Promise<R> {

@@ -14,7 +14,7 @@ import { contentTag, historyOf, ShownEntries, type History } from './shown.js';
 
 /** What the owning services are asked through; `RpcClient` of packages/messaging. */
 export interface BytesRpc {
-  requestBytes(contract: RpcContract, meta: RequestMeta, body: unknown): Promise<BytesReply>;
+  requestRaw(contract: RpcContract, meta: RequestMeta, body: unknown): Promise<BytesReply>;
 }
 
 /** URLs whose question is remembered, and how long one may be. */
@@ -121,7 +121,7 @@ export class Reads {
       minPosition: token === null ? null : `${this.cache.coherence.history}.${token}`,
     };
     try {
-      return this.#loaded(await this.rpc.requestBytes(question.contract, meta, question.body()));
+      return this.#loaded(await this.rpc.requestRaw(question.contract, meta, question.body()));
     } catch (error) {
       const absence = absent(error);
       if (absence === null) throw error;

@@ -117,7 +117,7 @@ async function gateway(): Promise<void> {
   const list = Buffer.from(
     JSON.stringify({ items: Array.from({ length: 50 }, (_, i) => VM(i)), nextCursor: null }),
   );
-  const requestBytes = async ({ subject }: { subject: string }) => ({
+  const requestRaw = async ({ subject }: { subject: string }) => ({
     ...(subject.endsWith('list') ? { body: list } : { body: one, version: 4 }),
     position: `7.1.${lsn}`,
     holds: `7.1.${lsn}`,
@@ -132,7 +132,7 @@ async function gateway(): Promise<void> {
     // With a limit, so that what counting costs is in the figure.
     ratePerSecond: 1_000_000,
   };
-  const rpc = { requestBytes } as never;
+  const rpc = { requestRaw } as never;
   const app = fastify(serverOptions);
   if (process.env['TELEMETRY'] !== 'off') httpTelemetry(app, logger);
   serveHttp(app, {

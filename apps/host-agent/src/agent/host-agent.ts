@@ -8,7 +8,7 @@ import {
   type Overcommit,
   type ReportedCondition,
 } from '@novacron/contracts/infrastructure';
-import { Intake } from '@novacron/messaging/intake';
+import { RequestDispatcher } from '@novacron/messaging/request-dispatcher';
 import type { Logger } from '@novacron/telemetry/logger';
 import type { Clock } from '../time/clock.js';
 import type { Driver } from '../drivers/driver.js';
@@ -60,7 +60,7 @@ const DRAIN_MS = 3_000;
 /** One host's agent: registered, it executes commands and reports facts and metrics, until it is drained. */
 export class HostAgent {
   readonly #stamps = new Stamps();
-  readonly #intake: Intake;
+  readonly #requests: RequestDispatcher;
   readonly #link: OrchestratorLink;
   readonly #runner: CommandRunner;
   readonly #reporter: FactReporter;
@@ -78,7 +78,7 @@ export class HostAgent {
 
   constructor(private readonly options: HostAgentOptions) {
     const { driver, memory, nc, clock, logger, identity } = options;
-    this.#intake = new Intake({ maxInFlight: COMMANDS_AT_A_TIME, logger });
+    this.#requests = new RequestDispatcher({ maxInFlight: COMMANDS_AT_A_TIME, logger });
     this.#link = new OrchestratorLink(nc, identity.hostId);
     this.#runner = new CommandRunner({
       driver,
@@ -163,7 +163,7 @@ export class HostAgent {
   async drain(): Promise<void> {
     this.#registration.close();
     for (const stop of this.#stopTimers) stop();
-    await Promise.race([this.#intake.drain(), this.options.clock.sleep(DRAIN_MS)]);
+    await Promise.race([this.#requests.drain(), this.options.clock.sleep(DRAIN_MS)]);
     await this.#runner.drain(DRAIN_MS);
     this.#reporter.close();
     await Promise.race([this.#publisher.close(DRAIN_MS), this.options.clock.sleep(DRAIN_MS)]);
@@ -224,7 +224,7 @@ export class HostAgent {
     if (!this.#serving) {
       this.#serving = true;
       this.#link.serve(
-        this.#intake,
+        this.#requests,
         (command) => this.#command(command),
         () => this.sendInventory(),
       );

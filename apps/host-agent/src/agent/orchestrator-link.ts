@@ -14,7 +14,7 @@ import {
 import type { HostId } from '@novacron/contracts/ids';
 import { subjectPattern } from '@novacron/contracts/subject';
 import { requestDirect, serveDirect } from '@novacron/messaging/direct';
-import type { Intake } from '@novacron/messaging/intake';
+import type { RequestDispatcher } from '@novacron/messaging/request-dispatcher';
 import { z } from 'zod';
 import type { Stamp } from './stamps.js';
 
@@ -59,17 +59,17 @@ export class OrchestratorLink {
   }
 
   serve(
-    intake: Intake,
+    requests: RequestDispatcher,
     onCommand: (command: Command) => Promise<CommandReply>,
     onInventoryWanted: () => void,
   ): void {
-    serveDirect(this.nc, intake, {
+    serveDirect(this.nc, requests, {
       subject: agentSubjects.command(this.hostId),
       label: 'agents.*.command',
       body: Command,
       handle: onCommand,
     });
-    serveDirect(this.nc, intake, {
+    serveDirect(this.nc, requests, {
       subject: agentSubjects.inventory(this.hostId),
       label: 'agents.*.inventory',
       body: z.unknown(),

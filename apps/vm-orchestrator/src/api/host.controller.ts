@@ -11,7 +11,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import { HostId } from '@novacron/contracts/ids';
 import { subjectPattern } from '@novacron/contracts/subject';
 import { serveDirect } from '@novacron/messaging/direct';
-import { Intake } from '@novacron/messaging/intake';
+import { RequestDispatcher } from '@novacron/messaging/request-dispatcher';
 import type { Logger } from '@novacron/telemetry/logger';
 import type { z } from 'zod';
 import type { Inventories } from '../resync/inventories.js';
@@ -28,7 +28,7 @@ const MAX_IN_FLIGHT = 128;
 
 /** Serves what hosts say: `hosts.<id>.register|heartbeat|report|inventory|ended`. */
 export class HostIntake {
-  readonly #intake: Intake;
+  readonly #requests: RequestDispatcher;
 
   constructor(
     private readonly nc: NatsConnection,
@@ -38,7 +38,7 @@ export class HostIntake {
     private readonly onEnded: OnEnded,
     private readonly log: Logger,
   ) {
-    this.#intake = new Intake({ maxInFlight: MAX_IN_FLIGHT, logger: log });
+    this.#requests = new RequestDispatcher({ maxInFlight: MAX_IN_FLIGHT, logger: log });
   }
 
   start(): void {
@@ -56,7 +56,7 @@ export class HostIntake {
 
   /** Hears nothing new; resolves when what was heard is done. */
   stop(): Promise<void> {
-    return this.#intake.drain();
+    return this.#requests.drain();
   }
 
   #serve<Body extends z.ZodType>(
@@ -64,7 +64,7 @@ export class HostIntake {
     body: Body,
     handle: (host: HostId, said: z.infer<Body>) => Promise<unknown>,
   ): void {
-    serveDirect(this.nc, this.#intake, {
+    serveDirect(this.nc, this.#requests, {
       subject: subjectPattern('hosts', '*', what),
       queue: QUEUE,
       body,

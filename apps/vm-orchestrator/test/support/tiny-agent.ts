@@ -14,7 +14,7 @@ import {
 import type { HostId, VmId } from '@novacron/contracts/ids';
 import type { ReportedCondition } from '@novacron/contracts/infrastructure';
 import { requestDirect, serveDirect } from '@novacron/messaging/direct';
-import { Intake } from '@novacron/messaging/intake';
+import { RequestDispatcher } from '@novacron/messaging/request-dispatcher';
 import { createLogger } from '@novacron/telemetry/logger';
 import { z } from 'zod';
 
@@ -33,14 +33,17 @@ export class TinyAgent {
   onInventoryAsked: () => Promise<unknown> = () => Promise.resolve();
   #seq = 0;
   #beating: NodeJS.Timeout | undefined;
-  readonly #intake = new Intake({ maxInFlight: 64, logger: createLogger('tiny-agent', 'silent') });
+  readonly #requests = new RequestDispatcher({
+    maxInFlight: 64,
+    logger: createLogger('tiny-agent', 'silent'),
+  });
 
   constructor(
     readonly nc: NatsConnection,
     readonly id: HostId,
     readonly about: Partial<RegisterHost> = {},
   ) {
-    serveDirect(nc, this.#intake, {
+    serveDirect(nc, this.#requests, {
       subject: agentSubjects.command(id),
       body: Command,
       handle: async (command) => {
@@ -51,7 +54,7 @@ export class TinyAgent {
         return this.onCommand(command);
       },
     });
-    serveDirect(nc, this.#intake, {
+    serveDirect(nc, this.#requests, {
       subject: agentSubjects.inventory(id),
       body: z.unknown(),
       handle: async () => {
@@ -137,7 +140,7 @@ export class TinyAgent {
 
   async stop(): Promise<void> {
     this.silence();
-    await this.#intake.drain();
+    await this.#requests.drain();
     await this.nc.close();
   }
 

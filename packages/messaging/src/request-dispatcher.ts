@@ -7,7 +7,7 @@ import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
 import { waitedForLoopMs } from './loop-delay.js';
 import { encodeReply, errorReply, RETRY_AFTER_MS } from './wire.js';
 
-/** A message that was understood: what to do, and how long the asker waits for it from now on. */
+/** A valid request: its handler, and how long the caller still waits. */
 export interface Work {
   readonly remainingMs: number;
   /** @returns the fields of the successful reply */
@@ -16,7 +16,7 @@ export interface Work {
 
 export interface Route {
   readonly subject: string;
-  /** Members of one queue group share the messages; without one every subscriber gets each. */
+  /** Members of one queue group share the messages. Without a group every subscriber receives each message. */
   readonly queue?: string;
   /** The subject without ids, for spans and metrics. */
   readonly label: string;
@@ -24,25 +24,25 @@ export interface Route {
   open(message: Msg): Work;
 }
 
-export interface IntakeOptions {
-  /** Requests worked on at one time. One more is answered `overloaded` at once: nothing is queued here. */
+export interface RequestDispatcherOptions {
+  /** Requests handled at one time. One more is answered `overloaded` at once; the dispatcher has no queue. */
   readonly maxInFlight: number;
   readonly logger: Logger;
 }
 
-/** The receiving end of request/reply: admits, traces, runs, answers. */
-export class Intake {
+/** Receives requests: admits, traces and handles them, and sends the reply. */
+export class RequestDispatcher {
   readonly #subscriptions: Subscription[] = [];
   readonly #idle: (() => void)[] = [];
   #inFlight = 0;
 
-  constructor(private readonly options: IntakeOptions) {}
+  constructor(private readonly options: RequestDispatcherOptions) {}
 
   get inFlight(): number {
     return this.#inFlight;
   }
 
-  /** Serves the route from now on, also after the connection was lost and came back. */
+  /** Serves the route from now on, also after a reconnect. */
   serve(nc: NatsConnection, route: Route): void {
     waitedForLoopMs();
     const subscription = nc.subscribe(route.subject, {
@@ -55,10 +55,10 @@ export class Intake {
     this.#subscriptions.push(subscription);
   }
 
-  /** Takes no new request, and resolves when those that had been taken are answered. */
+  /** Accepts no new request. Resolves when every accepted request is answered. */
   async drain(): Promise<void> {
     const open = this.#subscriptions.splice(0).filter((subscription) => !subscription.isClosed());
-    // While NATS is away there is nothing that a drain could wait for, and it would wait for ever.
+    // Without a connection a drain of the subscription would never resolve.
     await Promise.race([
       Promise.allSettled(open.map((subscription) => subscription.drain())),
       new Promise((resolve) => setTimeout(resolve, 1_000).unref()),
@@ -105,14 +105,18 @@ export class Intake {
     const durationMs = performance.now() - startedAt;
     rpc.publish({ side: 'server', subject: route.label, code, durationMs });
     if (durationMs < remainingMs || code === 'deadline_exceeded') this.#respond(route, message, reply);
-    else this.options.logger.warn({ subject: route.label, durationMs, remainingMs }, 'answered too late');
+    else
+      this.options.logger.warn(
+        { subject: route.label, durationMs, remainingMs },
+        'request answered after its deadline',
+      );
   }
 
   #respond(route: Route, message: Msg, reply: Uint8Array): void {
     try {
       message.respond(reply);
     } catch (error) {
-      this.options.logger.error({ err: error, subject: route.label }, 'an answer could not be sent');
+      this.options.logger.error({ err: error, subject: route.label }, 'reply send failed');
     }
   }
 
@@ -126,7 +130,7 @@ export class Intake {
 }
 
 /**
- * The reply, when one message holds it. The caller must hear of another one now rather than wait for its deadline.
+ * Returns the reply if it fits one message. Otherwise the caller receives an error now instead of at its deadline.
  * @throws ServiceError `answer_too_large`
  */
 function fitting(nc: NatsConnection, reply: Uint8Array): Uint8Array {
@@ -144,7 +148,7 @@ function overloaded(): ServiceError {
   });
 }
 
-/** Refused before it had any effect: its asker has given up by now, or will be glad to hear so. */
+/** Refuses a request before it has any effect, because its caller no longer waits. */
 function tooLate(): ServiceError {
   return new ServiceError('deadline_exceeded', 'The request waited for longer than its asker does', {
     retryAfterMs: RETRY_AFTER_MS,

@@ -5,30 +5,29 @@ import { injectTrace, SpanKind, withSpan } from '@novacron/telemetry/trace';
 import { isConnected, onLoss } from './connect.js';
 import { isRefusal, REMAINING_HEADER, replyOrThrow, RETRY_AFTER_MS } from './wire.js';
 
-/** A reply that was under way when the connection broke comes this soon after it is back, or not at all. */
+/** A reply that was under way when the connection was lost arrives within this time after a reconnect, or never. */
 const AFTER_LOSS_MS = 2_000;
 
 /**
- * One request and its reply, in bounded time: at most `timeoutMs`, at once when NATS is not connected or
- * nobody listens, soon when the connection breaks meanwhile. Never tried a second time.
+ * Sends one request and waits for its reply, at most `timeoutMs`. It fails at once when NATS is not connected or the
+ * subject has no subscriber, and soon when the connection is lost meanwhile. It never retries.
  * @param label the subject without ids, for spans and metrics
  * @returns the reply's fields
- * @throws ServiceError what the other side answered, or `dependency_down`, `deadline_exceeded`,
- *   `body_too_large`. After `deadline_exceeded`, and after a connection that broke while waiting, the
- *   request may or may not have had its effect.
+ * @throws ServiceError the error of the reply, or `dependency_down`, `deadline_exceeded`, `body_too_large`. After
+ *   `deadline_exceeded`, and after a connection lost while waiting, the request may or may not have had its effect.
  */
-export async function ask(
+export async function request(
   nc: NatsConnection,
   subject: string,
   payload: Uint8Array,
   timeoutMs: number,
   label: string,
 ): Promise<Record<string, unknown>> {
-  return replyOrThrow(await askBytes(nc, subject, payload, timeoutMs, label));
+  return replyOrThrow(await requestRaw(nc, subject, payload, timeoutMs, label));
 }
 
-/** {@link ask}, but a successful reply stays as it came. */
-export async function askBytes(
+/** Like {@link request}, but returns a successful reply as bytes. */
+export async function requestRaw(
   nc: NatsConnection,
   subject: string,
   payload: Uint8Array,
@@ -68,12 +67,12 @@ async function send(
   hops.set(REMAINING_HEADER, String(timeout));
   injectTrace((name, value) => hops.set(name, value));
   const reply = await unlessLost(nc, nc.request(subject, payload, { timeout, headers: hops }));
-  // A refusal is thrown here, so that spans and metrics have its code.
+  // An error reply is thrown here, so that spans and metrics have its code.
   if (isRefusal(reply.data)) replyOrThrow(reply.data);
   return reply.data;
 }
 
-/** The client library waits for a reply through any loss of the connection; most such replies never come. */
+/** The client library keeps waiting for a reply after a lost connection; most such replies never arrive. */
 function unlessLost<T>(nc: NatsConnection, reply: Promise<T>): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined;
