@@ -35,8 +35,8 @@ async function open(): Promise<Socket> {
   return socket;
 }
 
-/** What comes back for one request, on a connection that was open before. */
-async function ask(socket: Socket, path: string): Promise<string> {
+/** The answer to one request on a connection that was open before. */
+async function request(socket: Socket, path: string): Promise<string> {
   socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`);
   let text = '';
   while (!/\r\n\r\n.*\}$/s.test(text)) {
@@ -47,7 +47,7 @@ async function ask(socket: Socket, path: string): Promise<string> {
   return text;
 }
 
-/** Nobody listens there any more. */
+/** Resolves when the port no longer accepts connections. */
 async function refused(): Promise<void> {
   await child.until(async () => {
     const socket = connect(httpPort(), '127.0.0.1');
@@ -60,40 +60,40 @@ async function refused(): Promise<void> {
   });
 }
 
-describe('a service that ends', () => {
+describe('a draining service', () => {
   it('answers on connections that were idle when it stopped listening, and closes each with its answer', async () => {
     await start();
     const idle = await Promise.all(Array.from({ length: 15 }, open));
-    const before = await Promise.all(idle.map((socket) => ask(socket, '/quick')));
+    const before = await Promise.all(idle.map((socket) => request(socket, '/quick')));
     for (const answer of before) expect(answer).toMatch(/^HTTP\/1.1 200 .*connection: keep-alive/is);
     child.kill('SIGTERM');
-    // As a balancer takes them from its pool: one, and soon the next.
+    // A balancer takes connections from its pool one by one.
     const answers: Promise<string>[] = [];
     const taking = setInterval(() => {
       const next = idle.shift();
-      if (next) answers.push(ask(next, '/quick'));
+      if (next) answers.push(request(next, '/quick'));
     }, 200);
     await refused();
-    const unasked = idle.length;
+    const unused = idle.length;
     while (idle.length > 0) await sleep(20);
     clearInterval(taking);
-    expect(unasked).toBeGreaterThan(0);
+    expect(unused).toBeGreaterThan(0);
     for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1.1 200 /);
     expect(await answers.at(-1)).toMatch(/connection: close/i);
     expect(await child.ended).toEqual({ code: 0, signal: null });
   });
 
-  it('waits neither for connections that nobody uses nor for one that never asked anything', async () => {
+  it('does not wait for unused connections or for one without any request', async () => {
     await start();
     const idle = await open();
-    await ask(idle, '/quick');
+    await request(idle, '/quick');
     await open();
     child.kill('SIGTERM');
     expect(await child.ended).toEqual({ code: 0, signal: null });
     expect(child.output).toContain('"clean":true');
   });
 
-  it('gives up a request that never gets whole', async () => {
+  it('abandons a request that never becomes complete', async () => {
     await start();
     const half = await open();
     half.write('GET /quick HTTP/1.1\r\nhost: local');

@@ -29,8 +29,8 @@ async function startGateway(): Promise<Child> {
   return child;
 }
 
-describe('a service that gets SIGTERM', () => {
-  it('answers what is in flight, ends its waits, and exits with 0', async () => {
+describe('a service that receives SIGTERM', () => {
+  it('answers requests in flight, ends its waits, and exits with 0', async () => {
     const gateway = await startGateway();
     const slow = http('/slow');
     const wait = http('/wait');
@@ -45,7 +45,7 @@ describe('a service that gets SIGTERM', () => {
     expect(gateway.output.match(/"draining"/g)).toHaveLength(1);
   });
 
-  it('is not ready while it drains, yet alive, and says so', async () => {
+  it('is alive but not ready while it drains, and says so', async () => {
     const gateway = await startGateway();
     const slow = http('/slow');
     await gateway.until(() => /begun .slow/.test(gateway.output));
@@ -61,20 +61,20 @@ describe('a service that gets SIGTERM', () => {
     expect((await slow).status).toBe(200);
   });
 
-  it('exits in bounded time with NATS gone', async () => {
+  it('exits in bounded time when NATS is away', async () => {
     const gateway = await startGateway();
     await servers.nats.kill();
     try {
       await gateway.until(async () => (await ops('gateway', '/ready')).status === 503);
       gateway.kill('SIGTERM');
-      // 1 would say that a step had to be left behind.
+      // Exit code 1 would mean an abandoned step.
       expect((await gateway.ended).code).toBe(0);
     } finally {
       await servers.nats.start();
     }
   });
 
-  it('exits in order while it still waits for a dependency', async () => {
+  it('exits in order when it still waits for a dependency', async () => {
     child = Child.start('rpc', { ...orchestratorEnv(), NOVACRON_PG_PRIMARY: '127.0.0.1:1' });
     await child.until(async () => (await ops('orchestrator', '/ready')).status === 503);
     child.kill('SIGTERM');
@@ -83,7 +83,7 @@ describe('a service that gets SIGTERM', () => {
 });
 
 describe('a service in trouble', () => {
-  it('says every mistake of its configuration and exits with 1', async () => {
+  it('names every mistake of its configuration and exits with 1', async () => {
     child = Child.start('rpc', { NOVACRON_OPS_PORT: 'x', NOVACRON_NATS_USER: 'y' });
     expect((await child.ended).code).toBe(1);
     for (const name of [
@@ -100,10 +100,10 @@ describe('a service in trouble', () => {
     const gateway = await startGateway();
     await http('/reject');
     expect((await gateway.ended).code).toBe(1);
-    expect(gateway.output).toContain('nobody handles this');
+    expect(gateway.output).toContain('not handled');
   });
 
-  it('idles under 150 MB, and tells what its queries do', async () => {
+  it('idles under 150 MB, and reports its queries', async () => {
     child = Child.start('rpc', orchestratorEnv());
     await child.until(async () => (await ops('orchestrator', '/ready')).status === 200);
     const resident = /^process_resident_memory_bytes (\d+)/m.exec(

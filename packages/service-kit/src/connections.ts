@@ -2,7 +2,7 @@ import { counter, observableGauge } from '@novacron/telemetry/metrics';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What connections may take of a process before a request of theirs is complete. */
+/** What connections may use of a process before their request is complete. */
 export interface ConnectionLimits {
   /** Bytes of one request's head: request line and headers. */
   readonly headBytes: number;
@@ -16,7 +16,7 @@ export interface ConnectionLimits {
   readonly unreadPerAddress: number;
 }
 
-/** Decision 10 has the numbers. */
+/** Decision 10 gives the reasons for these numbers. */
 export const CONNECTION_LIMITS: ConnectionLimits = {
   headBytes: 65_536,
   connections: 10_000,
@@ -33,20 +33,20 @@ const refused = counter(
   (['process', 'address', 'unread'] satisfies Limit[]).map((limit) => ({ limit })),
 );
 
-/** How often bytes are counted: in between, a connection can add no more than one head. */
+/** How often bytes are counted. Between two counts a connection adds one head at most. */
 const COUNT_EVERY_MS = 100;
 
 interface Connection {
   readonly socket: Socket;
   readonly address: string;
   request: IncomingMessage | null;
-  /** Bytes that had arrived when the last request was found complete. */
+  /** Bytes that had arrived when the last request was complete. */
   readUpTo: number;
 }
 
 /**
- * Bounds connections, and the bytes that wait in them for the rest of a head. Node keeps those bytes and names no
- * limit for all connections together. Bodies are not counted here: nobody reads one before its request is admitted.
+ * Bounds connections, and the bytes of their incomplete heads. Node buffers those bytes without a limit for all
+ * connections together. Bodies are not counted here: a body is read only after its request is admitted.
  */
 export class Connections {
   readonly #open = new Map<Socket, Connection>();
@@ -74,7 +74,7 @@ export class Connections {
     );
   }
 
-  /** Connections that are open. */
+  /** Open connections. */
   get open(): number {
     return this.#open.size;
   }

@@ -5,7 +5,7 @@ import { DRAIN_BOUND_MS, DrainCoordinator } from './drain.js';
 const logger = createLogger('test', 'silent');
 
 describe('the drain', () => {
-  it('runs the phases in order and each phase in reverse, once', async () => {
+  it('runs the phases in order, and the steps of each phase in reverse, once', async () => {
     const drain = new DrainCoordinator(logger);
     const order: string[] = [];
     const add = (phase: Parameters<DrainCoordinator['add']>[0], name: string) =>
@@ -22,7 +22,7 @@ describe('the drain', () => {
     expect(drain.signal.aborted).toBe(true);
   });
 
-  it('is bounded: it leaves a step that hangs or fails, and runs the others', async () => {
+  it('is bounded: abandons a step that hangs or fails, and runs the others', async () => {
     const drain = new DrainCoordinator(logger, 200);
     const order: string[] = [];
     drain.add('consumers', 'hangs', () => new Promise(() => {}));
@@ -34,7 +34,7 @@ describe('the drain', () => {
     const startedAt = performance.now();
     expect(await drain.run()).toBe(false);
     expect(order).toEqual(['last']);
-    // Its own bound, not the one that holds without.
+    // Bounded by the test's own bound, not by the default.
     expect(performance.now() - startedAt).toBeLessThan(DRAIN_BOUND_MS - 3_000);
   });
 });

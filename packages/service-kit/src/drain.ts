@@ -1,10 +1,10 @@
 import type { Logger } from '@novacron/telemetry/logger';
 
-/** In the order in which they run. Readiness goes first, by itself. */
+/** The phases in their order. Readiness goes off before the first. */
 export const DRAIN_PHASES = ['consumers', 'http', 'nats', 'telemetry', 'pools', 'ops'] as const;
 export type DrainPhase = (typeof DRAIN_PHASES)[number];
 
-/** What is still running after this long is left behind. */
+/** Steps that still run after this time are abandoned. */
 export const DRAIN_BOUND_MS = 15_000;
 
 interface Step {
@@ -14,9 +14,9 @@ interface Step {
 }
 
 /**
- * The one place that shuts a process down. Whatever is built registers its own end here, at once; the phases
- * run in order, and within a phase the steps run in reverse of their registration, one after the other.
- * Bounded as a whole: a step that fails or hangs is logged and the next one runs.
+ * Shuts a process down. Code that builds a resource registers its end here, at once. The phases run in order. Within
+ * a phase the steps run one after the other, in reverse order of their registration. The drain as a whole is bounded:
+ * a step that fails or hangs is logged, and the next one runs.
  */
 export class DrainCoordinator {
   readonly #steps: Step[] = [];
@@ -28,17 +28,17 @@ export class DrainCoordinator {
     private readonly boundMs: number = DRAIN_BOUND_MS,
   ) {}
 
-  /** Fires when the drain begins: waits answer, streams close, nothing new is begun. */
+  /** Fires when the drain begins: waits answer, streams close, and no new work begins. */
   get signal(): AbortSignal {
     return this.#began.signal;
   }
 
-  /** `name` is for the log. A step that is added while draining runs if its phase is still to come. */
+  /** `name` is for the log. A step that is added during the drain runs if its phase has not begun. */
   add(phase: DrainPhase, name: string, run: () => Promise<void> | void): void {
     this.#steps.push({ phase, name, run });
   }
 
-  /** Runs everything once, however often it is called. @returns whether every step ended well and in time */
+  /** Runs every step once, even when called again. @returns whether every step succeeded in time */
   run(): Promise<boolean> {
     this.#running ??= this.#drain();
     return this.#running;
@@ -66,14 +66,14 @@ export class DrainCoordinator {
   async #end(step: Step, leftMs: number): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
-      // Also when no time is left every step is at least begun.
+      // Every step is at least started, even when no time is left.
       timer = setTimeout(() => reject(new Error('not done in time')), Math.max(leftMs, 50));
     });
     try {
       await Promise.race([Promise.resolve().then(step.run), late]);
       return true;
     } catch (error) {
-      this.logger.error({ err: error, phase: step.phase, step: step.name }, 'a drain step failed');
+      this.logger.error({ err: error, phase: step.phase, step: step.name }, 'drain step failed');
       return false;
     } finally {
       clearTimeout(timer);

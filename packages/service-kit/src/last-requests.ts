@@ -2,20 +2,20 @@ import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 
-/** When nothing was asked for so long, the connections that are left are not in use. */
+/** Connections without a request for this long are not in use. */
 const QUIET_MS = 1_000;
-/** In any case idle connections are closed after so long. */
+/** Idle connections are closed after this time in any case. */
 const LONGEST_MS = 4_000;
 const LOOK_EVERY_MS = 50;
 
 /**
- * Ends a server whose clients keep connections open, without losing a request. A client, a balancer above all,
- * may send one on an idle connection at the very moment that we close it, and then cannot know whether it was
- * taken; what is no GET it must not send again. So idle connections stay: each is closed by the answer to its
- * next request, which says so, and only those that are not used any more are closed by us.
+ * Closes a server whose clients keep connections open, without losing a request. A client, above all a balancer, may
+ * send a request on an idle connection at the moment that the server closes it. The client then cannot know whether
+ * the request was accepted, and must not resend a request that is not a GET. So idle connections stay open. The answer
+ * to the next request closes each one, and says so. The server itself closes only connections that are not in use.
  */
 export class LastRequests {
-  /** Connections that have not asked anything yet; Node takes them for busy and would wait for them for ever. */
+  /** Connections without a request so far. Node counts them as busy and would wait for them without limit. */
   readonly #silent = new Set<Socket>();
   #lastUse = 0;
   #accepted = 0;
@@ -32,13 +32,13 @@ export class LastRequests {
     });
   }
 
-  /** Takes no new connection, and resolves when all are closed: at once when there is none. */
+  /** Accepts no new connection, and resolves when all are closed. */
   async end(): Promise<void> {
     if (!this.server.listening) return;
     const closeIdle = this.server.closeIdleConnections.bind(this.server);
-    // Node's close() calls it.
+    // Node's close() would call it.
     this.server.closeIdleConnections = () => undefined;
-    await this.#nothingWaits();
+    await this.#acceptQueueEmpty();
     const closed = new Promise<void>((done) => this.server.close(() => done()));
     const begun = (this.#lastUse = performance.now());
     const look = setInterval(() => {
@@ -46,7 +46,7 @@ export class LastRequests {
       const late = now - begun >= LONGEST_MS;
       if (now - this.#lastUse < QUIET_MS && !late) return;
       closeIdle();
-      // A request that is half read gets longer.
+      // A half-read request is given more time.
       for (const socket of this.#silent) if (late || socket.bytesRead === 0) socket.destroy();
     }, LOOK_EVERY_MS);
     await closed;
@@ -54,10 +54,10 @@ export class LastRequests {
   }
 
   /**
-   * What waits to be accepted is reset with the listener. So that is closed right after a turn of the loop that
-   * was short and accepted nobody; or after a hundred turns.
+   * Closing the listener resets connections that wait to be accepted. So it is closed right after a short turn of the
+   * event loop that accepted none, or after a hundred turns.
    */
-  async #nothingWaits(): Promise<void> {
+  async #acceptQueueEmpty(): Promise<void> {
     for (let turns = 0; turns < 100; turns++) {
       const [before, begun] = [this.#accepted, performance.now()];
       await turn();

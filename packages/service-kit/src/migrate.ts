@@ -4,8 +4,8 @@ import { migrate } from '@novacron/postgres/migrate';
 import type { PostgresSpec } from './dependencies.js';
 
 /**
- * The whole of a service's `migrate.ts`: brings its schema up to date as the owner and ends. The exit code is 0
- * when nothing was left to do either; a failure is one line and 1. Any number of them may run at once.
+ * The whole of a service's `migrate.ts`: migrates its schema as the owner and ends. The exit code is 0, also when the
+ * schema was current. A failure prints one line and exits with 1. Several may run at once.
  */
 export async function runMigrations({ schema, migrations }: PostgresSpec): Promise<void> {
   try {
@@ -22,7 +22,7 @@ export async function runMigrations({ schema, migrations }: PostgresSpec): Promi
   }
 }
 
-/** The public text of an error names no server; whoever runs a migration wants to know why. */
+/** The public text of an error names no server, so the operator needs its cause as well. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? error.cause : undefined;

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Logger } from '@novacron/telemetry/logger';
 
-/** Nest says for each route and module that it is there; that is for debugging. */
+/** These log one line for each route and module, which is useful for debugging only. */
 const CHATTY = new Set([
   'InstanceLoader',
   'RouterExplorer',
@@ -10,7 +10,7 @@ const CHATTY = new Set([
   'NestMicroservice',
 ]);
 
-/** Nest's log as lines of ours. Nest hands the context as the last parameter, and a stack before it. */
+/** Writes Nest's log through our logger. Nest passes the context as the last parameter, and a stack before it. */
 export class NestLogger implements LoggerService {
   constructor(private readonly logger: Logger) {}
 

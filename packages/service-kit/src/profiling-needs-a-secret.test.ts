@@ -18,17 +18,17 @@ afterEach(async () => {
 });
 
 describe('profiling', () => {
-  it('is off unless it is asked for', async () => {
+  it('is off by default', async () => {
     expect((await fetch(await start({ NOVACRON_PROFILING_TOKEN: 'secret' }))).status).toBe(404);
   });
 
-  it('that is asked for without a secret stops the start, and says what is missing', async () => {
+  it('stops the start when it is enabled without a secret, and names the variable', async () => {
     await expect(start({ ENABLE_PROFILING: 'true' })).rejects.toThrow(
       'NOVACRON_PROFILING_TOKEN is missing, and ENABLE_PROFILING is true',
     );
   });
 
-  it('is for who has the secret', async () => {
+  it('serves callers that have the secret', async () => {
     const url = await start({ ENABLE_PROFILING: 'true', NOVACRON_PROFILING_TOKEN: 'secret' });
     expect((await fetch(url)).status).toBe(401);
     const answer = await fetch(url, { headers: { authorization: 'Bearer secret' } });

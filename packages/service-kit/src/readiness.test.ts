@@ -24,25 +24,25 @@ const degraded = async (dependency: string) =>
   new RegExp(`^novacron_degraded\\{dependency="${dependency}"\\} (\\d)`, 'm').exec(await metricsText())?.[1];
 
 describe('readiness', () => {
-  it('is ok while every dependency is there', async () => {
+  it('is ok when every dependency is available', async () => {
     readiness.add('nats', () => undefined);
     expect(await states()).toEqual({ ready: true, status: 'ok', away: [] });
     expect(await degraded('nats')).toBe('0');
   });
 
-  it('is degraded, and ready, while a dependency is away without which something is served', async () => {
+  it('is degraded but ready when the process serves requests without the missing dependency', async () => {
     replicaServes = true;
     readiness.add('postgres', away, () => replicaServes);
     expect(await states()).toEqual({ ready: true, status: 'degraded', away: ['postgres'] });
     expect(await degraded('postgres')).toBe('1');
   });
 
-  it('is unavailable while nothing is served without the dependency', async () => {
+  it('is unavailable when the process serves no requests without the dependency', async () => {
     readiness.add('postgres', away, () => replicaServes);
     expect(await states()).toEqual({ ready: false, status: 'unavailable', away: ['postgres'] });
   });
 
-  it('is degraded while caches answer, whatever is away', async () => {
+  it('is degraded when caches answer and dependencies are missing', async () => {
     cacheServes = true;
     readiness.add('nats', away);
     readiness.add('postgres', away, () => replicaServes);
@@ -50,7 +50,7 @@ describe('readiness', () => {
     expect(await states()).toEqual({ ready: true, status: 'degraded', away: ['nats', 'postgres'] });
   });
 
-  it('is degraded while caches answer without a dependency for its grace, and unavailable after that', async () => {
+  it('is degraded during the grace of a missing dependency when caches answer, and unavailable after it', async () => {
     cacheServes = true;
     let isAway = true;
     readiness.add('nats', () => (isAway ? away() : undefined));
@@ -70,7 +70,7 @@ describe('readiness', () => {
     expect(await statusAt(111_000)).toBe('unavailable');
   });
 
-  it('is unavailable while the process drains or starts, whatever serves', async () => {
+  it('is unavailable when the process starts or drains', async () => {
     readiness.serveWhile(() => true);
     readiness.drain();
     expect(await states()).toEqual({ ready: false, status: 'unavailable', away: ['process'] });

@@ -9,7 +9,7 @@ type Check = () => Promise<void> | void;
 
 interface Dependency {
   readonly check: Check;
-  /** Whether the process serves something without the dependency, asked when its check has failed. */
+  /** Whether the process can serve requests without the dependency; called when its check has failed. */
   readonly servesWithout: () => boolean;
 }
 
@@ -20,8 +20,8 @@ observableGauge('novacron_degraded', 'Whether the check of a dependency fails: 1
 });
 
 /**
- * Whether this process can serve something. While it starts: what it waits for. Afterwards every dependency is asked,
- * live, each within a second, and an answer is good for a second. While it drains: no.
+ * Whether this process can serve requests. During the start it reports the missing dependencies. Afterwards it checks
+ * every dependency live, each within a second, and caches the result for a second. During the drain it is not ready.
  */
 export class Readiness {
   readonly #checks = new Map<string, Dependency>();
@@ -35,29 +35,29 @@ export class Readiness {
   constructor(private readonly now: () => number = () => performance.now()) {}
 
   /**
-   * `check` resolves when the dependency can be used, and throws the reason when not.
-   * @param servesWithout whether the process serves something while the check fails; never, unless told
+   * `check` resolves when the dependency is usable, and throws the reason otherwise.
+   * @param servesWithout whether the process can serve requests while the check fails; default never
    */
   add(name: string, check: Check, servesWithout: () => boolean = () => false): void {
     this.#checks.set(name, { check, servesWithout });
   }
 
   /**
-   * Another reason to be ready, whichever dependencies are away: what caches can answer.
-   * @param graces milliseconds, by dependency, after which its loss is no longer made up for; never, unless told
+   * A reason to be ready while dependencies are unavailable: caches that can answer.
+   * @param graces by dependency, for how many milliseconds this compensates its loss; default without limit
    */
   serveWhile(servesAnyway: () => boolean, graces: Readonly<Record<string, number>> = {}): void {
     this.#servesAnyway = servesAnyway;
     this.#graces = graces;
   }
 
-  /** Asks again and again, so that `novacron_degraded` is right whether or not anybody asks for the report. @returns what ends it */
+  /** Repeats the checks, so that `novacron_degraded` is current without readers of the report. @returns a function that stops it */
   keepFresh(): () => void {
     const timer = setInterval(() => void this.report(), REFRESH_MS).unref();
     return () => clearInterval(timer);
   }
 
-  /** What the start waits for, and why; `undefined` when it has come. */
+  /** Reports a dependency that the start waits for, and why; `undefined` when it is available. */
   waitFor(name: string, reason: string | undefined): void {
     if (reason === undefined) this.#waiting.delete(name);
     else this.#waiting.set(name, reason);
@@ -77,12 +77,12 @@ export class Readiness {
   report(): Promise<Report> {
     const now = this.now();
     if (this.#cached === undefined || now - this.#cached.at > CACHED_MS) {
-      this.#cached = { at: now, report: this.#ask() };
+      this.#cached = { at: now, report: this.#check() };
     }
     return this.#cached.report;
   }
 
-  async #ask(): Promise<Report> {
+  async #check(): Promise<Report> {
     const asked = [...this.#checks].map(async ([name, { check, servesWithout }]) => {
       const result = await outcome(check);
       failing.set(name, result.ok ? 0 : 1);

@@ -18,18 +18,18 @@ import type { HttpOptions } from './http-app.js';
 import { rootModule, type KitOptions } from './kit-module.js';
 import { Readiness } from './readiness.js';
 
-/** Every service has these; natsEnv and postgresEnv as it needs them. */
+/** Every service has these, and natsEnv and postgresEnv where it needs them. */
 export type ServiceSettings = Settings & typeof opsEnv & typeof telemetryEnv;
 
 export interface ServiceSpec<S extends ServiceSettings> {
-  /** `orchestrator`: in logs, traces and NATS, and the queue group of its requests. */
+  /** For example `orchestrator`: the name in logs, traces and NATS, and the queue group of its requests. */
   readonly name: string;
   readonly settings: S;
-  /** Needed with postgresEnv. */
+  /** Required with postgresEnv. */
   readonly postgres?: PostgresSpec;
-  /** The streams that this service makes sure of; its NATS user must be allowed to. */
+  /** The streams that this service creates where they are missing; its NATS user needs the permission. */
   readonly streams?: readonly StreamName[];
-  /** Given: a Fastify application. Otherwise, with natsEnv: one that serves `@RpcHandler`. Otherwise: neither. */
+  /** Makes it a Fastify application. Without it, a service with natsEnv serves `@RpcHandler`, and one without serves no requests. */
   readonly http?: (config: Config<S>) => HttpOptions;
   readonly rpc?: { readonly maxInFlight?: number };
   /**
@@ -56,14 +56,14 @@ export interface RunningService<C> {
   readonly opsPort: number;
   /** Undefined without HTTP. */
   readonly httpPort: number | undefined;
-  /** Drains. @returns whether everything ended well and in time */
+  /** Drains. @returns whether every step succeeded in time */
   stop(): Promise<boolean>;
 }
 
 export interface StartOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly logger?: Logger;
-  /** Told as soon as there is something to drain, before any dependency is there. */
+  /** Called as soon as the drain coordinator exists, before any dependency is connected. */
   readonly onDrain?: (drain: DrainCoordinator, logger: Logger) => void;
 }
 
@@ -71,20 +71,20 @@ export interface StartOptions {
 export async function runService<S extends ServiceSettings>(spec: ServiceSpec<S>): Promise<void> {
   const fallback = createLogger(spec.name);
   let drain: DrainCoordinator | undefined;
-  let toldToEnd = false;
+  let signalled = false;
   try {
     await startService(spec, {
       onDrain: (created, logger) => {
         drain = created;
-        endWith(created, logger, () => (toldToEnd = true));
+        endWith(created, logger, () => (signalled = true));
       },
     });
   } catch (error) {
-    // Told to end while it was still starting: that is no failure, and the drain ends the process. A start that
-    // fails drains too, so the drain alone does not tell the two apart.
-    if (toldToEnd) return;
+    // A signal during the start is not a failure; its drain ends the process. A failed start drains too, so the state
+    // of the drain cannot distinguish the two.
+    if (signalled) return;
     if (error instanceof ConfigError) process.stderr.write(`${spec.name}: ${error.message}\n`);
-    else fallback.fatal({ err: error }, 'could not start');
+    else fallback.fatal({ err: error }, 'service start failed');
     await drain?.run();
     process.exit(1);
   }
@@ -92,16 +92,16 @@ export async function runService<S extends ServiceSettings>(spec: ServiceSpec<S>
 
 /**
  * Starts a service within this process: configuration → telemetry → ops listener → NATS → Postgres →
- * migrations → Nest → listening → ready. A dependency that is not there yet is waited for, while /health
- * answers and /ready says which it is.
- * @throws ConfigError; what makes a start impossible, after ending what had been started
+ * migrations → Nest → listening → ready. It waits for a missing dependency; meanwhile /health answers and /ready names
+ * the dependency.
+ * @throws ConfigError, or the error of the start after draining
  */
 export async function startService<S extends ServiceSettings>(
   spec: ServiceSpec<S>,
   options: StartOptions = {},
 ): Promise<RunningService<Config<S>>> {
   const config = loadConfig(spec.settings, options.env);
-  // The tree of settings is known only in part here: what every service has, and what it may have.
+  // Only part of the settings' type is known here: the settings of every service, and the optional ones.
   const known = config as unknown as Config<typeof opsEnv & typeof telemetryEnv> &
     Partial<Config<typeof natsEnv & typeof postgresEnv>>;
   const profiling = profilingOf(spec.name, known.profiling);
@@ -169,7 +169,7 @@ function isClass(module: object): module is Type {
   return 'prototype' in module;
 }
 
-/** @throws ConfigError: a profile shows what a process works on, so it is for nobody without a secret */
+/** @throws ConfigError without a secret: a profile shows the work of the process, so it needs a token */
 function profilingOf(
   service: string,
   { enabled, token }: Config<typeof opsEnv>['profiling'],
@@ -180,7 +180,7 @@ function profilingOf(
   throw new ConfigError([{ variable: 'NOVACRON_PROFILING_TOKEN', problem }]);
 }
 
-/** What /queries answers: what this process saw of its queries, and what Postgres said of the service's. */
+/** The answer of /queries: this process's observations of its queries, and Postgres's statistics of the service. */
 function queryReport(watch: DatabaseWatch, monitor: QueryMonitor): object {
   return { slow: watch.slow(), running: watch.longRunning(), ...monitor.report() };
 }
@@ -190,12 +190,12 @@ function postgresOf({ postgres, name }: { postgres?: PostgresSpec; name: string 
   return postgres;
 }
 
-/** A signal drains and ends with 0, or 1 when something had to be left behind; a bug ends at once with 1. */
+/** A signal drains the process, which exits with 0, or 1 if a step was abandoned. An unhandled error exits at once with 1. */
 function endWith(drain: DrainCoordinator, logger: Logger, onSignal: () => void): void {
   const end = (signal: string) => {
     if (drain.signal.aborted) return;
     onSignal();
-    logger.info({ signal }, 'told to end');
+    logger.info({ signal }, 'signal received');
     void drain.run().then((clean) => process.exit(clean ? 0 : 1));
   };
   process.on('SIGTERM', end);

@@ -107,7 +107,7 @@ afterAll(() => servers.stop());
 const opsOf = (service: 'gateway' | 'orchestrator', path: string) =>
   get(`http://127.0.0.1:${servers.env(service)['NOVACRON_OPS_PORT']}${path}`);
 
-describe('starting', () => {
+describe('a starting service', () => {
   it('migrates, serves requests from the gateway to Postgres, and is ready', async () => {
     running.push(await startService(orchestrator, { env: servers.env('orchestrator'), logger }));
     running.push(await startService(gateway, { env: servers.env('gateway'), logger }));
@@ -131,9 +131,9 @@ describe('starting', () => {
     );
   });
 
-  it('leaves requests to others until it has loaded what they need', async () => {
+  it('leaves requests to other instances until its providers have loaded', async () => {
     running.push(await startService(gateway, { env: servers.env('gateway'), logger }));
-    const ask = () => get(`http://127.0.0.1:${running[0]?.httpPort}/things/1`);
+    const request = () => get(`http://127.0.0.1:${running[0]?.httpPort}/things/1`);
     const loading = Promise.withResolvers<void>();
     let asked = false;
     class Loader implements OnModuleInit {
@@ -147,15 +147,15 @@ describe('starting', () => {
     const env = servers.env('orchestrator');
     const starting = startService({ ...orchestrator, module: LoadingModule }, { env, logger });
     await until(async () => asked);
-    // Nobody serves it at all: with another instance beside it, that one would have.
-    expect(await ask()).toMatchObject({ status: 500, body: expect.stringContaining('Nobody serves') });
+    // The subject has no subscriber: another instance would have served the request.
+    expect(await request()).toMatchObject({ status: 500, body: expect.stringContaining('Nobody serves') });
     expect((await opsOf('orchestrator', '/ready')).status).toBe(503);
     loading.resolve();
     running.push(await starting);
-    expect(await ask()).toMatchObject({ status: 200, body: '{"count":0}' });
+    expect(await request()).toMatchObject({ status: 200, body: '{"count":0}' });
   });
 
-  it('waits for NATS while /health answers and /ready names it, and becomes ready by itself', async () => {
+  it('waits for NATS, answers /health, names NATS on /ready, and becomes ready by itself', async () => {
     await servers.nats.kill();
     const starting = startService(orchestrator, { env: servers.env('orchestrator'), logger });
     try {
@@ -187,7 +187,7 @@ describe('starting', () => {
     await until(async () => (await opsOf('orchestrator', '/ready')).status === 200);
   });
 
-  it('that cannot succeed ends what it had started', async () => {
+  it('drains when it cannot start', async () => {
     @Module({})
     class BrokenModule {
       constructor() {
@@ -200,7 +200,7 @@ describe('starting', () => {
   });
 });
 
-describe('stopping', () => {
+describe('a running service', () => {
   it('drains when Nest closes the application', async () => {
     for (const spec of [orchestrator, gateway] as ServiceSpec<typeof gatewaySettings>[]) {
       const service = await startService(spec, { env: servers.env(spec.name as 'gateway'), logger });

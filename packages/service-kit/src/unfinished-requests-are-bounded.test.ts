@@ -24,7 +24,7 @@ afterEach(async () => {
   await once(server, 'close');
 });
 
-/** A server that answers each request at once, and its guard. */
+/** Starts a server that answers each request at once, with its `Connections`. */
 async function serve(limits: ConnectionLimits, isShared?: (address: string) => boolean): Promise<void> {
   const options = { maxHeaderSize: limits.headBytes, headersTimeout: 60_000, requestTimeout: 60_000 };
   server = createServer(options, (_request, answer) => void answer.end('ok'));
@@ -33,7 +33,7 @@ async function serve(limits: ConnectionLimits, isShared?: (address: string) => b
   await once(server, 'listening');
 }
 
-/** A connection from 127.0.0.`last`; whether it was closed is in `destroyed`. */
+/** A connection from 127.0.0.`last`; `destroyed` says whether the server closed it. */
 async function open(last = 1): Promise<Socket> {
   const { port } = server.address() as AddressInfo;
   const socket = connect({ port, host: '127.0.0.1', localAddress: `127.0.0.${last}` });
@@ -52,7 +52,7 @@ const refused = async (limit: string): Promise<number> => {
 const closed = (all: readonly Socket[]): number => all.filter((socket) => socket.destroyed).length;
 
 describe('400 connections with an unfinished head', () => {
-  it('hold no more bytes than one address may, and lose those with the most', async () => {
+  it('hold at most the bytes of one address, and lose the connections with the most bytes', async () => {
     await serve(LIMITS);
     const small = await open();
     small.write(head(1_000));
@@ -66,7 +66,7 @@ describe('400 connections with an unfinished head', () => {
     expect((await refused('unread')) - before).toBe(closed(large));
   });
 
-  it('hold no more bytes than the process may, from whatever addresses they come', async () => {
+  it('hold at most the bytes of the process, from any number of addresses', async () => {
     await serve(LIMITS);
     const all = await Promise.all(Array.from({ length: 400 }, (_, i) => open(1 + (i % 40))));
     for (const socket of all) socket.write(head(60 * KIB));
@@ -74,7 +74,7 @@ describe('400 connections with an unfinished head', () => {
     await until(() => connections.unread > 0 && connections.unread <= LIMITS.unreadBytes);
   });
 
-  it('take nothing from a client that sends whole requests', async () => {
+  it('do not affect a client that sends whole requests', async () => {
     await serve(LIMITS);
     for (const socket of await Promise.all(Array.from({ length: 400 }, () => open())))
       socket.write(head(60 * KIB));
@@ -88,7 +88,7 @@ describe('400 connections with an unfinished head', () => {
 });
 
 describe('a connection', () => {
-  it('is refused beyond the limit of its address, and others are not', async () => {
+  it('is refused beyond the limit of its address, while other addresses are served', async () => {
     await serve({ ...LIMITS, perAddress: 10 });
     const before = await refused('address');
     const all = await Promise.all(Array.from({ length: 15 }, () => open()));
@@ -97,7 +97,7 @@ describe('a connection', () => {
     const other = await open(2);
     other.write(`${head(0)}\r\n\r\n`);
     expect(String((await once(other, 'data'))[0])).toMatch(/^HTTP\/1.1 200/);
-    // A connection that ends makes room.
+    // A closed connection makes room for another.
     all.find((socket) => !socket.destroyed)?.destroy();
     await until(() => connections.open === 10);
     const next = await open();
@@ -105,7 +105,7 @@ describe('a connection', () => {
     expect(String((await once(next, 'data'))[0])).toMatch(/^HTTP\/1.1 200/);
   });
 
-  it('is not counted by its address when many clients share that', async () => {
+  it('is not counted by its address when many clients share the address', async () => {
     await serve({ ...LIMITS, perAddress: 10 }, (address) => address.endsWith('127.0.0.1'));
     const all = await Promise.all(Array.from({ length: 50 }, () => open()));
     await until(() => connections.open === 50);

@@ -1,4 +1,4 @@
-/** Takes long enough for two that start together to meet. Node runs this file as it is: types that it can strip. */
+/** Takes long enough for two concurrent runs to overlap. Node runs this file directly and strips its types. */
 export class AddNumbers1700000000000 {
   async up(runner: { query(sql: string): Promise<unknown> }): Promise<void> {
     await runner.query('CREATE TABLE orchestrator.numbers (n int)');

@@ -12,7 +12,7 @@ function addRoutes({ httpAdapter }, drain) {
   const fastify = httpAdapter.getInstance();
   fastify.addHook('onRequest', async (request) => process.stdout.write(`begun ${request.url}\n`));
   fastify.get('/quick', async () => ({ quick: true }));
-  // It takes until the test says so.
+  // Answers when the test sends the signal.
   fastify.get(
     '/slow',
     async () => new Promise((resolve) => process.once('SIGUSR2', () => resolve({ slow: true }))),
@@ -23,7 +23,7 @@ function addRoutes({ httpAdapter }, drain) {
       new Promise((resolve) => drain.signal.addEventListener('abort', () => resolve({ waited: true }))),
   );
   fastify.get('/reject', async () => {
-    void Promise.reject(new Error('nobody handles this'));
+    void Promise.reject(new Error('not handled'));
     return {};
   });
 }

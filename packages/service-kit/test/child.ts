@@ -27,7 +27,7 @@ export class Child {
   }
 }
 
-/** Status and body of a URL; status 0 when nobody listens. */
+/** Status and body of a URL; status 0 when the connection is refused. */
 export async function get(url: string): Promise<{ status: number; body: string; connection: string | null }> {
   try {
     const response = await fetch(url);

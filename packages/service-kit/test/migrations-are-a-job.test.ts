@@ -32,7 +32,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Only what the job of a deployment has: where, and the owner's password. */
+/** The environment of a deployment's migration job: the server and the owner's password. */
 function migrateEnv(): Record<string, string | undefined> {
   const { NOVACRON_PG_PRIMARY, NOVACRON_PG_DATABASE, NOVACRON_PG_OWNER_PASSWORD } =
     servers.env('orchestrator');
@@ -47,7 +47,7 @@ function migrate(env = migrateEnv()): Promise<Ended> {
   });
 }
 
-/** What a service has whose schema is somebody else's work. */
+/** The environment of a service whose schema is migrated by a job. */
 function serviceEnv(): Record<string, string> {
   const { NOVACRON_PG_OWNER_PASSWORD: _owner, ...rest } = servers.env('orchestrator');
   return { ...rest, NOVACRON_PG_MIGRATE: 'false' };
@@ -92,7 +92,7 @@ afterEach(async () => {
 });
 
 describe('the migrate program', () => {
-  it('runs each migration once though two start together, and has nothing to do afterwards', async () => {
+  it('runs each migration once when two start together, and none afterwards', async () => {
     const two = await Promise.all([migrate(), migrate()]);
     expect(two.map(({ code }) => code)).toEqual([0, 0]);
     expect(two.map(({ stdout }) => stdout).sort()).toEqual([
@@ -102,7 +102,7 @@ describe('the migrate program', () => {
     expect(await migrate()).toEqual({ code: 0, stdout: 'migrate orchestrator: is current\n', stderr: '' });
   });
 
-  it('says in one line why it failed', async () => {
+  it('prints the reason of a failure in one line', async () => {
     const nowhere = await migrate({ ...migrateEnv(), NOVACRON_PG_PRIMARY: '127.0.0.1:1' });
     expect(nowhere).toMatchObject({ code: 1, stdout: '' });
     expect(nowhere.stderr).toMatch(/^migrate orchestrator: .*ECONNREFUSED 127\.0\.0\.1:1\n$/);
@@ -118,7 +118,7 @@ describe('the migrate program', () => {
 });
 
 describe('a service that leaves migrations to a job', () => {
-  it('waits for a schema that is not there yet, without the password of its owner, and goes on by itself', async () => {
+  it('waits for a missing schema without its owner’s password, and continues by itself', async () => {
     const starting = startService(service, { env: serviceEnv(), logger: createLogger('test', 'silent') });
     await until(async () => (await ready()).body.includes('waits for 1 migrations, AddNumbers1700000000000'));
     expect((await ready()).status).toBe(503);
@@ -127,7 +127,7 @@ describe('a service that leaves migrations to a job', () => {
     expect((await ready()).status).toBe(200);
   });
 
-  it('starts at once on a schema that a newer version has migrated', async () => {
+  it('starts at once when a newer version has migrated the schema', async () => {
     await migrate();
     await asOwner("INSERT INTO orchestrator.migrations (timestamp, name) VALUES (1800000000000, 'Later')");
     running = await startService(service, { env: serviceEnv(), logger: createLogger('test', 'silent') });
