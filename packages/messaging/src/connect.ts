@@ -4,16 +4,16 @@ import type { Logger } from '@novacron/telemetry/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface NatsOptions {
-  /** One URL, or several of one cluster with commas between. */
+  /** One URL, or several of one cluster, separated by commas. */
   readonly url: string;
   readonly user: string;
   readonly password: string;
-  /** Shown by the server's monitoring. */
+  /** The connection's name in the server's monitoring. */
   readonly name: string;
   readonly logger?: Logger;
-  /** Gives up waiting for the first connection. */
+  /** Ends the wait for the first connection. */
   readonly signal?: AbortSignal;
-  /** Told each time that a first connection did not come about, with the reason. */
+  /** Called with the reason after each failed attempt to connect for the first time. */
   readonly onRetry?: (reason: string) => void;
 }
 
@@ -28,9 +28,9 @@ interface Health {
 const healths = new WeakMap<NatsConnection, Health>();
 
 /**
- * Connects, and keeps trying until it works; after that the connection comes back by itself for as long as
- * it is not closed. Inboxes lie under `_INBOX.<user>`, as the user's permissions want it.
- * @throws the signal's reason when it fires first
+ * Connects, and retries without limit. A lost connection reconnects by itself until it is closed. Inboxes are under
+ * `_INBOX.<user>`, as the user's permissions require.
+ * @throws the signal's reason when the signal fires first
  */
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
   for (let delay = FIRST_RETRY_MS; ; delay = Math.min(delay * 2, LAST_RETRY_MS)) {
@@ -40,18 +40,18 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       options.onRetry?.(reason);
-      options.logger?.warn({ reason, retryInMs: delay }, 'NATS is not there yet');
+      options.logger?.warn({ reason, retryInMs: delay }, 'NATS connect failed');
     }
     await sleep(delay, undefined, options.signal === undefined ? {} : { signal: options.signal });
   }
 }
 
-/** Whether a request would leave at once. Of a connection that `connectNats` did not make: assumed. */
+/** Whether a request would be sent at once. A connection that `connectNats` did not make counts as connected. */
 export function isConnected(nc: NatsConnection): boolean {
   return healths.get(nc)?.connected !== false && !nc.isClosed();
 }
 
-/** Calls the listener each time a lost connection is back. @returns a function that ends that */
+/** Calls the listener after each reconnect. @returns a function that removes it */
 export function onReconnect(nc: NatsConnection, listener: () => void): () => void {
   const health = healths.get(nc);
   if (health === undefined) throw new Error('this connection was not made by connectNats');
@@ -59,7 +59,7 @@ export function onReconnect(nc: NatsConnection, listener: () => void): () => voi
   return () => health.onReconnect.delete(listener);
 }
 
-/** Calls the listener each time the connection is lost. @returns a function that ends that */
+/** Calls the listener each time the connection is lost. @returns a function that removes it */
 export function onLoss(nc: NatsConnection, listener: () => void): () => void {
   const listeners = healths.get(nc)?.onLoss;
   listeners?.add(listener);
@@ -76,9 +76,9 @@ function connectOnce({ url, user, password, name }: NatsOptions): Promise<NatsCo
     timeout: 5_000,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
-    // A server that comes back with its users not yet loaded must not end the connection for good.
+    // A restarted server may not have loaded its users yet. That must not close the connection permanently.
     ignoreAuthErrorAbort: true,
-    // A peer that is gone without a word is noticed within 15 s; until then deadlines bound each request.
+    // A silent peer is detected within 15 s. Until then the deadlines bound each request.
     pingInterval: 5_000,
     maxPingOut: 2,
     noAsyncTraces: true,
@@ -98,17 +98,17 @@ function watched(nc: NatsConnection, logger: Logger | undefined): NatsConnection
           break;
         case 'reconnect':
           health.connected = true;
-          logger?.info({ server: status.server }, 'NATS connection is back');
+          logger?.info({ server: status.server }, 'NATS reconnected');
           for (const listener of health.onReconnect) listener();
           break;
         case 'staleConnection':
-          logger?.warn('NATS does not answer pings');
+          logger?.warn('NATS ping timed out');
           break;
         case 'error':
-          logger?.error({ err: status.error }, 'NATS refused something');
+          logger?.error({ err: status.error }, 'NATS server error');
           break;
         case 'slowConsumer':
-          logger?.warn({ pending: status.pending }, 'NATS messages wait in this process');
+          logger?.warn({ pending: status.pending }, 'NATS subscription is slow');
           break;
         default:
       }

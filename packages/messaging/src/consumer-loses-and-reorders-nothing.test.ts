@@ -53,7 +53,7 @@ async function publish(from: number, to: number): Promise<void> {
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
 describe('a durable consumer', () => {
-  it('gives every message once and in order, in batches of what waits', async () => {
+  it('delivers every message once and in order, in batches of waiting messages', async () => {
     await publish(1, 100);
     const batches: number[][] = [];
     consume({ maxBatch: 32, handle: async (batch) => void batches.push(batch.map(text)) });
@@ -63,7 +63,7 @@ describe('a durable consumer', () => {
     expect(batches.length).toBeLessThan(100);
   });
 
-  it('repeats a failed batch until it works, and nothing overtakes it', async () => {
+  it('retries a failed batch until it succeeds, and delivers no later message before it', async () => {
     await publish(1, 5);
     const seen: number[] = [];
     let failures = 3;
@@ -78,7 +78,7 @@ describe('a durable consumer', () => {
     expect(seen).toEqual([1, 2, 2, 2, 2, 3, 4, 5]);
   });
 
-  it('begins after a restart with what was not acknowledged, at once and before newer messages', async () => {
+  it('begins after a restart with unacknowledged messages, at once and before newer ones', async () => {
     await publish(1, 10);
     const first: number[] = [];
     const dead = consume({
@@ -96,7 +96,7 @@ describe('a durable consumer', () => {
     expect(second).toEqual([4, 5, 6, 7, 8, 9, 10, 11, 12]);
   });
 
-  it('begins where its owner’s own store says, with the stream’s identity', async () => {
+  it('begins at the position of its owner’s store, when the stream is the same', async () => {
     await publish(1, 6);
     const seen: StreamMessage[] = [];
     const asked: string[] = [];
@@ -113,7 +113,7 @@ describe('a durable consumer', () => {
     expect(asked).toEqual([seen[0]?.streamCreated]);
   });
 
-  it('lets the batch in hand finish when it is stopped, and hands out no other', async () => {
+  it('finishes the current batch when it is stopped, and starts no other', async () => {
     await publish(1, 3);
     const done: number[] = [];
     let begun = false;
@@ -131,7 +131,7 @@ describe('a durable consumer', () => {
     expect(info.ack_floor.stream_seq).toBe(1);
   });
 
-  it('goes on by itself when NATS is killed and started again in mid-traffic', async () => {
+  it('continues by itself when NATS is killed and restarted under traffic', async () => {
     const seen: number[] = [];
     const consumer = consume({ maxBatch: 8, handle: async (batch) => void seen.push(...batch.map(text)) });
     const publishing = publish(1, 300);
@@ -146,7 +146,7 @@ describe('a durable consumer', () => {
     expect(consumer.healthy).toBe(true);
   });
 
-  it('comes back when its consumer is deleted, and when the whole stream is lost and made anew', async () => {
+  it('is rebuilt when its consumer is deleted, and when the stream is lost and recreated', async () => {
     const seen: StreamMessage[] = [];
     const consumer = consume({ handle: async (batch) => void seen.push(...batch) });
     await publish(1, 2);
@@ -178,7 +178,7 @@ describe('publishing', () => {
     expect(again.streamSeq).toBe(first.streamSeq);
   });
 
-  it('is refused by a full METRICS stream, while EVENTS drops its oldest', async () => {
+  it('is refused by a full METRICS stream, while a full EVENTS stream drops its oldest message', async () => {
     await ensureStreams(nc, [EVENTS, METRICS], { eventsMaxBytes: 20_000, metricsMaxBytes: 20_000 });
     const js = jetstream(nc);
     const fill = async (subject: string) => {
@@ -191,13 +191,13 @@ describe('publishing', () => {
     });
   });
 
-  it('without JetStream or the stream is `dependency_down`', async () => {
+  it('ends in `dependency_down` when JetStream or the stream is missing', async () => {
     await expect(publishEvent(jetstream(nc), 'nowhere.x', Buffer.from('1'), 'id')).rejects.toMatchObject({
       code: 'dependency_down',
     });
   });
 
-  it('creates the streams idempotently, and with the limits that we promise', async () => {
+  it('creates the streams idempotently, with the documented limits', async () => {
     await ensureStreams(nc, [EVENTS, METRICS], SIZES);
     const { config } = await (await jetstreamManager(nc)).streams.info(EVENTS);
     expect(config).toMatchObject({

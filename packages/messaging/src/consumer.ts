@@ -10,7 +10,7 @@ import {
 } from '@nats-io/jetstream';
 import { nanos, type NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '@novacron/telemetry/logger';
-import { ended, HEARTBEAT_MS, ignoreMissing, rebuilding } from './consumer-session.js';
+import { ended, HEARTBEAT_MS, ignoreMissing, rebuilding } from './consumer-run.js';
 import { OrderedWork, type StreamMessage } from './ordered-work.js';
 
 export type { StreamMessage };
@@ -18,24 +18,23 @@ export type { StreamMessage };
 export interface ConsumerOptions {
   readonly nc: NatsConnection;
   readonly stream: string;
-  /** Name of the durable consumer. One process at a time may run it: order is worth nothing otherwise. */
+  /** Name of the durable consumer. Only one process at a time may run it, since it keeps the stream's order. */
   readonly durable: string;
   readonly filterSubject?: string;
   /**
-   * Where to begin, asked at each (re)build: the first stream sequence that is still wanted, for one who
-   * keeps its position in its own store. Without it the server's acknowledgements are the position, and a
-   * new durable begins with everything that the stream has.
+   * For an owner that stores its own stream position: called at each build, returns the first stream sequence to
+   * deliver. Without it the server's acknowledgements are the position, and a new durable begins with the whole stream.
    */
   readonly from?: (stream: { readonly created: string }) => Promise<number>;
   /**
-   * Called with one batch at a time, in the stream's order; resolving acknowledges it. What it throws is
-   * logged and the same batch is given again, after a pause, for as long as it takes: so it must be safe to
-   * repeat, and must itself put aside what can never succeed.
+   * Called with one batch at a time, in the stream's order. Resolving acknowledges the batch. An error is logged, and
+   * the same batch is retried after a pause without limit. So the handler must be safe to repeat, and must itself
+   * discard messages that can never succeed.
    */
   readonly handle: (batch: readonly StreamMessage[]) => Promise<void>;
-  /** Messages handed over together when they wait together; default 1. */
+  /** Waiting messages are handed over in batches of at most this many. Default 1. */
   readonly maxBatch?: number;
-  /** Messages in this process that are not acknowledged: the bound of its buffer. Default 256. */
+  /** Unacknowledged messages in this process, which bounds its buffer. Default 256. */
   readonly maxAckPending?: number;
   readonly logger: Logger;
 }
@@ -43,9 +42,9 @@ export interface ConsumerOptions {
 const ACK_WAIT_MS = 30_000;
 
 /**
- * Reads a stream through a durable pull consumer: in order, at least once, explicitly acknowledged. Whatever
- * goes wrong - the connection, the server, the consumer or the stream gone - it is built again from the last
- * acknowledged message, until `stop`.
+ * Reads a stream through a durable pull consumer: in order, at least once, explicitly acknowledged. After any failure
+ * of the connection, the server, the consumer or the stream it is rebuilt from the last acknowledged message, until
+ * `stop`.
  */
 export class DurableConsumer {
   readonly #stop = new AbortController();
@@ -54,7 +53,7 @@ export class DurableConsumer {
 
   constructor(private readonly options: ConsumerOptions) {}
 
-  /** Whether messages can come at the moment; false while it is being (re)built. */
+  /** Whether messages can arrive now; false while it is being rebuilt. */
   get healthy(): boolean {
     return this.#healthy;
   }
@@ -63,7 +62,7 @@ export class DurableConsumer {
     this.#running ??= this.#run();
   }
 
-  /** Hands out no further batch; resolves when the one in hand is done. What was not handled comes again. */
+  /** Starts no further batch, and resolves when the current one is done. Unhandled messages are delivered again. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
@@ -72,7 +71,7 @@ export class DurableConsumer {
   #run(): Promise<void> {
     return rebuilding({ ...this.options, stop: this.#stop.signal }, async () => {
       try {
-        await this.#session();
+        await this.#consume();
       } finally {
         this.#healthy = false;
       }
@@ -80,7 +79,7 @@ export class DurableConsumer {
   }
 
   /** From one build to its end. Rejects on failure, resolves on stop. */
-  async #session(): Promise<void> {
+  async #consume(): Promise<void> {
     const { nc, stream, durable, maxAckPending = 256 } = this.options;
     const manager = await jetstreamManager(nc, { checkAPI: false, timeout: 5_000 });
     const { created } = await manager.streams.info(stream);
@@ -106,14 +105,14 @@ export class DurableConsumer {
       end.abort();
       work.close();
       await messages.close();
-      // The batch in hand must be done before the next session may hand out the same messages.
+      // The current batch must end before the next run may hand out the same messages.
       await work.idle();
     }
   }
 
   /**
-   * Makes the durable begin right after the last acknowledged message, with nothing pending. One with
-   * messages pending is made anew: the server would give those only after their ack wait, behind newer ones.
+   * Makes the durable begin right after the last acknowledged message, with no message pending. A durable with pending
+   * messages is recreated: the server would redeliver those only after their ack wait, behind newer messages.
    */
   async #build(manager: JetStreamManager, streamCreated: string): Promise<void> {
     const { stream, durable, from } = this.options;

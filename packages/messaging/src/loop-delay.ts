@@ -2,13 +2,13 @@ const TICK_MS = 50;
 let lastTick = performance.now();
 let delayMs = 0;
 
-/** Starts with the first user and never keeps the process alive. */
+/** Starts with the first call and never keeps the process alive. */
 let ticking: NodeJS.Timeout | undefined;
 
 /**
- * For how long what arrives now may have waited for this process already: it was stopped, or busy with
- * something else. Zero most of the time. After a stall the first message may be seen before the tick that measures
- * it (a loop that stood still among its timers reads its sockets next), so a tick that is overdue counts as well.
+ * How long a message that arrives now may have waited, because the process was stopped or its event loop was blocked.
+ * Usually zero. After a stall the loop may read its sockets before the tick that measures the stall. So an overdue tick
+ * counts as well.
  */
 export function waitedForLoopMs(): number {
   if (!ticking) {

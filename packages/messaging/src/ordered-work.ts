@@ -7,11 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface StreamMessage {
   readonly subject: string;
   readonly data: Uint8Array;
-  /** Its number in the stream. Numbers of two streams with different creation times do not compare. */
+  /** The stream sequence. Sequences of streams with different creation times are not comparable. */
   readonly streamSeq: number;
-  /** When the stream was created, RFC 3339: the stream's identity. */
+  /** When the stream was created (RFC 3339), which identifies the stream. */
   readonly streamCreated: string;
-  /** When the stream took it. */
+  /** When the stream stored the message. */
   readonly time: Date;
   header(name: string): string | undefined;
 }
@@ -31,8 +31,7 @@ const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 5_000;
 
 /**
- * The messages of one session, handled one batch after the other. The buffer holds what the server lets go
- * unacknowledged (`max_ack_pending`), never more.
+ * The messages of one run, handled one batch after the other. The server's `max_ack_pending` bounds the buffer.
  */
 export class OrderedWork {
   readonly #buffer: JsMsg[] = [];
@@ -44,13 +43,13 @@ export class OrderedWork {
   readonly #keepAlive: NodeJS.Timeout;
 
   constructor(private readonly options: OrderedWorkOptions) {
-    // What waits here longer than the server's patience would come again, behind newer messages.
+    // Without this the server would redeliver messages that wait longer than the ack wait, behind newer ones.
     this.#keepAlive = setInterval(() => {
       try {
         for (const message of [...this.#inHand, ...this.#buffer]) message.working();
       } catch (error) {
-        // The connection is closed; that ends the session by itself.
-        options.logger.debug({ err: error }, 'messages could not be held');
+        // The connection is closed, which ends the run by itself.
+        options.logger.debug({ err: error }, 'message keep-alive failed');
       }
     }, options.ackWaitMs / 3).unref();
     options.stop.addEventListener('abort', this.#onStop, { once: true });
@@ -61,13 +60,13 @@ export class OrderedWork {
     this.#wake();
   }
 
-  /** Works until `close` or the stop. */
+  /** Handles messages until `close` or the stop. */
   run(): Promise<void> {
     this.#running = this.#loop();
     return this.#running;
   }
 
-  /** No further batch begins. */
+  /** Starts no further batch. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#keepAlive);
@@ -75,7 +74,7 @@ export class OrderedWork {
     this.#wake();
   }
 
-  /** Resolves when no batch is in hand. */
+  /** Resolves when the current batch is done. */
   async idle(): Promise<void> {
     await this.#running;
   }
@@ -94,7 +93,7 @@ export class OrderedWork {
     }
   }
 
-  /** The next messages in order; what this session has handled already is only acknowledged again. */
+  /** The next messages in order. A message that this run has handled is only acknowledged again. */
   #next(): JsMsg[] {
     const batch: JsMsg[] = [];
     while (this.#buffer.length > 0 && batch.length < (this.options.maxBatch ?? 1)) {
@@ -125,7 +124,7 @@ export class OrderedWork {
     } catch (error) {
       logger.error(
         { err: error, stream, durable, streamSeq: batch[0]?.seq },
-        'messages were not handled; again',
+        'message handling failed; retrying',
       );
       consumed.publish({ stream, consumer: durable, outcome: 'failed', pending: pendingAfter(batch) });
       return false;
@@ -151,7 +150,7 @@ export class OrderedWork {
   }
 }
 
-/** What the stream still has for this consumer behind the batch. */
+/** The number of messages in the stream for this consumer behind the batch. */
 function pendingAfter(batch: readonly JsMsg[]): number {
   return batch.at(-1)?.info.pending ?? 0;
 }

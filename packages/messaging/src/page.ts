@@ -1,9 +1,9 @@
 import { RawBody } from '@novacron/contracts/envelope';
 import { PAGE_BYTES } from '@novacron/contracts/reply-size';
 
-/** How the rows of a list become a page. */
+/** How to turn the rows of a list into a page. */
 export interface PageOptions<Row> {
-  /** Items at most. */
+  /** The maximum number of items. */
   readonly limit: number;
   /** The item as JSON. */
   readonly text: (row: Row) => string;
@@ -12,8 +12,8 @@ export interface PageOptions<Row> {
 }
 
 /**
- * The items of one page as JSON texts: as many as asked for, and no more than `PAGE_BYTES` hold. The first item
- * always stands, so that a list goes on behind an item of any size.
+ * The items of one page as JSON texts, bounded by the limit and by `PAGE_BYTES`. The first item is always included, so
+ * that paging continues behind an item of any size.
  */
 export function pageTexts<Row>(
   rows: readonly Row[],

@@ -7,18 +7,18 @@ import { RETRY_AFTER_MS } from './wire.js';
 const PUBLISH_TIMEOUT_MS = 5_000;
 
 export interface Published {
-  /** The message's number in its stream. */
+  /** The message's stream sequence. */
   readonly streamSeq: number;
-  /** The stream had this message id already (within its two minutes), and keeps the first. */
+  /** The stream already had a message with this id (within two minutes), and keeps the first. */
   readonly duplicate: boolean;
 }
 
 /**
- * Puts one message into the stream that holds its subject, and resolves when the server has stored it.
- * @param messageId the same id within two minutes is stored once
- * @throws ServiceError `overloaded` when the stream is full and refuses, `body_too_large`,
- *   `dependency_down` when JetStream is not there, `deadline_exceeded` when it did not answer: then the
- *   message may or may not be stored, and publishing it again with its id is safe
+ * Publishes one message to the stream of its subject, and resolves when the server has stored it.
+ * @param messageId messages with the same id within two minutes are stored once
+ * @throws ServiceError `overloaded` when the stream is full, `body_too_large`, `dependency_down` when JetStream is
+ *   unavailable, `deadline_exceeded` when it did not answer. After the last one the message may or may not be stored,
+ *   and publishing it again with its id is safe.
  */
 export async function publishEvent(
   js: JetStreamClient,

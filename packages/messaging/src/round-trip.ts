@@ -2,8 +2,8 @@ import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { randomUUID } from 'node:crypto';
 
 /**
- * Proves that messages pass from this process through NATS and back to it. A connection that looks open proves
- * nothing: a server that is frozen keeps its sockets, and the client notices that only after several pings.
+ * Proves that messages pass from this process through NATS and back. An open connection is not a proof: a frozen server
+ * keeps its sockets, and the client detects that only after several pings.
  */
 export class RoundTrip {
   readonly #subject: string;
@@ -25,12 +25,12 @@ export class RoundTrip {
     });
   }
 
-  /** Sends one message on its way. A connection that is closed sends nothing, and so proves nothing. */
+  /** Sends one message. A closed connection sends none, so it cannot prove a round trip. */
   send(): void {
     if (!this.nc.isClosed()) this.nc.publish(this.#subject, String(this.clock()));
   }
 
-  /** Milliseconds since the newest message that came back was sent. */
+  /** Milliseconds since the send time of the newest message that returned. */
   get silentForMs(): number {
     return this.clock() - this.#provenAt;
   }

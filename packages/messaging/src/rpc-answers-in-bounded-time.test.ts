@@ -54,12 +54,12 @@ async function errorOf(work: Promise<unknown>): Promise<ServiceError> {
 }
 
 describe('a request', () => {
-  it('comes back with body, position and version', async () => {
+  it('returns body, position and version', async () => {
     const reply = await client.request(echo, meta(), { text: 'hello' });
     expect(reply).toMatchObject({ body: { text: 'hello' }, position: '1.1.5', version: 3 });
   });
 
-  it('carries the trace over the hop, also one that is not sampled', async () => {
+  it('carries the trace to the service, also when it is not sampled', async () => {
     const reply = await runWithExtractedTrace(
       (name) => (name === 'traceparent' ? `00-${TRACE}-00f067aa0ba902b7-00` : undefined),
       () => client.request(echo, meta(), { text: '' }),
@@ -67,14 +67,14 @@ describe('a request', () => {
     expect(reply.body.traceId).toBe(TRACE);
   });
 
-  it('with a wrong body is refused with every wrong field named', async () => {
+  it('is refused with every wrong field when the body is wrong', async () => {
     const body = { text: 5, nested: { count: 1.5 }, extra: true } as unknown as { text: string };
     const error = await errorOf(client.request(echo, meta(), body));
     expect(error.code).toBe('invalid_request');
     expect(error.errors?.map(({ path }) => path).sort()).toEqual(['/extra', '/nested/count', '/text']);
   });
 
-  it('with a wrong envelope is refused with every wrong field named', async () => {
+  it('is refused with every wrong field when the envelope is wrong', async () => {
     const reply = await nc.request(echo.subject, JSON.stringify({ v: 2, tenantId: '', body: { text: '' } }));
     const answer = reply.json<{ ok: boolean; code: string; errors: { path: string }[] }>();
     expect(answer).toMatchObject({ ok: false, code: 'invalid_request' });
@@ -89,21 +89,21 @@ describe('a request', () => {
   });
 
   it.each(['', '{', 'null', '[1]', '"x"', '{"data":{"pattern":1}}'])(
-    'of %j is refused, and not taken apart',
+    'is refused and not unwrapped when it is %j',
     async (text) => {
       const reply = await nc.request(echo.subject, text);
       expect(reply.json()).toMatchObject({ ok: false, code: 'invalid_request' });
     },
   );
 
-  it('that the service refuses ends in its error, with fields and retry hint', async () => {
+  it('ends in the service’s error with fields and retry hint when the service refuses it', async () => {
     const error = await errorOf(client.request(fail, meta(), { how: 'service' }));
     expect(error).toMatchObject({ code: 'quota_exceeded', detail: 'no room', retryAfterMs: 7 });
     expect(error.errors).toEqual([{ path: '/cpu', message: 'too many' }]);
   });
 
   it.each(['unknown', 'sync'] as const)(
-    'that fails (%s) is `internal`: logged, told to nobody',
+    'ends in `internal`, logged and without details, when its handler fails (%s)',
     async (how) => {
       logged.length = 0;
       const error = await errorOf(client.request(fail, meta(), { how }));
@@ -113,14 +113,14 @@ describe('a request', () => {
     },
   );
 
-  it('that nobody serves is `dependency_down` at once', async () => {
+  it('ends in `dependency_down` at once when no service subscribes', async () => {
     const startedAt = performance.now();
     const error = await errorOf(client.request(absent, meta(), {}));
     expect(error).toMatchObject({ code: 'dependency_down', retryAfterMs: 1_000 });
     expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
 
-  it('that takes too long is `deadline_exceeded` at its deadline', async () => {
+  it('ends in `deadline_exceeded` at its deadline when it takes too long', async () => {
     const before = { ...handled };
     const error = await errorOf(client.request(slow, meta(300), { ms: 1_000 }));
     expect(error.code).toBe('deadline_exceeded');
@@ -128,33 +128,33 @@ describe('a request', () => {
     await until(() => handled.slow - before.slow === handled.begun - before.begun);
   });
 
-  it('that waited for a stalled process past its deadline is not begun', async () => {
+  it('is not started when a stalled process receives it past its deadline', async () => {
     const before = handled.slow;
     await sleep(200);
     const late = errorOf(client.request(slow, meta(300), { ms: 0 }));
-    // The request leaves in a microtask, and comes back to this process' socket while it stands still.
+    // The request is sent in a microtask, and returns to this process's socket while its loop is blocked.
     for (let i = 0; i < 100; i++) await Promise.resolve();
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4_000);
     expect((await late).code).toBe('deadline_exceeded');
     await sleep(200);
     expect(handled.slow).toBe(before);
-    // Less than the stall took, which is over and forgotten.
+    // A deadline shorter than the stall, which is over.
     await client.request(slow, meta(3_900), { ms: 0 });
   });
 
-  it('that is too large is `body_too_large`, and so nothing is sent', async () => {
+  it('ends in `body_too_large` without being sent when it is too large', async () => {
     expect((await errorOf(client.request(echo, meta(), { text: 'x'.repeat(1_100_000) }))).code).toBe(
       'body_too_large',
     );
   });
 
-  it('whose answer is too large ends at once in `answer_too_large`', async () => {
+  it('ends at once in `answer_too_large` when the answer is too large', async () => {
     const startedAt = performance.now();
     expect((await errorOf(client.request(fail, meta(), { how: 'huge' }))).code).toBe('answer_too_large');
     expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
 
-  it('beyond the service’s bound is `overloaded` at once, and those within are answered', async () => {
+  it('ends in `overloaded` at once beyond the service’s bound, while those within are answered', async () => {
     const work = Array.from({ length: 12 }, () => client.request(slow, meta(), { ms: 1_500 }));
     const results = await Promise.allSettled(work);
     const refused = results.filter((result) => result.status === 'rejected');
@@ -163,7 +163,7 @@ describe('a request', () => {
       expect(reason).toMatchObject({ code: 'overloaded', retryAfterMs: 1_000 });
   });
 
-  it('beyond the client’s bound is `overloaded` without being sent', async () => {
+  it('ends in `overloaded` without being sent beyond the client’s bound', async () => {
     const narrow = new RpcClient(nc, { maxInFlight: 1 });
     const first = narrow.request(slow, meta(), { ms: 50 });
     expect((await errorOf(narrow.request(echo, meta(), { text: '' }))).code).toBe('overloaded');
@@ -171,7 +171,7 @@ describe('a request', () => {
     await narrow.request(echo, meta(), { text: '' });
   });
 
-  it('publishes a diagnostic on both sides', async () => {
+  it('is published as a diagnostic on both sides', async () => {
     const published: RpcDiagnostic[] = [];
     rpc.subscribe((diagnostic) => published.push(diagnostic));
     await client.request(echo, meta(), { text: '' });
@@ -183,11 +183,11 @@ describe('a request', () => {
 });
 
 describe('a drain', () => {
-  it('answers what was taken, and sends later requests to the other instances', async () => {
+  it('answers accepted requests, and leaves later ones to the other instances', async () => {
     const second = await startService(nats, 8);
     try {
       const before = { ...handled };
-      // Together as many as one instance takes: NATS may well have given all of them to the first.
+      // As many as one instance accepts: NATS may have sent all of them to the first.
       const inFlight = Array.from({ length: 6 }, () => client.request(slow, meta(), { ms: 1_000 }));
       await until(() => handled.begun - before.begun === 6);
       const draining = second.server.drain();

@@ -20,7 +20,7 @@ export type RpcMethod<C extends RpcContract> = (
   request: RpcRequest<BodyOf<C>>,
 ) => Promise<RpcReply<ReplyOf<C>> | RawReply>;
 
-/** Lets every error through to the server below, which alone knows how errors travel. */
+/** Passes every error to the server below, which encodes errors as replies. */
 @Catch()
 class PassErrorsOn implements RpcExceptionFilter {
   catch(error: unknown): Observable<never> {
@@ -29,8 +29,8 @@ class PassErrorsOn implements RpcExceptionFilter {
 }
 
 /**
- * Serves the contract with this method of a Nest controller. The method gets the validated request, throws
- * ServiceError to refuse, and returns body and position.
+ * Serves the contract by this method of a Nest controller. The method receives the validated request, returns body and
+ * position, and throws ServiceError to refuse.
  */
 export function RpcHandler<C extends RpcContract>(
   contract: C,
@@ -43,11 +43,11 @@ export interface RpcServerOptions {
   /** The queue group: instances of one service share its requests. */
   readonly service: string;
   readonly logger: Logger;
-  /** Requests worked on at one time, default 256; see {@link RequestDispatcher}. */
+  /** Requests handled at one time, default 256; see {@link RequestDispatcher}. */
   readonly maxInFlight?: number;
 }
 
-/** Nest's transport: handlers of `@RpcHandler` behind NATS request/reply, with our envelope. */
+/** Nest's transport strategy for `@RpcHandler` methods: NATS request/reply with our envelope. */
 export class RpcServer extends Server {
   readonly #requests: RequestDispatcher;
 
@@ -73,12 +73,12 @@ export class RpcServer extends Server {
     callback();
   }
 
-  /** Takes no new request, and resolves when those that had been taken are answered. */
+  /** Accepts no new request, and resolves when every accepted request is answered. */
   drain(): Promise<void> {
     return this.#requests.drain();
   }
 
-  /** Nest calls it when the application closes; the connection is not ours to close. */
+  /** Nest calls it when the application closes. The connection belongs to the kit. */
   close(): Promise<void> {
     return this.drain();
   }

@@ -25,8 +25,8 @@ afterAll(async () => {
   await nats.stop();
 });
 
-describe('NATS killed and started again under traffic', () => {
-  it('makes requests fail in bounded time, and they work again without a restart', async () => {
+describe('a NATS server that is killed and restarted under traffic', () => {
+  it('fails requests in bounded time, and serves them again without a restart of the client', async () => {
     let stop = false;
     const outcomes: { code: string; ms: number }[] = [];
     const traffic = (async () => {
@@ -52,17 +52,17 @@ describe('NATS killed and started again under traffic', () => {
       stop = true;
       await traffic;
     }
-    // Never `deadline_exceeded`: that would be a request that waited for its deadline.
+    // Never `deadline_exceeded`: no request may wait until its deadline.
     expect(new Set(outcomes.map(({ code }) => code))).toEqual(new Set(['ok', 'dependency_down']));
     expect(Math.max(...outcomes.map(({ ms }) => ms))).toBeLessThan(6_000);
   });
 
-  it('does not hold requests that were under way until their deadlines: their replies are lost', async () => {
+  it('does not hold requests in flight, whose replies are lost, until their deadlines', async () => {
     const before = handled.begun;
     const restarted = until(() => handled.begun > before)
       .then(() => nats.kill())
       .then(() => nats.up());
-    // Whoever waits longer gets its reply, over the connection that came back.
+    // A caller that waits longer receives its reply after the reconnect.
     const waiting = client.request(slow, meta(), { ms: 6_000 });
     await expect(waiting).rejects.toMatchObject({ code: 'dependency_down' });
     await restarted;
@@ -70,7 +70,7 @@ describe('NATS killed and started again under traffic', () => {
     expect((await eventually(again)).body.text).toBe('again');
   });
 
-  it('that hangs without closing its connections holds no request beyond its deadline', async () => {
+  it('holds no request beyond its deadline when it hangs with open connections', async () => {
     nats.signal('SIGSTOP');
     try {
       const startedAt = performance.now();
@@ -84,7 +84,7 @@ describe('NATS killed and started again under traffic', () => {
     expect((await client.request(echo, meta(), { text: 'again' })).body.text).toBe('again');
   });
 
-  it('lets a service that starts before NATS wait, and says why it waits', async () => {
+  it('is awaited by a service that starts earlier, which logs the reason', async () => {
     await nats.kill();
     const reasons: string[] = [];
     const waiting = connectNats({
@@ -99,7 +99,7 @@ describe('NATS killed and started again under traffic', () => {
     await (await waiting).close();
   });
 
-  it('lets a user wait whom the server does not know yet, and says that it is refused', async () => {
+  it('is awaited by a user that it does not know yet, which logs the refusal', async () => {
     const abort = new AbortController();
     const reasons: string[] = [];
     const waiting = connectNats({
@@ -116,7 +116,7 @@ describe('NATS killed and started again under traffic', () => {
     expect(reasons[0]).toMatch(/authorization/i);
   });
 
-  it('ends the wait when told to', async () => {
+  it('is no longer awaited when the signal fires', async () => {
     const abort = new AbortController();
     const waiting = connectNats({
       url: 'nats://127.0.0.1:1',

@@ -67,7 +67,7 @@ const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 const sorted = (numbers: Iterable<number>) => [...numbers].sort((a, b) => a - b);
 
 describe('consumers that share a stream', () => {
-  it('get each message once between them, each a part', async () => {
+  it('receive each message once between them, each a part', async () => {
     const got: number[][] = [[], []];
     for (const mine of got) {
       const handle = async (batch: readonly SharedMessage[]) => {
@@ -86,7 +86,7 @@ describe('consumers that share a stream', () => {
     for (const mine of got) expect(mine.length).toBeGreaterThan(0);
   });
 
-  it('take over what one had in hand when it died', async () => {
+  it('receive the unacknowledged messages of one that died', async () => {
     await publish(1, 20);
     const dying = await open();
     const held = new Set<number>();
@@ -109,7 +109,7 @@ describe('consumers that share a stream', () => {
     expect(again.every((message) => message.redelivered)).toBe(true);
   });
 
-  it('keep what they hold for as long as they live, and give back what they could not handle', async () => {
+  it('keep their messages while they live, and return those that they failed to handle', async () => {
     await publish(1, 1);
     let handled = 0;
     const kept: SharedMessage[] = [];
@@ -127,7 +127,7 @@ describe('consumers that share a stream', () => {
     expect(await unacknowledged()).toBe(0);
   });
 
-  it('go on by themselves after NATS was killed and when the stream was made anew', async () => {
+  it('continue by themselves after NATS was killed and after the stream was recreated', async () => {
     const got = new Set<number>();
     share({
       handle: async (batch) => {
@@ -149,7 +149,7 @@ describe('consumers that share a stream', () => {
     await until(() => got.size === 20);
   });
 
-  it('settle what was handed out before they stop', async () => {
+  it('settle their messages before they stop', async () => {
     const kept: SharedMessage[] = [];
     const consumer = share({
       handle: async (batch) => void kept.push(...batch),

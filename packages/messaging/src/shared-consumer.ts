@@ -9,7 +9,7 @@ import {
 } from '@nats-io/jetstream';
 import { nanos, type NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from '@novacron/telemetry/logger';
-import { ended, HEARTBEAT_MS, ignoreMissing, rebuilding } from './consumer-session.js';
+import { ended, HEARTBEAT_MS, ignoreMissing, rebuilding } from './consumer-run.js';
 import { SharedWork, type SharedMessage } from './shared-work.js';
 
 export type { SharedMessage };
@@ -21,29 +21,28 @@ export interface SharedConsumerOptions {
   readonly durable: string;
   readonly filterSubject?: string;
   /**
-   * Called with one batch at a time; resolving asks for the next one. Messages are acknowledged one by one, by
-   * whoever is done with them, at any time later. When it throws, the batch is given back and comes again, to this
-   * process or another.
+   * Called with one batch at a time; resolving requests the next one. Each message is acknowledged by itself, at any
+   * later time. After an error the batch is returned, and delivered again to this process or another.
    */
   readonly handle: (batch: readonly SharedMessage[]) => Promise<void>;
-  /** Asked when it stops: resolves when what was handed over is acknowledged, or cannot be. */
+  /** Called at the stop: resolves when the handed-over messages are acknowledged, or cannot be. */
   readonly settle?: () => Promise<void>;
-  /** Messages handed over together when they wait together. Default 256. */
+  /** Waiting messages are handed over in batches of at most this many. Default 256. */
   readonly maxBatch?: number;
-  /** Messages that are not acknowledged, in all processes together: the bound of their buffers. Default 4,096. */
+  /** Unacknowledged messages in all processes together, which bounds their buffers. Default 4,096. */
   readonly maxAckPending?: number;
-  /** How long a process that fell silent keeps what it has, milliseconds. Default 5,000. */
+  /** How long a silent process keeps its messages, milliseconds. Default 5,000. */
   readonly ackWaitMs?: number;
   readonly logger: Logger;
 }
 
 const ACK_WAIT_MS = 5_000;
-/** What one process has on its way to it at one time. */
+/** Messages under way to one process at one time. */
 const MAX_PULLED = 256;
 
 /**
- * Reads a stream together with other processes: each message goes to one of them, at least once, in no order. What
- * a process had in hand when it died comes to another. It is built again after any failure, until `stop`.
+ * Reads a stream together with other processes. Each message goes to one of them, at least once, in any order. The
+ * unacknowledged messages of a dead process go to another one. The consumer is rebuilt after any failure, until `stop`.
  */
 export class SharedConsumer {
   readonly #stop = new AbortController();
@@ -52,27 +51,27 @@ export class SharedConsumer {
 
   constructor(private readonly options: SharedConsumerOptions) {}
 
-  /** Whether messages can come at the moment; false while it is being (re)built. */
+  /** Whether messages can arrive now; false while it is being rebuilt. */
   get healthy(): boolean {
     return this.#work !== undefined;
   }
 
-  /** When the stream took the oldest message that is here and whose batch is not handled. */
+  /** When the stream stored the oldest message of this process whose batch is not handled. */
   get oldest(): Date | undefined {
     return this.#work?.oldest;
   }
 
   start(): void {
-    this.#running ??= rebuilding({ ...this.options, stop: this.#stop.signal }, () => this.#session());
+    this.#running ??= rebuilding({ ...this.options, stop: this.#stop.signal }, () => this.#consume());
   }
 
-  /** Hands out no further batch; resolves when what was handed out is settled. The rest comes again elsewhere. */
+  /** Starts no further batch, and resolves when the messages handed out are settled. The others go to other processes. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
   }
 
-  async #session(): Promise<void> {
+  async #consume(): Promise<void> {
     const { nc, stream, durable, ackWaitMs = ACK_WAIT_MS } = this.options;
     const manager = await jetstreamManager(nc, { checkAPI: false, timeout: 5_000 });
     const { created } = await manager.streams.info(stream);
@@ -100,7 +99,7 @@ export class SharedConsumer {
     }
   }
 
-  /** Makes the durable where it is missing, beginning with everything that the stream has. Several may do so at once. */
+  /** Creates a missing durable that begins with the whole stream. Several processes may do so at once. */
   async #build(manager: JetStreamManager, ackWaitMs: number): Promise<void> {
     const { stream, durable, filterSubject, maxAckPending = 4_096 } = this.options;
     const present = await manager.consumers.info(stream, durable).catch(ignoreMissing);

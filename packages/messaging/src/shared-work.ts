@@ -5,9 +5,9 @@ import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
 import { streamMessage, type StreamMessage } from './ordered-work.js';
 
 export interface SharedMessage extends StreamMessage {
-  /** It came before, here or to another process. */
+  /** Delivered before, to this process or another. */
   readonly redelivered: boolean;
-  /** It is done with. After the connection was lost this does nothing: the message comes again. */
+  /** Marks the message as done. It has no effect after the connection was lost: the message is delivered again. */
   ack(): void;
 }
 
@@ -25,11 +25,11 @@ export interface SharedWorkOptions {
 const MAX_BATCH = 256;
 const GIVE_BACK_MS = 250;
 
-/** The messages of one session: handled batch after batch, held until they are acknowledged. */
+/** The messages of one run: handled batch by batch, held until they are acknowledged. */
 export class SharedWork {
   readonly #buffer: JsMsg[] = [];
   #inHand: readonly JsMsg[] = [];
-  /** By number in the stream, oldest first: what is here and not acknowledged. */
+  /** Unacknowledged messages of this process by stream sequence, oldest first. */
   readonly #held = new Map<number, JsMsg>();
   #over = false;
   #closed = false;
@@ -47,27 +47,27 @@ export class SharedWork {
   }
 
   push(message: JsMsg): void {
-    // It came again while it is still held, after a moment in which nothing could be said: the first one counts.
+    // Redelivered while it is still held, because keep-alives were delayed. The first delivery counts.
     if (this.#held.has(message.seq)) return;
     this.#held.set(message.seq, message);
     this.#buffer.push(message);
     this.#wake();
   }
 
-  /** Works until `close` or the stop. */
+  /** Handles messages until `close` or the stop. */
   run(): Promise<void> {
     this.#running = this.#loop();
     return this.#running;
   }
 
-  /** No further batch begins; resolves when the one in hand is done. */
+  /** Starts no further batch, and resolves when the current one is done. */
   async idle(): Promise<void> {
     this.#over = true;
     this.#wake();
     await this.#running;
   }
 
-  /** Nothing is acknowledged any more. */
+  /** Acknowledges no further message. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#keepAlive);
@@ -100,7 +100,10 @@ export class SharedWork {
         SpanKind.CONSUMER,
       );
     } catch (error) {
-      logger.error({ err: error, stream, durable, messages: batch.length }, 'messages were given back');
+      logger.error(
+        { err: error, stream, durable, messages: batch.length },
+        'message handling failed; returned to the stream',
+      );
       consumed.publish({
         stream,
         consumer: durable,
@@ -120,7 +123,7 @@ export class SharedWork {
   }
 
   #ack(message: JsMsg): void {
-    // A stream that was made anew has other messages under the same numbers.
+    // A recreated stream has other messages under the same sequences.
     if (this.#closed || !this.#held.delete(message.seq)) return;
     message.ack();
     const { stream, durable } = this.options;
@@ -131,13 +134,13 @@ export class SharedWork {
     if (!this.#closed && this.#held.delete(message.seq)) message.nak(GIVE_BACK_MS);
   }
 
-  /** What waits here longer than the server's patience would go to another process as well. */
+  /** Without this, messages that wait longer than the ack wait would go to another process as well. */
   #hold(): void {
     try {
       for (const message of this.#held.values()) message.working();
     } catch (error) {
-      // The connection is closed; that ends the session by itself.
-      this.options.logger.debug({ err: error }, 'messages could not be held');
+      // The connection is closed, which ends the run by itself.
+      this.options.logger.debug({ err: error }, 'message keep-alive failed');
     }
   }
 }

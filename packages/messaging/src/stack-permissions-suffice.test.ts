@@ -34,7 +34,7 @@ async function as(user: string): Promise<NatsConnection> {
   return nc;
 }
 
-/** Consumes as one user what another publishes, over one rebuild of the consumer with messages pending. */
+/** Consumes as one user the messages of another, over one rebuild of the consumer with messages pending. */
 async function crosses(
   publisher: string,
   consumer: string,
@@ -66,11 +66,11 @@ async function crosses(
 }
 
 describe('the permissions of the stack’s NATS users', () => {
-  it('let the cache invalidator read what the orchestrator publishes', async () => {
+  it('let the cache invalidator read the orchestrator’s events', async () => {
     expect(await crosses('orchestrator', 'cache', 'EVENTS', 'events.t.vm.a')).toEqual(['mtrue', 'mfalse']);
   });
 
-  it('let a gateway hear the events as they are published', async () => {
+  it('let a gateway receive events as they are published', async () => {
     const gateway = await as('gateway');
     const heard: string[] = [];
     gateway.subscribe('events.t.vm.b', { callback: (_, message) => void heard.push(message.string()) });
@@ -80,7 +80,7 @@ describe('the permissions of the stack’s NATS users', () => {
     expect(heard).toEqual(['b']);
   });
 
-  it('let metrics-ingest read what a host and the gateway push', async () => {
+  it('let metrics-ingest read the batches of a host and of the gateway', async () => {
     const subject = `metrics.ingest.3.${HOST}`;
     expect(await crosses(`host-${HOST}`, 'metrics', 'METRICS', subject)).toEqual(['mtrue', 'mfalse']);
     const pushed = publishEvent(
@@ -92,7 +92,7 @@ describe('the permissions of the stack’s NATS users', () => {
     expect((await pushed).duplicate).toBe(false);
   });
 
-  it('let a host and the orchestrator ask each other, and tell who asks by the subject', async () => {
+  it('let a host and the orchestrator send requests to each other, and identify the host by the subject', async () => {
     const host = await as(`host-${HOST}`);
     const orchestrator = await as('orchestrator');
     const requests = new RequestDispatcher({ maxInFlight: 4, logger });
@@ -142,7 +142,7 @@ describe('the permissions of the stack’s NATS users', () => {
     });
   });
 
-  it('refuse a host that speaks for another, in bounded time', async () => {
+  it('refuse a host that publishes for another, in bounded time', async () => {
     const host = await as(`host-${HOST}`);
     const foreign = {
       subject: 'hosts.another.heartbeat',

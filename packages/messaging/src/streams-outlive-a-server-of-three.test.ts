@@ -16,18 +16,18 @@ afterEach(async () => {
 });
 
 const login = { user: 'server', password: 's', name: 'test' };
-/** While servers elect a leader nothing of JetStream answers. */
+/** JetStream does not answer while its servers elect a leader. */
 const info = (connection: NatsConnection) =>
   eventually(async () => (await jetstreamManager(connection)).streams.info(EVENTS));
-/** With a message id it may be asked again. */
+/** A publish with a message id may be repeated. */
 const publish = (connection: NatsConnection, id: string) =>
   eventually(() => jetstream(connection).publish('events.a', id, { msgID: id, timeout: 2_000 }));
 
-it('a stream of one copy gets three when told so, and its messages outlive any server', async () => {
+it('a stream of one copy gets three copies when configured, and its messages outlive any server', async () => {
   servers = await TestNats.startCluster(3);
   nc = await connectNats({ ...login, url: servers.map(({ url }) => url).join(',') });
   const connection = nc;
-  // The servers elect first who keeps their JetStream in order.
+  // The servers first elect the leader of their JetStream.
   await eventually(() => ensureStreams(connection, [EVENTS], SIZES));
   await publish(connection, 'before');
   await eventually(() => ensureStreams(connection, [EVENTS], { ...SIZES, replicas: 3 }));

@@ -26,7 +26,7 @@ export interface StreamSizes {
 
 type Definition = Partial<StreamConfig> & { name: string; subjects: string[] };
 
-/** Both streams in terms that nats-server 2.9.10 knows: nothing newer in here without asking `nc.info.version`. */
+/** Both streams by options of nats-server 2.9.10. A newer option needs a check of `nc.info.version`. */
 export function streamDefinitions(sizes: StreamSizes = {}): Record<StreamName, Definition> {
   const common = {
     retention: RetentionPolicy.Limits,
@@ -34,7 +34,7 @@ export function streamDefinitions(sizes: StreamSizes = {}): Record<StreamName, D
     num_replicas: sizes.replicas ?? 1,
   };
   return {
-    // Postgres has every event for as long, so the oldest may go: a consumer that misses one fetches it by seq.
+    // Postgres keeps every event as long, so the stream may drop the oldest. A consumer fetches a missed event by seq.
     EVENTS: {
       ...common,
       name: EVENTS,
@@ -45,8 +45,8 @@ export function streamDefinitions(sizes: StreamSizes = {}): Record<StreamName, D
       duplicate_window: nanos(120_000),
       allow_direct: true,
     },
-    // A 202 says that JetStream has the batch. So a full stream must refuse the new one, which its sender
-    // then keeps or reports, instead of dropping an old one that was accepted.
+    // A 202 promises that JetStream stored the batch. So a full stream refuses a new batch, which its sender keeps or
+    // reports, and never drops an accepted one.
     METRICS: {
       ...common,
       name: METRICS,
@@ -60,8 +60,8 @@ export function streamDefinitions(sizes: StreamSizes = {}): Record<StreamName, D
 }
 
 /**
- * Creates the named streams where they are missing, and changes those whose limits differ. Several services
- * may do so at once.
+ * Creates the named streams where they are missing, and updates those whose limits differ. Several services may do so
+ * at once.
  * @throws when JetStream does not answer or refuses
  */
 export async function ensureStreams(
@@ -80,7 +80,7 @@ async function ensureStream(manager: JetStreamManager, wanted: Definition): Prom
     throw error;
   });
   if (present === undefined) {
-    // The server answers a second creation of the same stream with the stream.
+    // Creating the same stream twice succeeds.
     await manager.streams.add(wanted);
   } else if (differs(present.config, wanted)) {
     await manager.streams.update(wanted.name, { ...present.config, ...wanted });

@@ -1,18 +1,18 @@
-/** Both sides of the envelope: JSON in UTF-8, in the shapes of contracts/envelope. */
+/** Encodes and decodes the envelope: JSON in UTF-8, in the shapes of contracts/envelope. */
 import { RawBody } from '@novacron/contracts/envelope';
 import { ServiceError, isErrorCode, type FieldError, type ReadAt } from '@novacron/contracts/errors';
 import { WrongFields } from '@novacron/contracts/validation';
 import type { z } from 'zod';
 
-/** Milliseconds that the asker of a direct request still waits; in an envelope it is a field. */
+/** Milliseconds that the caller of a direct request still waits; an envelope has a field for it. */
 export const REMAINING_HEADER = 'Novacron-Remaining-Ms';
 
-/** What a caller may try again after, when nobody was there to say. */
+/** The retry hint when no service was there to give one. */
 export const RETRY_AFTER_MS = 1_000;
 
 const encoder = new TextEncoder();
 
-/** The JSON value of a message. @throws ServiceError `invalid_request` when it is no JSON */
+/** The JSON value of a message. @throws ServiceError `invalid_request` when it is not JSON */
 export function decodeJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
@@ -30,7 +30,7 @@ export function encodeJson(value: unknown): Uint8Array {
 
 const BODY_KEY = ',"body":';
 
-/** A reply in JSON, its body last: one that is text already is not parsed for it. */
+/** A reply as JSON with the body last. A body that is JSON text already is not parsed. */
 export function encodeReply(reply: object): Uint8Array {
   if (!('body' in reply)) return encodeJson(reply);
   const { body, ...head } = reply;
@@ -38,7 +38,7 @@ export function encodeReply(reply: object): Uint8Array {
   return encoder.encode(`${JSON.stringify(head).slice(0, -1)}${BODY_KEY}${json ?? 'null'}}`);
 }
 
-/** Takes a reply apart at its body, which stays bytes. The head holds no text that a user could have written. */
+/** Splits a reply at its body, which stays bytes. The head contains no text of users, so the split is safe. */
 export function splitReply(bytes: Uint8Array): { head: Record<string, unknown>; body: Buffer } {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const at = buffer.indexOf(BODY_KEY);
@@ -54,7 +54,7 @@ export function validated<S extends z.ZodType>(schema: S, value: unknown, prefix
   throw new WrongFields().add(parsed.error.issues, prefix).error();
 }
 
-/** `{ok:false, …}` of an error. What is no ServiceError becomes `internal` and tells nothing. */
+/** The `{ok:false, …}` of an error. Any error but a ServiceError becomes `internal` without details. */
 export function errorReply(error: unknown): object {
   if (!(error instanceof ServiceError)) {
     return { ok: false, code: 'internal', detail: 'Something went wrong; the log of the service has it' };
@@ -65,12 +65,12 @@ export function errorReply(error: unknown): object {
 
 const REFUSAL = Buffer.from('{"ok":false');
 
-/** Whether a reply of ours is an error, without parsing it. */
+/** Whether an encoded reply is an error, without parsing it. */
 export function isRefusal(bytes: Uint8Array): boolean {
   return REFUSAL.equals(bytes.subarray(0, REFUSAL.length));
 }
 
-/** The successful reply, or the error that the other side sent, thrown. */
+/** Returns a successful reply. @throws ServiceError the error of the reply */
 export function replyOrThrow(bytes: Uint8Array): Record<string, unknown> {
   const reply = decodeJson(bytes) as Record<string, unknown> | null;
   if (typeof reply !== 'object' || reply === null || typeof reply['ok'] !== 'boolean') {

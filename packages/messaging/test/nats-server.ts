@@ -52,7 +52,7 @@ authorization { users: [
     return nats;
   }
 
-  /** As a cluster calls it. */
+  /** The server's name in a cluster. */
   get name(): string {
     return `nats-${this.port}`;
   }
@@ -63,7 +63,7 @@ authorization { users: [
 
   async up(): Promise<void> {
     for (const deadline = performance.now() + 45_000; performance.now() < deadline; await sleep(25)) {
-      // Another program's connection may have its port just now.
+      // A connection of another program may use the port at this moment.
       if (this.#process?.exitCode !== null || this.#process.signalCode !== null) {
         this.#process = spawn('nats-server', ['-c', join(this.dir, 'nats.conf')], { stdio: 'ignore' });
       }
@@ -81,12 +81,12 @@ authorization { users: [
     await gone;
   }
 
-  /** Stops answering, with every connection still open; `SIGCONT` ends that. */
+  /** `SIGSTOP` stops its answers while every connection stays open; `SIGCONT` continues. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {
     this.#process?.kill(name);
   }
 
-  /** Everything that JetStream stored is lost. */
+  /** Deletes everything that JetStream has stored. */
   loseStore(): void {
     rmSync(join(this.dir, 'js'), { recursive: true, force: true });
   }

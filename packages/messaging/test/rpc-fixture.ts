@@ -47,7 +47,7 @@ export const meta = (remainingMs = 30_000): RequestMeta =>
     minPosition: null,
   });
 
-/** How often `slow` was begun, and how often it came to its end. */
+/** How often `slow` was started, and how often it ended. */
 export const handled = { begun: 0, slow: 0 };
 
 @Controller()

@@ -1,4 +1,4 @@
-/** What the consumers of a stream have in common: building again, and noticing that no more can come. */
+/** Shared by the consumers of a stream: rebuilding, and detecting that no more messages can arrive. */
 import { JetStreamApiError, type ConsumerMessages } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { consumed } from '@novacron/telemetry/diagnostics';
@@ -8,7 +8,7 @@ import { onReconnect } from './connect.js';
 
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 5_000;
-/** A heartbeat of the server while nothing comes; two that are missing end a consumer, and it is rebuilt. */
+/** The server's heartbeat on an idle stream. After two missing ones the consumer ends and is rebuilt. */
 export const HEARTBEAT_MS = 5_000;
 
 export interface RebuildOptions {
@@ -19,33 +19,33 @@ export interface RebuildOptions {
   readonly logger: Logger;
 }
 
-/** Runs one session after the other, with a pause between that grows while they are short, until the stop. */
-export async function rebuilding(options: RebuildOptions, session: () => Promise<void>): Promise<void> {
+/** Repeats `run` until the stop. The pause between two runs grows while the runs are short. */
+export async function rebuilding(options: RebuildOptions, run: () => Promise<void>): Promise<void> {
   const { nc, stream, durable, stop, logger } = options;
   const names = { stream, consumer: durable };
   let pause = FIRST_PAUSE_MS;
   while (!stop.aborted) {
     const builtAt = performance.now();
     try {
-      await session();
+      await run();
     } catch (error) {
-      logger.warn({ err: error, ...names }, 'consumer ended; building it again');
+      logger.warn({ err: error, ...names }, 'consumer failed; rebuilding');
     }
     if (stop.aborted || nc.isClosed()) return;
     consumed.publish({ ...names, outcome: 'rebuilt' });
     pause = performance.now() - builtAt > 10_000 ? FIRST_PAUSE_MS : Math.min(pause * 2, LAST_PAUSE_MS);
-    // An early end of the pause is the stop.
+    // Only the stop ends the pause early.
     await sleep(pause, undefined, { signal: stop }).catch(() => undefined);
   }
 }
 
-/** For lookups of what may not be there. */
+/** For lookups of streams and consumers that may be missing. */
 export function ignoreMissing(error: unknown): undefined {
   if (error instanceof JetStreamApiError && error.status === 404) return undefined;
   throw error;
 }
 
-/** Rejects when no more messages can come. `end` ends the watching. */
+/** Rejects when no more messages can arrive. `end` stops watching. */
 export async function ended(
   messages: ConsumerMessages,
   nc: NatsConnection,
