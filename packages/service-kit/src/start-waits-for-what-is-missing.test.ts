@@ -66,7 +66,7 @@ const orchestrator: ServiceSpec<typeof settings> = {
 @Injectable()
 class ThingsRoute {
   constructor({ httpAdapter }: HttpAdapterHost, rpc: RpcClient) {
-    httpAdapter.getInstance<FastifyInstance>().get('/things/:id', async () => {
+    httpAdapter.getInstance<FastifyInstance>().get('/things/:id', async (_, reply) => {
       const meta = RequestMeta.parse({
         tenantId: '0190a000-0000-7000-8000-000000000001',
         principal: 'test',
@@ -75,7 +75,8 @@ class ThingsRoute {
         consistency: 'causal',
         minPosition: null,
       });
-      return (await rpc.request(count, meta, {})).body;
+      const answer = await rpc.request(count, meta, {}).catch((error: Error) => error);
+      return answer instanceof Error ? reply.code(503).send(answer.message) : answer.body;
     });
   }
 }
@@ -148,7 +149,7 @@ describe('a starting service', () => {
     const starting = startService({ ...orchestrator, module: LoadingModule }, { env, logger });
     await until(async () => asked);
     // The subject has no subscriber: another instance would have served the request.
-    expect(await request()).toMatchObject({ status: 500, body: expect.stringContaining('Nobody serves') });
+    expect(await request()).toMatchObject({ status: 503, body: expect.stringContaining('Nobody serves') });
     expect((await opsOf('orchestrator', '/ready')).status).toBe(503);
     loading.resolve();
     running.push(await starting);
