@@ -78,6 +78,13 @@ export function floorsOf(app, floors) {
 export default {
   forbidden: [
     ...upward,
+    ...floorsOf('cache-invalidator', [
+      ['stats'],
+      ['check', 'warm'],
+      ['invalidate'],
+      ['ledger'],
+      ['messages', 'redis', 'migrations'],
+    ]),
     {
       name: 'packages-do-not-import-apps',
       comment: 'A package serves the apps and knows none of them; tests may start one as a process',

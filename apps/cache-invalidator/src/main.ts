@@ -1,4 +1,4 @@
 import { runService } from '@novacron/service-kit/run';
-import { service } from './service.js';
+import { service } from './app.module.js';
 
 await runService(service);

@@ -8,24 +8,24 @@ import { metricsRpc } from '@novacron/contracts/metrics';
 import { vmsRpc } from '@novacron/contracts/vms';
 import { eventually } from '@novacron/testkit/wait';
 import { SERVICE } from '../src/messages/request-meta.js';
-import { entryOf, HISTORY, Stage } from './support/cache-harness.js';
+import { entryOf, LINEAGE, CacheHarness } from './support/cache-harness.js';
 
 const COUNT = 620;
 const tenantId = newId<string>();
 const vms = Array.from({ length: COUNT }, () => ({ id: newId<string>(), tenantId, version: 2 }));
-const asked: { tenantId: string; state?: string[]; limit: number; sort: string }[] = [];
+const requested: { tenantId: string; state?: string[]; limit: number; sort: string }[] = [];
 
-let stage: Stage;
+let harness: CacheHarness;
 beforeAll(async () => {
-  stage = await Stage.open();
-  const read = { ok: true, position: `${HISTORY}.51`, holds: `${HISTORY}.50`, servedFrom: 'replica' };
-  stage.orchestrator.subscribe(vmsRpc.list.subject, {
+  harness = await CacheHarness.open();
+  const read = { ok: true, position: `${LINEAGE}.51`, holds: `${LINEAGE}.50`, servedFrom: 'replica' };
+  harness.orchestrator.subscribe(vmsRpc.list.subject, {
     callback: (_, message) => {
       const { body, ...meta } = message.json<{
         tenantId: string;
         body: { limit: number; cursor?: string; sort: string };
       }>();
-      asked.push({ tenantId: meta.tenantId, ...body });
+      requested.push({ tenantId: meta.tenantId, ...body });
       const from = Number(body.cursor ?? 0);
       const items = meta.tenantId === tenantId ? vms.slice(from, from + body.limit) : [];
       const nextCursor = from + body.limit < COUNT && items.length > 0 ? String(from + body.limit) : null;
@@ -33,76 +33,76 @@ beforeAll(async () => {
     },
   });
   for (const { subject } of [metricsRpc.latest, metricsRpc.range]) {
-    stage.metrics.subscribe(subject, {
+    harness.metrics.subscribe(subject, {
       callback: (_, message) => {
         const { body } = message.json<{ body: object }>();
         message.respond(JSON.stringify({ ...read, body }));
       },
     });
   }
-  await Promise.all([stage.orchestrator.flush(), stage.metrics.flush()]);
-  await stage.start();
-  await stage.owner.commit(1, undefined, { tenantId });
-  await stage.told();
-  await eventually(async () => expect((await stage.stats()).ledger.contiguousSeq).toBe(1));
-  await stage.stopServices();
+  await Promise.all([harness.orchestrator.flush(), harness.metrics.flush()]);
+  await harness.start();
+  await harness.fakeOrchestrator.commit(1, undefined, { tenantId });
+  await harness.allReceived();
+  await eventually(async () => expect((await harness.stats()).ledger.contiguousSeq).toBe(1));
+  await harness.stopServices();
 });
-afterEach(() => stage.stopServices());
-afterAll(() => stage.close());
+afterEach(() => harness.stopServices());
+afterAll(() => harness.close());
 
-const vmPlace = (id: string) => ({ history: HISTORY, key: keyOf(tenantId, 'vm', id), group: null });
+const vmPlace = (id: string) => ({ history: LINEAGE, key: keyOf(tenantId, 'vm', id), group: null });
 const metricsPlace = (id: string, type = 'metrics-latest', key = id) => ({
-  history: HISTORY,
+  history: LINEAGE,
   key: keyOf(tenantId, type, key),
   group: groupOf(tenantId, metricsGroup(id)),
 });
 
 async function warmed() {
   return eventually(async () => {
-    const { warm } = await stage.stats();
+    const { warm } = await harness.stats();
     expect([warm.state, warm.reason]).toEqual(['done', null]);
     return warm;
   });
 }
 
 describe('warming', () => {
-  it('loads running VMs in bulk and their latest metrics, within its bounds, and replaces nothing newer', async () => {
+  it('loads running VMs in bulk and their latest metrics, within its bounds, and never replaces a newer entry', async () => {
     const [first, second] = vms as [(typeof vms)[0], (typeof vms)[0]];
     const newer = entryOf(tenantId, 3, 60n, { ...first, version: 3 });
-    expect(await stage.l2.fill(vmPlace(first.id), newer)).toBe(true);
-    await stage.start({
+    expect(await harness.l2.fill(vmPlace(first.id), newer)).toBe(true);
+    await harness.start({
       NOVACRON_CACHE_WARM: 'true',
       NOVACRON_CACHE_WARM_VMS_OF_TENANT: '510',
       NOVACRON_CACHE_WARM_METRICS: '3',
       NOVACRON_CACHE_WARM_RATE: '100',
     });
     expect(await warmed()).toMatchObject({ tenants: 1, vms: 510, metrics: 3, refused: 1 });
-    expect(asked).toEqual([
+    expect(requested).toEqual([
       { tenantId, state: ['running'], sort: '-createdAt', limit: 500 },
       { tenantId, state: ['running'], sort: '-createdAt', limit: 10, cursor: '500' },
     ]);
-    expect((await stage.l2.get(vmPlace(first.id), tenantId, { enough: 50n })).entry?.version).toBe(3);
-    const { entry } = await stage.l2.get(vmPlace(second.id), tenantId, { enough: 50n });
+    expect((await harness.l2.get(vmPlace(first.id), tenantId, { enough: 50n })).entry?.version).toBe(3);
+    const { entry } = await harness.l2.get(vmPlace(second.id), tenantId, { enough: 50n });
     expect(entry).toMatchObject({ version: 2, position: 50n, seen: 51n, status: 200 });
     expect(JSON.parse(String(entry?.bytes))).toEqual(second);
-    expect((await stage.l2.get(vmPlace(second.id), tenantId, { enough: 51n })).entry).toBeUndefined();
-    expect((await stage.l2.get(metricsPlace(second.id), tenantId, { enough: 50n })).entry).toBeDefined();
+    expect((await harness.l2.get(vmPlace(second.id), tenantId, { enough: 51n })).entry).toBeUndefined();
+    expect((await harness.l2.get(metricsPlace(second.id), tenantId, { enough: 50n })).entry).toBeDefined();
     const place = metricsPlace(second.id, 'metrics-hour', lastHourId(second.id, HOT_HOUR));
-    const hour = (await stage.l2.get(place, tenantId, { enough: 50n })).entry;
+    const hour = (await harness.l2.get(place, tenantId, { enough: 50n })).entry;
     const { from, to, ...question } = JSON.parse(String(hour?.bytes)) as { from: number; to: number };
     expect(question).toEqual({ vmId: second.id, metric: HOT_HOUR.metric, agg: 'avg', step: 30 });
     expect([from % 30_000, Math.floor((to - from) / 30_000)]).toEqual([0, 120]);
     expect(
-      (await stage.l2.get(vmPlace(vms[510]?.id as string), tenantId, { enough: null })).entry,
+      (await harness.l2.get(vmPlace(vms[510]?.id as string), tenantId, { enough: null })).entry,
     ).toBeUndefined();
   });
 
   it('runs again on request, one run at a time', async () => {
-    await stage.start({ NOVACRON_CACHE_WARM_METRICS: '0' });
-    const before = asked.length;
-    const [a, b] = await Promise.all([1, 2].map(() => stage.rpc.request(cacheRpc.warm, SERVICE, {})));
+    await harness.start({ NOVACRON_CACHE_WARM_METRICS: '0' });
+    const before = requested.length;
+    const [a, b] = await Promise.all([1, 2].map(() => harness.rpc.request(cacheRpc.warm, SERVICE, {})));
     expect([a?.body.state, b?.body.state]).toEqual(['running', 'running']);
     expect(await warmed()).toMatchObject({ vms: 500 });
-    expect(asked.length - before).toBe(1);
+    expect(requested.length - before).toBe(1);
   });
 });

@@ -12,23 +12,23 @@ import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers } from '@novacron/testkit/servers';
 import { eventually } from '@novacron/testkit/wait';
 import { settings, type CacheConfig } from '../src/config.js';
-import { service } from '../src/service.js';
-import { eventOf, HISTORY, learnHistory, Owner } from './support/fake-orchestrator.js';
+import { service } from '../src/app.module.js';
+import { eventOf, LINEAGE, readLineage, FakeOrchestrator } from './support/fake-orchestrator.js';
 
 let servers: Awaited<ReturnType<typeof useTestServers>>;
 let orchestrator: NatsConnection;
 let gateway: NatsConnection;
 let db: Database;
-let owner: Owner;
+let owner: FakeOrchestrator;
 const running: RunningService<CacheConfig>[] = [];
 const logger = createLogger('test', 'silent');
 
 beforeAll(async () => {
   servers = await useTestServers({ nats: true, redis: true });
-  await learnHistory(servers);
+  await readLineage(servers);
   orchestrator = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'orchestrator' });
   gateway = await connectNats({ ...servers.natsLogin('gateway'), name: 'gateway' });
-  owner = new Owner(orchestrator);
+  owner = new FakeOrchestrator(orchestrator);
   await orchestrator.flush();
   const { postgres } = loadConfig(settings, servers.env('cache'));
   db = createDatabase({ ...postgres, schema: 'cache', role: 'sys', password: postgres.sysPassword, max: 2 });
@@ -61,7 +61,7 @@ async function status(): Promise<LedgerStatus> {
   return ledgerRpc.status.reply.parse(body);
 }
 
-/** Waits until all that the owner committed is recorded. */
+/** Waits until every committed event is recorded. */
 async function complete(): Promise<LedgerStatus> {
   return eventually(async () => {
     owner.watermark();
@@ -72,16 +72,16 @@ async function complete(): Promise<LedgerStatus> {
   });
 }
 
-/** The work leaves the ledger complete, and nobody asked for an event. A machine may stall for the second after which they do. */
-async function unasked(work: () => Promise<void>): Promise<void> {
-  const asked: number[] = [];
-  while (asked.length < 5 && !asked.includes(0)) {
-    const before = owner.asked.length;
+/** The work leaves the ledger complete without a request for an event. A stall of a second causes one: then it retries. */
+async function withoutRequests(work: () => Promise<void>): Promise<void> {
+  const requested: number[] = [];
+  while (requested.length < 5 && !requested.includes(0)) {
+    const before = owner.requested.length;
     await work();
     await complete();
-    asked.push(owner.asked.length - before);
+    requested.push(owner.requested.length - before);
   }
-  expect(asked).toContain(0);
+  expect(requested).toContain(0);
 }
 
 async function via(seqs: readonly number[]): Promise<string[]> {
@@ -90,13 +90,13 @@ async function via(seqs: readonly number[]): Promise<string[]> {
 }
 
 describe('the ledger', () => {
-  it('follows the stream, with the position up to which nothing is missing', async () => {
+  it('follows the stream, and knows the position up to which it is complete', async () => {
     await owner.commit(20);
     const now = await complete();
-    expect(now).toMatchObject({ oldestHoleAgeMs: 0, watermark: { seq: 20, position: `${HISTORY}.20` } });
+    expect(now).toMatchObject({ oldestHoleAgeMs: 0, watermark: { seq: 20, position: `${LINEAGE}.20` } });
   });
 
-  it('tolerates events that come twice and in any order', async () => {
+  it('tolerates repeated and reordered events', async () => {
     const seqs = await owner.commit(30, () => true);
     for (const seq of [...seqs].reverse()) await owner.publish(seq);
     for (const seq of seqs) await owner.publish(seq);
@@ -105,25 +105,25 @@ describe('the ledger', () => {
     expect(await via(seqs)).toHaveLength(30);
   });
 
-  it('fetches what the stream never brought from its owner, a second later', async () => {
+  it('fetches events that the stream did not deliver from the orchestrator, a second later', async () => {
     const seqs = await owner.commit(20, (seq) => seq % 5 === 0);
     await eventually(async () => expect((await status()).missing).toBeGreaterThan(0));
     await complete();
     expect(await via(seqs.filter((seq) => seq % 5 === 0))).toEqual(['fetch', 'fetch', 'fetch', 'fetch']);
   });
 
-  it('notices by the watermark that the last events did not come', async () => {
+  it('detects by the watermark that the last events are missing', async () => {
     const seqs = await owner.commit(3, () => true);
     await complete();
     expect(await via(seqs)).toEqual(['fetch', 'fetch', 'fetch']);
   });
 
-  it('fetches a hole that is larger than one answer', async () => {
+  it('fetches a gap that is larger than one answer', async () => {
     await owner.commit(1_200, () => true);
     await complete();
   });
 
-  it('fetches a hole of large events, of which few fit one answer', async () => {
+  it('fetches a gap of large events, of which few fit one answer', async () => {
     owner.inOneAnswer = 7;
     const seqs = await owner.commit(60, () => true);
     await complete();
@@ -132,8 +132,8 @@ describe('the ledger', () => {
     expect((await status()).skipped).toBe(0);
   });
 
-  it('asks nobody while events are only on their way', async () => {
-    await unasked(async () => {
+  it('sends no request while events are in flight', async () => {
+    await withoutRequests(async () => {
       for (let i = 0; i < 10; i++) {
         await owner.commit(50);
         owner.watermark();
@@ -141,7 +141,7 @@ describe('the ledger', () => {
     });
   });
 
-  it('passes over what its owner has no more, and says so', async () => {
+  it('skips events that the orchestrator no longer has, and counts them', async () => {
     const { skipped } = await status();
     await owner.commit(10, () => true);
     const last = owner.lastSeq;
@@ -151,11 +151,11 @@ describe('the ledger', () => {
     expect(now.skipped - skipped).toBe(10);
   });
 
-  it('believes the owner when the stream brings two events under one number', async () => {
+  it('keeps the event of the orchestrator when the stream delivers two under one number', async () => {
     const [seq] = (await owner.commit(1)) as [number];
     await complete();
     await owner.publish(seq, eventOf(seq));
-    await eventually(() => expect(owner.asked.at(-1)).toEqual({ fromSeq: seq, toSeq: seq }));
+    await eventually(() => expect(owner.requested.at(-1)).toEqual({ fromSeq: seq, toSeq: seq }));
     const text = 'SELECT event_id FROM cache.ledger WHERE seq = $1';
     await eventually(async () =>
       expect((await db.primary.query({ text }, [seq])).rows).toEqual([
@@ -164,13 +164,13 @@ describe('the ledger', () => {
     );
   });
 
-  it('passes over events of a database that was left by a restore, and of a future that a promotion lost', async () => {
+  it('skips events of a database before a restore, and of a timeline that a promotion ended', async () => {
     const seqs = await owner.commit(2, () => true);
     const [first, second] = seqs as [number, number];
-    const systemId = HISTORY.split('.')[0];
+    const systemId = LINEAGE.split('.')[0];
     await owner.publish(first, { ...eventOf(first), position: `7000000000000000001.1.5` });
     await owner.publish(second, { ...eventOf(second), position: `${systemId}.0.5` });
-    // Under both numbers the owner's own events are recorded, which nobody published.
+    // Under both numbers the orchestrator's events are recorded, which were not published.
     await complete();
     expect(await via(seqs)).toEqual(['fetch', 'fetch']);
   });
@@ -190,17 +190,17 @@ describe('the ledger', () => {
     expect((await status()).highestSeq).toBe(owner.lastSeq);
   });
 
-  it('goes on where it was after a restart, without asking for anything again', async () => {
+  it('continues after a restart without a request', async () => {
     await owner.commit(10);
     await complete();
-    await unasked(async () => {
+    await withoutRequests(async () => {
       await running.splice(0)[0]?.stop();
       await owner.commit(10);
       await start();
     });
   });
 
-  it('is kept by one process of several, and by another one when that is gone', async () => {
+  it('is followed by one process of several, and by another one when that stops', async () => {
     await start();
     await owner.commit(10);
     await complete();
@@ -209,7 +209,7 @@ describe('the ledger', () => {
     await complete();
   });
 
-  it('survives a NATS that is killed', async () => {
+  it('continues after NATS was killed', async () => {
     await owner.commit(5);
     await complete();
     await servers.nats.kill();

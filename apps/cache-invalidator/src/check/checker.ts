@@ -1,20 +1,17 @@
-import type { Inspected, L2Inspector } from '@novacron/cache/l2-inspector';
-import { RedisUnavailable } from '@novacron/redis/connection';
+import { Injectable } from '@nestjs/common';
+import { pause } from '@novacron/async/sleep';
+import type { Inspected } from '@novacron/cache/l2-inspector';
 import type { CheckStatus, StaleFinding } from '@novacron/contracts/cache-stats';
+import { RedisUnavailable } from '@novacron/redis/connection';
+import { ServiceConfig, ServiceLogger } from '@novacron/service-kit/inject';
 import type { Logger } from '@novacron/telemetry/logger';
 import { counter } from '@novacron/telemetry/metrics';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { judge, type Sources } from './judge.js';
-
-export interface CheckerOptions {
-  readonly inspector: Pick<L2Inspector, 'sample'>;
-  readonly sources: Sources;
-  /** The history that caches are of at the moment; undefined before it is known. */
-  readonly history: () => string | undefined;
-  /** 0: never. */
-  readonly samplesPerSecond: number;
-  readonly logger: Logger;
-}
+import type { CacheConfig } from '../config.js';
+import { LedgerFollower } from '../invalidate/ledger-follower.js';
+import { SharedCacheInspector } from '../redis/shared-cache.js';
+import { LaterEvents } from './later-events.js';
+import { OwnerStates } from './owner-states.js';
+import { stalenessOf } from './staleness.js';
 
 const stale = counter(
   'novacron_cache_stale_reads_total',
@@ -28,25 +25,33 @@ const unjudged = counter('novacron_cache_checks_unjudged_total', 'Checks whose t
   {},
 ]);
 
-/** Keys of one look into Redis. */
+/** Keys in one page of samples. */
 const PAGE = 20;
-/** After a look that found nothing, or Redis away. */
+/** The pause after an empty page, or while Redis is away. */
 const IDLE_MS = 250;
 
-/** Samples the shared cache all the time, around its whole keyspace, and counts what is wrong. */
+/** Samples the shared cache continuously, around its whole keyspace, and counts wrong answers. */
+@Injectable()
 export class Checker {
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
   #status: CheckStatus = { samples: 0, stale: 0, unjudged: 0, lastStale: null };
 
-  constructor(private readonly options: CheckerOptions) {}
+  constructor(
+    private readonly inspector: SharedCacheInspector,
+    private readonly later: LaterEvents,
+    private readonly owners: OwnerStates,
+    private readonly follower: LedgerFollower,
+    @ServiceConfig() private readonly config: CacheConfig,
+    @ServiceLogger() private readonly logger: Logger,
+  ) {}
 
   get status(): CheckStatus {
     return this.#status;
   }
 
   start(): void {
-    if (this.options.samplesPerSecond > 0) this.#running ??= this.#run();
+    if (this.config.check.samplesPerSecond > 0) this.#running ??= this.#run();
   }
 
   async stop(): Promise<void> {
@@ -55,58 +60,58 @@ export class Checker {
   }
 
   async #run(): Promise<void> {
-    const pauseMs = 1_000 / this.options.samplesPerSecond;
+    const pauseMs = 1_000 / this.config.check.samplesPerSecond;
     while (!this.#stop.signal.aborted) {
-      const history = this.options.history();
-      const page = history === undefined ? [] : await this.#page(history);
+      const { lineage } = this.follower;
+      const page = lineage === undefined ? [] : await this.#page(lineage);
       if (page.length === 0) await this.#pause(IDLE_MS);
       for (const sample of page) {
         if (this.#stop.signal.aborted) return;
-        await this.#check(sample, history as string);
+        await this.#check(sample, lineage as string);
         await this.#pause(pauseMs);
       }
     }
   }
 
-  async #page(history: string): Promise<Inspected[]> {
+  async #page(lineage: string): Promise<Inspected[]> {
     try {
-      return await this.options.inspector.sample(history, PAGE);
+      return await this.inspector.sample(lineage, PAGE);
     } catch (error) {
-      if (!(error instanceof RedisUnavailable)) this.options.logger.error({ err: error }, 'no samples');
+      if (!(error instanceof RedisUnavailable)) this.logger.error({ err: error }, 'cache sampling failed');
       return [];
     }
   }
 
-  async #check(sample: Inspected, history: string): Promise<void> {
+  async #check(sample: Inspected, lineage: string): Promise<void> {
+    const { later, owners } = this;
     try {
-      const reason = await judge(sample, history, this.options.sources);
+      const reason = await stalenessOf(sample, lineage, { later, owners });
       samples.add();
       this.#status = { ...this.#status, samples: this.#status.samples + 1 };
-      if (reason !== undefined) this.#found(sample, history, reason);
+      if (reason !== undefined) this.#found(sample, lineage, reason);
     } catch (error) {
       unjudged.add();
       this.#status = { ...this.#status, unjudged: this.#status.unjudged + 1 };
-      this.options.logger.debug({ err: error }, 'a cached answer could not be checked');
+      this.logger.debug({ err: error }, 'cache check failed');
     }
   }
 
-  #found({ tenantId, type, id, entry }: Inspected, history: string, reason: string): void {
+  #found({ tenantId, type, id, entry }: Inspected, lineage: string, reason: string): void {
     const at = new Date().toISOString();
     const finding: StaleFinding = {
       at,
       tenantId,
       type,
       id,
-      position: `${history}.${entry.position}`,
+      position: `${lineage}.${entry.position}`,
       reason,
     };
     stale.add(1, { level: 'l2' });
     this.#status = { ...this.#status, stale: this.#status.stale + 1, lastStale: finding };
-    this.options.logger.error({ finding, version: entry.version }, 'a cached answer is wrong');
+    this.logger.error({ finding, version: entry.version }, 'cached answer is stale');
   }
 
-  async #pause(ms: number): Promise<void> {
-    // An early end of the pause is the stop.
-    await sleep(ms, undefined, { signal: this.#stop.signal, ref: false }).catch(() => undefined);
+  #pause(ms: number): Promise<void> {
+    return pause(ms, { signal: this.#stop.signal, ref: false });
   }
 }

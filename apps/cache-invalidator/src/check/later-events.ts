@@ -1,6 +1,8 @@
+import { Injectable } from '@nestjs/common';
 import type { EventKind } from '@novacron/contracts/events';
 import { parsePosition } from '@novacron/contracts/position';
 import type { Database, Statement } from '@novacron/postgres/database';
+import { SystemDatabase } from '@novacron/service-kit/inject';
 
 export interface Versioned {
   readonly id: string;
@@ -20,17 +22,18 @@ const LATER: Statement = {
   table: 'ledger',
 };
 
-/** What the orchestrator's events say about resources, from the ledger. */
+/** Finds the later events of resources in the ledger. */
+@Injectable()
 export class LaterEvents {
-  constructor(private readonly db: Database) {}
+  constructor(@SystemDatabase() private readonly db: Database) {}
 
   /**
-   * For each resource the first event known with a higher version, committed at or before its position; none for
-   * those without one.
-   * @param history the one that positions are of
+   * For each resource the first known event with a higher version, which was committed at or before its position.
+   * Resources without a later event are left out.
+   * @param lineage of the positions
    */
-  async of(kind: EventKind, known: readonly Versioned[], history: string): Promise<LaterEvent[]> {
-    const params = [kind, known.map(({ id }) => id), known.map(({ version }) => version), `${history}.`];
+  async of(kind: EventKind, known: readonly Versioned[], lineage: string): Promise<LaterEvent[]> {
+    const params = [kind, known.map(({ id }) => id), known.map(({ version }) => version), `${lineage}.`];
     const { rows } = await this.db.primary.query<Versioned & { position: string }>(LATER, params);
     return rows.map((row) => ({ ...row, position: parsePosition(row.position).lsn }));
   }

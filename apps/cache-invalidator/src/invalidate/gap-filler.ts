@@ -1,9 +1,13 @@
-import { type DomainEvent, fetchOrchestratorEvents } from '@novacron/contracts/events';
-import type { RpcClient } from '@novacron/messaging/rpc-client';
+import { Injectable } from '@nestjs/common';
+import { fetchOrchestratorEvents } from '@novacron/contracts/events';
+import { RpcClient } from '@novacron/messaging/rpc-client';
+import { ServiceLogger } from '@novacron/service-kit/inject';
 import type { Logger } from '@novacron/telemetry/logger';
 import { counter } from '@novacron/telemetry/metrics';
+import { Ledger, type Gap } from '../ledger/ledger.js';
+import { eventHeaderOf } from '../messages/event-header.js';
 import { SERVICE } from '../messages/request-meta.js';
-import type { Hole, Ledger } from '../ledger/ledger.js';
+import { InvalidationPublisher } from './invalidation-publisher.js';
 
 const fetched = counter(
   'novacron_cache_ledger_fetched_total',
@@ -11,36 +15,34 @@ const fetched = counter(
   [{}],
 );
 
-const FETCH_AT_MOST = 500;
+const MAX_EVENTS = 500;
 
-export interface HoleFillerOptions {
-  readonly ledger: Ledger;
-  readonly rpc: RpcClient;
-  /** Told of what was fetched before it is recorded: no cache has heard of it. */
-  readonly tell: (events: readonly DomainEvent[]) => Promise<void>;
-  readonly logger: Logger;
-}
+/** Fetches the events that the stream did not deliver from the orchestrator, which keeps every event for seven days. */
+@Injectable()
+export class GapFiller {
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly rpc: RpcClient,
+    private readonly publisher: InvalidationPublisher,
+    @ServiceLogger() private readonly logger: Logger,
+  ) {}
 
-/** Fetches what the stream did not bring from its owner, which has every event for seven days. */
-export class HoleFiller {
-  constructor(private readonly options: HoleFillerOptions) {}
-
-  /** Fetches and records all missing numbers. @throws ServiceError when the owner does not answer */
+  /** Fetches, publishes and records all missing events. @throws ServiceError when the orchestrator does not answer */
   async fill(): Promise<void> {
-    for (const hole of await this.options.ledger.holes()) {
-      for (let from = hole.fromSeq; from <= hole.toSeq; from += FETCH_AT_MOST) {
-        const part = { fromSeq: from, toSeq: Math.min(hole.toSeq, from + FETCH_AT_MOST - 1) };
+    for (const gap of await this.ledger.gaps()) {
+      for (let from = gap.fromSeq; from <= gap.toSeq; from += MAX_EVENTS) {
+        const part = { fromSeq: from, toSeq: Math.min(gap.toSeq, from + MAX_EVENTS - 1) };
         if (!(await this.fetch(part))) return;
       }
     }
   }
 
   /**
-   * Fetches these numbers, in as many answers as the owner gives them. Where the stream brought another event under
-   * one of them the owner's holds.
-   * @returns whether the owner has them all; if not, what is missing has changed
+   * Fetches these events, in as many answers as the orchestrator gives them. Where the stream delivered another event
+   * under one of the numbers, the orchestrator's event replaces it.
+   * @returns whether the orchestrator has them all; if not, the gaps have changed
    */
-  async fetch(part: Hole): Promise<boolean> {
+  async fetch(part: Gap): Promise<boolean> {
     for (let { fromSeq } = part; ;) {
       const { isWhole, last } = await this.#fetch({ ...part, fromSeq });
       if (!isWhole) return false;
@@ -49,22 +51,23 @@ export class HoleFiller {
     }
   }
 
-  /** One answer of the owner: the first events of these, `last` the number of the last one. */
-  async #fetch(part: Hole): Promise<{ isWhole: boolean; last: number | undefined }> {
-    const { ledger, rpc, tell, logger } = this.options;
-    const { body } = await rpc.request(fetchOrchestratorEvents, SERVICE, part);
-    await tell(body.events);
-    await ledger.record(body.events, 'fetch');
+  /** One answer: the first events of the part, and the number of the last one. */
+  async #fetch(part: Gap): Promise<{ isWhole: boolean; last: number | undefined }> {
+    const { body } = await this.rpc.request(fetchOrchestratorEvents, SERVICE, part);
+    // Published before it is recorded: no cache has received these events.
+    const { persisted } = await this.publisher.publish(body.events.map(eventHeaderOf));
+    await persisted;
+    await this.ledger.record(body.events, 'fetch');
     fetched.add(body.events.length);
-    logger.warn({ ...part, found: body.events.length }, 'events that did not come were fetched');
+    this.logger.warn({ ...part, found: body.events.length }, 'missing events fetched');
     const oldest = body.oldestSeq ?? body.lastSeq + 1;
     if (oldest > part.fromSeq && body.lastSeq >= part.fromSeq) {
-      logger.error({ ...part, oldest }, 'events are older than their owner keeps them: passed over');
-      await ledger.skipTo(oldest - 1);
+      this.logger.error({ ...part, oldest }, 'missing events skipped: the orchestrator no longer has them');
+      await this.ledger.skipTo(oldest - 1);
       return { isWhole: false, last: undefined };
     }
     if (body.lastSeq < part.toSeq) {
-      await ledger.limitTo(body.lastSeq);
+      await this.ledger.limitTo(body.lastSeq);
       return { isWhole: false, last: undefined };
     }
     return { isWhole: true, last: body.events.at(-1)?.seq };

@@ -1,9 +1,7 @@
-import type { L2 } from '@novacron/cache/l2';
 import type { DomainEvent } from '@novacron/contracts/events';
 import type { SharedMessage } from '@novacron/messaging/shared-consumer';
 import { histogram, observableCounter, observableGauge } from '@novacron/telemetry/metrics';
-import type { SharedLevel } from './tombstone-writer.js';
-import type { Teller } from './invalidation-publisher.js';
+import type { InvalidationStatus } from './invalidation-status.js';
 
 const latency = histogram(
   'novacron_cache_invalidation_duration_seconds',
@@ -11,7 +9,7 @@ const latency = histogram(
   [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60],
 );
 
-/** Call it when the event has been told. A repeated one says nothing about how fast it was. */
+/** Records the latency of a published event. A redelivered one says nothing about the latency. */
 export function observeLatency({ at }: DomainEvent, { time, redelivered }: SharedMessage): void {
   if (redelivered) return;
   const now = Date.now();
@@ -19,37 +17,31 @@ export function observeLatency({ at }: DomainEvent, { time, redelivered }: Share
   latency.record(Math.max(0, now - Date.parse(at)) / 1_000, { since: 'change' });
 }
 
-export function exportInvalidation(parts: {
-  readonly teller: Teller;
-  readonly shared: SharedLevel;
-  readonly l2: L2;
-  readonly oldestPendingMs: () => number;
-}): void {
-  const { teller, shared, l2 } = parts;
+export function exportInvalidation(status: InvalidationStatus): void {
   observableCounter('novacron_cache_invalidations_total', 'Events told to all caches', (observe) =>
-    observe(teller.events),
+    observe(status.counts().events),
   );
   observableCounter(
     'novacron_cache_tombstones_total',
     'Tombstones and list generations written to the shared cache',
-    (observe) => observe(shared.tombstones),
+    (observe) => observe(status.counts().tombstones),
   );
   observableCounter(
     'novacron_cache_forgotten_tombstones_total',
     'Tombstones that the shared cache will never be told, as it was away for too long',
-    (observe) => observe(shared.forgotten),
+    (observe) => observe(status.counts().forgotten),
   );
   observableGauge(
     'novacron_cache_owed_tombstones',
     'Tombstones that wait for the shared cache to be back',
-    (observe) => observe(shared.owed),
+    (observe) => observe(status.counts().owed),
   );
   observableGauge('novacron_cache_l2_available', 'Whether the shared cache answers', (observe) =>
-    observe(l2.available ? 1 : 0),
+    observe(status.l2Available ? 1 : 0),
   );
   observableGauge(
     'novacron_cache_oldest_pending_invalidation_seconds',
     'Age of the oldest event known of that the caches were not told',
-    (observe) => observe(parts.oldestPendingMs() / 1_000),
+    (observe) => observe(status.oldestPendingMs / 1_000),
   );
 }

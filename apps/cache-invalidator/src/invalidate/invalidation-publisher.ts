@@ -1,60 +1,63 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import { endsWithin } from '@novacron/async/deadline';
 import { changesOf, merged } from '@novacron/cache/rules';
 import { type Invalidation, invalidationSubjects } from '@novacron/contracts/invalidation';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Head } from '../messages/event-header.js';
-import type { SharedLevel } from './tombstone-writer.js';
+import { Nats } from '@novacron/service-kit/inject';
+import { Injectable } from '@nestjs/common';
+import type { EventHeader } from '../messages/event-header.js';
+import { TombstoneWriter } from './tombstone-writer.js';
 
 /** Events in one message: far below the server's limit of a megabyte. */
 const MAX_EVENTS = 500;
 /**
- * L2 is told first, but who listens does not wait for it longer than this: each L1 has its own tombstone before it
- * would take an old entry out of L2, and L2 itself answers only up to the entry's position.
+ * L2 is written first, but the broadcast waits for it no longer than this. Each L1 has its own tombstone before it
+ * would take an old entry from L2, and L2 itself answers only up to the entry's position.
  */
 const HEAD_START_MS = 10;
 
-/** Tells all caches what has become old: tombstones and generations in L2, then the word to every L1. */
-export class Teller {
-  /** Events told since the start. */
+/** Publishes invalidations to all caches: tombstones and list generations to L2, then a broadcast to every L1. */
+@Injectable()
+export class InvalidationPublisher {
+  /** Events published since the start. */
   events = 0;
 
   constructor(
-    private readonly nc: Pick<NatsConnection, 'publish'>,
-    private readonly shared: SharedLevel,
+    @Nats() private readonly nc: NatsConnection,
+    private readonly tombstones: TombstoneWriter,
   ) {}
 
   /**
-   * Safe to repeat, in any order. Every event is broadcast, also those that no cache holds: listeners look for gaps.
-   * @returns when it is broadcast; `marked` resolves when L2 has it too, or owes it
+   * Safe to repeat, in any order. Every event is broadcast, also those that no cache holds: listeners detect gaps.
+   * @returns when the events are broadcast; `persisted` resolves when L2 has them too, or its retry queue
    * @throws when the connection is closed; then nothing was broadcast
    */
-  async tell(heads: readonly Head[]): Promise<{ readonly marked: Promise<void> }> {
-    const marking: Promise<void>[] = [];
-    for (const [history, events] of byHistory(heads)) {
+  async publish(headers: readonly EventHeader[]): Promise<{ readonly persisted: Promise<void> }> {
+    const writes: Promise<void>[] = [];
+    for (const [lineage, events] of byLineage(headers)) {
       const changes = merged(events.flatMap((event) => changesOf(event, BigInt(event.lsn))));
-      const marked = this.shared.invalidate(history, changes);
-      marking.push(marked);
-      await Promise.race([marked, sleep(HEAD_START_MS, undefined, { ref: false })]);
-      this.#broadcast(history, events);
+      const written = this.tombstones.write(lineage, changes);
+      writes.push(written);
+      await endsWithin(() => written, HEAD_START_MS);
+      this.#broadcast(lineage, events);
     }
-    return { marked: Promise.all(marking).then(() => undefined) };
+    return { persisted: Promise.all(writes).then(() => undefined) };
   }
 
-  #broadcast(history: string, events: readonly Head['event'][]): void {
+  #broadcast(lineage: string, events: readonly EventHeader['event'][]): void {
     for (let from = 0; from < events.length; from += MAX_EVENTS) {
-      const message: Invalidation = { v: 1, history, events: events.slice(from, from + MAX_EVENTS) };
+      const part = events.slice(from, from + MAX_EVENTS);
+      const message: Invalidation = { v: 1, history: lineage, events: part };
       this.nc.publish(invalidationSubjects.orchestrator, JSON.stringify(message));
     }
     this.events += events.length;
   }
 }
 
-function byHistory(heads: readonly Head[]): Map<string, Head['event'][]> {
-  const all = new Map<string, Head['event'][]>();
-  for (const { history, event } of heads) {
-    const known = all.get(history);
-    if (known) known.push(event);
-    else all.set(history, [event]);
-  }
-  return all;
+function byLineage(headers: readonly EventHeader[]): Map<string, EventHeader['event'][]> {
+  return new Map(
+    Object.entries(Object.groupBy(headers, ({ lineage }) => lineage)).map(([lineage, group = []]) => [
+      lineage,
+      group.map(({ event }) => event),
+    ]),
+  );
 }

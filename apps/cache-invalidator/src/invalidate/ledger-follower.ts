@@ -1,24 +1,18 @@
+import { Injectable } from '@nestjs/common';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import { pause } from '@novacron/async/sleep';
 import { Watermark, watermarkSubject } from '@novacron/contracts/events';
 import type { LedgerStatus } from '@novacron/contracts/ledger';
 import { parsePosition } from '@novacron/contracts/position';
+import { Nats, ServiceConfig, ServiceLogger } from '@novacron/service-kit/inject';
 import type { Logger } from '@novacron/telemetry/logger';
 import { counter } from '@novacron/telemetry/metrics';
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { CacheConfig } from '../config.js';
+import { FollowerLease } from '../ledger/follower-lease.js';
+import { GapTimer } from '../ledger/gap-timer.js';
+import { Ledger } from '../ledger/ledger.js';
 import { parseJson } from '../messages/event-header.js';
-import { Gaps } from '../ledger/gaps.js';
-import type { HoleFiller } from './gap-filler.js';
-import type { FollowerLease } from '../ledger/lease.js';
-import type { Ledger } from '../ledger/ledger.js';
-
-export interface FollowerOptions {
-  readonly nc: NatsConnection;
-  readonly ledger: Ledger;
-  readonly filler: HoleFiller;
-  readonly lease: FollowerLease;
-  readonly logger: Logger;
-  readonly retentionDays: number;
-}
+import { GapFiller } from './gap-filler.js';
 
 const malformed = counter(
   'novacron_cache_malformed_watermarks_total',
@@ -28,16 +22,17 @@ const malformed = counter(
 
 const TICK_MS = 250;
 const PURGE_EVERY_TICKS = 240;
-/** A hole that the process with the lease leaves open for so long: it may be dead, and the others do not wait. */
-const STAND_IN_AFTER_MS = 2_000;
+/** A gap that the lease's holder leaves open for this long is filled by the other processes: the holder may be dead. */
+const TAKE_OVER_AFTER_MS = 2_000;
 
 /**
- * Watches the ledger that all processes write: how far the owner is, and what the stream owes. One process at a time
- * fetches what is missing, so that its owner is asked once; the others stand in when it does not.
+ * Watches the ledger that all processes write, and fills its gaps. One process at a time, the lease's holder, fetches
+ * missing events, so that the orchestrator serves each once. The other processes take over when it does not.
  */
-export class Follower {
+@Injectable()
+export class LedgerFollower {
   readonly #stop = new AbortController();
-  readonly #gaps = new Gaps();
+  readonly #gaps = new GapTimer();
   #running: Promise<void> | undefined;
   #leads = false;
   #marks: Subscription | undefined;
@@ -45,32 +40,46 @@ export class Follower {
   #status: LedgerStatus | undefined;
   #failure: unknown;
 
-  constructor(private readonly options: FollowerOptions) {}
+  constructor(
+    @Nats() private readonly nc: NatsConnection,
+    private readonly ledger: Ledger,
+    private readonly filler: GapFiller,
+    private readonly lease: FollowerLease,
+    @ServiceConfig() private readonly config: CacheConfig,
+    @ServiceLogger() private readonly logger: Logger,
+  ) {}
 
-  /** The ledger as it was a moment ago; undefined before the first look. */
+  /** The ledger's status of a moment ago; undefined before the first look. */
   get status(): LedgerStatus | undefined {
     return this.#status;
   }
 
-  /** The newest watermark heard of, recorded up to or not. */
+  /** The newest watermark received, whether the ledger has reached it or not. */
   get mark(): Watermark | undefined {
     return this.#mark;
+  }
+
+  /** `<systemId>.<timeline>` of the newest watermark; undefined before the first. */
+  get lineage(): string | undefined {
+    if (this.#mark === undefined) return undefined;
+    const { systemId, timeline } = parsePosition(this.#mark.position);
+    return `${systemId}.${timeline}`;
   }
 
   get leads(): boolean {
     return this.#leads;
   }
 
-  /** Why the last round failed; undefined when it did not. */
+  /** Why the last round failed; undefined when it succeeded. */
   get failure(): unknown {
     return this.#failure;
   }
 
   start(): void {
-    this.#marks ??= this.options.nc.subscribe(watermarkSubject('orchestrator'), {
+    this.#marks ??= this.nc.subscribe(watermarkSubject('orchestrator'), {
       callback: (error, message) => {
-        if (error) this.options.logger.error({ err: error }, 'watermarks cannot be heard');
-        else this.#heard(message.data);
+        if (error) this.logger.error({ err: error }, 'watermark subscription failed');
+        else this.#receive(message.data);
       },
     });
     this.#running ??= this.#run();
@@ -81,12 +90,12 @@ export class Follower {
     this.#marks?.unsubscribe();
     await this.#running;
     this.#leads = false;
-    await this.options.lease.release().catch((error: unknown) => {
-      this.options.logger.warn({ err: error }, 'another process may follow only when the lease ends');
+    await this.lease.release().catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'lease release failed; another process follows when the lease ends');
     });
   }
 
-  #heard(data: Uint8Array): void {
+  #receive(data: Uint8Array): void {
     const parsed = Watermark.safeParse(parseJson(data));
     if (!parsed.success) malformed.add();
     else if (this.#mark === undefined || follows(parsed.data, this.#mark)) this.#mark = parsed.data;
@@ -99,31 +108,33 @@ export class Follower {
         this.#failure = undefined;
       } catch (error) {
         this.#failure = error;
-        this.options.logger.warn({ err: error }, 'the ledger is not kept at the moment; again');
+        this.logger.warn({ err: error }, 'ledger check failed; retrying');
       }
-      // An early end of the pause is the stop.
-      await sleep(TICK_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      await pause(TICK_MS, { signal: this.#stop.signal });
     }
   }
 
   async #tick(tick: number): Promise<void> {
-    const { ledger, filler, lease, logger, retentionDays } = this.options;
-    this.#leads = await lease.renew();
+    const { ledger } = this;
+    this.#leads = await this.lease.renew();
     if (this.#mark && this.leads) await ledger.mark(this.#mark);
     const status = await ledger.status();
     this.#status = status;
     const highest = Math.max(status.highestSeq, this.#mark?.seq ?? 0);
     const ageMs = this.#gaps.overdue(status.contiguousSeq, highest, performance.now());
-    if (ageMs !== undefined && (this.leads || ageMs >= STAND_IN_AFTER_MS)) {
-      logger.warn({ holes: status.holes, ageMs }, 'events are missing: asking their owner');
+    if (ageMs !== undefined && (this.leads || ageMs >= TAKE_OVER_AFTER_MS)) {
+      this.logger.warn(
+        { gaps: status.holes, ageMs },
+        'events are missing; fetching them from the orchestrator',
+      );
       if (this.#mark && !this.leads) await ledger.mark(this.#mark);
-      await filler.fill();
+      await this.filler.fill();
     }
-    if (this.leads && tick % PURGE_EVERY_TICKS === 0) await ledger.purge(retentionDays);
+    if (this.leads && tick % PURGE_EVERY_TICKS === 0) await ledger.purge(this.config.ledger.retentionDays);
   }
 }
 
-/** Of one history the higher number; a promoted or restored database may have given out fewer than were lost. */
+/** The higher number of one lineage follows. A promoted or restored database may have lost numbers, and counts anew. */
 function follows(mark: Watermark, known: Watermark): boolean {
   const [now, before] = [parsePosition(mark.position), parsePosition(known.position)];
   if (now.systemId !== before.systemId || now.timeline > before.timeline) return true;

@@ -1,8 +1,8 @@
 import { observableGauge } from '@novacron/telemetry/metrics';
-import type { Follower } from './ledger-follower.js';
+import type { LedgerFollower } from './ledger-follower.js';
 
-/** How far the ledger is, as of its last look a quarter of a second ago. */
-export function exportLedger(follower: Follower): void {
+/** Exports how far the ledger is, as of the follower's last look a quarter of a second ago. */
+export function exportLedger(follower: LedgerFollower): void {
   const gauge = (name: string, help: string, read: () => number | undefined) =>
     observableGauge(`novacron_cache_ledger_${name}`, help, (observe) => {
       const value = read();

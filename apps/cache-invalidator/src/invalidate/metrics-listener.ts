@@ -1,30 +1,33 @@
+import { Injectable } from '@nestjs/common';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { changesOfMetrics } from '@novacron/cache/rules';
 import { invalidationSubjects, MetricsInvalidation } from '@novacron/contracts/invalidation';
 import { parsePosition } from '@novacron/contracts/position';
+import { Nats, ServiceLogger } from '@novacron/service-kit/inject';
 import type { Logger } from '@novacron/telemetry/logger';
 import { parseJson } from '../messages/event-header.js';
-import type { SharedLevel } from './tombstone-writer.js';
+import { TombstoneWriter } from './tombstone-writer.js';
 
 /** One of all instances takes each message. */
 const QUEUE = 'cache';
 
-/** Moves the generations of metrics in L2 with the intake. Every L1 hears of it by itself. */
+/** Moves the list generations of metrics in L2 when new points arrive. Every L1 receives the messages by itself. */
+@Injectable()
 export class MetricsListener {
   #subscription: Subscription | undefined;
 
   constructor(
-    private readonly nc: Pick<NatsConnection, 'subscribe'>,
-    private readonly shared: SharedLevel,
-    private readonly logger: Logger,
+    @Nats() private readonly nc: NatsConnection,
+    private readonly tombstones: TombstoneWriter,
+    @ServiceLogger() private readonly logger: Logger,
   ) {}
 
   start(): void {
     this.#subscription ??= this.nc.subscribe(invalidationSubjects.metrics, {
       queue: QUEUE,
       callback: (error, message) => {
-        if (error) this.logger.error({ err: error }, 'new points cannot be heard of');
-        else this.#heard(message.data);
+        if (error) this.logger.error({ err: error }, 'metrics subscription failed');
+        else this.#receive(message.data);
       },
     });
   }
@@ -33,17 +36,17 @@ export class MetricsListener {
     this.#subscription?.unsubscribe();
   }
 
-  #heard(data: Uint8Array): void {
+  #receive(data: Uint8Array): void {
     const parsed = MetricsInvalidation.safeParse(parseJson(data));
     if (!parsed.success) {
-      this.logger.error({ err: parsed.error }, 'a message about new points is none');
+      this.logger.error({ err: parsed.error }, 'malformed metrics invalidation discarded');
       return;
     }
-    // Only says how far it is: of interest to who keeps a watermark.
+    // A message without VMs only reports the ingester's progress, for listeners that keep a watermark.
     if (parsed.data.vmIds.length === 0) return;
     const { systemId, timeline } = parsePosition(parsed.data.position);
-    this.shared
-      .invalidate(`${systemId}.${timeline}`, changesOfMetrics(parsed.data))
-      .catch((error: unknown) => this.logger.error({ err: error }, 'the shared cache keeps old metrics'));
+    this.tombstones
+      .write(`${systemId}.${timeline}`, changesOfMetrics(parsed.data))
+      .catch((error: unknown) => this.logger.error({ err: error }, 'metrics invalidation in L2 failed'));
   }
 }

@@ -1,98 +1,85 @@
+import { Periodic } from '@novacron/async/periodic';
 import type { Change } from '@novacron/cache/change';
-import type { L2 } from '@novacron/cache/l2';
 import { RedisUnavailable } from '@novacron/redis/connection';
+import { Injectable } from '@nestjs/common';
+import { SharedCache } from '../redis/shared-cache.js';
 
-export interface SharedLevelOptions {
-  /** One that is patient: who listens does not wait for it. */
-  readonly l2: Pick<L2, 'invalidate' | 'available'>;
-  /** Changes remembered at most while Redis is away; what comes then is forgotten, and counted. */
-  readonly maxOwed?: number;
-}
-
-/** An entry of L2 lives 5 min and its tombstone 60 s: what is owed for longer is of no use to anybody. */
-const OWED_MS = 300_000;
-const MAX_OWED = 50_000;
+/** An entry of L2 lives 5 min and its tombstone 60 s: a change that waits for longer has no use. */
+const PENDING_MS = 300_000;
+/** The changes in the retry queue at most. Further ones are dropped and counted. */
+const MAX_PENDING = 50_000;
 const RETRY_MS = 250;
-/** Changes paid at one time: what Redis does in some milliseconds. */
-const INSTALMENT = 500;
+/** Changes in one flush, which take Redis some milliseconds. */
+const BATCH_SIZE = 500;
 
-interface Debt {
-  readonly history: string;
+interface PendingBatch {
+  readonly lineage: string;
   readonly changes: readonly Change[];
   readonly since: number;
 }
 
 /**
- * L2 as the invalidators write it. While Redis is away its debts are kept and paid when it is back; a reader is not
- * harmed meanwhile: an entry without its tombstone has its old position, and answers nobody who has seen later.
- * Only readers who asked for `eventual` get it.
+ * Writes tombstones and list generations to L2. While Redis is away it keeps them in a retry queue. No reader is harmed
+ * meanwhile: an entry without its tombstone has its old position, and never answers a reader that has observed a later
+ * one. Only readers that ask for `eventual` get it.
  */
-export class SharedLevel {
-  readonly #debts: Debt[] = [];
-  #owed = 0;
-  #retry: NodeJS.Timeout | undefined;
+@Injectable()
+export class TombstoneWriter {
+  readonly #queue: PendingBatch[] = [];
+  #pending = 0;
+  readonly #retries = new Periodic(() => this.#flush(), { everyMs: RETRY_MS });
   #closed = false;
   tombstones = 0;
-  forgotten = 0;
+  dropped = 0;
 
-  constructor(private readonly options: SharedLevelOptions) {}
+  constructor(private readonly l2: SharedCache) {}
 
-  /** Changes that L2 has not been told yet. */
-  get owed(): number {
-    return this.#owed;
+  /** Changes that wait for Redis. */
+  get pending(): number {
+    return this.#pending;
   }
 
-  /** Resolves when L2 has it, or owes it. Never rejects for Redis' sake. */
-  async invalidate(history: string, changes: readonly Change[]): Promise<void> {
+  /** Resolves when L2 has the changes, or when they are in the retry queue. Does not reject when Redis is away. */
+  async write(lineage: string, changes: readonly Change[]): Promise<void> {
     if (changes.length === 0) return;
     try {
-      await this.options.l2.invalidate(history, changes);
+      await this.l2.invalidate(lineage, changes);
       this.tombstones += changes.length;
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error;
-      this.#owe({ history, changes, since: Date.now() });
+      this.#enqueue({ lineage, changes, since: Date.now() });
     }
   }
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#retry);
+    void this.#retries.stop();
   }
 
-  #owe(debt: Debt): void {
-    const room = (this.options.maxOwed ?? MAX_OWED) - this.#owed;
-    const kept = debt.changes.slice(0, Math.max(0, room));
-    this.forgotten += debt.changes.length - kept.length;
-    this.#owed += kept.length;
-    for (let from = 0; from < kept.length; from += INSTALMENT) {
-      this.#debts.push({ ...debt, changes: kept.slice(from, from + INSTALMENT) });
+  #enqueue(batch: PendingBatch): void {
+    const kept = batch.changes.slice(0, Math.max(0, MAX_PENDING - this.#pending));
+    this.dropped += batch.changes.length - kept.length;
+    this.#pending += kept.length;
+    for (let from = 0; from < kept.length; from += BATCH_SIZE) {
+      this.#queue.push({ ...batch, changes: kept.slice(from, from + BATCH_SIZE) });
     }
-    this.#payLater();
+    if (!this.#closed) this.#retries.start();
   }
 
-  #payLater(): void {
-    if (this.#retry || this.#closed || this.#debts.length === 0) return;
-    this.#retry = setTimeout(() => {
-      void this.#pay().finally(() => {
-        this.#retry = undefined;
-        this.#payLater();
-      });
-    }, RETRY_MS).unref();
-  }
-
-  /** One instalment after the other, oldest first, until Redis is away again: its breaker bounds what trying costs. */
-  async #pay(): Promise<void> {
-    for (let debt = this.#debts[0]; debt && !this.#closed; debt = this.#debts[0]) {
-      const { history, changes, since } = debt;
+  /** Writes one batch after the other, the oldest first, until Redis is away again: its breaker bounds the cost. */
+  async #flush(): Promise<void> {
+    for (let batch = this.#queue[0]; batch && !this.#closed; batch = this.#queue[0]) {
+      const { lineage, changes, since } = batch;
       try {
-        if (Date.now() - since < OWED_MS) await this.options.l2.invalidate(history, changes);
+        if (Date.now() - since < PENDING_MS) await this.l2.invalidate(lineage, changes);
       } catch {
-        // The link counts it, and what is owed stays owed.
+        // The connection counts the failure, and the batch stays in the queue.
         return;
       }
-      this.#debts.shift();
-      this.#owed -= changes.length;
+      this.#queue.shift();
+      this.#pending -= changes.length;
       this.tombstones += changes.length;
     }
+    void this.#retries.stop();
   }
 }

@@ -4,7 +4,7 @@ import { ledgerRpc, type LedgerStatus } from '@novacron/contracts/ledger';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { Ledger } from './ledger.js';
 
-/** How far the ledger is, for operators and for the gateway's statistics. */
+/** Serves the status of the ledger, for operators and for the gateway's statistics. */
 @Controller()
 export class LedgerController {
   constructor(private readonly ledger: Ledger) {}

@@ -1,17 +1,20 @@
+import { Injectable } from '@nestjs/common';
 import type { DomainEvent, Watermark } from '@novacron/contracts/events';
 import type { LedgerStatus } from '@novacron/contracts/ledger';
 import type { Call, Database, Statement } from '@novacron/postgres/database';
+import type { History } from '@novacron/postgres/history';
+import { SystemDatabase } from '@novacron/service-kit/inject';
 
-/** How an event came: by the stream, or fetched from its owner because the stream did not bring it. */
+/** How an event arrived: by the stream, or fetched from the orchestrator because the stream did not deliver it. */
 export type Via = 'stream' | 'fetch';
 
-export interface Hole {
+export interface Gap {
   readonly fromSeq: number;
   readonly toSeq: number;
 }
 
-/** The heads of events, as the ledger keeps them. */
-export type Entry = Pick<
+/** The part of an event that the ledger keeps. */
+export type LedgerEntry = Pick<
   DomainEvent,
   'id' | 'seq' | 'tenantId' | 'kind' | 'resourceId' | 'version' | 'position'
 >;
@@ -34,8 +37,8 @@ const CONFLICTS: Statement = {
   table: 'ledger',
 };
 /**
- * The numbers behind `contiguous` that have no gap before them keep their distance to it: seq - row_number. The
- * lock comes first, in its own statement: of two that advance at once the second must see what the first saw.
+ * Numbers after `contiguous` without a gap before them keep their distance to it: seq - row_number. The lock comes first,
+ * in its own statement: of two concurrent advances the second must see the rows that the first saw.
  */
 const LOCK: Statement = {
   name: 'ledger_lock',
@@ -81,14 +84,14 @@ const PROGRESS: Statement = {
          FROM cache.progress WHERE source = 'orchestrator'`,
   table: 'progress',
 };
-/** A number that its owner has not given out yet is not missing, whoever told of it. */
+/** A number that the orchestrator has not assigned yet is not missing, even if a message mentioned it. */
 const LOWER: Statement = {
   name: 'ledger_lower',
   text: `UPDATE cache.progress SET highest = greatest(contiguous, $1) WHERE source = 'orchestrator' AND highest > $1`,
   table: 'progress',
 };
 /** Every run of missing numbers up to the highest; $1 runs at most. */
-const HOLES: Statement = {
+const GAPS: Statement = {
   name: 'ledger_holes',
   text: `WITH p AS (SELECT contiguous, highest FROM cache.progress WHERE source = 'orchestrator'),
          present AS (
@@ -109,8 +112,8 @@ const PURGE: Statement = {
   table: 'ledger',
 };
 
-const HOLES_SHOWN = 20;
-const HOLES_READ = 1_000;
+const GAPS_SHOWN = 20;
+const GAPS_READ = 1_000;
 
 interface Progress {
   readonly contiguous: number;
@@ -121,15 +124,16 @@ interface Progress {
   readonly ageMs: number;
 }
 
-/** Which events were seen, kept in Postgres: so a restart, or another process, goes on where this one was. */
+/** Which events were received. It is kept in Postgres, so that a restart or another process continues there. */
+@Injectable()
 export class Ledger {
-  constructor(private readonly db: Database) {}
+  constructor(@SystemDatabase() private readonly db: Database) {}
 
   /**
    * Records events, in any order and any number of times, and moves the contiguous number over them.
-   * @returns numbers under which another event is recorded: their owner has to say which one holds
+   * @returns numbers under which another event is recorded: the orchestrator decides which one is right
    */
-  async record(events: readonly Entry[], via: Via): Promise<number[]> {
+  async record(events: readonly LedgerEntry[], via: Via): Promise<number[]> {
     const unique = [...new Map(events.map((event) => [event.seq, event])).values()].sort(
       (a, b) => a.seq - b.seq,
     );
@@ -154,46 +158,52 @@ export class Ledger {
     return (results[1]?.rows as { seq: number }[]).map(({ seq }) => seq);
   }
 
-  /** Passes over numbers up to `seq` that their owner does not have any more. */
+  /** Skips the numbers up to `seq`, which the orchestrator no longer has. */
   async skipTo(seq: number): Promise<void> {
     await this.db.primary.batch({}, [{ statement: SKIP, params: [seq] }, ...advance()]);
   }
 
-  /** What the owner says there is: every event up to the mark's number is committed. */
+  /** The orchestrator's watermark: every event up to its number is committed. */
   async mark(mark: Pick<Watermark, 'seq' | 'position'>): Promise<void> {
     await this.db.primary.batch({}, [{ statement: MARK, params: [mark.seq, mark.position] }]);
   }
 
-  /** The owner has given out no number above `seq`. */
+  /** The orchestrator has not assigned a number above `seq`. */
   async limitTo(seq: number): Promise<void> {
     await this.db.primary.batch({}, [{ statement: LOWER, params: [seq] }]);
   }
 
   /** Runs of missing numbers, lowest first. */
-  async holes(atMost = HOLES_READ): Promise<Hole[]> {
-    return (await this.db.primary.query<Hole>(HOLES, [atMost])).rows;
+  async gaps(atMost = GAPS_READ): Promise<Gap[]> {
+    return (await this.db.primary.query<Gap>(GAPS, [atMost])).rows;
+  }
+
+  /** The database's timelines. Without Postgres: undefined, and events of any timeline count until it answers. */
+  async databaseHistory(): Promise<History | undefined> {
+    if (this.db.history === undefined) await this.status().catch(() => undefined);
+    return this.db.history;
   }
 
   async status(): Promise<LedgerStatus> {
     const { results } = await this.db.primary.read({}, [
       { statement: PROGRESS },
-      { statement: HOLES, params: [HOLES_READ] },
+      { statement: GAPS, params: [GAPS_READ] },
     ]);
     const progress = results[0]?.rows[0] as unknown as Progress;
-    const holes = results[1]?.rows as unknown as Hole[];
+    const gaps = results[1]?.rows as unknown as Gap[];
     const { watermarkSeq: seq, watermarkPosition: position } = progress;
     return {
       contiguousSeq: progress.contiguous,
       highestSeq: progress.highest,
-      missing: holes.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0),
-      holes: holes.slice(0, HOLES_SHOWN).map(({ fromSeq, toSeq }) => ({ fromSeq, toSeq })),
+      missing: gaps.reduce((sum, { fromSeq, toSeq }) => sum + toSeq - fromSeq + 1, 0),
+      holes: gaps.slice(0, GAPS_SHOWN).map(({ fromSeq, toSeq }) => ({ fromSeq, toSeq })),
       oldestHoleAgeMs: Math.max(0, Math.round(progress.ageMs)),
       watermark: seq === null || position === null ? null : { seq, position },
       skipped: progress.skipped,
     };
   }
 
-  /** Forgets events older than this; the contiguous number stays. */
+  /** Deletes events older than this; the contiguous number stays. */
   async purge(days: number): Promise<void> {
     await this.db.primary.batch({}, [{ statement: PURGE, params: [days] }]);
   }

@@ -1,7 +1,7 @@
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import type { TenantId } from '@novacron/contracts/ids';
 
-/** Nobody's tenant: the service asks for itself. */
+/** For requests of the service itself. The tenant does not exist. */
 export const SERVICE: RequestMeta = {
   tenantId: '00000000-0000-0000-0000-000000000000' as TenantId,
   principal: 'service:cache-invalidator',
@@ -11,7 +11,7 @@ export const SERVICE: RequestMeta = {
   minPosition: null,
 };
 
-/** Asks as the tenant, for an answer that holds everything up to `minPosition` (null: any). */
+/** For requests as the tenant. The answer shows everything up to `minPosition` (null: any state). */
 export function asTenant(tenantId: string, minPosition: string | null): RequestMeta {
   return { ...SERVICE, tenantId: tenantId as TenantId, consistency: 'causal', minPosition };
 }

@@ -2,22 +2,26 @@ import { Controller } from '@nestjs/common';
 import { cacheRpc, type CacheServiceStats, type WarmStatus } from '@novacron/contracts/cache-stats';
 import type { RpcReply } from '@novacron/contracts/envelope';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
-import { Caches } from '../caches.js';
+import { Warmer } from '../warm/warmer.js';
+import { CacheStats } from './cache-stats.js';
 
-/** What caches were told, for operators and for the gateway's statistics; and warming on request. */
+/** Serves the statistics of all caches, for operators and for the gateway's statistics; and warming on request. */
 @Controller()
 export class StatsController {
-  constructor(private readonly caches: Caches) {}
+  constructor(
+    private readonly stats: CacheStats,
+    private readonly warmer: Warmer,
+  ) {}
 
   @RpcHandler(cacheRpc.stats)
-  async stats(): Promise<RpcReply<CacheServiceStats>> {
-    return { body: await this.caches.stats(), position: null };
+  async read(): Promise<RpcReply<CacheServiceStats>> {
+    return { body: await this.stats.read(), position: null };
   }
 
   @RpcHandler(cacheRpc.warm)
   async warm(): Promise<RpcReply<WarmStatus>> {
-    // It ends by itself, and says how in its status.
-    void this.caches.warmer.run();
-    return { body: this.caches.warmer.status, position: null };
+    // The run ends by itself, and its status reports the outcome.
+    void this.warmer.run();
+    return { body: this.warmer.status, position: null };
   }
 }

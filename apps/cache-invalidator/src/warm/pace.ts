@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '@novacron/async/sleep';
 
-/** Lets through so many a second, evenly: each waits for its turn. */
+/** Admits a number of turns per second, evenly: each caller waits for its turn. */
 export class Pace {
   #next = 0;
 
@@ -15,6 +15,6 @@ export class Pace {
     const at = Math.max(this.#next, now);
     this.#next = at + 1_000 / this.perSecond;
     this.signal.throwIfAborted();
-    if (at > now) await sleep(at - now, undefined, { signal: this.signal });
+    if (at > now) await sleep(at - now, { signal: this.signal });
   }
 }

@@ -11,14 +11,14 @@ import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers } from '@novacron/testkit/servers';
 import { eventually } from '@novacron/testkit/wait';
 import type { CacheConfig } from '../../src/config.js';
-import { service } from '../../src/service.js';
-import { Listener } from './fake-gateway.js';
-import { learnHistory, Owner } from './fake-orchestrator.js';
+import { service } from '../../src/app.module.js';
+import { FakeGateway } from './fake-gateway.js';
+import { readLineage, FakeOrchestrator } from './fake-orchestrator.js';
 
-export { HISTORY } from './fake-orchestrator.js';
+export { LINEAGE } from './fake-orchestrator.js';
 
-/** Real servers, the orchestrator's stand-in, a gateway's stand-in, and as many invalidators as a test wants. */
-export class Stage {
+/** Real servers, a fake orchestrator, a fake gateway, and as many invalidators as a test starts. */
+export class CacheHarness {
   readonly #services: RunningService<CacheConfig>[] = [];
   readonly rpc: RpcClient;
 
@@ -27,29 +27,29 @@ export class Stage {
     readonly orchestrator: NatsConnection,
     readonly gateway: NatsConnection,
     readonly metrics: NatsConnection,
-    readonly owner: Owner,
-    readonly listener: Listener,
+    readonly fakeOrchestrator: FakeOrchestrator,
+    readonly fakeGateway: FakeGateway,
     readonly l2: L2,
   ) {
     this.rpc = new RpcClient(gateway);
   }
 
-  static async open(): Promise<Stage> {
+  static async open(): Promise<CacheHarness> {
     const servers = await useTestServers({ nats: true, redis: true });
-    await learnHistory(servers);
+    await readLineage(servers);
     const [orchestrator, gateway, metrics] = await Promise.all(
       (['orchestrator', 'gateway', 'metrics'] as const).map((name) =>
         connectNats({ ...servers.natsLogin(name), name }),
       ),
     );
     if (!orchestrator || !gateway || !metrics) throw new Error('no connection');
-    const owner = new Owner(orchestrator);
-    const listener = new Listener(gateway);
+    const fakeOrchestrator = new FakeOrchestrator(orchestrator);
+    const fakeGateway = new FakeGateway(gateway);
     await Promise.all([orchestrator.flush(), gateway.flush()]);
     const url = servers.redisUrl;
-    // Slow machines: what these tests look at must come, however late.
+    // A long timeout for slow machines: these tests check the outcome, not how fast it is.
     const l2 = new L2({ url, timeoutMs: 30_000 });
-    return new Stage(servers, orchestrator, gateway, metrics, owner, listener, l2);
+    return new CacheHarness(servers, orchestrator, gateway, metrics, fakeOrchestrator, fakeGateway, l2);
   }
 
   env(extra: Record<string, string> = {}): Record<string, string> {
@@ -61,7 +61,7 @@ export class Stage {
     };
   }
 
-  /** Starts one within this process. */
+  /** Starts an invalidator within this process. */
   async start(extra: Record<string, string> = {}): Promise<RunningService<CacheConfig>> {
     const env = this.env({ NOVACRON_OPS_PORT: '0', ...extra });
     const one = await startService(service, { env, logger: createLogger('test', 'silent') });
@@ -73,15 +73,17 @@ export class Stage {
     await Promise.all(this.#services.splice(0).map((one) => one.stop()));
   }
 
-  /** Waits until every event of the owner was heard, and the L1 knows that. */
-  async told(timeoutMs?: number): Promise<void> {
-    const all = [...this.owner.events.keys()];
+  /** Waits until the fake gateway has received every event, and its watermark says so. */
+  async allReceived(timeoutMs?: number): Promise<void> {
+    const all = [...this.fakeOrchestrator.events.keys()];
     await eventually(() => {
-      this.owner.watermark();
-      const missing = this.listener.missing(all);
-      if (missing.length > 0) throw new Error(`${missing.length} not heard, as ${missing[0]}`);
-      const watermark = this.listener.l1.watermark();
-      if (watermark === null || watermark < BigInt(this.owner.lastSeq)) throw new Error('W stays behind');
+      this.fakeOrchestrator.watermark();
+      const missing = this.fakeGateway.missing(all);
+      if (missing.length > 0)
+        throw new Error(`${missing.length} events not received, the first is ${missing[0]}`);
+      const watermark = this.fakeGateway.l1.watermark();
+      if (watermark === null || watermark < BigInt(this.fakeOrchestrator.lastSeq))
+        throw new Error('the watermark is behind');
     }, timeoutMs);
   }
 
@@ -100,7 +102,7 @@ export class Stage {
 
   async close(): Promise<void> {
     await this.stopServices();
-    this.listener.stop();
+    this.fakeGateway.stop();
     this.l2.close();
     await Promise.all([this.orchestrator.close(), this.gateway.close(), this.metrics.close()]);
     await this.servers.stop();

@@ -6,18 +6,18 @@ import { Watermark, watermarkSubject } from '@novacron/contracts/events';
 import { Invalidation, invalidationSubjects, type InvalidatedEvent } from '@novacron/contracts/invalidation';
 import { parsePosition } from '@novacron/contracts/position';
 
-/** Stands where a gateway stands: an L1 that follows what it hears, and a list of everything heard. */
-export class Listener {
-  readonly heard: InvalidatedEvent[] = [];
+/** Receives invalidations like a gateway: an L1 that follows them, and a list of the events. */
+export class FakeGateway {
+  readonly received: InvalidatedEvent[] = [];
   readonly l1 = new L1({ maxBytes: 1_000_000 });
   readonly coherence = new Coherence({ l1: this.l1, rules: changesOf });
 
   constructor(nc: NatsConnection) {
     nc.subscribe(invalidationSubjects.orchestrator, {
       callback: (_, message) => {
-        const told = Invalidation.parse(message.json());
-        this.heard.push(...told.events);
-        this.coherence.onInvalidation(told);
+        const invalidation = Invalidation.parse(message.json());
+        this.received.push(...invalidation.events);
+        this.coherence.onInvalidation(invalidation);
       },
     });
     nc.subscribe(watermarkSubject('orchestrator'), {
@@ -29,10 +29,10 @@ export class Listener {
     this.coherence.start();
   }
 
-  /** The numbers of these that were never heard. */
+  /** The numbers among these that were not received. */
   missing(seqs: Iterable<number>): number[] {
-    const heard = new Set(this.heard.map(({ seq }) => seq));
-    return [...seqs].filter((seq) => !heard.has(seq));
+    const received = new Set(this.received.map(({ seq }) => seq));
+    return [...seqs].filter((seq) => !received.has(seq));
   }
 
   stop(): void {

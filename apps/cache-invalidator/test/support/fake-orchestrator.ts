@@ -12,23 +12,23 @@ import { createDatabase } from '@novacron/postgres/database';
 import type { TestServers } from '@novacron/testkit/servers';
 import { settings } from '../../src/config.js';
 
-/** Of the test's database, once {@link learnHistory} knows it: events of another one are passed over. */
-export let HISTORY = '';
+/** The lineage of the test's database, after {@link readLineage}: events of another one are skipped. */
+export let LINEAGE = '';
 
-export async function learnHistory(servers: TestServers): Promise<void> {
+export async function readLineage(servers: TestServers): Promise<void> {
   const { postgres } = loadConfig(settings, servers.env('cache'));
   const db = createDatabase({ ...postgres, schema: 'cache', role: 'sys', password: postgres.sysPassword });
   await db.ping();
-  HISTORY = `${db.history?.systemId}.${db.history?.timeline}`;
+  LINEAGE = `${db.history?.systemId}.${db.history?.timeline}`;
   await db.close();
 }
 
-/** Stands where the orchestrator stands: has all events, publishes those it is told to, answers for the others. */
-export class Owner {
+/** Has all events, publishes those that a test does not lose, and serves the others on request. */
+export class FakeOrchestrator {
   readonly events = new Map<number, DomainEvent>();
-  /** Ranges that were asked for. */
-  readonly asked: { fromSeq: number; toSeq: number }[] = [];
-  /** Events in one answer, at most. */
+  /** Ranges that were requested. */
+  readonly requested: { fromSeq: number; toSeq: number }[] = [];
+  /** The events in one answer at most. */
   inOneAnswer = 500;
   #next = 1;
 
@@ -61,18 +61,18 @@ export class Owner {
   watermark(seq = this.lastSeq): void {
     this.nc.publish(
       watermarkSubject('orchestrator'),
-      JSON.stringify({ service: 'orchestrator', seq, position: `${HISTORY}.${seq}` }),
+      JSON.stringify({ service: 'orchestrator', seq, position: `${LINEAGE}.${seq}` }),
     );
   }
 
-  /** Forgets events up to this number, as the purge after seven days does. */
+  /** Deletes the events up to this number, like the purge after seven days. */
   purge(upTo: number): void {
     for (const seq of this.events.keys()) if (seq <= upTo) this.events.delete(seq);
   }
 
   #answer(message: Msg): void {
     const { fromSeq, toSeq } = message.json<{ body: { fromSeq: number; toSeq: number } }>().body;
-    this.asked.push({ fromSeq, toSeq });
+    this.requested.push({ fromSeq, toSeq });
     const kept = [...this.events.keys()].sort((a, b) => a - b);
     const events = kept
       .filter((seq) => seq >= fromSeq && seq <= toSeq)
@@ -96,7 +96,7 @@ export function eventOf(seq: number): DomainEvent {
     ...head,
     resourceId,
     version: 1,
-    position: `${HISTORY}.${seq}`,
+    position: `${LINEAGE}.${seq}`,
     at: new Date().toISOString(),
     data: {},
   };

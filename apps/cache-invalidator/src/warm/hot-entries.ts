@@ -11,43 +11,43 @@ import { type Vm, type VmListQuery, vmsRpc } from '@novacron/contracts/vms';
 import type { RpcClient } from '@novacron/messaging/rpc-client';
 import { asTenant } from '../messages/request-meta.js';
 
-/** What goes into the shared cache, and where. */
-export interface Filling {
+/** An entry for the shared cache, and its place. */
+export interface Fill {
   readonly place: L2Place;
   readonly entry: Entry;
 }
 
 export interface HotPage {
   readonly vms: readonly Pick<Vm, 'id' | 'tenantId'>[];
-  readonly fillings: readonly Filling[];
+  readonly fills: readonly Fill[];
   readonly nextCursor: string | null;
 }
 
 const PAGE = 500;
 
-/** One page of a tenant's running VMs, the newest first, each as the answer to a question for it. */
+/** One page of a tenant's running VMs, the newest first, each as the answer to a request for the VM. */
 export async function runningVms(
   rpc: RpcClient,
   tenantId: string,
-  { atMost, cursor }: { readonly atMost: number; readonly cursor: string | null },
+  { limit, cursor }: { readonly limit: number; readonly cursor: string | null },
 ): Promise<HotPage> {
   const query: VmListQuery = {
     state: ['running'],
     sort: '-createdAt',
-    limit: Math.min(PAGE, atMost),
+    limit: Math.min(PAGE, limit),
     ...(cursor === null ? {} : { cursor }),
   };
   const startedAt = Date.now();
   const { body, ...read } = await rpc.request(vmsRpc.list, asTenant(tenantId, null), query);
-  const fillings = body.items.map((vm) => {
+  const fills = body.items.map((vm) => {
     const bytes = Buffer.from(JSON.stringify(vm));
-    return filling('vm', vm, { bytes, version: vm.version, startedAt, ...rangeOf(read) });
+    return fillOf('vm', vm, { bytes, version: vm.version, startedAt, ...rangeOf(read) });
   });
-  return { vms: body.items, fillings, nextCursor: body.nextCursor };
+  return { vms: body.items, fills, nextCursor: body.nextCursor };
 }
 
-/** A VM's latest metrics and their last hour, as the answers to the questions for them. */
-export async function hotMetrics(rpc: RpcClient, vm: HotPage['vms'][number]): Promise<Filling[]> {
+/** A VM's latest metrics and their last hour, as the answers to requests for them. */
+export async function hotMetrics(rpc: RpcClient, vm: HotPage['vms'][number]): Promise<Fill[]> {
   const meta = asTenant(vm.tenantId, null);
   const startedAt = Date.now();
   const [latest, hour] = await Promise.all([
@@ -61,8 +61,8 @@ export async function hotMetrics(rpc: RpcClient, vm: HotPage['vms'][number]): Pr
     ...rangeOf(read),
   });
   return [
-    filling('metrics-latest', vm, kept(latest)),
-    filling('metrics-hour', vm, kept(hour), lastHourId(vm.id, HOT_HOUR)),
+    fillOf('metrics-latest', vm, kept(latest)),
+    fillOf('metrics-hour', vm, kept(hour), lastHourId(vm.id, HOT_HOUR)),
   ];
 }
 
@@ -71,12 +71,12 @@ interface Range {
   readonly seen: Position;
 }
 
-function filling(
+function fillOf(
   type: ResourceType,
   { id, tenantId }: HotPage['vms'][number],
   answer: Pick<Entry, 'bytes' | 'version'> & Range & { readonly startedAt: number },
   key: string = id,
-): Filling {
+): Fill {
   const { holds, seen, bytes, version, startedAt: filledAt } = answer;
   const group = type === 'vm' ? null : groupOf(tenantId, metricsGroup(id));
   return {
@@ -94,10 +94,10 @@ function filling(
   };
 }
 
-/** What the answer holds and has seen. Without it nobody knows how new it is, and it must not be kept. */
+/** The lower and the upper bound of the answer's position. An answer without them must not be kept. */
 function rangeOf({ holds, position }: { holds?: string | undefined; position: string | null }): Range {
   if (holds === undefined || position === null) {
-    throw new Error('the owner does not say what its answer holds');
+    throw new Error('the owner did not send the position of its answer');
   }
   return { holds: parsePosition(holds), seen: parsePosition(position) };
 }

@@ -2,14 +2,11 @@ import type { Inspected } from '@novacron/cache/l2-inspector';
 import type { EventKind } from '@novacron/contracts/events';
 import { isDeepStrictEqual } from 'node:util';
 import type { LaterEvents, Versioned } from './later-events.js';
-
-/** A resource as its owner has it at or after a position; null: there is none. */
-export type Truth = { readonly version: number; readonly body: unknown } | null;
+import type { OwnerStates } from './owner-states.js';
 
 export interface Sources {
   readonly later: Pick<LaterEvents, 'of'>;
-  /** Asks the owner, for a state at or after `position`; null: for the newest there is. */
-  readonly truth: (sample: Inspected, position: string | null) => Promise<Truth>;
+  readonly owners: Pick<OwnerStates, 'read'>;
 }
 
 /** Types that hold one resource or a list of them, and the kind of its events. */
@@ -22,53 +19,54 @@ const KINDS: Readonly<Record<string, EventKind>> = {
 const LIST = '-list';
 
 /**
- * Holds a cached answer against the truth. It claims to hold everything that was committed up to its position, and
- * is given to readers who have seen as much; so it is wrong if an event that it does not show was committed by then,
- * or if it differs from what its owner has under the same version. That it is older than now is no fault.
- * @returns what is wrong; undefined: nothing that can be proven
+ * Compares a cached answer with the truth. The answer claims to show everything that was committed up to its position,
+ * and readers that have observed as much receive it. It is wrong when it lacks an event that was committed by then, or
+ * when it differs from the owner's body under the same version. An answer that is merely older than now is right.
+ * @returns the reason why it is wrong; undefined when no error can be proven
  */
-export async function judge(
+export async function stalenessOf(
   sample: Inspected,
-  history: string,
+  lineage: string,
   sources: Sources,
 ): Promise<string | undefined> {
   const { tenantId, type, entry } = sample;
   if (entry.tenantId !== tenantId) return `it is another tenant's: ${entry.tenantId}`;
   const kind = KINDS[type];
   if (kind === undefined) return undefined;
-  if (entry.status !== 200) return falselyAbsent(sample, kind, history, sources);
+  if (entry.status !== 200) return falselyAbsent(sample, kind, lineage, sources);
   const body = parseJson(entry.bytes);
-  if (body === undefined) return 'its body is no JSON';
-  if (type.endsWith(LIST)) return missed(kind, itemsOf(body), sample, history, sources);
-  const wrong = contradiction(sample, body) ?? (await differs(sample, body, history, sources));
+  if (body === undefined) return 'its body is not JSON';
+  if (type.endsWith(LIST)) return missingEvent(kind, itemsOf(body), sample, lineage, sources);
+  const wrong = contradiction(sample, body) ?? (await differs(sample, body, lineage, sources));
   if (wrong !== undefined) return wrong;
-  return missed(kind, [{ id: sample.id, version: entry.version as number }], sample, history, sources);
+  const shown = [{ id: sample.id, version: entry.version as number }];
+  return missingEvent(kind, shown, sample, lineage, sources);
 }
 
 /**
- * An absence is wrong when the resource is there and was by then. One that is gone by now was gone by then, or not:
- * ids do not come back, and nothing can be proven.
+ * An absence is wrong when the resource exists and existed by then. For a resource that is gone by now nothing can be
+ * proven: ids are not reused, but it may have been gone by then or not.
  */
-async function falselyAbsent(sample: Inspected, kind: EventKind, history: string, sources: Sources) {
-  if ((await sources.truth(sample, null)) === null) return undefined;
-  return missed(kind, [{ id: sample.id, version: 0 }], sample, history, sources);
+async function falselyAbsent(sample: Inspected, kind: EventKind, lineage: string, sources: Sources) {
+  if ((await sources.owners.read(sample, null)) === null) return undefined;
+  return missingEvent(kind, [{ id: sample.id, version: 0 }], sample, lineage, sources);
 }
 
-/** An event that the answer should show and does not. Asked last, when the ledger knows most. */
-async function missed(
+/** An event that the answer should show and lacks. It is looked up last, when the ledger knows most. */
+async function missingEvent(
   kind: EventKind,
   shown: readonly Versioned[],
   { entry }: Inspected,
-  history: string,
+  lineage: string,
   { later }: Sources,
 ): Promise<string | undefined> {
   if (shown.length === 0) return undefined;
-  const events = await later.of(kind, shown, history);
+  const events = await later.of(kind, shown, lineage);
   const event = events.find(({ position }) => position <= entry.position);
   return event && `${kind} ${event.id} had reached version ${event.version} at ${event.position}`;
 }
 
-/** The header against the body: who answers conditional requests looks at the header only. */
+/** Compares the header with the body: conditional requests are answered from the header only. */
 function contradiction({ tenantId, id, entry }: Inspected, body: unknown): string | undefined {
   const { id: itsId, tenantId: itsTenant, version } = body as Record<string, unknown>;
   if (itsId !== id) return `its body is of ${String(itsId)}`;
@@ -81,14 +79,14 @@ function contradiction({ tenantId, id, entry }: Inspected, body: unknown): strin
 async function differs(
   sample: Inspected,
   body: unknown,
-  history: string,
-  { truth }: Sources,
+  lineage: string,
+  { owners }: Sources,
 ): Promise<string | undefined> {
   const { position } = sample.entry;
   const version = sample.entry.version as number;
-  let now = await truth(sample, `${history}.${position}`);
-  // Read on the primary it may show what was committed after its position.
-  if (now !== null && now.version < version) now = await truth(sample, null);
+  let now = await owners.read(sample, `${lineage}.${position}`);
+  // An answer of the primary may show a commit after its position.
+  if (now !== null && now.version < version) now = await owners.read(sample, null);
   if (now === null || now.version > version) return undefined;
   if (now.version < version) return `its owner is only at version ${now.version}, not ${version}`;
   return isDeepStrictEqual(now.body, body)
