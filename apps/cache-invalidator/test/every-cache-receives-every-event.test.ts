@@ -5,6 +5,7 @@ import { newId } from '@novacron/contracts/ids';
 import { invalidationSubjects, type MetricsInvalidation } from '@novacron/contracts/invalidation';
 import { isConnected } from '@novacron/messaging/connect';
 import { metricsText } from '@novacron/telemetry/metrics';
+import { freeze } from '@novacron/testkit/freeze';
 import { ServiceProcess } from '@novacron/testkit/proc';
 import { makeStreams } from '@novacron/testkit/streams';
 import { eventually } from '@novacron/testkit/wait';
@@ -132,7 +133,7 @@ describe('no event is missed', () => {
       await harness.start();
       await harness.fakeOrchestrator.commit(20);
       // A stopped process receives its share and does not publish it: as if killed between the event and the tombstone.
-      process.kill(dying.pid as number, 'SIGSTOP');
+      freeze(dying.pid);
       await harness.fakeOrchestrator.commit(200);
     } finally {
       await dying.kill();
@@ -151,7 +152,7 @@ describe('no event is missed', () => {
     const before = BigInt(harness.fakeOrchestrator.lastSeq);
     expect(await fill(tenantId, resourceId, 1, before)).toBe(true);
     let seen: bigint;
-    process.kill(harness.servers.redis.pid as number, 'SIGSTOP');
+    freeze(harness.servers.redis.pid);
     try {
       await harness.fakeOrchestrator.commit(30);
       await harness.fakeOrchestrator.commit(1, undefined, { tenantId, resourceId, version: 2 });

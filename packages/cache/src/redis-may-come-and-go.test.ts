@@ -1,6 +1,7 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { sleep } from '@novacron/async/sleep';
+import { freeze } from '@novacron/testkit/freeze';
 import { useTestServers } from '@novacron/testkit/servers';
 import { until } from '@novacron/testkit/wait';
 import { createClient } from 'redis';
@@ -198,7 +199,7 @@ describe('while Redis', () => {
 
   it('is stopped, reads take bounded time and soon do not wait; afterwards Redis is used again', async () => {
     const { l2, cache } = await process_({ timeoutMs: 300 });
-    process.kill(servers.redis.pid as number, 'SIGSTOP');
+    freeze(servers.redis.pid);
     try {
       const startedAt = performance.now();
       await misses(cache, 100);
@@ -241,7 +242,7 @@ describe('while Redis', () => {
 
   it('is silent for long, the connection is made anew', async () => {
     const { l2, cache } = await process_({ timeoutMs: 50, deadAfterMs: 300 });
-    process.kill(servers.redis.pid as number, 'SIGSTOP');
+    freeze(servers.redis.pid);
     try {
       for (const end = Date.now() + 1_500; Date.now() < end;) {
         await misses(cache, 1);

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freeze } from '@novacron/testkit/freeze';
 
 /** A real nats-server with JetStream for one test file, on a port of its own that survives a restart. */
 export class TestNats {
@@ -83,7 +84,8 @@ authorization { users: [
 
   /** `SIGSTOP` stops its answers while every connection stays open; `SIGCONT` continues. */
   signal(name: 'SIGSTOP' | 'SIGCONT'): void {
-    this.#process?.kill(name);
+    if (name === 'SIGSTOP') freeze(this.#process?.pid);
+    else this.#process?.kill(name);
   }
 
   /** Deletes everything that JetStream has stored. */

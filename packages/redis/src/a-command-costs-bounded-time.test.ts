@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { freeze } from '@novacron/testkit/freeze';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
 import { until } from '@novacron/testkit/wait';
 import { RedisConnection, RedisUnavailable } from './connection.js';
@@ -48,7 +49,7 @@ describe('a connection to Redis', () => {
 
   it('sends nothing after five failures, until one command tests Redis with success', async () => {
     const redis = await connected(200);
-    process.kill(servers.redis.pid as number, 'SIGSTOP');
+    freeze(servers.redis.pid);
     try {
       for (let i = 0; i < 20; i += 1)
         await expect(redis.run(ONE, [], [])).rejects.toBeInstanceOf(RedisUnavailable);

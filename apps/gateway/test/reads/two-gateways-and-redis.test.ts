@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freeze } from '@novacron/testkit/freeze';
 import { eventually } from '@novacron/testkit/wait';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GUIDE_VM, TestGateway, type Answered } from '../support/gateway.js';
@@ -82,9 +83,7 @@ describe('two gateways', () => {
 describe('Redis', () => {
   it.each(['stopped', 'killed'])('that is %s costs bounded time, and comes back by itself', async (how) => {
     const path = await newVm();
-    await (how === 'killed'
-      ? a.servers.redis.kill()
-      : process.kill(a.servers.redis.pid as number, 'SIGSTOP'));
+    await (how === 'killed' ? a.servers.redis.kill() : freeze(a.servers.redis.pid));
     try {
       let slowest = 0;
       for (let i = 0; i < 20; i += 1) {

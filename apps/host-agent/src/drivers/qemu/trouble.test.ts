@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { VmId } from '@novacron/contracts/ids';
+import { freeze } from '@novacron/testkit/freeze';
 import { until } from '@novacron/testkit/wait';
 import { spawn } from 'node:child_process';
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
@@ -101,7 +102,7 @@ ifQemu('a QEMU host in trouble', () => {
   it('still tells of a guest whose monitor hangs, and ends it', async () => {
     const { driver: qemu, vmId } = await boot();
     const [guest] = await host.processes();
-    process.kill(guest?.pid ?? -1, 'SIGSTOP');
+    freeze(guest?.pid);
     const ready = expect.any(Boolean);
     expect(await qemu.list()).toEqual([{ vmId, power: 'running', incarnation: 1, reason: null, ready }]);
     await qemu.forceStop(vmId);
