@@ -65,7 +65,7 @@ import { AgentUnderTest } from './agent-under-test.js';
       { vmId, power: 'running', incarnation: 1, reason: null, ready: expect.any(Boolean) },
     ]);
     expect(await guests()).toEqual(before);
-    process.kill(before[0]?.pid ?? -1, 'SIGKILL');
+    process.kill(before[0]?.pid as number, 'SIGKILL');
     await under.until(() =>
       under.orchestrator.reports.some(({ body }) => body.facts.some(({ reason }) => reason === 'crashed')),
     );

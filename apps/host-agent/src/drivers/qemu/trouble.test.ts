@@ -70,7 +70,7 @@ ifQemu('a QEMU host in trouble', () => {
     const told: VmId[] = [];
     qemu.watch((changed) => told.push(changed));
     const [guest] = await host.processes();
-    process.kill(guest?.pid ?? -1, 'SIGKILL');
+    process.kill(guest?.pid as number, 'SIGKILL');
     await until(async () => told.includes(vmId));
     expect(await qemu.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'crashed' });
     expect(await qemu.samples()).toEqual([]);
@@ -80,7 +80,7 @@ ifQemu('a QEMU host in trouble', () => {
     const { driver: qemu, vmId } = await boot();
     await qemu.close();
     const [guest] = await host.processes();
-    process.kill(guest?.pid ?? -1, 'SIGKILL');
+    process.kill(guest?.pid as number, 'SIGKILL');
     await until(async () => (await host.processes()).length === 0);
     driver = await host.open();
     expect(await driver.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'crashed', incarnation: 1 });
