@@ -7,10 +7,11 @@ const FLOORS = [
   ['cache', 'outbox'],
   ['service-kit'],
 ];
-const ASIDE = ['local-stack', 'testkit', 'bench'];
+/** The tools for people and tests, from the bottom up: each imports only what is left of it. */
+const ASIDE = ['provisioning', 'local-stack', 'testkit', 'history-checker', 'bench'];
 
 /** Tests, and what only tests load. They may start real servers, and a service out of another package. */
-const TESTS = String.raw`(^(apps|packages)/[^/]+/test/|\.(test|fixture)\.ts$)`;
+const TESTS = String.raw`(^((apps|packages)/[^/]+|acceptance)/test/|\.(test|fixture)\.ts$)`;
 /** The programs of the apps, what `npm run bench` starts of them, and their tests. */
 const ENTRIES = String.raw`^apps/[^/]+/(src/(main|migrate|seed|generate|replay)\.ts|test/bench/[^/]+\.ts|.*\.test\.ts)$`;
 const folders = (names) => `^packages/(${names.join('|')})/`;
@@ -74,6 +75,13 @@ export function floorsOf(app, floors) {
     ),
   ];
 }
+const asideUpward = ASIDE.slice(0, -1).map((name, place) => ({
+  name: `${name}-imports-only-lower-tools`,
+  comment: `${name}: import only tools that stand before it in ASIDE`,
+  severity: 'error',
+  from: { path: folders([name]), pathNot: TESTS },
+  to: { path: folders(ASIDE.slice(place + 1)) },
+}));
 
 export default {
   forbidden: [
@@ -89,7 +97,7 @@ export default {
       name: 'packages-do-not-import-apps',
       comment: 'A package serves the apps and knows none of them; tests may start one as a process',
       severity: 'error',
-      from: { path: '^packages/' },
+      from: { path: '^(packages|acceptance)/' },
       to: { path: '^apps/' },
     },
     {
@@ -101,18 +109,12 @@ export default {
     },
     {
       name: 'services-do-not-import-tools',
-      comment: 'local-stack, testkit and bench are for people, tests and scripts',
+      comment: 'The packages of ASIDE are for people, tests and scripts',
       severity: 'error',
       from: { path: ['^apps/', folders(FLOORS.flat())], pathNot: TESTS },
       to: { path: folders(ASIDE) },
     },
-    {
-      name: 'local-stack-does-not-import-tests',
-      comment: 'local-stack starts servers for the testkit and for bench, not the other way round',
-      severity: 'error',
-      from: { path: '^packages/local-stack/', pathNot: TESTS },
-      to: { path: folders(['testkit', 'bench']) },
-    },
+    ...asideUpward,
     {
       name: 'sources-do-not-import-tests',
       severity: 'error',
@@ -123,7 +125,7 @@ export default {
       name: 'no-way-around-the-exports',
       comment: 'Another package is imported by its name, not by a path into its folder',
       severity: 'error',
-      from: { path: '^((apps|packages)/[^/]+)/' },
+      from: { path: '^((apps|packages)/[^/]+|acceptance)/' },
       to: { path: '^(apps|packages)/', pathNot: '^$1/', dependencyTypes: ['local'] },
     },
     {

@@ -100,9 +100,9 @@ async function test(compose, args) {
   const program = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
   const where = [
     '--rootDir',
-    join(root, 'packages', 'testkit'),
+    join(root, 'acceptance'),
     '--config',
-    join(root, 'packages', 'testkit', 'jest.config.mjs'),
+    join(root, 'acceptance', 'jest.config.mjs'),
   ];
   return handOver(
     'node',

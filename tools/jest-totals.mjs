@@ -1,8 +1,11 @@
-// A Jest reporter that leaves each package's totals where `npm test` adds them up, and sees to it that a run ends.
+// A Jest reporter that writes each package's totals, and the time of each file, for `npm test` to sum up. It also
+// makes sure that a run ends.
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-// A failed test may leave a connection open, and with it Jest would stay for ever.
+const root = fileURLToPath(new URL('..', import.meta.url));
+// A failed test may leave a connection open, which would keep Jest alive without limit.
 const LINGER_MS = 10_000;
 
 export default class Totals {
@@ -14,16 +17,20 @@ export default class Totals {
     this.endSoon(results.success ? 0 : 1);
     const directory = process.env.NOVACRON_TEST_RESULTS;
     if (!directory) return;
-    // A test file that does not even load has no failed test of its own.
+    // A test file that fails to load has no failed test of its own.
     const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
+    const files = results.testResults.map(({ testFilePath, perfStats }) => ({
+      path: relative(root, testFilePath),
+      ms: perfStats.end - perfStats.start,
+    }));
     mkdirSync(directory, { recursive: true });
     writeFileSync(
       join(directory, `${this.package}.json`),
-      JSON.stringify({ passed: results.numPassedTests, failed }),
+      JSON.stringify({ passed: results.numPassedTests, failed, files }),
     );
   }
 
-  /** Only what is still open lets this timer fire. */
+  /** The timer is not referenced: it fires only when something else is still open. */
   endSoon(code) {
     const end = () => {
       const open = process.getActiveResourcesInfo().join(', ');

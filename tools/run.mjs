@@ -39,7 +39,7 @@ const needs = {
   'bench:check': [...running, '@novacron/bench'],
   'bench:baseline': [...running, '@novacron/bench'],
   fuzz: [...running, '@novacron/testkit'],
-  history: [...running, '@novacron/testkit'],
+  history: [...running, '@novacron/history-checker'],
   chart: running,
   // The chart's matrix reads what the apps are built to.
   cluster: running,
@@ -55,7 +55,7 @@ function program(command, args) {
     'bench:check': [nodeCommand, [benchCheck, ...args]],
     'bench:baseline': [nodeCommand, [benchCheck, '--write', ...args]],
     fuzz: [nodeCommand, [join(root, 'packages', 'testkit', 'dist', 'fuzz', 'cli.js'), ...args]],
-    history: [nodeCommand, [join(root, 'packages', 'testkit', 'dist', 'history', 'cli.js'), ...args]],
+    history: [nodeCommand, [join(root, 'packages', 'history-checker', 'dist', 'cli.js'), ...args]],
     chart: [nodeCommand, [join(root, 'tools', 'chart', 'cli.mjs'), ...args]],
     cluster: [nodeCommand, [join(root, 'tools', 'cluster', 'cli.mjs'), ...args]],
     check: [nodeCommand, [join(root, 'tools', 'checks', 'check.mjs'), ...args]],

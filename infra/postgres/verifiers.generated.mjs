@@ -1,7 +1,7 @@
 // Prints shell lines, or writes them into a file, that replace the passwords of bootstrap.sql in the environment by
 // SCRAM verifiers.
 //   eval "$(node verifiers.generated.mjs)" && psql -d novacron -f bootstrap.sql
-// Written by: pnpm --filter @novacron/local-stack generate
+// Written by: pnpm --filter @novacron/provisioning generate
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 

@@ -34,6 +34,7 @@ export const GATES = [
       '--output-type=err-long',
       'apps',
       'packages',
+      'acceptance',
     ],
     hint: 'who may import what: .dependency-cruiser.mjs',
   },

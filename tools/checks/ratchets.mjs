@@ -76,7 +76,7 @@ function subjects(path, text) {
 
 /** One version of each dependency, in the catalog of pnpm-workspace.yaml. */
 function catalog(path, text) {
-  if (!/^(package\.json|(apps|packages)\/[^/]+\/package\.json)$/.test(path)) return [];
+  if (!/^((apps|packages)\/[^/]+\/|acceptance\/)?package\.json$/.test(path)) return [];
   const { dependencies = {}, devDependencies = {} } = JSON.parse(text);
   return Object.entries({ ...dependencies, ...devDependencies })
     .filter(([, version]) => version !== 'catalog:' && version !== 'workspace:*')

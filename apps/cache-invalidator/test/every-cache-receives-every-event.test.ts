@@ -6,7 +6,7 @@ import { invalidationSubjects, type MetricsInvalidation } from '@novacron/contra
 import { isConnected } from '@novacron/messaging/connect';
 import { metricsText } from '@novacron/telemetry/metrics';
 import { freeze } from '@novacron/testkit/freeze';
-import { ServiceProcess } from '@novacron/testkit/proc';
+import { ServiceProcess } from '@novacron/testkit/service-process';
 import { makeStreams } from '@novacron/testkit/streams';
 import { eventually } from '@novacron/testkit/wait';
 import { rmSync } from 'node:fs';

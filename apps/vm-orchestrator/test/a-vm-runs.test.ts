@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CommandReply } from '@novacron/contracts/agents';
 import { ConsoleLog } from '@novacron/contracts/vms';
-import { waitUntil } from '@novacron/local-stack/processes';
+import { waitUntil } from '@novacron/local-stack/supervisor/processes';
 import { consoleLog } from '../src/hosts/console-log.js';
 import { Fixture } from './fixture.js';
 

@@ -5,7 +5,7 @@ import type { CreateVm, Vm } from '@novacron/contracts/vms';
 import { startService, type RunningService } from '@novacron/service-kit/run';
 import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServerOptions, type TestServers } from '@novacron/testkit/servers';
-import { waitUntil } from '@novacron/local-stack/processes';
+import { waitUntil } from '@novacron/local-stack/supervisor/processes';
 import pg from 'pg';
 import type { Core } from '../src/core.js';
 import { coreOf, orchestrator } from '../src/orchestrator.js';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type TenantId } from '@novacron/contracts/ids';
 import { REPLY_BYTES } from '@novacron/contracts/reply-size';
 import { Vm, VmListQuery, VmPage } from '@novacron/contracts/vms';
-import { waitUntil } from '@novacron/local-stack/processes';
+import { waitUntil } from '@novacron/local-stack/supervisor/processes';
 import { listVms, select } from '../src/vms/list.js';
 import { vmEvent } from '../src/vms/change.js';
 import { encodeCursor } from '../src/database/keyset.js';

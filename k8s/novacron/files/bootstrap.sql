@@ -10,7 +10,7 @@
 -- role's name with _password (-v gateway_owner_password=…), which lists of processes show. Without replication_password
 -- no role for replicas is made. The database exists already; services name it in NOVACRON_PG_DATABASE.
 --
--- Written by: pnpm --filter @novacron/local-stack generate
+-- Written by: pnpm --filter @novacron/provisioning generate
 \set ON_ERROR_STOP on
 \getenv replication_password NOVACRON_PG_REPLICATION_PASSWORD
 \getenv gateway_owner_password NOVACRON_PG_GATEWAY_OWNER_PASSWORD

@@ -40,7 +40,7 @@ data:
 {{- .Release.novacronValkey -}}
 {{- end }}
 
-{{/* The password of a service's own user there: redisPassword of packages/local-stack. Takes {root, user}. */}}
+{{/* The password of a service's own user there: redisPassword of packages/provisioning. Takes {root, user}. */}}
 {{- define "novacron.valkeyUserPassword" -}}
 {{- printf "%s %s" (include "novacron.valkeyPassword" .root) .user | sha256sum -}}
 {{- end }}

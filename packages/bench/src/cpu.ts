@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { StackProcess } from '@novacron/local-stack/stack-process';
+import type { StackProcess } from '@novacron/local-stack/stack/stack-process';
 
 const SERVICES = [
   'gateway',

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { repositoryRoot } from '@novacron/local-stack/config';
-import { requirePostgres } from '@novacron/local-stack/programs';
+import { requirePostgres } from '@novacron/local-stack/servers/programs';
 
 export interface Machine {
   readonly cpus: number;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { inheritedEnvironment } from '@novacron/local-stack/config';
-import { requirePostgres } from '@novacron/local-stack/programs';
+import { requirePostgres } from '@novacron/local-stack/servers/programs';
 
 const run = promisify(execFile);
 

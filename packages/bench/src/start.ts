@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inheritedEnvironment, repositoryRoot } from '@novacron/local-stack/config';
-import { freeOffset } from '@novacron/local-stack/stack-process';
+import { freeOffset } from '@novacron/local-stack/stack/stack-process';
 import type { BenchContext, Benchmark, Measurement } from './benchmark.js';
 import { median } from './stats.js';
 

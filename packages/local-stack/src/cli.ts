@@ -1,15 +1,15 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { drivers } from './agents.js';
-import { backup } from './backup.js';
+import { backup } from './backup/backup.js';
+import { restore } from './backup/restore.js';
+import { joinHost, type JoinOptions } from './commands/join-host.js';
+import { leaveHost } from './commands/leave-host.js';
+import { delayReplica, pauseReplica, promote, resumeReplica } from './commands/replica-commands.js';
+import { logs, printEnv, reset, status, stop } from './commands/stack-commands.js';
+import { start, type StartOptions } from './commands/start.js';
 import { loadStackConfig, type StackConfig } from './config.js';
-import { leaveHost } from './leave-host.js';
-import { joinHost, type JoinOptions } from './join-host.js';
-import { logs, printEnv, reset, status, stop } from './stack-commands.js';
-import { delayReplica, pauseReplica, promote, resumeReplica } from './replica-commands.js';
-import { restore } from './restore.js';
+import { drivers } from './home/agents.js';
+import { mostReplicas } from './home/topology.js';
 import { StackError } from './stack-error.js';
-import { mostReplicas } from './stack-topology.js';
-import { start, type StartOptions } from './start.js';
 
 function number(text: string): number {
   const value = Number(text);

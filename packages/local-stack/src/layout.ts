@@ -1,5 +1,8 @@
 import { join, resolve } from 'node:path';
 
+/** The database of a stack. */
+export const database = 'novacron';
+
 /** Every path below one NOVACRON_HOME. Nothing of a stack lies outside it, except Postgres data that the `postgres` user could not reach (postgres-home.ts). */
 export interface Layout {
   readonly home: string;

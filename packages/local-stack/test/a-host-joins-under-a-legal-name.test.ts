@@ -3,11 +3,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ZoneName } from '@novacron/contracts/common';
-import { listAgents } from '../src/agents.js';
+import { hostUser } from '@novacron/provisioning/nats-permissions';
+import { joinHost } from '../src/commands/join-host.js';
 import { loadStackConfig } from '../src/config.js';
-import { joinHost } from '../src/join-host.js';
+import { listAgents } from '../src/home/agents.js';
 import { layout } from '../src/layout.js';
-import { hostUser } from '../src/nats-permissions.js';
 
 let home: string;
 beforeEach(() => {

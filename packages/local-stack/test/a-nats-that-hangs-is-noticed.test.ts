@@ -3,11 +3,11 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { jetStreamWorks } from '../src/nats-health.js';
-import { adminNatsUser } from '../src/nats-permissions.js';
-import { natsProgram, prepareNats } from '../src/nats-server.js';
-import { anyFreePort } from '../src/ports.js';
-import { endProcess, startProgram, waitUntil } from '../src/processes.js';
+import { adminNatsUser } from '@novacron/provisioning/nats-permissions';
+import { jetStreamWorks } from '../src/servers/nats-health.js';
+import { natsProgram, prepareNats } from '../src/servers/nats-server.js';
+import { anyFreePort } from '../src/servers/ports.js';
+import { endProcess, startProgram, waitUntil } from '../src/supervisor/processes.js';
 
 const PASSWORD = 'secret';
 

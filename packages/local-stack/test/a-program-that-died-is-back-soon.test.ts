@@ -3,13 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inheritedEnvironment } from '../src/config.js';
-import { Keeper } from '../src/keeper.js';
 import { layout, type Layout } from '../src/layout.js';
-import { waitUntil } from '../src/processes.js';
+import { waitUntil } from '../src/supervisor/processes.js';
+import { Supervisor } from '../src/supervisor/supervisor.js';
 
 let home: string;
 let paths: Layout;
-let keeper: Keeper;
+let supervisor: Supervisor;
 let states: string[];
 let works: boolean;
 beforeEach(async () => {
@@ -34,17 +34,17 @@ beforeEach(async () => {
     program: () => program,
     works: async () => works,
   };
-  keeper = new Keeper(component, paths, () => states.push(keeper.status.state));
-  await keeper.start();
+  supervisor = new Supervisor(component, paths, () => states.push(supervisor.status.state));
+  await supervisor.start();
 });
 afterEach(async () => {
-  await keeper.stop();
+  await supervisor.stop();
   rmSync(home, { recursive: true, force: true });
 });
 
 async function killed(times: number): Promise<void> {
-  process.kill(keeper.status.pid as number, 'SIGKILL');
-  const back = async () => keeper.status.restarts === times && keeper.status.state === 'running';
+  process.kill(supervisor.status.pid as number, 'SIGKILL');
+  const back = async () => supervisor.status.restarts === times && supervisor.status.state === 'running';
   expect(await waitUntil(back, 60_000)).toBe(true);
 }
 
@@ -59,11 +59,11 @@ describe('a supervised program that was killed', () => {
 
 describe('a supervised program that runs and does not work any more', () => {
   it('is ended and started again', async () => {
-    const { pid } = keeper.status;
+    const { pid } = supervisor.status;
     works = false;
-    expect(await waitUntil(async () => keeper.status.restarts === 1, 60_000)).toBe(true);
+    expect(await waitUntil(async () => supervisor.status.restarts === 1, 60_000)).toBe(true);
     works = true;
-    expect(await waitUntil(async () => keeper.status.state === 'running', 60_000)).toBe(true);
-    expect(keeper.status.pid).not.toBe(pid);
+    expect(await waitUntil(async () => supervisor.status.state === 'running', 60_000)).toBe(true);
+    expect(supervisor.status.pid).not.toBe(pid);
   });
 });

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { waitUntil } from '../src/processes.js';
-import { freeOffset, StackProcess } from '../src/stack-process.js';
+import { freeOffset, StackProcess } from '../src/stack/stack-process.js';
+import { waitUntil } from '../src/supervisor/processes.js';
 import { fakeRepository } from './fake-repository.js';
 
 let root: string;

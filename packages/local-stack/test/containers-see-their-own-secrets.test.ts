@@ -4,13 +4,13 @@ import { createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { agentHosts, ensureDefaultAgents, listAgents, type Agent } from '../src/agents.js';
+import { redisPassword } from '@novacron/provisioning/redis-users';
 import { composeFiles, userEnvironment } from '../src/compose/files.js';
 import { repositoryRoot } from '../src/config.js';
+import { agentHosts, ensureDefaultAgents, listAgents, type Agent } from '../src/home/agents.js';
+import { loadSecrets, type Secrets } from '../src/home/secrets.js';
 import { layout } from '../src/layout.js';
-import { requireProgram } from '../src/programs.js';
-import { redisPassword } from '../src/redis-users.js';
-import { loadSecrets, type Secrets } from '../src/secrets.js';
+import { requireProgram } from '../src/servers/programs.js';
 
 let home: string;
 let secrets: Secrets;

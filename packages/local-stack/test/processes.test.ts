@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadStackConfig } from '../src/config.js';
-import { withFileLock } from '../src/file-lock.js';
 import { layout, logFile, pidFile } from '../src/layout.js';
-import { lastLine } from '../src/log-tail.js';
-import { listeningInodes } from '../src/ports.js';
-import { isReachable } from '../src/postgres-home.js';
-import { endProcess, gone, hasMarker, livePid } from '../src/processes.js';
-import { stopOrder } from '../src/stack.js';
+import { listeningInodes } from '../src/servers/ports.js';
+import { isReachable } from '../src/servers/postgres-home.js';
+import { stopOrder } from '../src/stack/stack.js';
+import { withFileLock } from '../src/supervisor/file-lock.js';
+import { lastLine } from '../src/supervisor/log-tail.js';
+import { endProcess, gone, hasMarker, livePid } from '../src/supervisor/processes.js';
 
 let dir: string;
 

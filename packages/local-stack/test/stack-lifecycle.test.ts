@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { layout } from '../src/layout.js';
-import { guests } from '../src/leftovers.js';
-import { isFree } from '../src/ports.js';
-import { commandLine, gone, waitUntil } from '../src/processes.js';
-import { freeOffset, StackProcess } from '../src/stack-process.js';
+import { isFree } from '../src/servers/ports.js';
+import { freeOffset, StackProcess } from '../src/stack/stack-process.js';
+import { guests } from '../src/supervisor/leftovers.js';
+import { commandLine, gone, waitUntil } from '../src/supervisor/processes.js';
 import { fakeRepository } from './fake-repository.js';
 
 const names = [

@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Keeper } from '../src/keeper.js';
-import { layout, logFile, pidFile, type Layout } from '../src/layout.js';
 import { inheritedEnvironment } from '../src/config.js';
-import { waitUntil } from '../src/processes.js';
-import { readStatus, StatusWriter, type StackStatus } from '../src/stack-status.js';
+import { readStatus, StatusWriter, type StackStatus } from '../src/home/status.js';
+import { layout, logFile, pidFile, type Layout } from '../src/layout.js';
+import { waitUntil } from '../src/supervisor/processes.js';
+import { Supervisor } from '../src/supervisor/supervisor.js';
 
 /** Answers each write with ENOSPC, as a full disk does. */
 const FULL = '/dev/full';
@@ -24,7 +24,7 @@ describe('a supervised program', () => {
   it('runs, and is started again after its end, though its log and pid file cannot be written', async () => {
     symlinkSync(FULL, logFile(paths, 'x'));
     symlinkSync(FULL, pidFile(paths, 'x'));
-    const keeper = new Keeper(
+    const supervisor = new Supervisor(
       {
         name: 'x',
         readyWithinMs: 60_000,
@@ -45,14 +45,14 @@ describe('a supervised program', () => {
       paths,
       () => undefined,
     );
-    await keeper.start();
-    const { pid } = keeper.status;
+    await supervisor.start();
+    const { pid } = supervisor.status;
     process.kill(pid as number, 'SIGKILL');
-    const again = async () => keeper.status.restarts > 0 && keeper.status.state === 'running';
+    const again = async () => supervisor.status.restarts > 0 && supervisor.status.state === 'running';
     expect(await waitUntil(again, 60_000)).toBe(true);
-    expect(keeper.status.pid).not.toBe(pid);
-    await keeper.stop();
-    expect(keeper.status.state).toBe('stopped');
+    expect(supervisor.status.pid).not.toBe(pid);
+    await supervisor.stop();
+    expect(supervisor.status.state).toBe('stopped');
   });
 });
 

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repositoryRoot } from '../src/config.js';
 import { ensureTinyLinux, type TinyLinuxImage } from '../src/image/tiny-linux.js';
-import { waitUntil } from '../src/processes.js';
-import { findProgram } from '../src/programs.js';
+import { findProgram } from '../src/servers/programs.js';
+import { waitUntil } from '../src/supervisor/processes.js';
 
 const arm = process.arch === 'arm64';
 const qemu = findProgram(arm ? 'qemu-system-aarch64' : 'qemu-system-x86_64');

@@ -18,7 +18,7 @@ export const FLUSHED: Statement = {
   table: 'none',
 };
 
-/** Whose commit may be on disk, and so on replicas, and not visible here yet: see `superuser-sql.ts`. */
+/** Whose commit may be on disk, and so on replicas, and not visible here yet: see `superuser-sql.ts` of packages/provisioning. */
 export const COMMITTING: Statement = {
   name: 'nc_committing',
   text: 'SELECT novacron.committing() AS xids',
@@ -64,7 +64,7 @@ export const WHO_ARE_YOU: Statement = {
   table: 'none',
 };
 
-/** See `superuser-sql.ts`; asked of promoted servers only. */
+/** See `superuser-sql.ts` of packages/provisioning; asked of promoted servers only. */
 export const TIMELINE_HISTORY: Statement = {
   name: 'nc_timeline_history',
   text: 'SELECT novacron.timeline_history() AS history',

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { isPartOf, parseHistory, type History } from '../src/history.js';
-import { TIMELINE_HISTORY_SQL } from '../src/superuser-sql.js';
+import { TIMELINE_HISTORY_SQL } from '@novacron/provisioning/superuser-sql';
 import type { Database } from '../src/database.js';
 import { eventually, GET, INSERT, SET_VERSION, startFixture, TENANT_A, type Fixture } from './fixture.js';
 

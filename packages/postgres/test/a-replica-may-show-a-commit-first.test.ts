@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { COMMITTING_SQL } from '../src/superuser-sql.js';
+import { COMMITTING_SQL } from '@novacron/provisioning/superuser-sql';
 import type { Database } from '../src/database.js';
 import { eventually, GET, INSERT, SET_VERSION, startFixture, TENANT_A, type Fixture } from './fixture.js';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Database } from '../src/database.js';
 import { QueryMonitor } from '../src/query-monitor.js';
-import { STATISTICS_SQL, statisticsGrant } from '../src/statistics-sql.js';
+import { STATISTICS_SQL, statisticsGrant } from '@novacron/provisioning/statistics-sql';
 import { COUNT, eventually, INSERT, startFixture, TENANT_A, type Fixture } from './fixture.js';
 
 let fixture: Fixture;

@@ -1,5 +1,5 @@
-import { ensureServers } from '@novacron/local-stack/install';
 import { phase } from '@novacron/local-stack/phase';
+import { ensureServers } from '@novacron/local-stack/servers/install';
 import { StackError } from '@novacron/local-stack/stack-error';
 import { TestCluster } from './test-cluster.js';
 import { sweepPrivateDirectories, testsAreRunning } from './test-home.js';

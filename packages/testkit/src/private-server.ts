@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { endProcess, gone, type Program, startProgram, waitUntil } from '@novacron/local-stack/processes';
+import { endProcess, gone, type Program, startProgram, waitUntil } from '@novacron/local-stack/supervisor/processes';
 
 /** A server of one test file, which may kill it and start it again. It dies with the test process. */
 export class PrivateServer {

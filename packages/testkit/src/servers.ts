@@ -1,21 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  adminNatsUser,
-  hostUser,
-  type NatsUser,
-  natsServices,
-  serviceUser,
-} from '@novacron/local-stack/nats-permissions';
-import { type NatsOptions, natsProgram, natsUrl, prepareNats } from '@novacron/local-stack/nats-server';
-import { anyFreePort } from '@novacron/local-stack/ports';
-import type { Schema } from '@novacron/local-stack/postgres-bootstrap';
-import { adminUser } from '@novacron/local-stack/postgres-server';
-import { isRedisService } from '@novacron/local-stack/redis-users';
-import { prepareRedis, redisProgram, redisUrl, type RedisOptions } from '@novacron/local-stack/redis-server';
 import { connect } from '@nats-io/transport-node';
-import { waitUntil } from '@novacron/local-stack/processes';
+import { type NatsOptions, natsProgram, natsUrl, prepareNats } from '@novacron/local-stack/servers/nats-server';
+import { anyFreePort } from '@novacron/local-stack/servers/ports';
+import { adminUser } from '@novacron/local-stack/servers/postgres-server';
+import { prepareRedis, redisProgram, redisUrl, type RedisOptions } from '@novacron/local-stack/servers/redis-server';
+import { waitUntil } from '@novacron/local-stack/supervisor/processes';
+import { adminNatsUser, hostUser, type NatsUser, natsServices, serviceUser } from '@novacron/provisioning/nats-permissions';
+import type { Schema } from '@novacron/provisioning/postgres-roles';
+import { isRedisService } from '@novacron/provisioning/redis-users';
 import { PrivateServer } from './private-server.js';
 import { makeStreams } from './streams.js';
 import { replicaNames, type ServerName, TestCluster } from './test-cluster.js';

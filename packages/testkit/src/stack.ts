@@ -4,9 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { repositoryRoot } from '@novacron/local-stack/config';
-import { freeOffset, StackProcess, type StackProcessOptions } from '@novacron/local-stack/stack-process';
-import { ComposeStack } from './compose-stack.js';
-import { composeSetting } from './config.js';
+import { freeOffset, StackProcess, type StackProcessOptions } from '@novacron/local-stack/stack/stack-process';
 import type { Component, RunningStack } from './running-stack.js';
 import { privateDirectory, sweepPrivateDirectories } from './test-home.js';
 
@@ -74,13 +72,4 @@ export function environmentOf(pid: number | undefined): Record<string, string> {
   return Object.fromEntries(
     lines.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   );
-}
-
-/**
- * The stack that the end-to-end tests run against: a local one of their own, or the containers of the compose
- * project that NOVACRON_COMPOSE_PROJECT names (`npm run compose -- test`).
- */
-export async function useAnyStack(options: TestStackOptions = {}): Promise<RunningStack> {
-  const project = composeSetting();
-  return project === undefined ? useTestStack(options) : ComposeStack.attach(project);
 }

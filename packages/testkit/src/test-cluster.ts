@@ -1,32 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { withFileLock } from '@novacron/local-stack/file-lock';
-import { anyFreePort } from '@novacron/local-stack/ports';
-import {
-  asAdmin,
-  copyDatabase,
-  dropDatabase,
-  ensureDatabase,
-  ensureRoles,
-  type RolePasswords,
-} from '@novacron/local-stack/postgres-schemas';
-import {
-  postgresProgram,
-  type PostgresOptions,
-  preparePrimary,
-  prepareReplica,
-  removePostgres,
-  type ReplicaOptions,
-} from '@novacron/local-stack/postgres-server';
-import {
-  delayReplay,
-  pauseReplay,
-  promoteStandby,
-  resumeReplay,
-} from '@novacron/local-stack/postgres-standby';
-import { endProcess, livePid, type Program, startProgram, waitUntil } from '@novacron/local-stack/processes';
-import { newRolePasswords } from '@novacron/local-stack/secrets';
+import { newRolePasswords } from '@novacron/local-stack/home/secrets';
+import { anyFreePort } from '@novacron/local-stack/servers/ports';
+import { asAdmin, copyDatabase, dropDatabase, ensureDatabase, ensureRoles, type RolePasswords } from '@novacron/local-stack/servers/postgres-admin';
+import { postgresProgram, type PostgresOptions, preparePrimary, prepareReplica, removePostgres, type ReplicaOptions } from '@novacron/local-stack/servers/postgres-server';
+import { delayReplay, pauseReplay, promoteStandby, resumeReplay } from '@novacron/local-stack/servers/postgres-standby';
+import { withFileLock } from '@novacron/local-stack/supervisor/file-lock';
+import { endProcess, livePid, type Program, startProgram, waitUntil } from '@novacron/local-stack/supervisor/processes';
 import { makerIsGone, testHome } from './test-home.js';
 
 interface ClusterFile {

@@ -1,12 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { repositoryRoot } from '@novacron/local-stack/config';
+import { StackProcess } from '@novacron/local-stack/stack/stack-process';
+import { commandLine, endProcess, readPid } from '@novacron/local-stack/supervisor/processes';
 import { testHomeSetting } from './config.js';
-import { commandLine, endProcess, readPid } from '@novacron/local-stack/processes';
-import { StackProcess } from '@novacron/local-stack/stack-process';
-
-/** The repository's root directory. */
-export const repositoryRoot = resolve(fileURLToPath(new URL('../../..', import.meta.url)));
 
 /** Where test servers keep their data: NOVACRON_TEST_HOME, default `.novacron-test` in the repository. */
 export function testHome(): string {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { waitUntil } from '@novacron/local-stack/supervisor/processes';
 import pg from 'pg';
-import { waitUntil } from '@novacron/local-stack/processes';
 import { type TestServers, useTestServers } from '../src/servers.js';
 
 const hostA = '01938a00-0000-7000-8000-00000000000a';

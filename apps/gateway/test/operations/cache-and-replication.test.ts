@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startService, type ServiceProcess } from '@novacron/testkit/proc';
+import { startService, type ServiceProcess } from '@novacron/testkit/service-process';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
 import { eventually } from '@novacron/testkit/wait';
 import { endGatewayProcess, startGatewayProcess } from '../support/gateway-process.js';

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { StackProcess } from '@novacron/local-stack/stack-process';
+import type { StackProcess } from '@novacron/local-stack/stack/stack-process';
 import { Command, Option } from 'commander';
 import { Api } from '../api.js';
 import { withStack } from '../bench-stack.js';

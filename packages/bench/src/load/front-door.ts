@@ -3,9 +3,9 @@ import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { inheritedEnvironment, repositoryRoot } from '@novacron/local-stack/config';
-import { anyFreePort } from '@novacron/local-stack/ports';
-import { endProcess, type Program, startProgram, waitUntil } from '@novacron/local-stack/processes';
-import { findProgram } from '@novacron/local-stack/programs';
+import { anyFreePort } from '@novacron/local-stack/servers/ports';
+import { endProcess, type Program, startProgram, waitUntil } from '@novacron/local-stack/supervisor/processes';
+import { findProgram } from '@novacron/local-stack/servers/programs';
 
 /** nginx as infra/nginx configures it, in front of the gateways. */
 export interface FrontDoor {

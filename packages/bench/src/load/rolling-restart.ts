@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AnotherGateway, startAnotherGateway } from '@novacron/local-stack/another-gateway';
-import { type AnotherService, startAnotherService } from '@novacron/local-stack/another-service';
+import { type AnotherGateway, startAnotherGateway } from '@novacron/local-stack/stack/another-gateway';
+import { type AnotherService, startAnotherService } from '@novacron/local-stack/stack/another-service';
 import { layout } from '@novacron/local-stack/layout';
-import { signalProcess } from '@novacron/local-stack/processes';
-import { readiness } from '@novacron/local-stack/services';
-import type { StackProcess } from '@novacron/local-stack/stack-process';
-import { readStatus } from '@novacron/local-stack/stack-status';
+import { signalProcess } from '@novacron/local-stack/supervisor/processes';
+import { readiness } from '@novacron/local-stack/stack/services';
+import type { StackProcess } from '@novacron/local-stack/stack/stack-process';
+import { readStatus } from '@novacron/local-stack/home/status';
 
 const PAIRED = ['vm-orchestrator', 'metrics-ingest', 'cache-invalidator'] as const;
 /** A host has one agent: it is restarted alone. Its VMs go on, and what they are told waits. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { StackProcess } from '@novacron/local-stack/stack-process';
+import type { StackProcess } from '@novacron/local-stack/stack/stack-process';
 import { openFrontDoor } from './front-door.js';
 import { Pairs, type Restart } from './rolling-restart.js';
 

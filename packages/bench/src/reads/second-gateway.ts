@@ -1,4 +1,4 @@
-import { startAnotherGateway } from '@novacron/local-stack/another-gateway';
+import { startAnotherGateway } from '@novacron/local-stack/stack/another-gateway';
 import { Api } from '../api.js';
 import type { BenchStack } from '../bench-stack.js';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { anyFreePort } from '@novacron/local-stack/ports';
+import { anyFreePort } from '@novacron/local-stack/servers/ports';
 import { type Ended, runLoad } from './run-load.js';
 
 const page = JSON.stringify({ items: [], nextCursor: null });

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { natsServices } from '@novacron/provisioning/nats-permissions';
 import { repositoryRoot } from '../config.js';
-import { natsServices } from '../nats-permissions.js';
 import { natsFiles, redisFiles } from './files.js';
 
 /** Servers of docker-compose.yml whose images do not change with a version of NovaCron, but whose configuration does. */

@@ -1,14 +1,14 @@
 import { createHmac } from 'node:crypto';
-import { approvedHosts, type Agent, type AgentHost } from '../agents.js';
-import { adminNatsUser, hostUser, type NatsService, natsServices, serviceUser } from '../nats-permissions.js';
-import { natsConf } from '../nats-server.js';
-import { roleName, serviceRoles } from '../postgres-bootstrap.js';
-import { adminUser } from '../postgres-server.js';
-import { redisConf, redisLogin } from '../redis-server.js';
-import { isRedisService } from '../redis-users.js';
-import { scramVerifier } from '../scram.js';
-import type { Secrets } from '../secrets.js';
-import { database } from '../stack-env.js';
+import { adminNatsUser, hostUser, type NatsService, natsServices, serviceUser } from '@novacron/provisioning/nats-permissions';
+import { roleName, serviceRoles } from '@novacron/provisioning/postgres-roles';
+import { isRedisService } from '@novacron/provisioning/redis-users';
+import { scramVerifier } from '@novacron/provisioning/scram';
+import { approvedHosts, type Agent, type AgentHost } from '../home/agents.js';
+import type { Secrets } from '../home/secrets.js';
+import { database } from '../layout.js';
+import { natsConf } from '../servers/nats-server.js';
+import { adminUser } from '../servers/postgres-server.js';
+import { redisConf, redisLogin } from '../servers/redis-server.js';
 
 type Environment = Readonly<Record<string, string>>;
 /** Texts of files by their names. */

@@ -1,8 +1,8 @@
 import { chownSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { agentHosts, ensureDefaultAgents, listAgents } from '../agents.js';
+import { agentHosts, ensureDefaultAgents, listAgents } from '../home/agents.js';
+import { loadSecrets } from '../home/secrets.js';
 import { layout } from '../layout.js';
-import { loadSecrets } from '../secrets.js';
 import { StackError } from '../stack-error.js';
 import { composeFiles, userEnvironment } from './files.js';
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { aptGet } from '../install.js';
+import { aptGet } from '../servers/install.js';
 import { StackError } from '../stack-error.js';
 
 const run = promisify(execFile);

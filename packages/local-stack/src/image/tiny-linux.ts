@@ -1,20 +1,9 @@
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { withFileLock } from '../file-lock.js';
-import { aptGet } from '../install.js';
-import { findProgram } from '../programs.js';
+import { aptGet } from '../servers/install.js';
+import { findProgram } from '../servers/programs.js';
+import { withFileLock } from '../supervisor/file-lock.js';
 import { characterDevice, cpio, type CpioEntry, directory, program, symlink } from './cpio.js';
 import { kernelPackages, unpackPackages } from './debian-package.js';
 import { init, load, powerButton } from './guest-init.js';

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { ensureServers } from '@novacron/local-stack/install';
 import { phase } from '@novacron/local-stack/phase';
+import { ensureServers } from '@novacron/local-stack/servers/install';
 import { useTestStack } from '../stack.js';
 import { FUZZ_ROLES, roleTokens } from './role-tokens.js';
 import { fuzz, installSchemathesis } from './schemathesis.js';

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { loadSecrets } from '@novacron/local-stack/home/secrets';
 import { layout } from '@novacron/local-stack/layout';
-import { loadSecrets } from '@novacron/local-stack/secrets';
 import pg from 'pg';
 import type { TestStack } from '../stack.js';
 

@@ -1,0 +1,39 @@
+import type { RunningStack } from '@novacron/testkit/running-stack';
+import { eventually } from './eventually.js';
+
+async function status(url: string): Promise<number> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+  await answer.arrayBuffer();
+  return answer.status;
+}
+
+/** Resolves when every component runs and the gateway is ready. */
+export async function wholeAgain(stack: RunningStack, withinMs = 40_000): Promise<void> {
+  const down = async () => stack.components().filter(({ state }) => state !== 'running');
+  await eventually(down, (names) => names.length === 0, withinMs, 50);
+  await eventually(
+    () => status(`${stack.url}/ready`),
+    (code) => code === 200,
+    withinMs,
+    50,
+  );
+}
+
+/** Sends a signal to a component's process now; the stack starts it again. */
+export function signal(stack: RunningStack, name: string, kind: NodeJS.Signals): number {
+  const pid = stack.pid(name);
+  if (pid === undefined) throw new Error(`${name} does not run`);
+  process.kill(pid, kind);
+  return pid;
+}
+
+/** Resolves when another process has taken the place of `pid` and runs. */
+export async function replaced(
+  stack: RunningStack,
+  name: string,
+  pid: number,
+  withinMs = 40_000,
+): Promise<void> {
+  const now = async () => stack.components().find((component) => component.name === name);
+  await eventually(now, (found) => found?.state === 'running' && found.pid !== pid, withinMs, 50);
+}

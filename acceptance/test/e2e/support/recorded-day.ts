@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** A day in lines of five minutes: percent of CPU and of memory. */
+export interface Day {
+  readonly cpu: readonly number[];
+  readonly memory: readonly number[];
+}
+
+export const stepSeconds = 300;
+const lines = 288;
+
+/** A tar of recorded days of real machines, when the person who runs the tests names one. */
+const recording = process.env['NOVACRON_AGENT_SIM_TRACE'];
+
+/** A number in [0, 1) from a seed, the same on every machine (mulberry32). */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A day of our own in the recording's format: high at noon, low at night, never the same twice. */
+function seededDay(machine: number): string {
+  const next = random(machine + 1);
+  const line = (index: number) => {
+    const sun = (1 - Math.cos((2 * Math.PI * index) / lines)) / 2;
+    return `${(5 + 70 * sun + 20 * next()).toFixed(3)} ${(30 + 20 * sun + 10 * next()).toFixed(3)}`;
+  };
+  return `${Array.from({ length: lines }, (_, index) => line(index)).join('\n')}\n`;
+}
+
+/** Puts the recorded days into `directory`, a file for each machine; answers the days in the order of the files' names. */
+export async function recordedDays(
+  directory: string,
+): Promise<{ readonly real: boolean; readonly days: Day[] }> {
+  mkdirSync(directory, { recursive: true });
+  if (recording !== undefined) await promisify(execFile)('tar', ['-xzf', recording, '-C', directory, '--no-same-owner']);
+  else
+    for (let machine = 0; machine < 20; machine++)
+      writeFileSync(join(directory, `seeded_${String(machine).padStart(2, '0')}`), seededDay(machine));
+  const days = readdirSync(directory)
+    .sort()
+    .map((name) => {
+      const rows = readFileSync(join(directory, name), 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/).map(Number));
+      return {
+        cpu: rows.map(([cpu]) => cpu ?? Number.NaN),
+        memory: rows.map(([, memory]) => memory ?? Number.NaN),
+      };
+    });
+  return { real: recording !== undefined, days };
+}

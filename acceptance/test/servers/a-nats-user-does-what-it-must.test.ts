@@ -1,0 +1,234 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect, PermissionViolationError, type NatsConnection } from '@nats-io/transport-node';
+import type { RpcContract } from '@novacron/contracts/envelope';
+import { replicationRpc } from '@novacron/contracts/replication';
+import { inboxPrefix } from '@novacron/contracts/subject';
+import { repositoryRoot } from '@novacron/local-stack/config';
+import { eventConsumers, natsServices, type NatsService } from '@novacron/provisioning/nats-permissions';
+import { useTestServers, type TestServers } from '@novacron/testkit/servers';
+import { until } from '@novacron/testkit/wait';
+
+const HOST = '01938a00-0000-7000-8000-00000000000a';
+const OTHER = '01938a00-0000-7000-8000-00000000000b';
+const APPS: Record<string, NatsService> = {
+  gateway: 'gateway',
+  'vm-orchestrator': 'orchestrator',
+  'metrics-ingest': 'metrics',
+  'cache-invalidator': 'cache',
+};
+
+let servers: TestServers;
+let contracts: Map<string, RpcContract>;
+const connections: NatsConnection[] = [];
+
+/** Every RPC contract by the name that code calls it: `vmsRpc.get`, `fetchOrchestratorEvents`. */
+async function allContracts(): Promise<Map<string, RpcContract>> {
+  const found = new Map<string, RpcContract>();
+  const isContract = (value: unknown): value is RpcContract =>
+    typeof value === 'object' && value !== null && 'subject' in value && 'reply' in value;
+  const folder = join(repositoryRoot, 'packages/contracts/dist');
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.js'))) {
+    const module = (await import(join(folder, file))) as Record<string, unknown>;
+    for (const [name, value] of Object.entries(module)) {
+      if (isContract(value)) found.set(name, value);
+      else if (name.endsWith('Rpc') && typeof value === 'object' && value !== null)
+        for (const [key, one] of Object.entries(value)) if (isContract(one)) found.set(`${name}.${key}`, one);
+    }
+  }
+  return found;
+}
+
+function sources(folder: string): string {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  return files
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => readFileSync(join(folder, name), 'utf8'))
+    .join('\n');
+}
+
+/** Subjects that the code of a service serves, and those that it calls. */
+function used(app: string): { serves: string[]; calls: string[] } {
+  const text = sources(join(repositoryRoot, 'apps', app, 'src'));
+  const [serves, calls]: [string[], string[]] = [[], []];
+  for (const [name, { subject }] of contracts) {
+    const word = new RegExp(`(RpcHandler\\()?\\b${name.replace('.', '\\.')}\\b(?=[,)\\s.\\]])`, 'g');
+    const uses = [...text.matchAll(word)].map(([, handler]) => handler !== undefined);
+    if (uses.includes(true)) serves.push(subject);
+    // A handler's types name its contract as well: who serves one does not call itself.
+    else if (uses.length > 0) calls.push(subject);
+  }
+  return { serves, calls };
+}
+
+/** No user may publish it or hear it. */
+const NOBODYS = 'nobodys.subject';
+const STREAM_VERBS = ['CREATE', 'UPDATE', 'INFO', 'DELETE', 'PURGE', 'MSG.GET', 'MSG.DELETE'];
+const CONSUMER_VERBS = ['CREATE', 'DURABLE.CREATE', 'INFO', 'DELETE', 'MSG.NEXT'];
+const users = [...natsServices, `host-${HOST}`];
+const hostSays = (host: string) =>
+  ['register', 'heartbeat', 'report', 'inventory', 'ended'].map((what) => `hosts.${host}.${what}`);
+const reading = (stream: string, consumer: string) => [
+  ...CONSUMER_VERBS.map((verb) => `$JS.API.CONSUMER.${verb}.${stream}.${consumer}`),
+  `$JS.ACK.${stream}.${consumer}.1.2.3.4.5`,
+];
+const stream = (name: string, ...verbs: string[]) => verbs.map((verb) => `$JS.API.STREAM.${verb}.${name}`);
+const inboxes = (...of: string[]) => of.map((user) => `${inboxPrefix(user)}.x.1`);
+
+/** A subject of every kind that there is. */
+function catalogue(): string[] {
+  return [
+    'events.t.vm.1',
+    ...[...contracts.values()].map(({ subject }) => subject),
+    ...natsServices.flatMap((name) => [
+      replicationRpc(name).subject,
+      `watermarks.${name}`,
+      `wake.${name}.relay`,
+    ]),
+    ...[HOST, OTHER].flatMap((host) => [
+      ...hostSays(host),
+      `agents.${host}.command`,
+      `agents.${host}.inventory`,
+      `metrics.ingest.3.${host}`,
+    ]),
+    'metrics.ingest.3.gateway',
+    'invalidations.orchestrator',
+    'invalidations.metrics',
+    ...inboxes(...users, `host-${OTHER}`),
+    ...['EVENTS', 'METRICS'].flatMap((name) => [
+      ...stream(name, ...STREAM_VERBS),
+      `$JS.API.CONSUMER.CREATE.${name}`,
+      ...[...Object.values(eventConsumers), 'another'].flatMap((consumer) => reading(name, consumer)),
+    ]),
+    '$JS.API.INFO',
+    '$JS.API.STREAM.NAMES',
+    '$SYS.REQ.SERVER.PING',
+  ];
+}
+
+/** What each user must do beside the calls of its code, in subjects of the catalogue. */
+const DUTIES: Record<string, { publish: string[]; hear: string[] }> = {
+  gateway: {
+    publish: ['metrics.ingest.3.gateway'],
+    hear: ['events.t.vm.1', 'watermarks.orchestrator', 'invalidations.orchestrator', 'invalidations.metrics'],
+  },
+  orchestrator: {
+    publish: [
+      'events.t.vm.1',
+      'watermarks.orchestrator',
+      'wake.orchestrator.relay',
+      ...[HOST, OTHER].flatMap((host) => [`agents.${host}.command`, `agents.${host}.inventory`]),
+      ...inboxes(...users, `host-${OTHER}`),
+      ...stream('EVENTS', 'CREATE', 'UPDATE', 'INFO'),
+    ],
+    hear: ['wake.orchestrator.relay', ...hostSays(HOST), ...hostSays(OTHER)],
+  },
+  metrics: {
+    publish: [
+      'invalidations.metrics',
+      ...inboxes('gateway', 'cache'),
+      ...stream('METRICS', 'CREATE', 'UPDATE', 'INFO', 'MSG.GET'),
+      '$JS.API.CONSUMER.CREATE.METRICS',
+      ...stream('EVENTS', 'INFO'),
+      ...[...Object.values(eventConsumers), 'another'].flatMap((consumer) => reading('METRICS', consumer)),
+      ...reading('EVENTS', eventConsumers.metrics),
+    ],
+    hear: [],
+  },
+  cache: {
+    publish: [
+      'invalidations.orchestrator',
+      ...inboxes('gateway'),
+      ...stream('EVENTS', 'INFO'),
+      ...reading('EVENTS', eventConsumers.cache),
+    ],
+    hear: ['watermarks.orchestrator', 'invalidations.metrics'],
+  },
+};
+
+async function as(user: string): Promise<NatsConnection> {
+  const { url, password } = servers.natsLogin(user);
+  const nc = await connect({ servers: url, user, pass: password, inboxPrefix: inboxPrefix(user) });
+  connections.push(nc);
+  return nc;
+}
+
+/** The subjects that the server lets the user publish on, and subscribe to. */
+async function permitted(user: string): Promise<{ publish: string[]; hear: string[] }> {
+  const nc = await as(user);
+  const refused = { publish: new Set<string>(), subscription: new Set<string>() };
+  void (async () => {
+    for await (const status of nc.status()) {
+      if (status.type !== 'error' || !(status.error instanceof PermissionViolationError)) continue;
+      refused[status.error.operation].add(status.error.subject);
+    }
+  })();
+  const all = [...new Set(catalogue())];
+  for (const subject of [...all, NOBODYS]) {
+    const subscription = nc.subscribe(subject, { callback: () => undefined });
+    subscription.closed.catch(() => undefined);
+  }
+  // The server refuses in order.
+  await until(() => refused.subscription.has(NOBODYS));
+  for (const subject of [...all, NOBODYS]) nc.publish(subject, 'x');
+  await until(() => refused.publish.has(NOBODYS));
+  return {
+    publish: all.filter((subject) => !refused.publish.has(subject)).sort(),
+    hear: all.filter((subject) => !refused.subscription.has(subject)).sort(),
+  };
+}
+
+beforeAll(async () => {
+  servers = await useTestServers({ postgres: false, nats: true });
+  await servers.addHost(HOST);
+  contracts = await allContracts();
+});
+afterAll(async () => {
+  await Promise.all(connections.map((nc) => nc.close()));
+  await servers.stop();
+});
+
+describe.each(Object.entries(APPS))('the NATS user of %s', (app, user) => {
+  const sorted = (subjects: string[]) => [...new Set(subjects)].sort();
+  const rpcOf = (services: readonly string[]) =>
+    catalogue().filter((subject) => services.some((name) => subject.startsWith(`rpc.${name}.`)));
+
+  it('publishes what the service calls, and nothing else', async () => {
+    const { calls } = used(app);
+    expect(calls.length > 0).toBe(user !== 'orchestrator');
+    const { publish } = await permitted(user);
+    expect(publish).toEqual(expect.arrayContaining(calls));
+    // The gateway calls for users what the services serve, today or after the next upgrade.
+    const mayCall = user === 'gateway' ? rpcOf(['orchestrator', 'metrics', 'cache']) : calls;
+    expect(publish).toEqual(sorted([...mayCall, ...(DUTIES[user]?.publish ?? [])]));
+  });
+
+  it('hears what the service serves, and nothing else', async () => {
+    const { serves } = used(app);
+    const own = rpcOf(user === 'gateway' ? [] : [user]);
+    expect(own).toEqual(expect.arrayContaining(serves));
+    const { hear } = await permitted(user);
+    expect(hear).toEqual(sorted([...own, ...inboxes(user), ...(DUTIES[user]?.hear ?? [])]));
+  });
+});
+
+describe('the NATS user of a host', () => {
+  it('speaks and listens for itself alone', async () => {
+    const { publish, hear } = await permitted(`host-${HOST}`);
+    expect(publish).toEqual([...hostSays(HOST), `metrics.ingest.3.${HOST}`].sort());
+    expect(hear).toEqual(
+      [`agents.${HOST}.command`, `agents.${HOST}.inventory`, ...inboxes(`host-${HOST}`)].sort(),
+    );
+  });
+});
+
+describe('the durable consumers of events', () => {
+  it('are named as the permissions name them', () => {
+    for (const [app, user] of Object.entries(APPS)) {
+      const name = (eventConsumers as Record<string, string>)[user];
+      if (name === undefined) continue;
+      expect(sources(join(repositoryRoot, 'apps', app, 'src'))).toContain(`durable: '${name}'`);
+    }
+  });
+});

@@ -1,0 +1,13 @@
+import type { RunningStack } from '@novacron/testkit/running-stack';
+import { type TestStackOptions, useTestStack } from '@novacron/testkit/stack';
+import { composeSetting } from './compose-settings.js';
+import { ComposeStack } from './compose-stack.js';
+
+/**
+ * The stack that the end-to-end tests run against: a local one of their own, or the containers of the compose
+ * project that NOVACRON_COMPOSE_PROJECT names (`npm run compose -- test`).
+ */
+export async function useAnyStack(options: TestStackOptions = {}): Promise<RunningStack> {
+  const project = composeSetting();
+  return project === undefined ? useTestStack(options) : ComposeStack.attach(project);
+}

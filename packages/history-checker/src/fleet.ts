@@ -1,0 +1,166 @@
+import { execFile } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { inheritedEnvironment, repositoryRoot } from '@novacron/local-stack/config';
+import { anyFreePort } from '@novacron/local-stack/servers/ports';
+import { type Environment, type TestServers, useTestServers } from '@novacron/testkit/servers';
+import { ServiceProcess } from '@novacron/testkit/service-process';
+import { replicaNames, type TestCluster } from '@novacron/testkit/test-cluster';
+import { Client } from './client.js';
+import { Replica } from './replica.js';
+import { sabotages, type SabotageName } from './sabotages.js';
+import type { Door } from './session.js';
+
+export interface FleetOptions {
+  /** a deliberate bug in the processes that it belongs to */
+  readonly sabotage?: SabotageName;
+}
+
+/** A gateway process and how sessions reach it. */
+interface Gateway extends Door {
+  readonly process: ServiceProcess;
+}
+
+const HOSTS = 2;
+
+/**
+ * The real thing, small: a primary with two replicas, Redis, NATS, one orchestrator, two gateways, two
+ * invalidators, and an agent with simulated hosts. Every piece can be killed and started again.
+ */
+export class Fleet {
+  readonly gateways: Gateway[] = [];
+  readonly invalidators: ServiceProcess[] = [];
+  readonly replicas: Replica[] = [];
+  #orchestrator!: ServiceProcess;
+  #agent!: ServiceProcess;
+
+  private constructor(
+    readonly servers: TestServers,
+    private readonly options: FleetOptions,
+  ) {}
+
+  static async start(options: FleetOptions = {}): Promise<Fleet> {
+    const servers = await useTestServers({ replicas: 2, redis: true, nats: true });
+    const fleet = new Fleet(servers, options);
+    try {
+      await fleet.#start();
+      return fleet;
+    } catch (error) {
+      await fleet.stop();
+      throw error;
+    }
+  }
+
+  get cluster(): TestCluster {
+    if (!this.servers.cluster) throw new Error('a fleet has a Postgres of its own');
+    return this.servers.cluster;
+  }
+
+  get orchestrator(): ServiceProcess {
+    return this.#orchestrator;
+  }
+
+  /** While NATS is down: its streams and what they held are gone. */
+  loseJetStream(): void {
+    rmSync(join(this.servers.dir, 'nats', 'jetstream'), { recursive: true, force: true });
+  }
+
+  /** A tenant with one API token. */
+  async newTenant(name: string): Promise<string> {
+    const token = randomBytes(32).toString('hex');
+    const env = {
+      ...inheritedEnvironment(),
+      ...this.servers.env('gateway'),
+      NOVACRON_SEED_TENANT_ID: randomUUID(),
+      NOVACRON_SEED_TENANT_NAME: name,
+      NOVACRON_SEED_TOKEN: token,
+      NOVACRON_SEED_OPERATOR_TOKEN: randomBytes(32).toString('hex'),
+    };
+    const seed = join(repositoryRoot, 'apps', 'gateway', 'dist', 'seed.js');
+    await promisify(execFile)(process.execPath, [seed], { env, timeout: 60_000 });
+    return token;
+  }
+
+  /** From before its end on its sessions without tokens are strangers. */
+  async killGateway(index: number): Promise<void> {
+    const gateway = this.gateways[index] as Gateway;
+    gateway.incarnation += 1;
+    await gateway.process.kill();
+  }
+
+  /** Ends everything and removes its files. */
+  async stop(): Promise<void> {
+    for (const { client } of this.gateways) client.close();
+    for (const replica of this.replicas) {
+      await replica.resume().catch(() => undefined); // it may be down; it is ended anyway
+      replica.close();
+    }
+    const services = [...this.gateways.map(({ process }) => process), ...this.invalidators];
+    await Promise.all([...services, this.#orchestrator, this.#agent].map((service) => service?.kill()));
+    await Promise.all([...services, this.#orchestrator, this.#agent].map((service) => service?.stop()));
+    await this.servers.stop();
+  }
+
+  async #start(): Promise<void> {
+    for (const name of replicaNames(2)) this.replicas.push(new Replica(name, this.cluster));
+    await this.#makeServices();
+    await this.#orchestrator.start();
+    const rest = [...this.invalidators, ...this.gateways.map(({ process }) => process), this.#agent];
+    await Promise.all(rest.map((service) => service.start()));
+  }
+
+  async #makeServices(): Promise<void> {
+    this.#orchestrator = this.#service('vm-orchestrator', 'orchestrator', this.servers.env('orchestrator'));
+    for (const index of [0, 1]) {
+      const httpPort = await anyFreePort();
+      const gateway = {
+        ...this.servers.env('gateway'),
+        ...(await opsPort()),
+        NOVACRON_HTTP_PORT: String(httpPort),
+      };
+      const process = this.#service('gateway', `gateway-${index}`, gateway);
+      this.gateways.push({ process, client: new Client(httpPort), incarnation: 0 });
+      const invalidator = { ...this.servers.env('cache'), ...(await opsPort()) };
+      this.invalidators.push(this.#service('cache-invalidator', `cache-invalidator-${index}`, invalidator));
+    }
+    this.#agent = this.#service('host-agent', 'host-agent', await this.#agentEnv());
+  }
+
+  async #agentEnv(): Promise<Environment> {
+    const hosts: object[] = [];
+    for (let i = 1; i <= HOSTS; i++)
+      hosts.push({ ...(await this.servers.addHost(randomUUID())), name: `host-${i}` });
+    const file = join(this.servers.dir, 'hosts.json');
+    writeFileSync(file, JSON.stringify(hosts));
+    return {
+      ...this.servers.agentEnv(),
+      NOVACRON_AGENT_DRIVER: 'simulated',
+      NOVACRON_AGENT_ZONE: 'sim',
+      NOVACRON_AGENT_HOSTS: file,
+      NOVACRON_AGENT_STATE_DIR: join(this.servers.dir, 'agent-state'),
+      NOVACRON_AGENT_SIM_LATENCY: 'all=5ms',
+      NOVACRON_AGENT_METRICS_INTERVAL_MS: '60000',
+    };
+  }
+
+  /** As it is shipped, but for what is loaded before it. */
+  #service(app: string, name: string, env: Environment): ServiceProcess {
+    const { sabotage } = this.options;
+    const modules: string[] = app === 'cache-invalidator' ? ['dies-at-a-tombstone'] : [];
+    if (sabotage !== undefined && (sabotages[sabotage].apps as readonly string[]).includes(app))
+      modules.push(sabotage);
+    const flags = modules.map((module) => `--import=${preloadUrl(module)}`).join(' ');
+    return new ServiceProcess(app, flags === '' ? env : { ...env, NODE_OPTIONS: flags }, name);
+  }
+}
+
+async function opsPort(): Promise<Environment> {
+  return { NOVACRON_OPS_PORT: String(await anyFreePort()) };
+}
+
+function preloadUrl(module: string): string {
+  return pathToFileURL(join(import.meta.dirname, 'preload', `${module}.js`)).href;
+}

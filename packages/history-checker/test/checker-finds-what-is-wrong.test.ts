@@ -1,0 +1,323 @@
+import { describe, expect, it } from '@jest/globals';
+import { check } from '../src/checker.js';
+import { excerpt } from '../src/excerpt.js';
+import type { History, ListFilter, Operation, Outage, Seen } from '../src/operation.js';
+
+const VM = '01900000-0000-7000-8000-000000000001';
+const OTHER = '01900000-0000-7000-8000-000000000002';
+
+/** A history by hand: one line for each operation, a millisecond each unless told. */
+class Script {
+  readonly operations: Operation[] = [];
+  readonly outages: Outage[] = [];
+
+  private add(given: Record<string, unknown>): this {
+    const id = this.operations.length;
+    const times = { start: id * 10, end: id * 10 + 1 };
+    const where = { id, session: 1, tenant: 0, gateway: 0, incarnation: 0, ...times };
+    const token = { carriesToken: true, tokenBefore: 0, tokenAfter: 0 };
+    this.operations.push({ ...where, ...token, status: 200, ...given } as unknown as Operation);
+    return this;
+  }
+
+  create(version: number, write: number, more = {}) {
+    const seen = vm(version, write, more);
+    return this.add({ kind: 'create', status: 201, write, group: seen.group, seen, ...only(more) });
+  }
+
+  patch(version: number, write: number, more = {}) {
+    const seen = vm(version, write, more);
+    return this.add({ kind: 'patch', vm: seen.vm, write, group: seen.group, seen, ...only(more) });
+  }
+
+  /** A patch whose answer never came. */
+  lostPatch(write: number, more: { vm?: string; group?: string; session?: number } = {}) {
+    const lost = { kind: 'patch', vm: more.vm ?? VM, write, group: more.group ?? 'red', status: 0 };
+    this.outages.push({ fault: 'nats', from: 0, to: Infinity });
+    return this.add({ ...lost, ...only(more) });
+  }
+
+  delete(more = {}) {
+    return this.add({ kind: 'delete', vm: VM, status: 202, ...more });
+  }
+
+  get(version: number, write: number, more = {}) {
+    const seen = vm(version, write, more);
+    return this.add({ kind: 'get', vm: seen.vm, consistency: 'causal', seen, ...only(more) });
+  }
+
+  absent(more = {}) {
+    return this.add({ kind: 'get', vm: VM, consistency: 'causal', status: 404, ...more });
+  }
+
+  failed(more = {}) {
+    return this.add({ kind: 'get', vm: VM, consistency: 'causal', status: 503, retryAfter: 1, ...more });
+  }
+
+  list(items: readonly Seen[], filter: ListFilter = {}, more = {}) {
+    return this.add({ kind: 'list', filter, consistency: 'causal', items, ...more });
+  }
+
+  history(): History {
+    return { operations: this.operations, outages: this.outages, faults: this.outages };
+  }
+
+  rules(): string[] {
+    return check(this.history()).map(({ rule }) => rule);
+  }
+}
+
+function vm(version: number, write: number, more: Partial<Seen> = {}): Seen {
+  const { vm: id = VM, group = 'red', state = 'running', name = 'web-1' } = more;
+  return { vm: id, version, write, group, state, name };
+}
+
+/** What of the options is the operation's, not the VM's. */
+function only(more: Record<string, unknown>): Record<string, unknown> {
+  const its = new Set(['vm', 'group', 'state', 'name']);
+  return Object.fromEntries(Object.entries(more).filter(([key]) => !its.has(key)));
+}
+
+const script = () => new Script();
+
+describe('a single VM', () => {
+  it('may be read by who wrote it, at what he wrote or newer', () => {
+    expect(script().create(1, 1).get(1, 1).patch(2, 2).get(2, 2).get(5, 2).rules()).toEqual([]);
+  });
+
+  it('is not older than what its reader wrote', () => {
+    expect(script().create(1, 1).patch(2, 2).get(1, 1).rules()).toEqual(['older-than-known']);
+  });
+
+  it('is not older than what its reader saw', () => {
+    const other = { session: 2 };
+    const story = script().create(1, 1).patch(2, 2).get(2, 2, other).get(1, 1, other);
+    expect(story.rules()).toEqual(['older-than-known']);
+  });
+
+  it('may be old for who has not seen more', () => {
+    expect(script().create(1, 1).patch(2, 2).get(1, 1, { session: 2 }).rules()).toEqual([]);
+  });
+
+  it('is not older than what the session knew whose token the reader took', () => {
+    const story = script().create(1, 1).patch(2, 2).get(1, 1, { session: 2, adopts: 1 });
+    expect(story.rules()).toEqual(['older-than-known']);
+    const early = script().create(1, 1).patch(2, 2).get(1, 1, { session: 2, adopts: 0 });
+    expect(early.rules()).toEqual([]);
+  });
+
+  it('is not missing for who knows it, unless somebody sent a delete', () => {
+    expect(script().create(1, 1).absent().rules()).toEqual(['missing']);
+    expect(script().create(1, 1).absent({ session: 2 }).rules()).toEqual([]);
+    expect(script().create(1, 1).delete({ session: 2 }).absent().rules()).toEqual([]);
+  });
+
+  it('does not come back for who saw it gone', () => {
+    const story = script().create(1, 1).delete({ session: 2 }).absent().get(9, 1, { state: 'deleting' });
+    expect(story.rules()).toEqual(['back-from-the-dead']);
+  });
+
+  it('is shown as deleting, or not at all, to who deleted it', () => {
+    expect(script().create(1, 1).delete().get(2, 1).rules()).toEqual(['deleted-shown-alive']);
+    expect(script().create(1, 1).delete().get(2, 1, { state: 'deleting' }).absent().rules()).toEqual([]);
+  });
+
+  it('has one body for each version, and that of the last write', () => {
+    const two = script().create(1, 1).get(3, 1).get(3, 2, { session: 2 });
+    expect(two.rules()).toEqual(['body-of-another-version']);
+    const lost = script().create(1, 1).patch(2, 2).get(3, 1, { session: 2 });
+    expect(lost.rules()).toEqual(['body-of-another-version']);
+    const unknown = script().create(1, 1).patch(2, 2).lostPatch(3).get(3, 3, { session: 2 });
+    expect(unknown.rules()).toEqual([]);
+  });
+
+  it('is never shown to another tenant', () => {
+    expect(script().create(1, 1).get(1, 1, { tenant: 1, session: 2 }).rules()).toEqual(['of-another-tenant']);
+  });
+
+  it('is never written at a version that its writer had seen', () => {
+    expect(script().create(1, 1).get(4, 1).patch(4, 2).rules()).toContain('write-did-not-move');
+  });
+
+  it('is seen by a strong read as everybody wrote it, by an eventual one as it comes', () => {
+    const strong = { session: 2, consistency: 'strong' };
+    expect(script().create(1, 1).patch(2, 2).get(1, 1, strong).rules()).toEqual(['strong-read-is-old']);
+    const eventual = { consistency: 'eventual' };
+    expect(script().create(1, 1).patch(2, 2).get(1, 1, eventual).absent(eventual).rules()).toEqual([]);
+    expect(script().create(1, 1).absent(eventual).get(1, 1).rules()).toEqual([]);
+  });
+});
+
+describe('a list', () => {
+  it('shows what its reader knows, at its version or newer', () => {
+    const story = script().create(1, 1).patch(2, 2);
+    expect(story.list([vm(2, 2)]).rules()).toEqual([]);
+    expect(
+      script()
+        .create(1, 1)
+        .patch(2, 2)
+        .list([vm(1, 1)])
+        .rules(),
+    ).toEqual(['older-than-known']);
+    expect(script().create(1, 1).list([]).rules()).toEqual(['missing']);
+  });
+
+  it('teaches its reader as a read of each VM does', () => {
+    const reader = { session: 2 };
+    const story = script()
+      .create(1, 1)
+      .patch(2, 2)
+      .list([vm(2, 2)], {}, reader)
+      .get(1, 1, reader);
+    expect(story.rules()).toEqual(['older-than-known']);
+  });
+
+  it('may leave out what a delete was sent for, and then never shows it again', () => {
+    const story = script().create(1, 1).delete({ session: 2 }).list([]);
+    expect(story.rules()).toEqual([]);
+    expect(story.list([vm(2, 1, { state: 'deleting' })]).rules()).toEqual(['back-from-the-dead']);
+  });
+
+  it('shows what was deleted as deleting at most', () => {
+    expect(
+      script()
+        .create(1, 1)
+        .delete()
+        .list([vm(1, 1)])
+        .rules(),
+    ).toEqual(['deleted-shown-alive']);
+    expect(script().create(1, 1).delete().list([]).rules()).toEqual([]);
+  });
+
+  it('with a filter leaves out only what may have left the filter', () => {
+    const red = { group: 'red' };
+    expect(script().create(1, 1, red).list([], red).rules()).toEqual(['missing']);
+    expect(script().create(1, 1, { group: 'blue' }).list([], red).rules()).toEqual([]);
+    const moved = script().create(1, 1, red).patch(2, 2, { group: 'blue', session: 2 }).list([], red);
+    expect(moved.rules()).toEqual([]);
+    const lost = script().create(1, 1, red).lostPatch(2, { group: 'blue', session: 2 }).list([], red);
+    expect(lost.rules()).toEqual([]);
+    const before = script().create(1, 1, { group: 'blue' }).patch(2, 2, red).list([], red);
+    expect(before.rules()).toEqual(['missing']);
+  });
+
+  it('holds nothing that its filter excludes, and nothing twice', () => {
+    expect(
+      script()
+        .create(1, 1)
+        .list([vm(1, 1)], { group: 'blue' })
+        .rules(),
+    ).toEqual(['outside-of-filter']);
+    expect(
+      script()
+        .create(1, 1)
+        .list([vm(1, 1)], { state: 'stopped' })
+        .rules(),
+    ).toEqual(['outside-of-filter']);
+    expect(
+      script()
+        .create(1, 1)
+        .list([vm(1, 1), vm(1, 1)])
+        .rules(),
+    ).toEqual(['twice-in-one-page']);
+  });
+
+  it('by name shows every VM of that name, and need not show another', () => {
+    const web = { namePrefix: 'web' };
+    expect(script().create(1, 1).list([], web).rules()).toEqual(['missing']);
+    expect(script().create(1, 1, { name: 'db-1' }).list([], web).rules()).toEqual([]);
+  });
+
+  it('that is one page of several says nothing of what it leaves out, and is not old', () => {
+    const page = { partial: true };
+    expect(
+      script()
+        .create(1, 1)
+        .list([vm(3, 2, { vm: OTHER })], page)
+        .rules(),
+    ).toEqual([]);
+    expect(
+      script()
+        .create(1, 1)
+        .patch(2, 2)
+        .list([vm(1, 1)], page)
+        .rules(),
+    ).toEqual(['older-than-known']);
+  });
+});
+
+describe('who carries no token', () => {
+  const silent = { carriesToken: false };
+
+  it('is remembered by the gateway process that served him', () => {
+    expect(script().create(1, 1, silent).patch(2, 2, silent).get(1, 1, silent).rules()).toEqual([
+      'older-than-known',
+    ]);
+  });
+
+  it('is a stranger to the next one', () => {
+    const next = { ...silent, incarnation: 1 };
+    expect(script().create(1, 1, silent).patch(2, 2, silent).get(1, 1, next).get(2, 2, next).rules()).toEqual(
+      [],
+    );
+  });
+});
+
+describe('an error', () => {
+  it('is a violation where nothing was in the way', () => {
+    expect(script().failed().rules()).toEqual(['error-without-outage']);
+    expect(script().failed({ status: 500 }).rules()).toEqual(['unexpected-answer']);
+    expect(script().failed({ status: 422 }).rules()).toEqual(['unexpected-answer']);
+  });
+
+  it('is none while nobody could answer, and at that gateway alone', () => {
+    const excused = script().failed().failed({ gateway: 1 });
+    excused.outages.push({ fault: 'gateway killed', from: 0, to: 100, gateway: 0 });
+    expect(check(excused.history())).toMatchObject([
+      { rule: 'error-without-outage', operation: { gateway: 1 } },
+    ]);
+  });
+
+  it('is a violation while the primary is away, where a replica has answered as much', () => {
+    const token = (tokenBefore: number) => ({ tokenBefore, servedFrom: 'replica' });
+    const later = { start: 5_000, end: 5_001 };
+    const story = script().get(1, 1, token(70)).failed(token(70));
+    story.failed({ ...token(80), ...later }).failed({ ...token(70), ...later });
+    story.outages.push({ fault: 'primary', from: 0, to: 9_000, replicasAnswer: true });
+    const violations = check(story.history());
+    expect(violations).toMatchObject([{ rule: 'error-without-outage', operation: { tokenBefore: 70 } }]);
+    const strong = script()
+      .get(1, 1, token(70))
+      .failed({ ...token(70), ...later, consistency: 'strong' });
+    strong.outages.push(...story.outages);
+    expect(strong.rules()).toEqual([]);
+  });
+
+  it('says when to try again', () => {
+    const silent = script().failed({ retryAfter: undefined });
+    silent.outages.push({ fault: 'nats', from: 0, to: 100 });
+    expect(silent.rules()).toEqual(['no-retry-after']);
+  });
+
+  it('comes in bounded time, outage or not', () => {
+    const slow = script().failed({ start: 0, end: 60_000 });
+    slow.outages.push({ fault: 'nats', from: 0, to: Infinity });
+    expect(slow.rules()).toEqual(['too-slow']);
+  });
+});
+
+it('an excerpt says how the reader knew, what happened since and which fault was on', () => {
+  const story = script().create(1, 1).patch(2, 2).get(2, 2, { session: 2 }).get(1, 1);
+  const history = { ...story.history(), faults: [{ fault: 'replica 1 paused', from: 15, to: 500 }] };
+  const [violation] = check(history);
+  expect(excerpt(history, violation as NonNullable<typeof violation>)).toMatch(
+    new RegExp(
+      [
+        `older-than-known: ${VM} is shown at version 1; its reader knew 2`,
+        '  known by  #1 .*patch → 200 shows v2 write 2.*',
+        '  wrong     #3 .*get → 200 shows v1 write 1.*',
+        '  faults    replica 1 paused 15..500 ms',
+      ].join('\n'),
+    ),
+  );
+});

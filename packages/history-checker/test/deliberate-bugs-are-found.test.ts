@@ -1,0 +1,46 @@
+import { describe, expect, it } from '@jest/globals';
+import { report } from '@novacron/history-checker/report';
+import { runHistory } from '@novacron/history-checker/run';
+import type { SabotageName } from '@novacron/history-checker/sabotages';
+import { note } from '@novacron/testkit/note';
+
+/** Within so many operations each of them must show; one or two thousand are enough mostly. */
+const OPERATIONS = 15_000;
+const SEED = 20;
+const PATIENCE_MS = 300_000;
+/** Rules that say that a read was older than what its reader knew. */
+const STALE = [
+  'older-than-known',
+  'missing',
+  'back-from-the-dead',
+  'deleted-shown-alive',
+  'strong-read-is-old',
+];
+
+async function ruleBrokenBy(sabotage: SabotageName): Promise<string | undefined> {
+  const options = { seed: SEED, operations: OPERATIONS, faults: false, untilStale: true };
+  const result = await runHistory({ ...options, sabotage });
+  const violations = result.violations.slice(0, 1);
+  note(`${sabotage}: ${report(SEED, { ...result, violations }).replaceAll('\n', '\n  ')}`);
+  return violations[0]?.rule;
+}
+
+describe('a deliberate bug makes reads stale, and the checker says so', () => {
+  it(
+    'a DEL instead of a tombstone',
+    async () => expect(STALE).toContain(await ruleBrokenBy('del-instead-of-tombstone')),
+    PATIENCE_MS,
+  );
+
+  it(
+    'the replay position read inside the query',
+    async () => expect(STALE).toContain(await ruleBrokenBy('position-inside-query')),
+    PATIENCE_MS,
+  );
+
+  it(
+    'a counter as list generation',
+    async () => expect(STALE).toContain(await ruleBrokenBy('counter-as-generation')),
+    PATIENCE_MS,
+  );
+});

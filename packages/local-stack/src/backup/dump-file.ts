@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { schemas } from '@novacron/provisioning/postgres-roles';
+import { inheritedEnvironment } from '../config.js';
+import { adminUser } from '../servers/postgres-server.js';
+import { requirePostgres } from '../servers/programs.js';
+import { StackError } from '../stack-error.js';
+
+type Server = { readonly port: number; readonly adminPassword: string };
+
+const run = promisify(execFile);
+/** The table of contents of a database with a year of metric partitions has some megabytes. */
+const LONGEST_OUTPUT = 256 * 1024 * 1024;
+const RESTORE_JOBS = 2;
+
+/** Runs one of Postgres' client programs; its own words on a failure. */
+async function tool(name: string, args: readonly string[], server?: Server): Promise<string> {
+  const program = join(requirePostgres(), name);
+  if (!existsSync(program))
+    throw new StackError(`${program} is not there`, 'Install the client programs of this Postgres');
+  const login = server ? { PGPASSWORD: server.adminPassword } : {};
+  try {
+    const { stdout } = await run(program, args, {
+      env: { ...inheritedEnvironment(), ...login },
+      maxBuffer: LONGEST_OUTPUT,
+    });
+    return stdout;
+  } catch (error) {
+    const said = (error as { stderr?: string }).stderr?.trim().split('\n') ?? [];
+    const line = said.find((one) => one.includes('error:')) ?? said.at(-1) ?? String(error);
+    throw new Error(line.replace(/^\S*pg_\w+: error: /, ''), { cause: error });
+  }
+}
+
+function connection(server: Server, database: string): string[] {
+  return ['-h', '127.0.0.1', '-p', String(server.port), '-U', adminUser, '--no-password', '-d', database];
+}
+
+/** Writes everything that is in the database at one moment, in pg_dump's custom format; writes go on meanwhile. */
+export async function dump(server: Server, database: string, file: string): Promise<void> {
+  await tool('pg_dump', [...connection(server, database), '-Fc', '-f', file], server);
+}
+
+/** Reads all of it into an empty database whose roles exist. Throws at the first thing that does not fit. */
+export async function readDump(server: Server, database: string, file: string): Promise<void> {
+  const how = ['--exit-on-error', '--jobs', String(RESTORE_JOBS)];
+  await tool('pg_restore', [...connection(server, database), ...how, file], server);
+}
+
+/**
+ * When the backup was made, by its own words.
+ * @throws StackError when the file is no backup of NovaCron's database. That it is whole only reading it tells.
+ */
+export async function inspectDump(file: string): Promise<string> {
+  if (!existsSync(file)) throw new StackError(`${file} does not exist`);
+  const contents = await tool('pg_restore', ['--list', file]).catch((error: unknown) => {
+    if (error instanceof StackError) throw error;
+    const hint = 'A backup is what `npm run stack -- backup FILE` wrote';
+    throw new StackError(`${file} is no backup: ${(error as Error).message}`, hint, { cause: error });
+  });
+  const missing = schemas.filter((schema) => !new RegExp(`SCHEMA - ${schema} `).test(contents));
+  if (missing.length > 0) {
+    throw new StackError(
+      `${file} is of another database: it has no schema ${missing.join(', ')}`,
+      'Nothing was changed',
+    );
+  }
+  return /Archive created at (.+)/.exec(contents)?.[1] ?? 'unknown';
+}

@@ -1,0 +1,147 @@
+import { join } from 'node:path';
+import type { NatsService } from '@novacron/provisioning/nats-permissions';
+import { isRedisService } from '@novacron/provisioning/redis-users';
+import { inheritedEnvironment, type StackConfig } from '../config.js';
+import { type Agent, agentDirectory, approvedHostsFile, hostsFile } from '../home/agents.js';
+import type { StackPorts } from '../home/ports.js';
+import type { Secrets } from '../home/secrets.js';
+import type { PostgresName, Topology } from '../home/topology.js';
+import { database, type Layout } from '../layout.js';
+import { natsUrl } from '../servers/nats-server.js';
+import { adminUser } from '../servers/postgres-server.js';
+import { redisUrl } from '../servers/redis-server.js';
+
+/** Everything that the environment of a process of this stack is made of. */
+export interface StackFacts {
+  readonly paths: Layout;
+  readonly config: StackConfig & { readonly httpHost: string };
+  readonly secrets: Secrets;
+  readonly ports: StackPorts;
+  readonly topology: Topology;
+}
+
+type Environment = Record<string, string>;
+
+function common({ paths, config }: StackFacts, opsPort: number): Environment {
+  return {
+    ...inheritedEnvironment(),
+    NODE_ENV: 'production',
+    NOVACRON_HOME: paths.home,
+    NOVACRON_LOG_LEVEL: config.logLevel,
+    NOVACRON_OPS_HOST: '127.0.0.1',
+    NOVACRON_OPS_PORT: String(opsPort),
+  };
+}
+
+function postgresAddresses({ ports, topology }: StackFacts): Environment {
+  return {
+    NOVACRON_PG_PRIMARY: `127.0.0.1:${ports[topology.primary]}`,
+    NOVACRON_PG_REPLICAS: topology.replicas.map((name) => `127.0.0.1:${ports[name]}`).join(','),
+    NOVACRON_PG_DATABASE: database,
+  };
+}
+
+/** Where people and programs reach the gateway. */
+export function gatewayUrl({ config }: Pick<StackFacts, 'config'>): string {
+  const host = config.httpHost === '0.0.0.0' ? '127.0.0.1' : config.httpHost;
+  return `http://${host}:${config.httpPort + config.portOffset}`;
+}
+
+/** Environment of one of the four services; `service` names its schema and its NATS user. */
+export function serviceEnv(facts: StackFacts, service: NatsService, opsPort: number): Environment {
+  const { secrets, ports } = facts;
+  return {
+    ...common(facts, opsPort),
+    ...postgresAddresses(facts),
+    NOVACRON_PG_OWNER_PASSWORD: secrets.roles[service].owner,
+    NOVACRON_PG_API_PASSWORD: secrets.roles[service].api,
+    NOVACRON_PG_SYS_PASSWORD: secrets.roles[service].sys,
+    NOVACRON_NATS_URL: natsUrl({ port: ports.nats }),
+    NOVACRON_NATS_USER: service,
+    NOVACRON_NATS_PASSWORD: secrets.nats[service],
+    ...(isRedisService(service)
+      ? { NOVACRON_REDIS_URL: redisUrl({ port: ports.redis, password: secrets.redis }, service) }
+      : {}),
+    ...(service === 'gateway' ? gatewayEnv(facts) : {}),
+    ...(service === 'orchestrator' ? orchestratorEnv(facts) : {}),
+  };
+}
+
+/** Guests of this stack keep nothing on their disks: the simulated ones have none, and tiny-linux runs in memory. */
+export const imageCatalogue = [
+  'ubuntu-22.04',
+  'ubuntu-24.04',
+  'debian-12',
+  'rocky-9',
+  'alpine-3.20',
+  'tiny-linux',
+]
+  .map((name) => `${name}:rebuildable`)
+  .join(',');
+
+function orchestratorEnv({ paths }: StackFacts): Environment {
+  return { NOVACRON_APPROVED_HOSTS: approvedHostsFile(paths), NOVACRON_IMAGES: imageCatalogue };
+}
+
+function gatewayEnv({ config, secrets }: StackFacts): Environment {
+  return {
+    NOVACRON_HTTP_HOST: config.httpHost,
+    NOVACRON_HTTP_PORT: String(config.httpPort + config.portOffset),
+    NOVACRON_CONSISTENCY_KEY: secrets.consistencyKey,
+    NOVACRON_TOKEN_HASH_KEY: secrets.tokenHashKey,
+  };
+}
+
+/** What the gateway's seed command reads beside the gateway's own environment. */
+export function seedEnv(facts: StackFacts, opsPort: number): Environment {
+  const { token, operatorToken, tenantId } = facts.secrets;
+  return {
+    ...serviceEnv(facts, 'gateway', opsPort),
+    NOVACRON_SEED_TOKEN: token,
+    NOVACRON_SEED_OPERATOR_TOKEN: operatorToken,
+    NOVACRON_SEED_TENANT_ID: tenantId,
+  };
+}
+
+/** Environment of a host agent, without what is inherited: as another machine would need it. */
+export function agentOwnEnv(facts: StackFacts, agent: Agent): Environment {
+  return {
+    NOVACRON_NATS_URL: natsUrl({ port: facts.ports.nats }),
+    NOVACRON_AGENT_DRIVER: agent.driver,
+    NOVACRON_AGENT_ZONE: agent.zone,
+    NOVACRON_AGENT_HOSTS: hostsFile(facts.paths, agent.name),
+    NOVACRON_AGENT_STATE_DIR: join(agentDirectory(facts.paths, agent.name), 'state'),
+    NOVACRON_AGENT_IMAGES_DIR: facts.paths.images,
+  };
+}
+
+export function agentEnv(facts: StackFacts, agent: Agent): Environment {
+  return {
+    ...common(facts, agent.opsPort + facts.config.portOffset),
+    ...agentOwnEnv(facts, agent),
+  };
+}
+
+/** The text of the file that scripts `source`. */
+export function envFile(facts: StackFacts): string {
+  const { secrets, ports, topology } = facts;
+  const adminUrl = (name: PostgresName) =>
+    `postgres://${adminUser}:${secrets.postgresAdmin}@127.0.0.1:${ports[name]}/${database}`;
+  const values: Environment = {
+    NOVACRON_HOME: facts.paths.home,
+    NOVACRON_URL: gatewayUrl(facts),
+    NOVACRON_TOKEN: secrets.token,
+    NOVACRON_OPERATOR_TOKEN: secrets.operatorToken,
+    NOVACRON_TENANT_ID: secrets.tenantId,
+    ...postgresAddresses(facts),
+    NOVACRON_PG_ADMIN_URL: adminUrl(topology.primary),
+    NOVACRON_PG_REPLICA_ADMIN_URL: topology.replicas[0] ? adminUrl(topology.replicas[0]) : '',
+    NOVACRON_NATS_URL: natsUrl({ port: ports.nats }),
+    NOVACRON_NATS_ADMIN_URL: `nats://admin:${secrets.nats.admin}@127.0.0.1:${ports.nats}`,
+    NOVACRON_REDIS_URL: redisUrl({ port: ports.redis, password: secrets.redis }),
+  };
+  const lines = Object.entries(values).map(
+    ([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`,
+  );
+  return `# written by npm start; source it: . ${facts.paths.env}\n${lines.join('')}`;
+}

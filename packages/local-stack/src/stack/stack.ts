@@ -1,0 +1,260 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { repositoryRoot } from '../config.js';
+import { ensureDefaultAgents, listAgents } from '../home/agents.js';
+import { checkFixedPorts, makeDirectories, takeHome } from '../home/home.js';
+import { choosePorts, currentPorts } from '../home/ports.js';
+import { loadSecrets } from '../home/secrets.js';
+import { stackPidFile, type StackStatus, StatusWriter } from '../home/status.js';
+import { postgresNames, promoted, rememberPrimary, topologyOf } from '../home/topology.js';
+import { ensureTinyLinux } from '../image/tiny-linux.js';
+import { layout, type Layout, logFile } from '../layout.js';
+import type { Progress } from '../progress.js';
+import { ensureServers, missingServers } from '../servers/install.js';
+import { postgresProgram } from '../servers/postgres-server.js';
+import { promoteStandby } from '../servers/postgres-standby.js';
+import { StackError } from '../stack-error.js';
+import type { Component } from '../supervisor/component.js';
+import { endGuests, endLeftovers } from '../supervisor/leftovers.js';
+import { rotate } from '../supervisor/log-tail.js';
+import type { Program } from '../supervisor/processes.js';
+import { Supervisor } from '../supervisor/supervisor.js';
+import { agentComponents, seedTokens, serviceComponents } from './apps.js';
+import { envFile, gatewayUrl, type StackFacts } from './environment.js';
+import { natsComponent, postgresOptions, primaryComponent, redisComponent, replicaComponent, writeNatsUsers } from './servers.js';
+
+export interface StackOptions {
+  readonly config: StackFacts['config'];
+  /** root of this repository: where apps/ is */
+  readonly repository: string;
+  /** streaming replicas of Postgres */
+  readonly replicas: number;
+  readonly qemu: boolean;
+  readonly simulatedHosts: number;
+}
+
+const biggestLog = 50 * 1024 * 1024;
+
+/** One running local stack: servers, services and agents in dependency order, kept alive until stop(). */
+export class Stack {
+  private readonly supervisors = new Map<string, Supervisor>();
+  private phase: StackStatus['phase'] = 'starting';
+  private readonly startedAt = new Date().toISOString();
+  private statusWriter: StatusWriter | undefined;
+  private readonly logRotation = setInterval(() => this.rotateLogs(), 60_000).unref();
+
+  private constructor(
+    private current: StackFacts,
+    private readonly options: StackOptions,
+    private readonly progress: Progress,
+  ) {}
+
+  /** Takes the home, ends what a crashed run left, chooses ports. Throws a StackError when another stack runs there. */
+  static async open(options: StackOptions, progress: Progress): Promise<Stack> {
+    const paths = layout(options.config.home);
+    makeDirectories(paths);
+    await takeHome(paths);
+    try {
+      return await Stack.openTaken(options, paths, progress);
+    } catch (error) {
+      rmSync(stackPidFile(paths), { force: true });
+      throw error;
+    }
+  }
+
+  private static async openTaken(options: StackOptions, paths: Layout, progress: Progress): Promise<Stack> {
+    const warning = await ensureServers((title, work) => progress.track(title, work), {
+      qemu: options.qemu,
+    });
+    if (warning) progress.line(`  ${warning}`);
+    const { config, replicas } = options;
+    const secrets = loadSecrets(paths);
+    const qemu = options.qemu && missingServers('qemu').length === 0;
+    ensureDefaultAgents(paths, { qemu, simulatedHosts: options.simulatedHosts });
+    const topology = topologyOf(paths, replicas);
+    const before = { paths, config, secrets, ports: currentPorts(paths), topology };
+    const ended = await endLeftovers(paths, programsInStopOrder(before, options));
+    if (ended.length > 0) progress.line(`  ended what the last run left: ${ended.join(', ')}`);
+    await checkFixedPorts(
+      config,
+      listAgents(paths).map((agent) => agent.opsPort),
+    );
+    const ports = await choosePorts(paths, config.portOffset);
+    return new Stack({ paths, config, secrets, ports, topology }, { ...options, qemu }, progress);
+  }
+
+  get facts(): StackFacts {
+    return this.current;
+  }
+
+  get url(): string {
+    return gatewayUrl(this.facts);
+  }
+
+  /** Starts everything; resolves when the gateway answers, its tokens are there and every host agent is ready. */
+  async start(): Promise<void> {
+    const image = this.options.qemu ? this.image() : Promise.resolve();
+    image.catch(() => undefined); // awaited below, after the servers
+    const primary = this.launch(primaryComponent(this.facts));
+    const replicas = this.facts.topology.replicas.map((name) =>
+      primary.then(() => this.launch(replicaComponent(this.facts, name))),
+    );
+    await all(
+      [primary, this.launch(redisComponent(this.facts)), this.launch(natsComponent(this.facts))],
+      [...replicas, image],
+    );
+    const services = serviceComponents(this.facts, this.options.repository).map((component) =>
+      this.launch(component),
+    );
+    const agents = image.then(() => all(this.agentComponents().map((component) => this.launch(component))));
+    await all([...services, agents, ...replicas]);
+    await this.progress.track('tokens', () => seedTokens(this.facts, this.options.repository));
+    writeFileSync(this.facts.paths.env, envFile(this.facts), { mode: 0o600 });
+    this.phase = 'running';
+    this.changed();
+  }
+
+  private agentComponents(): Component[] {
+    return agentComponents(this.facts, this.options.repository);
+  }
+
+  private async image(): Promise<void> {
+    const cache = join(repositoryRoot, '.toolchain', 'images');
+    const { images } = this.facts.paths;
+    const made = await this.progress
+      .track('image tiny-linux', () => ensureTinyLinux(images, cache))
+      .catch((error: unknown) => {
+        if (!(error instanceof StackError)) throw error;
+        this.progress.line(`  ${error.message}`);
+        return false;
+      });
+    if (!made) this.progress.line('  tiny-linux is not there: zone local has no image to boot');
+  }
+
+  private async launch(component: Component): Promise<void> {
+    if (this.phase === 'stopping') throw new Error(`${component.name} is not started: the stack ends`);
+    const supervisor = new Supervisor(component, this.facts.paths, () => this.changed());
+    this.supervisors.set(component.name, supervisor);
+    await this.progress.track(component.name, () => supervisor.start());
+  }
+
+  /** Ends agents that have left, then takes in those that were added: their NATS users, then their processes. */
+  async reloadAgents(): Promise<void> {
+    const wanted = new Set(this.agentComponents().map(({ name }) => name));
+    const left = [...this.supervisors].filter(([name]) => name.startsWith('host-agent-') && !wanted.has(name));
+    for (const [name, supervisor] of left) {
+      await supervisor.stop();
+      this.supervisors.delete(name);
+      this.changed();
+    }
+    writeNatsUsers(this.facts);
+    const pid = this.supervisors.get('nats')?.status.pid;
+    if (pid !== undefined) process.kill(pid, 'SIGHUP');
+    const added = this.agentComponents().filter(({ name }) => !this.supervisors.has(name));
+    await Promise.all(added.map((component) => this.launch(component)));
+  }
+
+  /**
+   * Makes a replica the primary. The old primary is ended first and never started again, so that nobody writes
+   * to it; then the other replicas are copied anew from the new one, and the services restarted with its address.
+   * @throws StackError when there is no such replica
+   */
+  async promote(name: string): Promise<void> {
+    const before = this.facts.topology;
+    const topology = promoted(before, name);
+    await this.supervisors.get(before.primary)?.stop();
+    this.supervisors.delete(before.primary);
+    rememberPrimary(this.facts.paths, topology.primary);
+    this.current = { ...this.facts, topology };
+    const component = primaryComponent(this.facts);
+    this.supervisors.get(topology.primary)?.become(component);
+    await promoteStandby(postgresOptions(this.facts, topology.primary));
+    await component.afterReady?.();
+    writeFileSync(this.facts.paths.env, envFile(this.facts), { mode: 0o600 });
+    await Promise.all([
+      ...topology.replicas.map((replica) => this.relaunch(replicaComponent(this.facts, replica))),
+      ...serviceComponents(this.facts, this.options.repository).map((service) => this.relaunch(service)),
+    ]);
+    this.changed();
+  }
+
+  private async relaunch(component: Component): Promise<void> {
+    await this.supervisors.get(component.name)?.stop();
+    await this.launch(component);
+  }
+
+  /** Ends everything, whoever depends on others first; guests too. Bounded by each program's grace. */
+  async stop(): Promise<void> {
+    this.phase = 'stopping';
+    clearInterval(this.logRotation);
+    for (const group of stopOrder([...this.supervisors.keys()], this.facts.topology.primary)) {
+      const supervisors = group.flatMap((name) => this.supervisors.get(name) ?? []);
+      await Promise.all(supervisors.map((supervisor) => supervisor.stop()));
+      if (group.some((name) => name.startsWith('host-agent'))) await endGuests(this.facts.paths);
+    }
+    await endGuests(this.facts.paths);
+    rmSync(stackPidFile(this.facts.paths), { force: true });
+  }
+
+  /** Ends everything at once. */
+  killAll(): void {
+    for (const supervisor of this.supervisors.values()) supervisor.kill();
+  }
+
+  private changed(): void {
+    this.statusWriter ??= new StatusWriter(this.facts.paths, () => ({
+      phase: this.phase,
+      url: this.url,
+      startedAt: this.startedAt,
+      components: [...this.supervisors.values()].map((supervisor) => supervisor.status),
+    }));
+    this.statusWriter.write();
+  }
+
+  private rotateLogs(): void {
+    for (const name of this.supervisors.keys()) rotate(logFile(this.facts.paths, name), biggestLog);
+  }
+}
+
+/** Waits for `needed` to succeed; a failure among `watched` fails at once as well. */
+async function all(
+  needed: readonly Promise<unknown>[],
+  watched: readonly Promise<unknown>[] = [],
+): Promise<void> {
+  await Promise.race([Promise.all(needed), ...watched.map((work) => work.then(() => Promise.all(needed)))]);
+}
+
+/** Groups of components, each ended together, in the order of ending. */
+export function stopOrder(names: readonly string[], primary = 'postgres-primary'): string[][] {
+  const replicas = postgresNames.filter((name) => name !== primary);
+  const servers: string[] = ['nats', 'redis', ...postgresNames];
+  const workers = names.filter((name) => name !== 'gateway' && !servers.includes(name));
+  const groups: string[][] = [['gateway'], workers, ['nats', 'redis'], replicas, [primary]];
+  return groups.map((group) => group.filter((name) => names.includes(name)));
+}
+
+/** The programs of this home in the order in which they are ended. */
+export function programsInStopOrder(facts: StackFacts, options: Pick<StackOptions, 'repository'>): Program[] {
+  const apps = [
+    ...serviceComponents(facts, options.repository),
+    ...agentComponents(facts, options.repository),
+  ];
+  const servers = [natsComponent(facts), redisComponent(facts)];
+  const programs = new Map(
+    [...apps, ...servers].map((component) => [component.name, () => component.program()]),
+  );
+  // Whichever part it had when it was started: the data directory is what tells it.
+  for (const name of postgresNames) programs.set(name, () => postgresProgram(postgresOptions(facts, name)));
+  return stopOrder([...programs.keys()], facts.topology.primary)
+    .flat()
+    .flatMap((name) => programIfInstalled(programs.get(name)));
+}
+
+function programIfInstalled(program: (() => Program) | undefined): Program[] {
+  try {
+    return program ? [program()] : [];
+  } catch (error) {
+    if (error instanceof StackError) return []; // what is not installed cannot be running
+    throw error;
+  }
+}

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StackError } from '../stack-error.js';
+import { commandLine } from './processes.js';
+
+/** True when the lock was taken: `link` is atomic and never shows a lock without its owner's pid. */
+function take(path: string): boolean {
+  const own = `${path}.${randomUUID()}`;
+  writeFileSync(own, String(process.pid));
+  try {
+    linkSync(own, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    rmSync(own, { force: true });
+  }
+}
+
+function ownerIsGone(path: string): boolean {
+  try {
+    return commandLine(Number(readFileSync(path, 'utf8'))) === undefined;
+  } catch {
+    return false; // released between the two calls: the next attempt takes it
+  }
+}
+
+/** Removes a dead owner's lock. It is moved aside first: if someone took it over meanwhile, it goes back. */
+function breakLock(path: string): void {
+  const aside = `${path}.${randomUUID()}`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    return; // another process broke it first
+  }
+  if (!ownerIsGone(aside)) linkSync(aside, path);
+  rmSync(aside, { force: true });
+}
+
+/** Runs `work` while holding the lock file `path`; a lock whose owner died is taken over. Throws a StackError after `withinMs`. */
+export async function withFileLock<T>(path: string, withinMs: number, work: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + withinMs;
+  while (!take(path)) {
+    if (ownerIsGone(path)) breakLock(path);
+    else if (Date.now() > deadline)
+      throw new StackError(`${path} is held by process ${readFileSync(path, 'utf8')}`, 'Wait for its end');
+    else await sleep(30);
+  }
+  try {
+    return await work();
+  } finally {
+    rmSync(path, { force: true });
+  }
+}

@@ -1,0 +1,220 @@
+import type { ChildProcess } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Layout, logFile, pidFile } from '../layout.js';
+import { StackError } from '../stack-error.js';
+import type { Component, ComponentState, ComponentStatus } from './component.js';
+import { lastLine, logSize } from './log-tail.js';
+import { endProcess, type Program, startProgram, waitUntil } from './processes.js';
+
+const firstPauseMs = 200;
+const longestPauseMs = 10_000;
+/** A program that lived this long starts its back-off from the beginning. */
+const steadyAfterMs = 30_000;
+/** So many ends before the first answer and the start as a whole has failed. */
+const attemptsBeforeFirstReady = 3;
+const afterReadyAttempts = 5;
+const checkEveryMs = 2_000;
+/** So many checks in a row and a program that runs but does not work is ended. */
+const failedChecks = 3;
+/** What hangs seldom ends in order. */
+const hungGraceMs = 2_000;
+
+interface Run {
+  readonly child: ChildProcess;
+  readonly program: Program;
+  readonly ended: Promise<string>;
+  hasEnded: boolean;
+}
+
+/** Keeps one component running: starts it, waits for its answer, starts it again with back-off when it dies. */
+export class Supervisor {
+  private state: ComponentState = 'stopped';
+  private since = new Date();
+  private detail: string | undefined;
+  private logStart = 0;
+  private restarts = 0;
+  private run: Run | undefined;
+  private stopping = false;
+  private readonly pause = new AbortController();
+  private loop: Promise<void> | undefined;
+
+  constructor(
+    private component: Component,
+    private readonly paths: Layout,
+    private readonly onChange: () => void,
+  ) {}
+
+  get status(): ComponentStatus {
+    return {
+      name: this.component.name,
+      state: this.state,
+      ...(this.run && !this.run.hasEnded && this.run.child.pid !== undefined
+        ? { pid: this.run.child.pid }
+        : {}),
+      restarts: this.restarts,
+      since: this.since.toISOString(),
+      ...(this.detail === undefined ? {} : { detail: this.detail }),
+      ...(this.component.opsPort === undefined ? {} : { opsPort: this.component.opsPort }),
+    };
+  }
+
+  /** From its next start on it is kept as `component` says; what runs now goes on. */
+  become(component: Component): void {
+    this.component = component;
+  }
+
+  /** Starts it and resolves when it first answers; throws a StackError when it does not come up. */
+  start(): Promise<void> {
+    this.logStart = logSize(logFile(this.paths, this.component.name));
+    return new Promise((ready, failed) => {
+      this.loop = this.keep(ready, failed);
+    });
+  }
+
+  private async keep(ready: () => void, failed: (reason: unknown) => void): Promise<void> {
+    let failures = 0;
+    for (let attempt = 1, answered = false; !this.stopping; attempt++) {
+      const startedAt = Date.now();
+      try {
+        const ended = await this.once(!answered, () => {
+          answered = true;
+          ready();
+        });
+        this.detail = ended;
+      } catch (error) {
+        this.detail = (error as Error).message;
+        // Damaged state does not heal by trying again; what is only not there yet does.
+        if (!answered && error instanceof StackError) return this.giveUp(error, failed);
+      }
+      if (this.stopping) return;
+      if (!answered && attempt >= attemptsBeforeFirstReady) return this.giveUp(this.failure(), failed);
+      if (Date.now() - startedAt > steadyAfterMs) failures = 0;
+      await this.backOff(answered ? failures - 1 : failures);
+      failures++;
+      this.restarts++;
+    }
+  }
+
+  /** No pause before the first restart of a program that ran (`failures` is -1): an end may have been an accident. */
+  private async backOff(failures: number): Promise<void> {
+    if (failures < 0) return;
+    this.change('waiting');
+    const pauseMs = Math.min(firstPauseMs * 2 ** failures, longestPauseMs);
+    await sleep(pauseMs, undefined, { signal: this.pause.signal }).catch(() => undefined); // stop() cuts the pause short
+  }
+
+  private giveUp(error: Error, failed: (reason: unknown) => void): void {
+    this.change('stopped');
+    failed(error);
+  }
+
+  private failure(): StackError {
+    const log = logFile(this.paths, this.component.name);
+    // A program that ended says why in its log; anything else is told by the error that we caught.
+    const reason = this.detail?.startsWith('ended ')
+      ? (lastLine(log, this.logStart) ?? this.detail)
+      : this.detail;
+    return new StackError(`${this.component.name} does not start: ${reason}`, `Its log is ${log}`);
+  }
+
+  /** One life of the program; resolves with how it ended. */
+  private async once(firstTime: boolean, onReady: () => void): Promise<string> {
+    this.change('starting');
+    await this.component.prepare?.();
+    if (this.stopping) return 'stopped';
+    const run = this.launch();
+    try {
+      // Later on a program that waits for its own dependencies is left to wait.
+      const withinMs = firstTime ? this.component.readyWithinMs : Number.POSITIVE_INFINITY;
+      const answers = await waitUntil(
+        () => run.program.ready(),
+        withinMs,
+        () => run.hasEnded,
+      );
+      if (!answers && !run.hasEnded) throw new Error(`no answer within ${withinMs / 1000} s`);
+      if (answers) await this.afterReady(run);
+      if (answers && !run.hasEnded) {
+        if (!this.stopping) this.change('running');
+        onReady();
+        void this.watch(run);
+      }
+    } catch (error) {
+      await this.end(run);
+      throw error;
+    }
+    return run.ended;
+  }
+
+  /** Tried a few times: on a busy machine a connection may fail where the server is well. */
+  private async afterReady(run: Run): Promise<void> {
+    for (let left = afterReadyAttempts; ; left--) {
+      try {
+        return await this.component.afterReady?.();
+      } catch (error) {
+        if (left <= 1 || run.hasEnded || error instanceof StackError) throw error;
+        await sleep(firstPauseMs);
+      }
+    }
+  }
+
+  /** Ends a program that runs and does not work any more; it is started again as after any end. */
+  private async watch(run: Run): Promise<void> {
+    const { works } = this.component;
+    if (!works) return;
+    for (let failed = 0; failed < failedChecks;) {
+      await sleep(checkEveryMs, undefined, { signal: this.pause.signal, ref: false }).catch(() => undefined); // stop()
+      if (run.hasEnded || this.stopping) return;
+      failed = (await works().catch(() => false)) ? 0 : failed + 1;
+    }
+    if (!this.stopping) await this.end(run, hungGraceMs);
+  }
+
+  private launch(): Run {
+    const { name } = this.component;
+    const program = this.component.program();
+    const child = startProgram(program, logFile(this.paths, name), pidFile(this.paths, name));
+    const ended = new Promise<string>((done) => {
+      child.once('error', (error) => done(error.message));
+      child.once('exit', (code, signal) => done(signal ? `ended by ${signal}` : `ended with code ${code}`));
+    });
+    const run: Run = { child, program, ended, hasEnded: child.pid === undefined };
+    void ended.then(() => {
+      run.hasEnded = true;
+      rmSync(pidFile(this.paths, name), { force: true });
+    });
+    this.run = run;
+    this.change('starting');
+    return run;
+  }
+
+  private async end(run: Run, graceMs = run.program.stopGraceMs): Promise<void> {
+    const { pid } = run.child;
+    if (run.hasEnded || pid === undefined) return;
+    await endProcess(pid, { signal: run.program.stopSignal, graceMs });
+    await run.ended;
+  }
+
+  /** Ends it in order, within its grace; it is not started again. */
+  async stop(): Promise<void> {
+    if (this.state === 'stopped') return;
+    this.stopping = true;
+    this.pause.abort();
+    this.change('stopping');
+    if (this.run) await this.end(this.run);
+    await this.loop;
+    this.change('stopped');
+  }
+
+  /** Ends it at once; for a person who asks twice. */
+  kill(): void {
+    if (this.run && !this.run.hasEnded) this.run.child.kill('SIGKILL');
+  }
+
+  private change(state: ComponentState): void {
+    this.state = state;
+    this.since = new Date();
+    if (state === 'running') this.detail = undefined;
+    this.onChange();
+  }
+}

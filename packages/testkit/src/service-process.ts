@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { inheritedEnvironment, repositoryRoot } from '@novacron/local-stack/config';
+import { serviceProgram } from '@novacron/local-stack/stack/services';
+import { PrivateServer } from './private-server.js';
+import type { Environment } from './servers.js';
+
+/** One process of a service, `apps/<app>/dist/main.js` as it is shipped: start(), kill(), stop(), and its log. */
+export class ServiceProcess extends PrivateServer {
+  private readonly logPath: string;
+
+  /** `env` as servers.env() or servers.agentEnv() gives it; `name` tells two processes of one app apart. */
+  constructor(app: string, env: Environment, name = app) {
+    const home = env['NOVACRON_HOME'];
+    const opsPort = Number(env['NOVACRON_OPS_PORT']);
+    if (!home || !opsPort) throw new Error('NOVACRON_HOME and NOVACRON_OPS_PORT must be set');
+    const all = { ...inheritedEnvironment(), ...env };
+    super(serviceProgram({ name, app, repository: repositoryRoot, home, opsPort, env: all }), home);
+    this.logPath = join(home, `${name}.log`);
+  }
+
+  /** What it has logged so far. */
+  log(): string {
+    return readFileSync(this.logPath, 'utf8');
+  }
+}
+
+/** Starts a service and resolves when its /ready answers 200. */
+export async function startService(app: string, env: Environment, name = app): Promise<ServiceProcess> {
+  const service = new ServiceProcess(app, env, name);
+  await service.start();
+  return service;
+}
