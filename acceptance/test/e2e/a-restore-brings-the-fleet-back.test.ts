@@ -155,8 +155,8 @@ describe('a database that was destroyed and restored', () => {
     writeFileSync(cut, whole.subarray(0, whole.length - 2_000)); // its table of contents is at its head
     for (const [bad, why] of [
       [join(stack.home, 'nowhere'), 'does not exist'],
-      [noise, 'is no backup'],
-      [cut, 'was not restored'],
+      [noise, 'is not a backup'],
+      [cut, 'the restore of'],
     ] as const) {
       expect(await refused('restore', bad)).toEqual({ code: 1, stderr: expect.stringContaining(why) });
     }

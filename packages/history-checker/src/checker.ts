@@ -4,26 +4,26 @@ import type { History, ListFilter, Operation, Read, Seen, Violation } from './op
 import { Truth } from './truth.js';
 
 export interface CheckOptions {
-  /** No answer may take longer, errors included; milliseconds. */
+  /** The longest time of an answer, errors included, milliseconds. */
   readonly longestMs?: number;
   readonly maxViolations?: number;
 }
 
-/** The gateway's own deadline is 10 s; the rest is for a machine that is busy with other things. */
+/** The gateway's deadline is 10 s. The rest is a margin for a busy machine. */
 const LONGEST_MS = 15_000;
-/** What a read may answer. */
+/** Statuses that a read may answer. */
 const READ_STATUSES = new Set([200, 304, 404]);
-/** What a write may be told because of the state that it meets. */
+/** Statuses by which a write may be refused because of the VM's state. */
 const WRITE_STATUSES = new Set([200, 201, 202, 204, 404, 409, 412]);
 
 /**
- * Holds a history against what readers are promised:
- * - no read shows less than its session has written or seen, or than the session whose token it went on from;
- * - lists too: what the reader knows is there, at its version or newer, unless it was deleted or left the filter;
- * - what was seen deleted stays away; an ended VM is never shown as if it lived;
- * - a `strong` read shows everything that was acknowledged to anybody before it began;
- * - a version has one body, and it is that of the last write up to it; nobody sees another tenant's VM;
- * - errors come in bounded time and only in an outage, and a 503 says when to try again.
+ * Checks a history against the consistency guarantees for readers:
+ * - a read is never older than its session's own writes and reads, or those of the session whose token it adopted;
+ * - a list contains every VM that the reader knows, at this version or newer, unless it was deleted or left the filter;
+ * - a VM that a session observed as deleted does not return, and a deleted VM is never shown as alive;
+ * - a `strong` read shows every write that was acknowledged to any session before it began;
+ * - a version has one body, the body of the last write up to it, and a session never observes another tenant's VM;
+ * - errors arrive in bounded time and only during an outage, and a 503 has a `Retry-After`.
  */
 export function check(history: History, options: CheckOptions = {}): Violation[] {
   return new Checker(history, options).run();
@@ -31,9 +31,9 @@ export function check(history: History, options: CheckOptions = {}): Violation[]
 
 class Checker {
   readonly #sessions = new Map<number, Knowledge>();
-  /** Of sessions without a token: the gateway process that remembers them. */
+  /** For sessions without a token: the gateway process that remembers them. */
   readonly #remembered = new Map<number, string>();
-  /** How many sessions go on from an operation, of those that are still to come. */
+  /** The number of sessions that will still adopt the token of an operation. */
   readonly #adopters = new Map<number, number>();
   readonly #handedOver = new Map<number, Knowledge>();
   readonly #truth: Truth;
@@ -76,7 +76,7 @@ class Checker {
   #adopted(adopts: number | undefined): Knowledge | undefined {
     if (adopts === undefined) return undefined;
     const adopted = this.#handedOver.get(adopts);
-    if (!adopted) throw new Error(`operation ${adopts} was handed over before it ended`);
+    if (!adopted) throw new Error(`the token of operation ${adopts} was adopted before it ended`);
     const left = (this.#adopters.get(adopts) ?? 0) - 1;
     this.#adopters.set(adopts, left);
     if (left === 0) this.#handedOver.delete(adopts);
@@ -96,7 +96,7 @@ class Checker {
   #get(operation: Extract<Operation, { kind: 'get' }>, knowledge: Knowledge): void {
     const { vm, seen, id } = operation;
     if (seen) return this.#shown(operation, seen, knowledge);
-    // An old state may be from before the VM was made.
+    // An old state may precede the VM's creation.
     if (operation.consistency === 'eventual') return;
     this.#absent(operation, vm, knowledge);
     knowledge.ended(vm, 'gone', id);
@@ -136,7 +136,7 @@ class Checker {
       );
   }
 
-  /** A VM in an answer. */
+  /** Checks a VM of an answer. */
   #shown(operation: Read, seen: Seen, knowledge: Knowledge): void {
     const { vm, version, state } = seen;
     if ((this.#truth.tenantOf(vm) ?? operation.tenant) !== operation.tenant)
@@ -182,7 +182,7 @@ class Checker {
       );
   }
 
-  /** A VM that an answer does not show, though its reader knows of it. */
+  /** Checks a VM that the reader knows and the answer does not contain. */
   #absent(operation: Operation, vm: string, knowledge: Knowledge): void {
     const known = knowledge.of(vm);
     if (!known || known.version === 0 || known.end !== 'none') return;

@@ -36,7 +36,7 @@ function whole(name: string, text: string): number {
 }
 
 function sabotageNamed(name: string): SabotageName {
-  if (!Object.hasOwn(sabotages, name)) throw new Error(`there is no sabotage ${name}`);
+  if (!Object.hasOwn(sabotages, name)) throw new Error(`unknown sabotage ${name}`);
   return name as SabotageName;
 }
 

@@ -7,7 +7,7 @@ export interface Asked {
   readonly body?: unknown;
 }
 
-/** What came back; `status` as in Operation. */
+/** The answer. `status` is as in Operation. */
 export interface Answered {
   readonly status: number;
   readonly code?: string;
@@ -18,16 +18,16 @@ export interface Answered {
   readonly body?: unknown;
 }
 
-/** Longer than anything that the checker lets pass. */
+/** Longer than any time that the checker accepts. */
 const PATIENCE_MS = 20_000;
 
-/** One gateway, over kept connections, and without retries: every answer counts. */
+/** HTTP client of one gateway with keep-alive and without retries, because every answer counts. */
 export class Client {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 256 });
 
   constructor(readonly port: number) {}
 
-  /** Never rejects: a broken connection is an answer too. */
+  /** Never rejects. A broken connection is an answer too. */
   send({ method, path, headers, body }: Asked): Promise<Answered> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const more =
@@ -84,7 +84,7 @@ function answerOf(status: number, headers: NodeJS.Dict<string | string[]>, chunk
   return { status, body, ...Object.fromEntries(given) };
 }
 
-/** The position in a consistency token, for people who read a history. Clients must not look into it. */
+/** The WAL position in a consistency token, for people who read a history. For other clients the token is opaque. */
 export function lsnOf(token: string | undefined): number {
   return token === undefined ? 0 : Number(Buffer.from(token, 'base64url').readBigUInt64BE(13));
 }

@@ -1,4 +1,4 @@
-/** NOVACRON_SEED, if set: what a randomised test draws from, so that a run can be repeated. */
+/** NOVACRON_SEED, if set: the seed of a randomised test, which repeats a run. */
 export function seedSetting(env: NodeJS.ProcessEnv = process.env): number | undefined {
   const text = env['NOVACRON_SEED'];
   if (text === undefined || text === '') return undefined;

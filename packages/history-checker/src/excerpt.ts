@@ -2,7 +2,7 @@ import type { History, Operation, Outage, Violation } from './operation.js';
 
 const LINES = 24;
 
-/** What it takes to understand a violation: how the reader knew, what happened to the VM since, and which faults were on. */
+/** The part of a history that explains a violation: the earlier observation, later writes to the VM, and active faults. */
 export function excerpt(
   { operations, faults }: History,
   { rule, says, operation, evidence }: Violation,
@@ -30,7 +30,7 @@ export function excerpt(
   ].join('\n');
 }
 
-/** Of the same session, or a write to the VM. */
+/** Operations of the same session, and writes to the VM. */
 function concerns(one: Operation, wrong: Operation, vm: string | undefined): boolean {
   if (one.session === wrong.session) return true;
   if (one.kind === 'create') return one.seen?.vm === vm;

@@ -1,16 +1,16 @@
 import type { Operation, Outage } from './operation.js';
 
-/** Servers learn by probes, each second, how far a replica is. */
+/** Probes of replicas run once a second. */
 const NOTICED_MS = 2_000;
 
-/** Which errors the outages excuse. It is told of every operation in the order of completion. */
+/** Decides which errors the outages excuse. Receives every operation in the order of completion. */
 export class Excuses {
-  /** The highest token that a replica has answered in an outage, and when. */
+  /** The highest position that a replica has served in an outage, and its time. */
   readonly #answered = new Map<Outage, { readonly token: number; readonly at: number }>();
 
   constructor(private readonly outages: readonly Outage[]) {}
 
-  /** A read that went well: what it shows that replicas have, they have from then on. */
+  /** Records a successful read: from then on the replicas have reached its position. */
   answered(operation: Operation): void {
     if (operation.servedFrom !== 'replica' || !isCausal(operation)) return;
     for (const outage of this.#around(operation)) {
@@ -24,7 +24,7 @@ export class Excuses {
     return this.#around(operation).some((outage) => !this.#replicaCould(outage, operation));
   }
 
-  /** A replica had answered a token as high before. Whose token nobody has seen gets the benefit of the doubt. */
+  /** Whether a replica had already served this position. An unknown position is excused. */
   #replicaCould(outage: Outage, operation: Operation): boolean {
     if (outage.replicasAnswer !== true || !isCausal(operation) || operation.tokenBefore === 0) return false;
     const answered = this.#answered.get(outage);

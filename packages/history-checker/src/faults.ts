@@ -8,7 +8,7 @@ import type { Excuse, Recorder } from './recorder.js';
 interface Fault {
   readonly name: string;
   readonly excuses: Excuse;
-  /** Makes it, waits, mends it. */
+  /** Causes the fault, waits, and repairs it. */
   run(): Promise<void>;
 }
 
@@ -16,25 +16,25 @@ export interface FaultOptions {
   readonly fleet: Fleet;
   readonly recorder: Recorder;
   readonly random: Random;
-  /** A replica is held up for so long at most, milliseconds. */
+  /** The longest delay of a replica, milliseconds. */
   readonly longestLagMs: number;
-  /** false: a replica is delayed at random, nothing else */
+  /** false: the only disturbance is a replica with a random delay */
   readonly faults: boolean;
 }
 
-/** Reconnecting, breakers and probes take so long after the cause is gone; milliseconds. */
+/** Time that reconnects, breakers and probes need after a repair, milliseconds. */
 const RECOVERY_MS = 8_000;
-/** Also on a fresh machine a few seconds pass before the first fault. */
+/** The first fault comes after this time, so that the fleet is warm. */
 const QUIET_MS = [500, 3_000] as const;
 
-/** Breaks things one after the other, in an order that the seed determines; each kind before any comes again. */
+/** Causes faults one after the other, in an order that the seed determines. Every kind occurs before one repeats. */
 export class Faults {
-  /** How often each has happened. */
+  /** The number of faults of each kind. */
   readonly counts = new Map<string, number>();
 
   constructor(private readonly options: FaultOptions) {}
 
-  /** Until `signal` says so; the fault that is on is mended first. Rejects when something cannot be mended. */
+  /** Runs until `signal`, and repairs the current fault before it ends. Rejects when a repair fails. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([
       this.#delayAtRandom(signal),
@@ -123,7 +123,7 @@ export class Faults {
           const { pid } = one;
           if (pid === undefined) return;
           process.kill(pid, 'SIGUSR2');
-          if (!(await gone(pid, 5_000))) await one.kill(); // there was no event
+          if (!(await gone(pid, 5_000))) await one.kill(); // no event arrived
           await short();
           await one.start();
         },
@@ -152,7 +152,7 @@ export class Faults {
     ];
   }
 
-  /** The second replica is behind by a time that changes all the time. */
+  /** Keeps the second replica behind by a random, changing delay. */
   async #delayAtRandom(signal: AbortSignal): Promise<void> {
     const random = this.options.random.fork();
     const replica = this.options.fleet.replicas[1];
@@ -163,18 +163,18 @@ export class Faults {
         await replica?.resume();
         await sleep(random.between(1, 60));
       } catch {
-        await sleep(100); // it is killed at the moment
+        await sleep(100); // it is down at the moment
       }
     }
-    await replica?.resume().catch(() => undefined); // it is down, and starts without a pause
+    await replica?.resume().catch(() => undefined); // it is down, and will start without a pause
   }
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined); // an early end of the pause is the stop
+  await sleep(ms, undefined, { signal }).catch(() => undefined); // the signal ends the pause
 }
 
-/** Everything that it holds is gone, while it runs. */
+/** Deletes all of its data while it runs. */
 function flushRedis(url: string): Promise<void> {
   const { hostname, port, password } = new URL(url);
   return new Promise((resolve, reject) => {

@@ -15,11 +15,11 @@ import { sabotages, type SabotageName } from './sabotages.js';
 import type { Door } from './session.js';
 
 export interface FleetOptions {
-  /** a deliberate bug in the processes that it belongs to */
+  /** a deliberate bug in the processes that it affects */
   readonly sabotage?: SabotageName;
 }
 
-/** A gateway process and how sessions reach it. */
+/** A gateway process and its endpoint. */
 interface Gateway extends Door {
   readonly process: ServiceProcess;
 }
@@ -27,8 +27,8 @@ interface Gateway extends Door {
 const HOSTS = 2;
 
 /**
- * The real thing, small: a primary with two replicas, Redis, NATS, one orchestrator, two gateways, two
- * invalidators, and an agent with simulated hosts. Every piece can be killed and started again.
+ * A small real fleet: a primary with two replicas, Redis, NATS, one orchestrator, two gateways, two invalidators, and
+ * an agent with simulated hosts. Each process can be killed and restarted.
  */
 export class Fleet {
   readonly gateways: Gateway[] = [];
@@ -55,7 +55,7 @@ export class Fleet {
   }
 
   get cluster(): TestCluster {
-    if (!this.servers.cluster) throw new Error('a fleet has a Postgres of its own');
+    if (!this.servers.cluster) throw new Error('a fleet needs its own Postgres cluster');
     return this.servers.cluster;
   }
 
@@ -63,7 +63,7 @@ export class Fleet {
     return this.#orchestrator;
   }
 
-  /** While NATS is down: its streams and what they held are gone. */
+  /** Deletes the streams and their messages while NATS is down. */
   loseJetStream(): void {
     rmSync(join(this.servers.dir, 'nats', 'jetstream'), { recursive: true, force: true });
   }
@@ -84,7 +84,7 @@ export class Fleet {
     return token;
   }
 
-  /** From before its end on its sessions without tokens are strangers. */
+  /** Kills a gateway. It forgets its sessions without tokens, so the incarnation increases first. */
   async killGateway(index: number): Promise<void> {
     const gateway = this.gateways[index] as Gateway;
     gateway.incarnation += 1;
@@ -95,7 +95,7 @@ export class Fleet {
   async stop(): Promise<void> {
     for (const { client } of this.gateways) client.close();
     for (const replica of this.replicas) {
-      await replica.resume().catch(() => undefined); // it may be down; it is ended anyway
+      await replica.resume().catch(() => undefined); // it may be down; it ends anyway
       replica.close();
     }
     const services = [...this.gateways.map(({ process }) => process), ...this.invalidators];
@@ -146,7 +146,7 @@ export class Fleet {
     };
   }
 
-  /** As it is shipped, but for what is loaded before it. */
+  /** The built program, with modules preloaded that change its behaviour. */
   #service(app: string, name: string, env: Environment): ServiceProcess {
     const { sabotage } = this.options;
     const modules: string[] = app === 'cache-invalidator' ? ['dies-at-a-tombstone'] : [];

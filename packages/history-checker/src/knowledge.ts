@@ -1,17 +1,17 @@
-/** What a session knows of one VM, by operation `from`. */
+/** A session's knowledge of one VM, from operation `from`. */
 export interface Known {
   readonly version: number;
   readonly group: string;
   readonly name: string;
-  /** `deleting`: its end has been accepted; `gone`: it was seen to be no more. */
+  /** `deleting`: a delete was accepted; `gone`: the session observed its absence. */
   readonly end: 'none' | 'deleting' | 'gone';
   readonly from: number;
 }
 
-/** VMs at most; of those that are gone the first ones are forgotten. */
+/** The maximum number of VMs. Beyond it the oldest of the deleted VMs are forgotten. */
 const MAX_KNOWN = 200;
 
-/** What a session has written or seen: nothing that it reads later may be older. */
+/** Everything that a session has written or observed. Its later reads must not be older. */
 export class Knowledge {
   readonly #known: Map<string, Known>;
 
@@ -42,7 +42,7 @@ export class Knowledge {
 
   ended(vm: string, end: 'deleting' | 'gone', from: number): void {
     const known = this.#known.get(vm);
-    // Of a VM that the session has not seen an absence says nothing: it may not be created yet where it looked.
+    // The absence of an unknown VM proves nothing, because the server may not have its creation yet.
     if (!known && end === 'gone') return;
     const before = known ?? { version: 0, group: '', name: '', end: 'none', from };
     if (before.end !== 'gone' && before.end !== end) this.#known.set(vm, { ...before, end, from });

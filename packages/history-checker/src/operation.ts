@@ -1,11 +1,11 @@
-/** A VM as an answer showed it. */
+/** A VM in an answer. */
 export interface Seen {
-  /** Its id; ids are never used again. */
+  /** Its id. Ids are never reused. */
   readonly vm: string;
   readonly version: number;
-  /** Number of the write whose tags it carries. */
+  /** The number of its last write, from its tag `n`. */
   readonly write: number;
-  /** Never changed here. */
+  /** Never changes in a run. */
   readonly name: string;
   /** Its tag `group`. */
   readonly group: string;
@@ -18,34 +18,34 @@ export interface ListFilter {
   readonly group?: string;
   readonly namePrefix?: string;
   readonly state?: string;
-  /** The page may hold fewer than there are: what it leaves out says nothing. */
+  /** The page may be incomplete, so an absent VM proves nothing. */
   readonly partial?: boolean;
 }
 
 interface Common {
-  /** In the order of completion, from 0. */
+  /** Counts from 0 in the order of completion. */
   readonly id: number;
   readonly session: number;
   readonly tenant: number;
   readonly gateway: number;
-  /** Grows when that gateway process is started again: who carries no token is then unknown to it. */
+  /** Increases with every restart of the gateway process, which forgets sessions without a token. */
   readonly incarnation: number;
   /** Milliseconds since the start of the run. */
   readonly start: number;
   readonly end: number;
-  /** HTTP status; 0: the connection broke or was refused; -1: no answer in time. */
+  /** HTTP status; 0 for a broken or refused connection; -1 for no answer in time. */
   readonly status: number;
-  /** Of a 503: seconds after which to try again. */
+  /** The Retry-After of a 503, seconds. */
   readonly retryAfter?: number;
-  /** Code of the problem, or the reason of a broken connection. */
+  /** Code of the problem, or the reason for a broken connection. */
   readonly code?: string;
   readonly servedFrom?: ServedFrom;
-  /** false: this session never sends one. */
+  /** false: the session never sends a token. */
   readonly carriesToken: boolean;
-  /** LSN in the token that was sent and that came back; 0: none. */
+  /** WAL position in the sent and in the received token; 0 for none. */
   readonly tokenBefore: number;
   readonly tokenAfter: number;
-  /** Before this operation the session went on from what another one knew after its operation with this id. */
+  /** Before this operation the session adopted the token of the operation with this id. */
   readonly adopts?: number;
 }
 
@@ -81,21 +81,21 @@ export type Operation =
 
 export type Read = Extract<Operation, { kind: 'get' | 'list' }>;
 
-/** What may make answers fail for a while. */
+/** A time in which answers may fail. */
 export interface Outage {
   readonly fault: string;
   readonly from: number;
-  /** Until it was mended, and a moment for recovery; Infinity while it lasts. */
+  /** End of the repair and of the recovery time; Infinity while it lasts. */
   readonly to: number;
-  /** Only operations at this gateway; undefined: any. */
+  /** Excuses only operations at this gateway; all when undefined. */
   readonly gateway?: number;
-  /** Reads that a replica can answer are not excused. */
+  /** Does not excuse reads that a replica can answer. */
   readonly replicasAnswer?: boolean;
 }
 
 export interface History {
   readonly operations: readonly Operation[];
-  /** Faults in whose time nobody else can answer, so that errors are no violation. */
+  /** Faults during which no other process can answer, so that errors are not violations. */
   readonly outages: readonly Outage[];
   /** Every fault, for excerpts. */
   readonly faults: readonly Outage[];
@@ -105,6 +105,6 @@ export interface Violation {
   readonly rule: string;
   readonly says: string;
   readonly operation: Operation;
-  /** The operation by which the reader knew better, if there is one. */
+  /** The earlier operation that contradicts the answer, if there is one. */
   readonly evidence?: number;
 }

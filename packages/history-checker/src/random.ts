@@ -1,4 +1,4 @@
-/** Numbers that a seed determines (mulberry32): the same seed gives the same choices in the same order. */
+/** Seeded random numbers (mulberry32): the same seed gives the same choices in the same order. */
 export class Random {
   #state: number;
 
@@ -24,9 +24,9 @@ export class Random {
     return this.next() < probability;
   }
 
-  /** One of them; throws when there is none. */
+  /** A random element. @throws Error when `all` is empty */
   pick<T>(all: readonly T[]): T {
-    if (all.length === 0) throw new Error('there is nothing to pick from');
+    if (all.length === 0) throw new Error('cannot pick from an empty list');
     return all[Math.floor(this.next() * all.length)] as T;
   }
 
@@ -37,7 +37,7 @@ export class Random {
     return mixed;
   }
 
-  /** Another sequence, determined by this one: what draws from it does not disturb who draws from here. */
+  /** A new sequence that this one determines. Draws from it do not change this sequence. */
   fork(): Random {
     return new Random(Math.floor(this.next() * 4_294_967_296));
   }

@@ -1,17 +1,17 @@
 import type { History, Operation, Outage, Seen } from './operation.js';
 
-/** An operation before it has its number; a union stays one. */
+/** An operation without its number. Distributes over the union. */
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
 
-/** Which errors a fault excuses; null: none. */
+/** The errors that a fault excuses; null for none. */
 export type Excuse = Pick<Outage, 'gateway' | 'replicasAnswer'> | null;
 
-/** Takes down what happens, in the order in which it ends. */
+/** Records operations in the order of completion, and faults. */
 export class Recorder {
   readonly operations: Operation[] = [];
   readonly outages: Outage[] = [];
   readonly faults: Outage[] = [];
-  /** What many answers showed is kept once. */
+  /** Interned observations, because many answers show the same. */
   readonly #seen = new Map<string, Seen>();
   readonly #begunAt = performance.now();
 
@@ -33,7 +33,7 @@ export class Recorder {
     return numbered;
   }
 
-  /** @returns how to say that it is over */
+  /** Records the start of a fault. @returns a function that records its end */
   fault(fault: string, excuses: Excuse): (graceMs: number) => void {
     const from = this.now();
     const began: Outage = { fault, from, to: Infinity, ...excuses };

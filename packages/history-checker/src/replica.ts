@@ -2,7 +2,7 @@ import { adminConnection } from '@novacron/local-stack/servers/postgres-server';
 import type { ReplicaName, TestCluster } from '@novacron/testkit/test-cluster';
 import pg from 'pg';
 
-/** A replica of the fleet. It keeps a connection, as it is held up and let go several times a second. */
+/** A replica of the fleet. Keeps a connection, because it is paused and resumed several times a second. */
 export class Replica {
   #client: pg.Client | undefined;
 
@@ -11,7 +11,7 @@ export class Replica {
     private readonly cluster: TestCluster,
   ) {}
 
-  /** It goes on receiving what the primary writes, and shows none of it. */
+  /** Pauses replay: the replica still receives WAL, but shows no new commit. */
   pause(): Promise<void> {
     return this.#tell('SELECT pg_wal_replay_pause()');
   }
@@ -45,7 +45,7 @@ export class Replica {
 
   async #connect(): Promise<pg.Client> {
     const client = new pg.Client(adminConnection(this.cluster.replicaOptions(this.name)));
-    client.on('error', () => this.#forget()); // killed on purpose: the next command connects anew
+    client.on('error', () => this.#forget()); // it was killed on purpose; the next command connects again
     await client.connect();
     return client;
   }

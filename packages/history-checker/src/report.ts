@@ -4,7 +4,7 @@ import type { RunResult } from './run.js';
 
 const SHOWN = 3;
 
-/** What a run came to, for people: what was done, what was broken, who served it, and what was wrong. */
+/** A run's report for people: operations, faults, sources of answers, and violations. */
 export function report(seed: number, { history, violations, faults, seconds }: RunResult): string {
   const { operations } = history;
   const failed = operations.filter(({ status }) => status >= 500 || status <= 0);
@@ -31,7 +31,7 @@ function counted<T>(all: readonly T[], name: (one: T) => string): string {
   return [...counts].map(([of, times]) => `${of} ${times}`).join(', ');
 }
 
-/** The latest fault that may have been in the way. */
+/** The latest fault that may have caused it. */
 function cause({ outages }: History, { start, end, gateway }: Operation): string {
   const around = outages.filter(
     ({ from, to, gateway: its }) => from <= end && to >= start && (its ?? gateway) === gateway,

@@ -12,11 +12,11 @@ export interface RunOptions {
   readonly operations: number;
   /** sessions of each of the three tenants (default 8) */
   readonly sessions?: number;
-  /** default true; without, a replica is still delayed at random */
+  /** default true; without faults, a replica still has a random delay */
   readonly faults?: boolean;
-  /** a replica is held up for so long at most, milliseconds (default 6,000) */
+  /** the longest delay of a replica, milliseconds (default 6,000) */
   readonly longestLagMs?: number;
-  /** ends with the first thousand operations that have a stale read among them */
+  /** ends after the first thousand operations that contain a stale read */
   readonly untilStale?: boolean;
   readonly sabotage?: SabotageName;
   readonly say?: (line: string) => void;
@@ -29,10 +29,10 @@ export interface RunResult {
   readonly seconds: number;
 }
 
-/** Other rules look at operations that may not have ended yet. */
+/** The only rule that is final before the end: the others depend on operations that may still run. */
 const SURELY_STALE = 'older-than-known';
 
-/** A whole fleet, its sessions and its faults, and then the check of all that was seen. */
+/** Starts a fleet, runs sessions and faults, and checks the recorded history. */
 export async function runHistory(options: RunOptions): Promise<RunResult> {
   const { sabotage, say = () => undefined } = options;
   const fleet = await Fleet.start(sabotage === undefined ? {} : { sabotage });
@@ -42,7 +42,7 @@ export async function runHistory(options: RunOptions): Promise<RunResult> {
       await fleet.newTenant('two'),
       await fleet.newTenant('three'),
     ];
-    say('the fleet is up');
+    say('the fleet runs');
     const begun = performance.now();
     const { recorder, counts } = await live(fleet, apiTokens, options);
     const seconds = (performance.now() - begun) / 1_000;
@@ -53,7 +53,7 @@ export async function runHistory(options: RunOptions): Promise<RunResult> {
   }
 }
 
-/** Sessions and faults together; what ends one ends the other. */
+/** Runs sessions and faults together. The end of one ends the other. */
 async function live(fleet: Fleet, apiTokens: readonly string[], options: RunOptions) {
   const {
     seed,
@@ -81,7 +81,7 @@ async function live(fleet: Fleet, apiTokens: readonly string[], options: RunOpti
     end.abort();
     await Promise.allSettled([working, breaking]);
   }
-  // Rejects with what went wrong first.
+  // Rejects with the first failure.
   await Promise.all([working, breaking]);
   return { recorder, counts: faults.counts };
 }

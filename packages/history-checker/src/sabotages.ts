@@ -1,10 +1,10 @@
-/** Deliberate bugs, each a module of `preload/` that is loaded before the program and changes one method. */
+/** Deliberate bugs. Each is a module of `preload/` that is loaded before the program and changes one method. */
 export const sabotages = {
-  /** An invalidation deletes and remembers nothing: a fill that is under way brings the old state back. */
+  /** An invalidation deletes the entry without a tombstone, so a concurrent fill restores the old state. */
   'del-instead-of-tombstone': { apps: ['gateway', 'cache-invalidator'] },
-  /** The position is that of the query's end, the rows are those of its beginning. */
+  /** The position is read at the query's end, while the rows are from its start. */
   'position-inside-query': { apps: ['vm-orchestrator'] },
-  /** A list is as new as the number of changes that its reader knew of, however old the server was that it read. */
+  /** A list's generation is a counter of events, independent of the position of the server that it was read from. */
   'counter-as-generation': { apps: ['gateway'] },
 } as const satisfies Record<string, { readonly apps: readonly string[] }>;
 

@@ -4,10 +4,10 @@ import type { Random } from './random.js';
 import type { Recorder } from './recorder.js';
 import type { Tenant } from './tenant.js';
 
-/** A gateway as sessions reach it. */
+/** A gateway with the HTTP client of its sessions. */
 export interface Door {
   readonly client: Client;
-  /** Of the process behind it; grows when it is started again. */
+  /** Increases with every restart of the gateway process. */
   incarnation: number;
 }
 
@@ -17,7 +17,7 @@ export interface SessionParts {
   readonly doors: readonly Door[];
   readonly recorder: Recorder;
   readonly random: Random;
-  /** Undefined: carries its token over all gateways. Else: carries none, and stays at this one. */
+  /** The only gateway of a session without a token. Undefined: the session uses all gateways and carries its token. */
   readonly pinnedTo?: number;
 }
 
@@ -30,7 +30,7 @@ interface Remembered {
 type Consistency = 'causal' | 'strong' | 'eventual';
 type Body = Record<string, unknown> & { tags?: Record<string, string>; items?: Body[] };
 
-/** What an operation is, before it is known how it went. */
+/** The request of an operation. */
 interface Wanted {
   readonly method: string;
   readonly path: string;
@@ -40,7 +40,7 @@ interface Wanted {
 
 const REMEMBERED = 30;
 
-/** One client: does one thing after the other, and carries its token from each to the next. */
+/** The client of one session: sends one request after the other, and carries its consistency token along. */
 export class Session {
   #token: string | undefined;
   #adopts: number | undefined;
@@ -48,7 +48,7 @@ export class Session {
 
   constructor(private readonly parts: SessionParts) {}
 
-  /** Does one operation of the mix. @returns it, as it was recorded */
+  /** Performs one random operation. @returns the recorded operation */
   async step(): Promise<Operation> {
     const { random, tenant, pinnedTo } = this.parts;
     if (pinnedTo === undefined && random.chance(0.04)) this.#adopt();
@@ -59,18 +59,18 @@ export class Session {
     return dice < 0.7 ? this.#get() : this.#list();
   }
 
-  /** Goes on from what another session of the tenant knew a moment ago. */
+  /** Adopts a recent token of another session of the tenant. */
   #adopt(): void {
     const { random, tenant } = this.parts;
     if (tenant.mailbox.length === 0) return;
     const { token, after } = random.pick(tenant.mailbox);
     this.#token = token;
     this.#adopts = after;
-    // What it remembered it has seen on its own account.
+    // The remembered answers belong to the old token.
     this.#remembered.clear();
   }
 
-  /** Makes a VM. */
+  /** Creates a VM. */
   async create(): Promise<Operation> {
     const { tenant, random } = this.parts;
     const write = tenant.nextWrite();

@@ -1,10 +1,10 @@
 import type { ListFilter } from './operation.js';
 import type { Random } from './random.js';
 
-/** What one session leaves for another: whoever takes it goes on from there. */
+/** A token that one session offers for another session to adopt. */
 export interface Handover {
   readonly token: string;
-  /** The operation after which the session knew what the token stands for. */
+  /** The operation whose answer contained the token. */
   readonly after: number;
 }
 
@@ -12,7 +12,7 @@ const GROUPS = ['red', 'green', 'blue'];
 const MAILBOX = 40;
 const LATELY_DELETED = 10;
 
-/** Few lists, so that every one of them is in every cache when something changes. */
+/** Few lists, so that every cache contains all of them when a VM changes. */
 const LISTS: readonly { path: string; filter: ListFilter }[] = [
   { query: '?limit=100', filter: {} },
   { query: '?limit=100&tag=group%3Dred', filter: { group: 'red' } },
@@ -22,24 +22,24 @@ const LISTS: readonly { path: string; filter: ListFilter }[] = [
   { query: '?limit=3&sort=-updatedAt', filter: { partial: true } },
 ].map(({ query, filter }) => ({ path: `/api/v1/vms${query}`, filter }));
 
-/** A tenant whose sessions share a few VMs, so that each is hot and changes all the time. */
+/** A tenant whose sessions share a few VMs, so that each VM is hot and changes often. */
 export class Tenant {
   readonly vms: string[] = [];
   readonly lists = LISTS;
   readonly mailbox: Handover[] = [];
   readonly #deleted: string[] = [];
-  /** VMs there are, those in creation included. */
+  /** The number of VMs, including those in creation. */
   size = 0;
   #writes = 0;
 
   constructor(
     readonly number: number,
     readonly apiToken: string,
-    /** how many VMs it should have */
+    /** the target number of VMs */
     readonly wanted: number,
   ) {}
 
-  /** Numbers the writes: each goes into the tags, so that a body says which write it shows. */
+  /** The next write's number. It goes into a tag, so that a body identifies its write. */
   nextWrite(): number {
     this.#writes += 1;
     return this.#writes;
@@ -53,7 +53,7 @@ export class Tenant {
     return random.pick(this.vms);
   }
 
-  /** One that was deleted a moment ago, if there is one. */
+  /** A recently deleted VM, if there is one. */
   lately(random: Random): string {
     return random.pick(this.#deleted.length > 0 ? this.#deleted : this.vms);
   }

@@ -7,16 +7,16 @@ interface Patched {
   readonly write: number;
 }
 
-/** No operation lasts longer. */
+/** The longest duration of an operation. */
 const LONGEST_MS = 30_000;
-/** Refused before anything was written. Any other failure may have been written, and be seen later. */
+/** Statuses of a refusal before the write. After any other failure the write may exist and become visible later. */
 const REFUSED = new Set([400, 401, 403, 404, 409, 412, 422, 429]);
 
 function mayHaveHappened({ status }: Operation): boolean {
   return !REFUSED.has(status);
 }
 
-/** What all sessions together did to the VMs: the whole history, looked at before it is checked. */
+/** The writes of all sessions to each VM, collected from the whole history before the check. */
 export class Truth {
   readonly #patches = new Map<string, Patch[]>();
   readonly #deletes = new Map<string, Delete[]>();
@@ -50,7 +50,7 @@ export class Truth {
   /** Whether by `time` a patch had been sent that may have taken the VM out of `group` after `version`. */
   mayHaveLeft(vm: string, group: string, version: number, time: number): boolean {
     const patches = this.#patches.get(vm) ?? [];
-    // The one that did it is mostly one of the last before.
+    // It is usually among the latest before `time`.
     for (let i = firstEndedAfter(patches, time + LONGEST_MS) - 1; i >= 0; i--) {
       const patch = patches[i] as Patch;
       if (patch.group === group || patch.start >= time) continue;
@@ -59,12 +59,12 @@ export class Truth {
     return false;
   }
 
-  /** The tenant that the VM was made for; undefined when nobody was told that it was made. */
+  /** The tenant of the VM; undefined when no session received the answer of its creation. */
   tenantOf(vm: string): number | undefined {
     return this.#tenants.get(vm);
   }
 
-  /** The highest version that had been acknowledged to anybody by `time`. */
+  /** The highest version that any session had received by `time`. */
   reachedBy(vm: string, time: number): { version: number; from: number } {
     const best = { version: 0, from: -1 };
     for (const { end, version, from } of this.#reached.get(vm) ?? []) {
@@ -74,7 +74,7 @@ export class Truth {
     return best;
   }
 
-  /** Why a body cannot be that of its version; undefined when it can. */
+  /** Why a body does not fit its version; undefined when it fits. */
   contradiction(seen: Seen, from: number): { says: string; evidence?: number } | undefined {
     const name = `${seen.vm} ${seen.version}`;
     const known = this.#bodies.get(name);
@@ -88,7 +88,7 @@ export class Truth {
     const last = written.findLast(({ version }) => version <= seen.version);
     if (!last || last.write === seen.write) return undefined;
     const own = written.find(({ write }) => write === seen.write);
-    // Of a write without an answer it is not known where it stands.
+    // The version of a write without an answer is unknown.
     if (own === undefined) return undefined;
     return {
       says: `version ${seen.version} shows write ${seen.write} (version ${own.version}), which write ${last.write} replaced at ${last.version}`,
@@ -102,7 +102,7 @@ function push<T>(map: Map<string, T[]>, key: string, value: T): void {
   else map.set(key, [value]);
 }
 
-/** Index of the first that ended after `time`; they are in the order of their ends. */
+/** Index of the first operation that ended after `time`. They are sorted by their end. */
 function firstEndedAfter(all: readonly Operation[], time: number): number {
   let from = 0;
   let to = all.length;

@@ -8,7 +8,7 @@ export interface WorkloadOptions {
   readonly doors: readonly Door[];
   readonly recorder: Recorder;
   readonly random: Random;
-  /** API tokens of three tenants: two whose sessions carry consistency tokens, one whose sessions carry none */
+  /** API tokens of three tenants. The sessions of the first two carry consistency tokens. */
   readonly apiTokens: readonly string[];
   readonly operations: number;
   /** sessions of each tenant */
@@ -18,11 +18,11 @@ export interface WorkloadOptions {
   readonly onProgress?: (operations: number) => void;
 }
 
-/** How many VMs the tenants have: few, so that all of it is hot. */
+/** The number of VMs of each tenant. Few, so that all of them are hot. */
 const VMS = [10, 5, 5] as const;
 const SETUP_MS = 60_000;
 
-/** Writers and readers, until there are enough operations. */
+/** Runs the sessions until there are enough operations. */
 export async function work(options: WorkloadOptions): Promise<void> {
   const { doors, recorder, random, apiTokens, sessions } = options;
   let number = 0;
@@ -40,13 +40,13 @@ export async function work(options: WorkloadOptions): Promise<void> {
   await Promise.all(all.map((session) => live(session, options)));
 }
 
-/** The tenant's first VMs. */
+/** Creates the tenant's first VMs. */
 async function settle(session: Session, tenant: Tenant): Promise<void> {
   const until = performance.now() + SETUP_MS;
   while (tenant.vms.length < tenant.wanted) {
     const { status, code } = await session.create();
     if (status === 201) continue;
-    if (performance.now() > until) throw new Error(`no VM can be made: ${status} ${code ?? ''}`);
+    if (performance.now() > until) throw new Error(`VM creation failed: ${status} ${code ?? ''}`);
     await sleep(100);
   }
 }
@@ -57,7 +57,7 @@ async function live(session: Session, options: WorkloadOptions): Promise<void> {
   while (recorder.operations.length < operations && !signal.aborted) {
     const { status, id } = await session.step();
     if (id % 1_000 === 0) onProgress?.(id);
-    // Who is refused waits a moment, as a client does; else an outage would be most of the history.
+    // After a refusal the client pauses. Otherwise refusals would dominate the history of an outage.
     if (status >= 500 || status <= 0) await sleep(pauses.between(50, 300));
   }
 }

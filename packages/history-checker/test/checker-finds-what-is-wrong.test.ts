@@ -6,7 +6,7 @@ import type { History, ListFilter, Operation, Outage, Seen } from '../src/operat
 const VM = '01900000-0000-7000-8000-000000000001';
 const OTHER = '01900000-0000-7000-8000-000000000002';
 
-/** A history by hand: one line for each operation, a millisecond each unless told. */
+/** Builds a history by hand: one call for each operation, which lasts a millisecond by default. */
 class Script {
   readonly operations: Operation[] = [];
   readonly outages: Outage[] = [];
@@ -30,7 +30,7 @@ class Script {
     return this.add({ kind: 'patch', vm: seen.vm, write, group: seen.group, seen, ...only(more) });
   }
 
-  /** A patch whose answer never came. */
+  /** A patch without an answer. */
   lostPatch(write: number, more: { vm?: string; group?: string; session?: number } = {}) {
     const lost = { kind: 'patch', vm: more.vm ?? VM, write, group: more.group ?? 'red', status: 0 };
     this.outages.push({ fault: 'nats', from: 0, to: Infinity });
@@ -72,7 +72,7 @@ function vm(version: number, write: number, more: Partial<Seen> = {}): Seen {
   return { vm: id, version, write, group, state, name };
 }
 
-/** What of the options is the operation's, not the VM's. */
+/** The options that belong to the operation, not to the VM. */
 function only(more: Record<string, unknown>): Record<string, unknown> {
   const its = new Set(['vm', 'group', 'state', 'name']);
   return Object.fromEntries(Object.entries(more).filter(([key]) => !its.has(key)));
@@ -81,48 +81,48 @@ function only(more: Record<string, unknown>): Record<string, unknown> {
 const script = () => new Script();
 
 describe('a single VM', () => {
-  it('may be read by who wrote it, at what he wrote or newer', () => {
+  it('may be read by its writer at the written version or newer', () => {
     expect(script().create(1, 1).get(1, 1).patch(2, 2).get(2, 2).get(5, 2).rules()).toEqual([]);
   });
 
-  it('is not older than what its reader wrote', () => {
+  it('must not be older than its reader’s own write', () => {
     expect(script().create(1, 1).patch(2, 2).get(1, 1).rules()).toEqual(['older-than-known']);
   });
 
-  it('is not older than what its reader saw', () => {
+  it('must not be older than its reader’s earlier observation', () => {
     const other = { session: 2 };
     const story = script().create(1, 1).patch(2, 2).get(2, 2, other).get(1, 1, other);
     expect(story.rules()).toEqual(['older-than-known']);
   });
 
-  it('may be old for who has not seen more', () => {
+  it('may be old for a session that has not observed more', () => {
     expect(script().create(1, 1).patch(2, 2).get(1, 1, { session: 2 }).rules()).toEqual([]);
   });
 
-  it('is not older than what the session knew whose token the reader took', () => {
+  it('must not be older than the knowledge of the session whose token the reader adopted', () => {
     const story = script().create(1, 1).patch(2, 2).get(1, 1, { session: 2, adopts: 1 });
     expect(story.rules()).toEqual(['older-than-known']);
     const early = script().create(1, 1).patch(2, 2).get(1, 1, { session: 2, adopts: 0 });
     expect(early.rules()).toEqual([]);
   });
 
-  it('is not missing for who knows it, unless somebody sent a delete', () => {
+  it('must not be missing for a session that knows it, unless a session sent a delete', () => {
     expect(script().create(1, 1).absent().rules()).toEqual(['missing']);
     expect(script().create(1, 1).absent({ session: 2 }).rules()).toEqual([]);
     expect(script().create(1, 1).delete({ session: 2 }).absent().rules()).toEqual([]);
   });
 
-  it('does not come back for who saw it gone', () => {
+  it('must not return for a session that observed its absence', () => {
     const story = script().create(1, 1).delete({ session: 2 }).absent().get(9, 1, { state: 'deleting' });
     expect(story.rules()).toEqual(['back-from-the-dead']);
   });
 
-  it('is shown as deleting, or not at all, to who deleted it', () => {
+  it('is shown as deleting, or not at all, to the session that deleted it', () => {
     expect(script().create(1, 1).delete().get(2, 1).rules()).toEqual(['deleted-shown-alive']);
     expect(script().create(1, 1).delete().get(2, 1, { state: 'deleting' }).absent().rules()).toEqual([]);
   });
 
-  it('has one body for each version, and that of the last write', () => {
+  it('has one body for each version, the body of the last write', () => {
     const two = script().create(1, 1).get(3, 1).get(3, 2, { session: 2 });
     expect(two.rules()).toEqual(['body-of-another-version']);
     const lost = script().create(1, 1).patch(2, 2).get(3, 1, { session: 2 });
@@ -135,11 +135,11 @@ describe('a single VM', () => {
     expect(script().create(1, 1).get(1, 1, { tenant: 1, session: 2 }).rules()).toEqual(['of-another-tenant']);
   });
 
-  it('is never written at a version that its writer had seen', () => {
+  it('is never written at a version that its writer had already observed', () => {
     expect(script().create(1, 1).get(4, 1).patch(4, 2).rules()).toContain('write-did-not-move');
   });
 
-  it('is seen by a strong read as everybody wrote it, by an eventual one as it comes', () => {
+  it('includes all writes in a strong read, but may be old in an eventual one', () => {
     const strong = { session: 2, consistency: 'strong' };
     expect(script().create(1, 1).patch(2, 2).get(1, 1, strong).rules()).toEqual(['strong-read-is-old']);
     const eventual = { consistency: 'eventual' };
@@ -149,7 +149,7 @@ describe('a single VM', () => {
 });
 
 describe('a list', () => {
-  it('shows what its reader knows, at its version or newer', () => {
+  it('contains the VMs that its reader knows, at this version or newer', () => {
     const story = script().create(1, 1).patch(2, 2);
     expect(story.list([vm(2, 2)]).rules()).toEqual([]);
     expect(
@@ -162,7 +162,7 @@ describe('a list', () => {
     expect(script().create(1, 1).list([]).rules()).toEqual(['missing']);
   });
 
-  it('teaches its reader as a read of each VM does', () => {
+  it('counts as an observation of each of its VMs', () => {
     const reader = { session: 2 };
     const story = script()
       .create(1, 1)
@@ -172,13 +172,13 @@ describe('a list', () => {
     expect(story.rules()).toEqual(['older-than-known']);
   });
 
-  it('may leave out what a delete was sent for, and then never shows it again', () => {
+  it('may omit a VM after a delete was sent, and then never shows it again', () => {
     const story = script().create(1, 1).delete({ session: 2 }).list([]);
     expect(story.rules()).toEqual([]);
     expect(story.list([vm(2, 1, { state: 'deleting' })]).rules()).toEqual(['back-from-the-dead']);
   });
 
-  it('shows what was deleted as deleting at most', () => {
+  it('shows a deleted VM as deleting at most', () => {
     expect(
       script()
         .create(1, 1)
@@ -189,7 +189,7 @@ describe('a list', () => {
     expect(script().create(1, 1).delete().list([]).rules()).toEqual([]);
   });
 
-  it('with a filter leaves out only what may have left the filter', () => {
+  it('omits with a filter only the VMs that may have left the filter', () => {
     const red = { group: 'red' };
     expect(script().create(1, 1, red).list([], red).rules()).toEqual(['missing']);
     expect(script().create(1, 1, { group: 'blue' }).list([], red).rules()).toEqual([]);
@@ -201,7 +201,7 @@ describe('a list', () => {
     expect(before.rules()).toEqual(['missing']);
   });
 
-  it('holds nothing that its filter excludes, and nothing twice', () => {
+  it('contains no VM that its filter excludes, and no VM twice', () => {
     expect(
       script()
         .create(1, 1)
@@ -222,13 +222,13 @@ describe('a list', () => {
     ).toEqual(['twice-in-one-page']);
   });
 
-  it('by name shows every VM of that name, and need not show another', () => {
+  it('contains with a name filter every VM of that name, and may omit others', () => {
     const web = { namePrefix: 'web' };
     expect(script().create(1, 1).list([], web).rules()).toEqual(['missing']);
     expect(script().create(1, 1, { name: 'db-1' }).list([], web).rules()).toEqual([]);
   });
 
-  it('that is one page of several says nothing of what it leaves out, and is not old', () => {
+  it('proves nothing by an omission when it is one page of several, but must not be old', () => {
     const page = { partial: true };
     expect(
       script()
@@ -246,16 +246,16 @@ describe('a list', () => {
   });
 });
 
-describe('who carries no token', () => {
+describe('a session without a token', () => {
   const silent = { carriesToken: false };
 
-  it('is remembered by the gateway process that served him', () => {
+  it('is remembered by the gateway process that served it', () => {
     expect(script().create(1, 1, silent).patch(2, 2, silent).get(1, 1, silent).rules()).toEqual([
       'older-than-known',
     ]);
   });
 
-  it('is a stranger to the next one', () => {
+  it('is unknown to the next gateway process', () => {
     const next = { ...silent, incarnation: 1 };
     expect(script().create(1, 1, silent).patch(2, 2, silent).get(1, 1, next).get(2, 2, next).rules()).toEqual(
       [],
@@ -264,13 +264,13 @@ describe('who carries no token', () => {
 });
 
 describe('an error', () => {
-  it('is a violation where nothing was in the way', () => {
+  it('is a violation without an outage', () => {
     expect(script().failed().rules()).toEqual(['error-without-outage']);
     expect(script().failed({ status: 500 }).rules()).toEqual(['unexpected-answer']);
     expect(script().failed({ status: 422 }).rules()).toEqual(['unexpected-answer']);
   });
 
-  it('is none while nobody could answer, and at that gateway alone', () => {
+  it('is excused during an outage, only at the affected gateway', () => {
     const excused = script().failed().failed({ gateway: 1 });
     excused.outages.push({ fault: 'gateway killed', from: 0, to: 100, gateway: 0 });
     expect(check(excused.history())).toMatchObject([
@@ -278,7 +278,7 @@ describe('an error', () => {
     ]);
   });
 
-  it('is a violation while the primary is away, where a replica has answered as much', () => {
+  it('is a violation while the primary is down when a replica has already served this position', () => {
     const token = (tokenBefore: number) => ({ tokenBefore, servedFrom: 'replica' });
     const later = { start: 5_000, end: 5_001 };
     const story = script().get(1, 1, token(70)).failed(token(70));
@@ -293,20 +293,20 @@ describe('an error', () => {
     expect(strong.rules()).toEqual([]);
   });
 
-  it('says when to try again', () => {
+  it('has a Retry-After', () => {
     const silent = script().failed({ retryAfter: undefined });
     silent.outages.push({ fault: 'nats', from: 0, to: 100 });
     expect(silent.rules()).toEqual(['no-retry-after']);
   });
 
-  it('comes in bounded time, outage or not', () => {
+  it('arrives in bounded time, also in an outage', () => {
     const slow = script().failed({ start: 0, end: 60_000 });
     slow.outages.push({ fault: 'nats', from: 0, to: Infinity });
     expect(slow.rules()).toEqual(['too-slow']);
   });
 });
 
-it('an excerpt says how the reader knew, what happened since and which fault was on', () => {
+it('an excerpt shows the earlier observation, later writes and the active fault', () => {
   const story = script().create(1, 1).patch(2, 2).get(2, 2, { session: 2 }).get(1, 1);
   const history = { ...story.history(), faults: [{ fault: 'replica 1 paused', from: 15, to: 500 }] };
   const [violation] = check(history);

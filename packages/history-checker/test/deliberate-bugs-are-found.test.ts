@@ -4,11 +4,11 @@ import { runHistory } from '@novacron/history-checker/run';
 import type { SabotageName } from '@novacron/history-checker/sabotages';
 import { note } from '@novacron/testkit/note';
 
-/** Within so many operations each of them must show; one or two thousand are enough mostly. */
+/** Each bug must show within this number of operations. One or two thousand usually suffice. */
 const OPERATIONS = 15_000;
 const SEED = 20;
 const PATIENCE_MS = 300_000;
-/** Rules that say that a read was older than what its reader knew. */
+/** Rules by which a read is older than its reader's knowledge. */
 const STALE = [
   'older-than-known',
   'missing',
@@ -25,7 +25,7 @@ async function ruleBrokenBy(sabotage: SabotageName): Promise<string | undefined>
   return violations[0]?.rule;
 }
 
-describe('a deliberate bug makes reads stale, and the checker says so', () => {
+describe('the checker finds the stale reads of a deliberate bug', () => {
   it(
     'a DEL instead of a tombstone',
     async () => expect(STALE).toContain(await ruleBrokenBy('del-instead-of-tombstone')),

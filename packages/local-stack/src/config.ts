@@ -5,7 +5,7 @@ import { StackError } from './stack-error.js';
 /** Root directory of this repository. */
 export const repositoryRoot = resolve(fileURLToPath(new URL('../../..', import.meta.url)));
 
-/** What the local stack reads from the environment: the only place that does. */
+/** The settings that the local stack reads from the environment. No other file reads it. */
 export interface StackConfig {
   /** NOVACRON_HOME, absolute; default `.novacron` in the repository */
   readonly home: string;
@@ -14,11 +14,11 @@ export interface StackConfig {
   /** NOVACRON_HTTP_PORT: the gateway's port before the offset; default 8080 */
   readonly httpPort: number;
   readonly logLevel: string;
-  /** NOVACRON_COMMAND_STARTED_AT: when the person typed the command, in milliseconds since 1970; default: now */
+  /** NOVACRON_COMMAND_STARTED_AT: start of the npm command, in milliseconds since 1970; default now */
   readonly commandStartedAt: number;
 }
 
-/** Of this process alone: no child counts from it. */
+/** Not inherited, because it belongs to this process only. */
 const COMMAND_STARTED_AT = 'NOVACRON_COMMAND_STARTED_AT';
 
 function integer(env: NodeJS.ProcessEnv, name: string, fallback: number, max: number): number {
@@ -31,7 +31,7 @@ function integer(env: NodeJS.ProcessEnv, name: string, fallback: number, max: nu
   return value;
 }
 
-/** Reads the stack's configuration; a bad value is a StackError that names the variable. */
+/** Reads the stack's configuration. @throws StackError that names the variable with a bad value */
 export function loadStackConfig(env: NodeJS.ProcessEnv = process.env): StackConfig {
   return {
     home: resolve(env['NOVACRON_HOME'] || join(repositoryRoot, '.novacron')),
@@ -58,7 +58,7 @@ const inherited = [
   'ENABLE_PROFILING',
 ];
 
-/** What every child inherits: what it needs to run at all, and settings of ours that the stack does not make itself. */
+/** The variables that every child inherits: those of the system, and NovaCron settings that the stack does not set itself. */
 export function inheritedEnvironment(env: NodeJS.ProcessEnv = process.env): Record<string, string> {
   const result: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {

@@ -3,7 +3,10 @@ import { join, resolve } from 'node:path';
 /** The database of a stack. */
 export const database = 'novacron';
 
-/** Every path below one NOVACRON_HOME. Nothing of a stack lies outside it, except Postgres data that the `postgres` user could not reach (postgres-home.ts). */
+/**
+ * The paths below one NOVACRON_HOME. It contains everything of a stack, except Postgres data that the `postgres` user
+ * could not reach there (postgres-home.ts).
+ */
 export interface Layout {
   readonly home: string;
   /** NAME.pid files, status.json, stack.pid */
@@ -22,7 +25,7 @@ export interface Layout {
   readonly env: string;
 }
 
-/** Paths of a stack's home directory; creates nothing. */
+/** The paths of a stack's home directory. Creates nothing. */
 export function layout(home: string): Layout {
   const root = resolve(home);
   return {

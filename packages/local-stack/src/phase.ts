@@ -1,4 +1,4 @@
-/** Progress for people: one line for each phase with its seconds, on stderr. */
+/** Shows progress on stderr: one line with the seconds of each phase. */
 export async function phase<T>(title: string, work: () => Promise<T>): Promise<T> {
   const start = Date.now();
   process.stderr.write(`${title} …`);

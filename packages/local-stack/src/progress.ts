@@ -1,17 +1,17 @@
 const seconds = (since: number) => `${((Date.now() - since) / 1000).toFixed(1)} s`;
 
-/** Progress of things that start side by side: a line for each when it is there, and a sign of life while people wait. */
+/** Shows the progress of parallel starts: a line for each finished one, and a periodic line for those that still run. */
 export class Progress {
   private readonly open = new Map<string, number>();
   private readonly startedAt = Date.now();
   private readonly timer: NodeJS.Timeout;
 
   constructor(private readonly out: NodeJS.WriteStream = process.stderr) {
-    this.timer = setInterval(() => this.signOfLife(), out.isTTY ? 500 : 10_000);
+    this.timer = setInterval(() => this.showOpen(), out.isTTY ? 500 : 10_000);
     this.timer.unref();
   }
 
-  /** Runs `work` under `title`; prints one line with its seconds when it is done. */
+  /** Runs `work` and prints one line with `title` and its seconds at the end. */
   async track<T>(title: string, work: () => Promise<T>): Promise<T> {
     const since = Date.now();
     this.open.set(title, since);
@@ -32,13 +32,13 @@ export class Progress {
     this.out.write(this.out.isTTY ? `\r\u001B[K${text}\n` : `${text}\n`);
   }
 
-  private signOfLife(): void {
+  private showOpen(): void {
     if (this.open.size === 0) return;
     const text = `  … ${[...this.open.keys()].join(', ')} (${seconds(this.startedAt)})`;
     this.out.write(this.out.isTTY ? `\r\u001B[K${text.slice(0, (this.out.columns || 80) - 1)}` : `${text}\n`);
   }
 
-  /** No sign of life after this. */
+  /** Stops the periodic line. */
   end(): void {
     clearInterval(this.timer);
     if (this.out.isTTY) this.out.write('\r\u001B[K');

@@ -1,4 +1,4 @@
-/** A failure a person can act on: one line that says what failed, and what to do about it. */
+/** A failure that a person can act on: one line with the failure and a hint. */
 export class StackError extends Error {
   override readonly name = 'StackError';
   constructor(message: string, hint?: string, options?: ErrorOptions) {

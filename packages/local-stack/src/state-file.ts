@@ -1,13 +1,13 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { StackError } from './stack-error.js';
 
-/** Writes JSON so that a crash leaves the old file or the new one, never half of one. Readable by the owner alone. */
+/** Writes JSON atomically: a crash leaves the old file or the new one. Only the owner can read it. */
 export function writeStateFile(file: string, value: unknown): void {
   writeFileSync(`${file}.new`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${file}.new`, file);
 }
 
-/** Reads JSON; undefined when there is no such file. A damaged file is a StackError that says what to do. */
+/** Reads JSON; undefined when the file is missing. @throws StackError with a hint when the file is damaged */
 export function readStateFile(
   file: string,
   repair = 'Restore it, or discard all state: npm run stack -- reset',

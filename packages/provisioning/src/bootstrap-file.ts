@@ -23,14 +23,14 @@ function variable(role: string): string {
   return `${role}_password`;
 }
 
-/** `\getenv` leaves a variable as it is when the environment has none of that name. */
+/** `\getenv` does not change a variable that the environment lacks. */
 function fromEnvironment(name: string): string {
   return `\\getenv ${name} NOVACRON_PG_${name.toUpperCase()}\n`;
 }
 
 const statements = (all: readonly string[]) => all.map((sql) => `${sql.trim()};\n`).join('');
 
-/** The text of `infra/postgres/bootstrap.sql`: all of it in one transaction, one at a time. */
+/** The text of `infra/postgres/bootstrap.sql`: one transaction, under a lock, so that only one runs at a time. */
 export function bootstrapFile(): string {
   const names = serviceRoles.map((role) => variable(roleName(role)));
   return [
@@ -47,8 +47,8 @@ export function bootstrapFile(): string {
 }
 
 /**
- * The text of `infra/postgres/verifiers.generated.mjs`, which needs Node alone: for each password of the environment that
- * bootstrap.sql takes, a line for a shell that replaces it by its verifier.
+ * The text of `infra/postgres/verifiers.generated.mjs`, which needs only Node. For each password in the environment
+ * it prints a shell line that replaces the password by its verifier.
  */
 export function verifiersFile(): string {
   return `// Prints shell lines, or writes them into a file, that replace the passwords of bootstrap.sql in the environment by

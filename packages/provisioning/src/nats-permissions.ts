@@ -5,13 +5,13 @@ import { metricsRpc } from '@novacron/contracts/metrics';
 import { subjectPattern } from '@novacron/contracts/subject';
 import { vmsRpc } from '@novacron/contracts/vms';
 
-/** What one NATS user may do. Subjects that are not named are refused. */
+/** The permissions of one NATS user. The server refuses every subject that is not listed. */
 export interface NatsUser {
   readonly user: string;
   readonly password: string;
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
-  /** may answer a request that it was sent, once, wherever the answer is to go */
+  /** may answer each request that it receives, once, on any reply subject */
   readonly answers?: true;
 }
 
@@ -20,7 +20,7 @@ export type NatsService = (typeof natsServices)[number];
 
 /**
  * JetStream's requests for reading one stream through one durable consumer.
- * @param consumer its name; `*`: consumers that the server names or that come and go
+ * @param consumer its name, or `*` for consumers that the server names and for short-lived ones
  */
 function consume(stream: string, consumer: string): string[] {
   return [
@@ -38,26 +38,26 @@ function manage(stream: string): string[] {
   return ['CREATE', 'UPDATE', 'INFO'].map((verb) => `$JS.API.STREAM.${verb}.${stream}`);
 }
 
-/** Durable consumers of EVENTS: the services that read the stream name theirs so. */
+/** Names of the durable consumers of EVENTS. The services that read the stream use these names. */
 export const eventConsumers = { cache: 'cache-invalidation', metrics: 'metrics-vms' } as const;
 
 const inboxOf = (service: NatsService) => subjectPattern('_INBOX', service, '>');
 
 /**
- * Where answers go: to inboxes, whose names only the asker knows. Leave to answer what was asked
- * (`allow_responses`) is for hosts, which are not trusted so far: the server notes each message that came with
- * a reply subject, events of JetStream too, and beyond 4,096 notes walks through all of them at every message.
+ * Replies go to inboxes, whose names only the requester knows. Services may publish to inboxes. Hosts get
+ * `allow_responses` instead, because hosts are less trusted. Services do not: for `allow_responses` the server
+ * records each message with a reply subject, JetStream's too. Above 4,096 records it scans all of them for every message.
  */
 const INBOXES = '_INBOX.>';
 
 /**
- * What each service does, and nothing else: a test compares it with the contracts that its code calls and serves.
- * The gateway calls for users whatever the services serve; the others name what they call.
+ * The subjects that each service uses. A test compares them with the contracts that its code calls and serves.
+ * The gateway may call everything that the services serve. The other services list each call.
  */
 const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: string[] }> = {
   gateway: {
     publish: ['rpc.orchestrator.>', 'rpc.metrics.>', 'rpc.cache.>', metricPattern('gateway')],
-    // Waits and event streams hear events as they are published; nobody but their owner publishes them.
+    // Waits and event streams receive events as the orchestrator publishes them.
     subscribe: ['events.>', watermarkSubject('orchestrator'), ...Object.values(invalidationSubjects)],
   },
   orchestrator: {
@@ -66,7 +66,7 @@ const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: strin
       watermarkSubject('orchestrator'),
       'wake.orchestrator.>',
       'agents.>',
-      // Of hosts, too.
+      // Hosts' inboxes too.
       INBOXES,
       ...manage('EVENTS'),
     ],
@@ -80,7 +80,7 @@ const serviceSubjects: Record<NatsService, { publish: string[]; subscribe: strin
       inboxOf('cache'),
       ...manage('METRICS'),
       ...consume('METRICS', '*'),
-      // A consumer that the server names.
+      // For a consumer that the server names.
       '$JS.API.CONSUMER.CREATE.METRICS',
       '$JS.API.STREAM.MSG.GET.METRICS',
       ...consume('EVENTS', eventConsumers.metrics),
@@ -108,13 +108,13 @@ function metricPattern(source: string): string {
   return subjectPattern('metrics', 'ingest', '*', source);
 }
 
-/** A service does what {@link serviceSubjects} says and hears the answers that come to its own inbox. */
+/** A service uses the subjects of {@link serviceSubjects} and receives replies in its own inbox. */
 export function serviceUser(service: NatsService, password: string): NatsUser {
   const { publish, subscribe } = serviceSubjects[service];
   return { user: service, password, publish, subscribe: [...subscribe, inboxOf(service)] };
 }
 
-/** A host speaks for itself alone: its id is part of every subject that it may publish on. */
+/** A host publishes for itself only: its id is part of every subject that it may publish to. */
 export function hostUser(hostId: string, password: string): NatsUser {
   return {
     user: `host-${hostId}`,
@@ -125,7 +125,7 @@ export function hostUser(hostId: string, password: string): NatsUser {
   };
 }
 
-/** The stack's own user: makes streams, looks at everything. */
+/** The stack's own user, which may create streams and read everything. */
 export function adminNatsUser(password: string): NatsUser {
   return { user: 'admin', password, publish: ['>'], subscribe: ['>'] };
 }

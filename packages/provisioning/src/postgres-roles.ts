@@ -1,6 +1,6 @@
 /**
- * The roles and schemas of NovaCron as SQL that a superuser runs, each statement safe to repeat. The local stack
- * and the tests run it through a connection; `infra/postgres/bootstrap.sql` is the same text for psql, generated.
+ * The roles and schemas of NovaCron as SQL for a superuser. Each statement is safe to repeat. The local stack and
+ * the tests run it through a connection. `infra/postgres/bootstrap.sql` is generated from it, for psql.
  */
 import { SUPERUSER_SQL } from './superuser-sql.js';
 import { statisticsGrant } from './statistics-sql.js';
@@ -31,8 +31,8 @@ export function roleName({ schema, kind }: ServiceRole): string {
 }
 
 /**
- * For a superuser's session that sets passwords: no statement of it is shown to other sessions, counted or logged,
- * not even one that fails. Where pg_stat_statements is not loaded its setting has no effect.
+ * For a superuser's session that sets passwords: the server does not show its statements to other sessions, count
+ * them or log them, even when they fail. Without pg_stat_statements its setting has no effect.
  */
 export const QUIET_SQL: readonly string[] = [
   'SET track_activities = off',
@@ -42,7 +42,7 @@ export const QUIET_SQL: readonly string[] = [
   "SET log_min_error_statement = 'panic'",
 ];
 
-/** Statistics of statements that set a password, kept by a server that counted them before: gone. */
+/** Deletes the statistics of statements that set a password, which earlier versions let the server keep. */
 const FORGET_PASSWORDS_SQL = `DO $$
   DECLARE place text := (SELECT quote_ident(n.nspname) FROM pg_extension e
     JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements');
@@ -52,12 +52,12 @@ const FORGET_PASSWORDS_SQL = `DO $$
   EXCEPTION WHEN object_not_in_prerequisite_state THEN NULL;
   END $$`;
 
-/** `password` is a literal of SQL: a SCRAM verifier, as for the others below. */
+/** `password` is an SQL literal with a SCRAM verifier, here and below. */
 export function replicationRoleSql(password: string): string[] {
   return roleSql(replicationUser, 'REPLICATION', password);
 }
 
-/** The three roles of each service, which belong to the whole cluster. */
+/** The three roles of each service. Roles belong to the whole cluster. */
 export function rolesSql(password: (role: ServiceRole) => string): string[] {
   return serviceRoles.flatMap((role) => {
     const name = roleName(role);
@@ -66,13 +66,13 @@ export function rolesSql(password: (role: ServiceRole) => string): string[] {
       // COPY does not work under row-level security, and workers serve every tenant.
       ...roleSql(name, workers ? 'BYPASSRLS' : 'NOBYPASSRLS', password(role)),
       `ALTER ROLE ${name} SET search_path = ${role.schema}`,
-      // It shows the statements of everybody: earlier versions granted it to the query monitor.
+      // The role shows all users' statements. Earlier versions granted it to the query monitor.
       ...(workers ? [revokeSql('pg_read_all_stats', name)] : []),
     ];
   });
 }
 
-/** A REVOKE of what was not granted is a warning. */
+/** Revokes a role only when it is granted, because a REVOKE without a grant causes a warning. */
 function revokeSql(role: string, from: string): string {
   return `DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_auth_members WHERE roleid = '${role}'::regrole
     AND member = '${from}'::regrole) THEN REVOKE ${role} FROM ${from}; END IF; END $$`;
@@ -85,7 +85,7 @@ function roleSql(name: string, attributes: string, password: string): string[] {
   ];
 }
 
-/** Who may connect: the services' roles alone. `database` is an identifier of SQL. */
+/** Lets only the services' roles connect. `database` is an SQL identifier. */
 export function databaseSql(database: string): string[] {
   return [
     `REVOKE ALL ON DATABASE ${database} FROM PUBLIC`,
@@ -93,7 +93,7 @@ export function databaseSql(database: string): string[] {
   ];
 }
 
-/** What each database needs, with the roles there: schemas, grants, statistics, a superuser's functions. */
+/** The contents of each database: schemas, grants, statistics and a superuser's functions. The roles must exist. */
 export function schemasSql(database: string): string[] {
   return [
     'CREATE EXTENSION IF NOT EXISTS pg_stat_statements',
@@ -103,7 +103,7 @@ export function schemasSql(database: string): string[] {
     ...schemas.flatMap((schema) => [
       `CREATE SCHEMA IF NOT EXISTS ${schema} AUTHORIZATION ${schema}_owner`,
       `GRANT USAGE ON SCHEMA ${schema} TO ${roleKinds.map((kind) => roleName({ schema, kind })).join(', ')}`,
-      // Earlier versions granted it for pg_stat_statements, which lies there.
+      // Earlier versions granted it, because pg_stat_statements is in that schema.
       `REVOKE USAGE ON SCHEMA public FROM ${schema}_sys`,
       statisticsGrant(`${schema}_sys`),
     ]),

@@ -6,7 +6,7 @@ export type RedisService = (typeof redisServices)[number];
 
 /** Entries, tombstones, leases and generations of the shared cache: `<systemId>.<timeline>:…`. */
 const CACHE_KEYS = '~[0-9]*.[0-9]*:*';
-/** What connects, and what the services' scripts call. A script is bound by its caller's rules. */
+/** Commands that connect, and commands that the services' scripts call. Redis checks a script against its caller's rules. */
 const COMMON = ['auth', 'hello', 'eval', 'evalsha', 'get', 'set', 'del', 'getrange'];
 
 const keys: Record<RedisService, readonly string[]> = {
@@ -15,13 +15,13 @@ const keys: Record<RedisService, readonly string[]> = {
   cache: [CACHE_KEYS],
 };
 const commands: Record<RedisService, readonly string[]> = {
-  // Rate limits go by the clock of Redis.
+  // Rate limits use the clock of Redis.
   gateway: [...COMMON, 'time'],
-  // Its checker looks around the keyspace and tells its size.
+  // Its checker scans the keyspace and reports its size.
   cache: [...COMMON, 'scan', 'dbsize', 'info'],
 };
 
-/** What the user of a service may do, in the words of Redis' ACL; understood by Redis 7 and Valkey 8. */
+/** The permissions of a service's user as a Redis ACL. Redis 7 and Valkey 8 understand it. */
 export function redisRules(service: RedisService): string {
   const allowed = commands[service].map((name) => `+${name}`);
   return ['resetkeys', ...keys[service], 'resetchannels', '-@all', ...allowed].join(' ');
@@ -33,12 +33,12 @@ export function isRedisService(service: string): service is RedisService {
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
-/** A service's own password: made of the administrator's, which nobody computes back. The chart does the same. */
+/** A service's own password, a hash of the administrator's. The chart computes it in the same way. */
 export function redisPassword(adminPassword: string, service: RedisService): string {
   return sha256(`${adminPassword} ${service}`);
 }
 
-/** The lines of `redis.conf` that make the users: with the hash of each password alone. */
+/** The lines of `redis.conf` that create the users. They contain the hash of each password, not the password. */
 export function redisUserLines(adminPassword: string): string[] {
   return redisServices.map(
     (service) =>

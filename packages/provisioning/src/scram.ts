@@ -1,10 +1,10 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 
 /**
- * What Postgres stores of a password (RFC 5802 and 7677): `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`.
- * `ALTER ROLE … PASSWORD` takes it in place of the password, which then never reaches the server, its logs or its
- * statistics. A text that is a verifier already is answered as it is.
- * @throws Error when the password has other characters than printable ASCII: clients disagree on their form
+ * The verifier that Postgres stores for a password (RFC 5802 and 7677):
+ * `SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>`. `ALTER ROLE … PASSWORD` accepts it in place of the
+ * password, so the password never reaches the server, its logs or its statistics. A verifier is returned unchanged.
+ * @throws Error when the password contains other characters than printable ASCII, which clients normalise differently
  */
 export function scramVerifier(password: string): string {
   if (password.startsWith('SCRAM-SHA-256$')) return password;

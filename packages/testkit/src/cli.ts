@@ -4,7 +4,7 @@ import { StackError } from '@novacron/local-stack/stack-error';
 import { TestCluster } from './test-cluster.js';
 import { sweepPrivateDirectories, testsAreRunning } from './test-home.js';
 
-/** `start`: servers installed and the shared test cluster running. `stop`: nothing left running. */
+/** `start` installs the servers and starts the shared test cluster. `stop` ends everything. */
 async function main(command: string | undefined): Promise<void> {
   if (command === 'start') {
     const warning = await ensureServers(phase, { qemu: true, balancers: true });
@@ -12,7 +12,7 @@ async function main(command: string | undefined): Promise<void> {
     await phase('test servers', () => TestCluster.shared({ replica: true }));
   } else if (command === 'stop') {
     await sweepPrivateDirectories();
-    if (testsAreRunning()) return; // another run of tests still needs the cluster, and ends it
+    if (testsAreRunning()) return; // another test run still needs the cluster, and ends it later
     await (await TestCluster.sharedIfRunning())?.stop();
   } else {
     process.stderr.write('usage: cli.js start|stop   the servers that all test files share\n');

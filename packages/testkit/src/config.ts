@@ -1,4 +1,4 @@
-/** NOVACRON_TEST_HOME, if set: where test servers keep their data. */
+/** NOVACRON_TEST_HOME, if set: the directory for the data of test servers. */
 export function testHomeSetting(env: NodeJS.ProcessEnv = process.env): string | undefined {
   return env['NOVACRON_TEST_HOME'];
 }

@@ -18,20 +18,20 @@ import { privateDirectory, sweepPrivateDirectories } from './test-home.js';
 export interface TestServerOptions {
   /** a streaming replica of the test cluster (default false) */
   readonly replica?: boolean;
-  /** how many; 2 implies a cluster of its own */
+  /** number of replicas; 2 implies `ownCluster` */
   readonly replicas?: 0 | 1 | 2;
   /** default true; false: no database */
   readonly postgres?: boolean;
-  /** own durable cluster instead of the shared one: for tests that kill Postgres (costs about 4 s) */
+  /** a durable cluster of its own, for tests that kill Postgres (costs about 4 s) */
   readonly ownCluster?: boolean;
   readonly redis?: boolean;
   readonly nats?: boolean;
 }
 
-/** Environment variables, as the local stack gives them to a process. */
+/** Environment variables of a process. */
 export type Environment = Record<string, string>;
 
-/** Real servers of one test file: a database of its own, a NATS and a Redis of its own where asked for. */
+/** Real servers of one test file: its own database, and its own NATS and Redis when wanted. */
 export class TestServers {
   private readonly users: NatsUser[] = [];
   private readonly natsPasswords = new Map<string, string>();
@@ -50,7 +50,7 @@ export class TestServers {
     private readonly options: TestServerOptions,
     private readonly natsOptions: NatsOptions,
     private readonly redisOptions: RedisOptions,
-    /** the private servers: kill() and start() them at will */
+    /** private servers, which a test may kill() and start() */
     readonly nats: PrivateServer,
     readonly redis: PrivateServer,
     readonly httpPort: number,
@@ -105,11 +105,11 @@ export class TestServers {
   /** Address and password of a NATS user: `admin`, a service's name, or `host-<hostId>` after addHost(). */
   natsLogin(user: string): { url: string; user: string; password: string } {
     const password = this.natsPasswords.get(user);
-    if (password === undefined) throw new Error(`there is no NATS user ${user}`);
+    if (password === undefined) throw new Error(`unknown NATS user ${user}`);
     return { url: natsUrl(this.natsOptions), user, password };
   }
 
-  /** Gives a host its NATS user while the server runs; resolves when it can log in. */
+  /** Adds a host's NATS user to the running server. Resolves when the user can log in. */
   async addHost(hostId: string): Promise<{ hostId: string; natsUser: string; natsPassword: string }> {
     const user = hostUser(hostId, secret());
     this.addUser(user);
@@ -126,7 +126,7 @@ export class TestServers {
     return `postgres://${adminUser}:${adminPassword}@127.0.0.1:${port}/${database}`;
   }
 
-  /** Connection of one service's role to the test's database, for looking at what it did. */
+  /** Connection of one service's role to the test's database. */
   roleUrl(schema: Schema, kind: 'owner' | 'api' | 'sys', server: ServerName = 'primary'): string {
     const cluster = this.requireCluster();
     const { file } = cluster;
@@ -139,12 +139,12 @@ export class TestServers {
     return this.cluster;
   }
 
-  /** Where clients connect to the Redis of this test. */
+  /** The URL of this test's Redis, for its administrator. */
   get redisUrl(): string {
     return redisUrl(this.redisOptions);
   }
 
-  /** All variables that the local stack would give this service. */
+  /** The variables that the local stack gives this service. */
   env(service: Schema): Environment {
     return {
       NOVACRON_HOME: this.dir,
@@ -157,7 +157,7 @@ export class TestServers {
         ? { NOVACRON_REDIS_URL: redisUrl(this.redisOptions, service) }
         : {}),
       ...(service === 'gateway' ? this.gatewayEnv() : {}),
-      // Tests invent their hosts.
+      // Tests invent their hosts, so hosts need no approval.
       ...(service === 'orchestrator' ? { NOVACRON_HOST_ADMISSION: 'first' } : {}),
     };
   }
@@ -204,7 +204,7 @@ export class TestServers {
     };
   }
 
-  /** Ends what is private, drops the database, removes the files. The shared cluster stays for the next test file. */
+  /** Ends the private servers, drops the database and removes the files. The shared cluster stays for the next test file. */
   async stop(): Promise<void> {
     await Promise.all([this.nats.stop(), this.redis.stop()]);
     if (hasOwnCluster(this.options)) await this.cluster?.remove();
@@ -244,7 +244,7 @@ async function canLogIn(login: { url: string; user: string; password: string }):
     await nc.close();
     return true;
   } catch {
-    return false; // the reload has not reached the server yet: asked again until the deadline
+    return false; // the server has not reloaded yet
   }
 }
 

@@ -4,7 +4,7 @@ import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A small file system of its own, which a test can fill to the last byte. Takes root. */
+/** A small file system, which a test can fill to the last byte. Needs root. */
 export class SmallDisk {
   private constructor(readonly folder: string) {}
 

@@ -3,7 +3,7 @@ import { connect } from '@nats-io/transport-node';
 
 const nanosecondsPerDay = 86_400_000_000_000;
 
-/** Stand-ins for the streams that services make at their start (messaging/streams): a test of one service has them without starting another. */
+/** The streams that services create at their start (messaging/streams), so that a test of one service has them all. */
 const streams: (Partial<StreamConfig> & { name: string; subjects: string[] })[] = [
   {
     name: 'EVENTS',

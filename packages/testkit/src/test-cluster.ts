@@ -13,14 +13,14 @@ import { makerIsGone, testHome } from './test-home.js';
 interface ClusterFile {
   readonly port: number;
   readonly replicaPort: number;
-  /** of a second replica, which only a cluster of one's own can have */
+  /** port of a second replica, which the shared cluster does not have */
   readonly replica2Port?: number;
   readonly adminPassword: string;
   readonly replicationPassword: string;
   readonly roles: RolePasswords;
 }
 
-/** The servers of a test cluster, as tests name them. */
+/** The names of a test cluster's servers. */
 export type ReplicaName = 'replica' | 'replica-2';
 export type ServerName = 'primary' | ReplicaName;
 
@@ -32,7 +32,7 @@ export interface ClusterOptions {
 const template = 'novacron_template';
 const maxConnections = 600;
 
-/** One Postgres primary, with a replica if asked for, shared by the test files that use the same directory. */
+/** A Postgres primary with its replicas. Test files that use the same directory share it. */
 export class TestCluster {
   private constructor(
     readonly dir: string,
@@ -40,7 +40,7 @@ export class TestCluster {
     readonly file: ClusterFile,
   ) {}
 
-  /** The cluster in `dir`, running: started, or joined when another test process started it. */
+  /** The running cluster in `dir`. Starts it unless another test process has started it. */
   static async open(dir: string, options: ClusterOptions): Promise<TestCluster> {
     mkdirSync(dir, { recursive: true, mode: 0o711 });
     return withFileLock(join(dir, 'lock'), 120_000, async () => {
@@ -51,13 +51,13 @@ export class TestCluster {
     });
   }
 
-  /** The cluster that all test files share, in the test home. Its data may be lost with the machine. */
+  /** The cluster that all test files share, in the test home. It is not durable. */
   static shared(options: { replica: boolean }): Promise<TestCluster> {
     const replicas = options.replica ? 1 : 0;
     return TestCluster.open(join(testHome(), 'postgres'), { replicas, durable: false });
   }
 
-  /** The shared cluster when its primary runs already; starts nothing. */
+  /** The shared cluster when its primary runs. Starts nothing. */
   static async sharedIfRunning(): Promise<TestCluster | undefined> {
     const dir = join(testHome(), 'postgres');
     if (!existsSync(join(dir, 'cluster.json'))) return undefined;
@@ -97,7 +97,7 @@ export class TestCluster {
 
   replicaPort(which: ReplicaName): number {
     const port = which === 'replica' ? this.file.replicaPort : this.file.replica2Port;
-    if (port === undefined) throw new Error('this cluster was made before there was a second replica');
+    if (port === undefined) throw new Error('this cluster has no second replica');
     return port;
   }
 
@@ -105,12 +105,12 @@ export class TestCluster {
     return which === 'primary' ? this.primary : this.replicaOptions(which);
   }
 
-  /** Lets a replica show every commit that much later; `null`: at once again. */
+  /** Makes a replica show every commit `ms` later, or at once for `null`. */
   delay(which: ReplicaName, ms: number | null): Promise<void> {
     return delayReplay(this.replicaOptions(which), ms);
   }
 
-  /** Lets a replica show nothing new until resume(). */
+  /** Pauses replay on a replica until resume(). */
   pause(which: ReplicaName): Promise<void> {
     return pauseReplay(this.replicaOptions(which));
   }
@@ -119,7 +119,7 @@ export class TestCluster {
     return resumeReplay(this.replicaOptions(which));
   }
 
-  /** Makes a replica a primary. End the old one before; the cluster's other replica still follows that one. */
+  /** Makes a replica a primary. The old primary must be ended first. The other replica still follows the old primary. */
   promote(which: ReplicaName): Promise<void> {
     return promoteStandby(this.replicaOptions(which));
   }
@@ -168,7 +168,7 @@ export class TestCluster {
     }
   }
 
-  /** Starts again what stop() or killServer() ended; the ports stay. */
+  /** Restarts a server that end() or stop() ended, on the same port. */
   async restart(which: ServerName): Promise<void> {
     await (which === 'primary' ? this.ensurePrimary() : this.ensureReplica(which));
   }
@@ -182,7 +182,7 @@ export class TestCluster {
     await endProcess(pid, { signal: 'SIGINT', graceMs: 15_000, pidFile: this.pidFile(options) });
   }
 
-  /** A fresh database with the schemas and grants of all services; its name. */
+  /** Creates a database with the schemas and grants of all services. @returns its name */
   async newDatabase(options: { replicas: number }): Promise<string> {
     const name = `t_${process.pid}_${randomBytes(5).toString('hex')}`;
     await copyDatabase(this.file, template, name);

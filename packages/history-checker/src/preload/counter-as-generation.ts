@@ -1,6 +1,6 @@
 import { moduleOf } from './module-of.js';
 
-/** What is changed of packages/cache. */
+/** The part of packages/cache that this changes. */
 interface L1 {
   get(key: string, ...more: unknown[]): unknown;
   fill(key: string, entry: unknown, group?: string | null): boolean;
@@ -8,9 +8,9 @@ interface L1 {
 }
 
 interface Counted {
-  /** Events of each group so far. */
+  /** The number of events of each group so far. */
   readonly events: Map<string, number>;
-  /** How many there had been when a list came in. */
+  /** That number when a list was stored. */
   readonly filledAt: Map<string, { group: string; count: number }>;
 }
 

@@ -1,6 +1,6 @@
 import { moduleOf } from './module-of.js';
 
-/** What is changed of packages/cache. */
+/** The part of packages/cache that this changes. */
 interface L1 {
   get(key: string, ...more: unknown[]): unknown;
   peek(key: string, ...more: unknown[]): unknown;

@@ -1,6 +1,6 @@
 import { moduleOf } from './module-of.js';
 
-/** What is changed of packages/cache. */
+/** The part of packages/cache that this changes. */
 interface L2 {
   invalidate(...args: unknown[]): Promise<void>;
 }
@@ -11,7 +11,7 @@ process.on('SIGUSR2', () => (dying = true));
 const { L2 } = (await moduleOf('cache', 'l2.js')) as { L2: { prototype: L2 } };
 const { invalidate } = L2.prototype;
 
-/** Once told to die it does at the next tombstone: before it is written, or after and before anybody is told. */
+/** After SIGUSR2 the process dies at the next tombstone: before its write, or after it and before the publish. */
 L2.prototype.invalidate = async function (this: L2, ...args) {
   if (dying && Math.random() < 0.5) process.kill(process.pid, 'SIGKILL');
   await invalidate.apply(this, args);

@@ -1,6 +1,6 @@
 import { moduleOf } from './module-of.js';
 
-/** What is changed of packages/postgres. */
+/** The part of packages/postgres that this changes. */
 interface Call {
   readonly statement: { readonly name?: string; readonly text: string; readonly table: string };
 }
@@ -8,7 +8,7 @@ interface Link {
   run(calls: readonly Call[], timeoutMs?: number): Promise<unknown[]>;
 }
 
-/** One snapshot for all that follows, as within one query. */
+/** One snapshot for all following statements, as within one query. */
 const BEGIN: Call = {
   statement: {
     name: 'sabotage_begin',
@@ -16,7 +16,7 @@ const BEGIN: Call = {
     table: 'none',
   },
 };
-/** The snapshot is taken, then the query takes its 5 ms, then the function answers. */
+/** Takes the snapshot, waits 5 ms like a query, then reads the position. */
 const REPLAYED: Call = {
   statement: {
     name: 'sabotage_replayed',

@@ -10,7 +10,7 @@ import { phase } from '../phase.js';
 import { StackError } from '../stack-error.js';
 import { dump } from './dump-file.js';
 
-/** Writes the database of the running stack to `file`, which appears when it is whole. Readable by its owner alone. */
+/** Writes the database of the running stack to `file`. The file appears when it is complete, and only its owner can read it. */
 export async function backup(config: StackConfig, wanted: string): Promise<void> {
   const paths = layout(config.home);
   const file = resolve(wanted);
@@ -37,7 +37,7 @@ export async function backup(config: StackConfig, wanted: string): Promise<void>
   );
 }
 
-/** Passwords' hashes are in it: nobody else may read it, from its first byte on. */
+/** Created with mode 0600 before the first byte is written, because a backup contains hashes of tokens. */
 function writable(file: string): void {
   closeSync(openSync(file, 'w', 0o600));
 }

@@ -11,15 +11,15 @@ import { StackError } from '../stack-error.js';
 type Server = { readonly port: number; readonly adminPassword: string };
 
 const run = promisify(execFile);
-/** The table of contents of a database with a year of metric partitions has some megabytes. */
+/** The table of contents of a database with a year of metric partitions takes some megabytes. */
 const LONGEST_OUTPUT = 256 * 1024 * 1024;
 const RESTORE_JOBS = 2;
 
-/** Runs one of Postgres' client programs; its own words on a failure. */
+/** Runs one of Postgres' client programs. @throws Error with the program's own message */
 async function tool(name: string, args: readonly string[], server?: Server): Promise<string> {
   const program = join(requirePostgres(), name);
   if (!existsSync(program))
-    throw new StackError(`${program} is not there`, 'Install the client programs of this Postgres');
+    throw new StackError(`${program} is not installed`, 'Install the client programs of this Postgres');
   const login = server ? { PGPASSWORD: server.adminPassword } : {};
   try {
     const { stdout } = await run(program, args, {
@@ -38,27 +38,27 @@ function connection(server: Server, database: string): string[] {
   return ['-h', '127.0.0.1', '-p', String(server.port), '-U', adminUser, '--no-password', '-d', database];
 }
 
-/** Writes everything that is in the database at one moment, in pg_dump's custom format; writes go on meanwhile. */
+/** Writes a consistent snapshot of the database in pg_dump's custom format. Other sessions may write meanwhile. */
 export async function dump(server: Server, database: string, file: string): Promise<void> {
   await tool('pg_dump', [...connection(server, database), '-Fc', '-f', file], server);
 }
 
-/** Reads all of it into an empty database whose roles exist. Throws at the first thing that does not fit. */
+/** Reads a dump into an empty database. The roles must exist. @throws Error at the first failed statement */
 export async function readDump(server: Server, database: string, file: string): Promise<void> {
   const how = ['--exit-on-error', '--jobs', String(RESTORE_JOBS)];
   await tool('pg_restore', [...connection(server, database), ...how, file], server);
 }
 
 /**
- * When the backup was made, by its own words.
- * @throws StackError when the file is no backup of NovaCron's database. That it is whole only reading it tells.
+ * The time at which the backup was made, from its header. Does not check that the backup is complete.
+ * @throws StackError when the file is not a backup of NovaCron's database
  */
 export async function inspectDump(file: string): Promise<string> {
   if (!existsSync(file)) throw new StackError(`${file} does not exist`);
   const contents = await tool('pg_restore', ['--list', file]).catch((error: unknown) => {
     if (error instanceof StackError) throw error;
-    const hint = 'A backup is what `npm run stack -- backup FILE` wrote';
-    throw new StackError(`${file} is no backup: ${(error as Error).message}`, hint, { cause: error });
+    const hint = '`npm run stack -- backup FILE` writes a backup';
+    throw new StackError(`${file} is not a backup: ${(error as Error).message}`, hint, { cause: error });
   });
   const missing = schemas.filter((schema) => !new RegExp(`SCHEMA - ${schema} `).test(contents));
   if (missing.length > 0) {

@@ -21,16 +21,16 @@ import { finishRestore, restoredDirectory, restoringDirectory } from './restored
 const START_WITHIN_MS = 60_000;
 
 /**
- * Makes the database anew out of a backup, in a cluster of its own with its own system identifier: so nothing that
- * was cached, numbered or promised in the history that is left can be taken for the new one's. The stack must not
- * run; its data before stay beside the new ones, and are as they were when anything fails.
+ * Restores the database from a backup into a new cluster. Its new system identifier separates it from the old
+ * timeline: caches, event numbers and consistency tokens of that timeline do not match. The stack must not run. The
+ * previous data stay beside the new data, and stay in place when the restore fails.
  */
 export async function restore(config: StackConfig, wanted: string): Promise<void> {
   const paths = layout(config.home);
   const file = resolve(wanted);
   const madeAt = await inspectDump(file);
   makeDirectories(paths);
-  // Whoever starts the stack meanwhile is told to wait.
+  // A start of the stack fails while the lock is held.
   await withFileLock(join(paths.run, 'stack.lock'), 10_000, async () => {
     const pid = runningStack(paths);
     if (pid !== undefined) {
@@ -42,24 +42,24 @@ export async function restore(config: StackConfig, wanted: string): Promise<void
     const { primary } = wholeTopology(paths);
     const target = join(paths.data, primary);
     refuseServer(paths, primary, target);
-    // A restore that was killed at its very end is through first.
+    // First finishes an earlier restore that was killed at its end.
     finishRestore(target);
     const aside = await rebuild(config, paths, target, file);
     process.stderr.write(
-      `the database is as it was at ${madeAt}\n${aside ? `the data before it: ${aside}\n` : ''}Start it: npm start\n`,
+      `the database is restored to ${madeAt}\n${aside ? `previous data: ${aside}\n` : ''}Start it: npm start\n`,
     );
   });
 }
 
-/** A stack that was killed leaves its servers behind: the one whose data are replaced must not run. */
+/** Refuses while the server runs whose data the restore replaces. A killed stack leaves its servers behind. */
 function refuseServer(paths: Layout, name: string, dir: string): void {
   const program = postgresProgram({ name, dir, port: 0, adminPassword: '' });
   const [pid] = leftoversOf(paths, program, allProcesses());
   if (pid === undefined) return;
-  throw new StackError(`${name} still runs (process ${pid})`, 'End what was left: npm run stack -- stop');
+  throw new StackError(`${name} still runs (process ${pid})`, 'End it: npm run stack -- stop');
 }
 
-/** @returns where the data before it are, if there were any */
+/** @returns the directory of the previous data, if there were any */
 async function rebuild(
   config: StackConfig,
   paths: Layout,
@@ -80,13 +80,13 @@ async function rebuild(
   // Ctrl-C reaches the program that we wait for, too: its failure is then ours, and is cleaned up after.
   process.once('SIGINT', () => undefined);
   try {
-    await phase('making an empty cluster', () => preparePrimary(options));
+    await phase('creating an empty cluster', () => preparePrimary(options));
     await onServer(options, paths, () => fill(options, secrets, file));
   } catch (error) {
     fresh();
     if (error instanceof StackError) throw error;
-    const hint = 'The data are as they were';
-    throw new StackError(`${file} was not restored: ${(error as Error).message}`, hint, { cause: error });
+    const hint = 'The data are unchanged';
+    throw new StackError(`the restore of ${file} failed: ${(error as Error).message}`, hint, { cause: error });
   }
   renameSync(options.dir, restoredDirectory(dir));
   return finishRestore(target);
@@ -116,10 +116,10 @@ async function fill(options: PostgresOptions, secrets: Secrets, file: string): P
   await ensureRoles(options, secrets.roles, secrets.postgresReplication);
   await asAdmin(options, 'postgres', (client) => client.query(`CREATE DATABASE ${database}`));
   await phase(`reading ${file}`, () => readDump(options, database, file));
-  // What a dump leaves to the cluster: rights on the database itself.
+  // A dump does not contain the grants on the database itself.
   await ensureDatabase(options, database);
-  // Statistics are not in a dump, and without them the first plans would be scans.
-  await phase('counting what is in it', () =>
+  // A dump contains no statistics, and without them the first plans would be scans.
+  await phase('collecting statistics', () =>
     asAdmin(options, database, (client) => client.query('ANALYZE')),
   );
 }

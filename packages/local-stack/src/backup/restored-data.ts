@@ -2,16 +2,16 @@ import { existsSync, lstatSync, renameSync, symlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { postgresDirectory, postgresUser } from '../servers/postgres-home.js';
 
-/** Where a restore builds what becomes the data directory `dir`. */
+/** The directory in which a restore builds the new data directory `dir`. */
 export const restoringDirectory = (dir: string) => `${dir}.restoring`;
-/** The same when it is whole: from here on the restore is done, and what is left of it is renames. */
+/** The same directory when it is complete. The rest of the restore is renames. */
 export const restoredDirectory = (dir: string) => `${dir}.restored`;
 
 /**
- * Puts a restored data directory in its place, if there is one; the data before it stay beside it. Run before each
- * start, too: a restore may have died between the two renames.
+ * Moves a restored data directory, if there is one, to its place. The previous data stay beside it. Also runs before
+ * each start, because a restore may have died between the two renames.
  * @param wanted the server's directory below the home, which may be a link
- * @returns where the data before it are
+ * @returns the directory of the previous data
  */
 export function finishRestore(wanted: string): string | undefined {
   const dir = postgresDirectory(wanted, postgresUser());

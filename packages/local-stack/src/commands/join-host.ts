@@ -14,14 +14,14 @@ export interface JoinOptions {
   readonly driver: Driver;
   readonly zone: string;
   readonly hosts: number;
-  /** print what an agent on another machine needs, instead of only running it here */
+  /** also print the settings of an agent on another machine */
   readonly print: boolean;
 }
 
-/** Hosts of one agent are `NAME-01`, …: room for the number. */
+/** Leaves space for the number: hosts of one agent are `NAME-01`, … */
 const LONGEST_NAME = 50;
 
-/** Gives a new host its id and its NATS user; a running stack starts its agent at once. */
+/** Gives a new host its id and its NATS user. A running stack starts its agent at once. */
 export async function joinHost(config: StackConfig, name: string, options: JoinOptions): Promise<void> {
   refuseIllegalNames(name, options.zone);
   const paths = layout(config.home);
@@ -38,12 +38,12 @@ export async function joinHost(config: StackConfig, name: string, options: JoinO
   process.kill(stack, 'SIGUSR2');
   const found = await waitForComponent(paths, agent.name, 60_000);
   if (found?.state !== 'running') {
-    throw new StackError(`host ${name} has not come up`, `Its log: npm run stack -- logs ${agent.name}`);
+    throw new StackError(`host ${name} did not start`, `Its log: npm run stack -- logs ${agent.name}`);
   }
   process.stderr.write(`host ${name} runs in zone ${zone} (${driver}, process ${found.pid})\n`);
 }
 
-/** @throws StackError before anything is written: the names become part of NATS subjects */
+/** Names become part of NATS subjects. @throws StackError before anything is written */
 function refuseIllegalNames(name: string, zone: string): void {
   if (!Name.safeParse(name).success || name.length > LONGEST_NAME) {
     throw new StackError(
@@ -69,7 +69,7 @@ function printForOtherMachine(config: StackConfig, agentName: string): void {
     topology: wholeTopology(paths),
   };
   const agent = listAgents(paths).find((one) => one.name === agentName);
-  if (!agent) throw new StackError(`${agentName} is not there`);
+  if (!agent) throw new StackError(`${agentName} is missing`);
   const env = { ...agentOwnEnv(facts, agent), NOVACRON_OPS_PORT: '9104' };
   const lines = Object.entries(env).map(([key, value]) => `export ${key}='${value}'`);
   process.stdout.write(

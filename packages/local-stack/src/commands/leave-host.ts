@@ -7,13 +7,12 @@ import { layout } from '../layout.js';
 import { StackError } from '../stack-error.js';
 import { waitUntil } from '../supervisor/processes.js';
 
-/** Each start makes them again. */
+/** Each start creates them again. */
 const DEFAULT_AGENTS = ['host-agent-local', 'host-agent-sim'];
 const ENDED_WITHIN_MS = 60_000;
 
 /**
- * Takes an empty host out for good: the control plane removes it, its agent ends, and its NATS user and state are
- * forgotten.
+ * Removes an empty host for good: from the control plane, then its agent, its NATS user and its state.
  * @throws StackError when there is no such host, when the stack does not run, or while the host has VMs
  */
 export async function leaveHost(config: StackConfig, name: string): Promise<void> {
@@ -28,7 +27,7 @@ export async function leaveHost(config: StackConfig, name: string): Promise<void
     throw new StackError(`NovaCron does not run in ${paths.home}`, 'Start it: npm start');
 
   const hosts = agentHosts(paths, agent.name);
-  // First off the list: a host that is removed while its agent runs must not register again.
+  // First off the list, so that a removed host whose agent still runs cannot register again.
   forgetAgent(paths, agent.name);
   try {
     for (const { hostId } of hosts) await removeHost(url, loadSecrets(paths).operatorToken, hostId);
@@ -45,7 +44,7 @@ export async function leaveHost(config: StackConfig, name: string): Promise<void
   process.stderr.write(`host ${name} has left\n`);
 }
 
-/** A host that the control plane does not know has left already. */
+/** Removes a host from the control plane. A 404 means that it has left already. */
 async function removeHost(url: string, token: string, hostId: string): Promise<void> {
   const host = `${url}/api/v1/hosts/${hostId}`;
   const answer = await fetch(host, { method: 'DELETE', headers: { Authorization: `Bearer ${token}` } });

@@ -10,10 +10,10 @@ import { delayReplay, pauseReplay, resumeReplay } from '../servers/postgres-stan
 import { StackError } from '../stack-error.js';
 import { forgetPromotion, readPromotion, writePromotion } from '../stack/requests.js';
 
-/** A promotion restarts four services, which may drain for as long as a start takes. */
+/** A promotion restarts four services, whose drains may take as long as their starts. */
 const PROMOTE_WITHIN_MS = 180_000;
 
-/** Home and pid of the running stack, and the address of that replica in it. */
+/** Home and pid of the running stack, and the address of this replica. */
 function runningReplica(config: StackConfig, name: string) {
   const paths = layout(config.home);
   const pid = runningStack(paths);
@@ -26,13 +26,13 @@ function runningReplica(config: StackConfig, name: string) {
   if (found === undefined) {
     const there =
       replicas.length > 0 ? `There are: ${replicas.join(', ')}` : 'More: npm start -- --replicas 2';
-    throw new StackError(`${name} is no replica of this stack`, there);
+    throw new StackError(`${name} is not a replica of this stack`, there);
   }
   const server = { port: currentPorts(paths)[found], adminPassword: loadSecrets(paths).postgresAdmin };
   return { paths, pid, server };
 }
 
-/** Lets a replica show every commit that much later; `null`: at once again. */
+/** Makes a replica show every commit `ms` later, or at once for `null`. */
 export async function delayReplica(config: StackConfig, name: string, ms: number | null): Promise<void> {
   await delayReplay(runningReplica(config, name).server, ms);
   process.stderr.write(ms === null ? `${name} is not delayed\n` : `${name} is delayed by ${ms} ms\n`);
@@ -48,12 +48,12 @@ export async function resumeReplica(config: StackConfig, name: string): Promise<
   process.stderr.write(`${name} is resumed\n`);
 }
 
-/** Asks the running stack to make a replica the primary, and waits until its services run again. */
+/** Requests a promotion from the running stack, and waits until its services run again. */
 export async function promote(config: StackConfig, name: string): Promise<void> {
   const { paths, pid } = runningReplica(config, name);
   const before = wholeTopology(paths).primary;
   if (readPromotion(paths)?.state === 'running')
-    throw new StackError('a promotion is under way', 'Wait for it');
+    throw new StackError('a promotion is running', 'Wait for it');
   writePromotion(paths, { name, state: 'asked' });
   process.kill(pid, 'SIGUSR2');
   await phase(`promoting ${name}`, async () => {
@@ -61,7 +61,7 @@ export async function promote(config: StackConfig, name: string): Promise<void> 
     for (;;) {
       const { state, detail } = readPromotion(paths) ?? { state: 'failed' as const, detail: 'no answer' };
       if (state === 'done') break;
-      if (state === 'failed') throw new StackError(`${name} was not promoted: ${detail}`);
+      if (state === 'failed') throw new StackError(`the promotion of ${name} failed: ${detail}`);
       if (Date.now() > deadline || runningStack(paths) === undefined) {
         throw new StackError(`${name} was not promoted in time`, 'Look: npm run stack -- status');
       }

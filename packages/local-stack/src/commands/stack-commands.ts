@@ -42,14 +42,14 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** A service may run and still wait for something: only it can tell. */
+/** Adds a service's own readiness, because a running service may still wait for a dependency. */
 async function withReadiness(component: ComponentStatus): Promise<ComponentStatus> {
   if (component.state !== 'running' || component.opsPort === undefined) return component;
   const { ready, missing } = await readiness(component.opsPort);
   return ready ? component : { ...component, state: 'not ready', ...(missing ? { detail: missing } : {}) };
 }
 
-/** Prints what runs; answers the exit code: 0 all running, 3 not running, 1 something is down. */
+/** Prints the components. @returns the exit code: 0 all run, 1 some do not, 3 the stack does not run */
 export async function status(config: StackConfig, output: string): Promise<number> {
   const paths = layout(config.home);
   const pid = runningStack(paths);
@@ -85,7 +85,7 @@ async function endEverything(config: StackConfig, paths: Layout): Promise<void> 
   await endGuests(paths);
 }
 
-/** Ends the running stack and waits until it is gone; also ends what a crashed one left behind. */
+/** Ends the running stack, waits until it is gone, and ends the leftovers of a crashed stack. */
 export async function stop(config: StackConfig): Promise<void> {
   const paths = layout(config.home);
   const pid = runningStack(paths);
@@ -93,7 +93,7 @@ export async function stop(config: StackConfig): Promise<void> {
     const left = guests(paths).length;
     await endEverything(config, paths);
     process.stderr.write(
-      `NovaCron does not run in ${paths.home}${left ? `; ended ${left} guests it had left` : ''}\n`,
+      `NovaCron does not run in ${paths.home}${left ? `; ended ${left} leftover guests` : ''}\n`,
     );
     return;
   }
@@ -116,16 +116,16 @@ const ownEntries = [
   'compile-cache',
 ];
 
-/** Ends the stack and removes all of its state. What NovaCron did not make stays. */
+/** Ends the stack and removes all of its state. Other files in the home stay. */
 export async function reset(config: StackConfig): Promise<void> {
   const paths = layout(config.home);
   if (!existsSync(paths.home))
     throw new StackError(`${paths.home} does not exist`, 'There is nothing to reset');
   await stop(config).catch(async (error: unknown) => {
     if (!(error instanceof StackError)) throw error;
-    await endByDirectory(paths); // the state is damaged: that is what reset is for
+    await endByDirectory(paths); // the state may be damaged, and reset must work then too
   });
-  // Data that a restore put aside, too.
+  // Includes the data that a restore moved aside.
   const servers = existsSync(paths.data)
     ? readdirSync(paths.data).filter((name) => name.startsWith('postgres-'))
     : [];
@@ -150,7 +150,7 @@ async function endByDirectory(paths: Layout): Promise<void> {
   }
 }
 
-/** Prints the end of a component's log, and what follows until Ctrl-C if asked. */
+/** Prints the end of a component's log, and with `follow` new lines until Ctrl-C. */
 export async function logs(
   config: StackConfig,
   name: string,
@@ -177,7 +177,7 @@ export async function logs(
   await follow(file, end, (text) => process.stdout.write(text), ended.signal);
 }
 
-/** Prints the file that scripts source. */
+/** Prints the `env` file. */
 export function printEnv(config: StackConfig): void {
   const { env } = layout(config.home);
   if (!existsSync(env)) throw new StackError(`${env} does not exist`, 'Start the stack first: npm start');

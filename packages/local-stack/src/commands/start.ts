@@ -31,10 +31,10 @@ Ctrl-C ends everything; state stays in ${paths.home}.
 `;
 }
 
-/** A second signal of the same kind this soon is the same key press, delivered to npm and to us. */
+/** A second signal within this time belongs to the same key press, which npm and this process both receive. */
 const samePressMs = 1000;
 
-/** Resolves with the first signal that asks us to end; `again` runs when a person asks once more. */
+/** Resolves with the first signal to end. `again` runs at a later one. */
 function endSignal(again: () => void): Promise<NodeJS.Signals> {
   return new Promise((done) => {
     let first = 0;
@@ -48,7 +48,7 @@ function endSignal(again: () => void): Promise<NodeJS.Signals> {
   });
 }
 
-/** `npm start`: everything up, then kept alive until a signal ends it in order. */
+/** `npm start`: starts everything and keeps it running until a signal, then ends it in order. */
 export async function start(config: StackConfig, options: StartOptions): Promise<void> {
   const progress = new Progress();
   let stack: Stack | undefined;
@@ -62,7 +62,7 @@ export async function start(config: StackConfig, options: StartOptions): Promise
     httpPort: options.port ?? config.httpPort,
     portOffset: options.portOffset ?? config.portOffset,
   };
-  // An explicit --port is the port itself, wherever the offset puts the rest.
+  // An explicit --port is the final port: the offset does not apply to it.
   if (options.port !== undefined) merged.httpPort = options.port - merged.portOffset;
   const { qemu, simHosts: simulatedHosts } = options;
   const replicas = options.replica ? options.replicas : 0;
@@ -95,7 +95,7 @@ export async function start(config: StackConfig, options: StartOptions): Promise
       await signalled;
     } else if (typeof outcome === 'object') throw outcome.error;
   } finally {
-    starting.catch(() => undefined); // its failure is thrown above, or we were asked to end before
+    starting.catch(() => undefined); // its failure is thrown above, or a signal came first
     if (stack) {
       const since = Date.now();
       process.stderr.write('\nstopping …');
@@ -103,6 +103,6 @@ export async function start(config: StackConfig, options: StartOptions): Promise
       process.stderr.write(` ${((Date.now() - since) / 1000).toFixed(1)} s\n`);
     }
   }
-  // Nothing of ours runs any more; a half-done start must not keep the process.
+  // Everything has ended. An unfinished start must not keep the process alive.
   process.exit(process.exitCode ?? 0);
 }

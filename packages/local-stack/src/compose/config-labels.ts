@@ -5,12 +5,12 @@ import { natsServices } from '@novacron/provisioning/nats-permissions';
 import { repositoryRoot } from '../config.js';
 import { natsFiles, redisFiles } from './files.js';
 
-/** Servers of docker-compose.yml whose images do not change with a version of NovaCron, but whose configuration does. */
+/** Servers of docker-compose.yml whose configuration may change in a new version while their images do not. */
 export type Configured = 'redis' | 'nats' | 'nginx';
 
 const read = (...path: string[]) => readFileSync(join(repositoryRoot, 'infra', ...path), 'utf8');
 
-/** What each reads when it starts, with empty passwords: those stay the same in an upgrade. */
+/** The configuration that each server reads at its start, without passwords, which an upgrade does not change. */
 function configurations(): Record<Configured, string[]> {
   const nats = Object.fromEntries(['admin', ...natsServices].map((user) => [user, ''])) as Parameters<
     typeof natsFiles
@@ -27,8 +27,8 @@ function configurations(): Record<Configured, string[]> {
 }
 
 /**
- * docker-compose.yml with the label `novacron.config` of each such server as it has to be: `docker compose up` makes a
- * container anew only when its definition changed, and does not look into volumes and files.
+ * docker-compose.yml with a current label `novacron.config` of each such server. `docker compose up` recreates a
+ * container only when its definition changes. It does not compare the contents of volumes and files.
  * @throws Error when a server has no such label
  */
 export function withConfigLabels(compose: string): string {

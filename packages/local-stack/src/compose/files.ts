@@ -11,10 +11,10 @@ import { adminUser } from '../servers/postgres-server.js';
 import { redisConf, redisLogin } from '../servers/redis-server.js';
 
 type Environment = Readonly<Record<string, string>>;
-/** Texts of files by their names. */
+/** Contents of files by name. */
 type Files = Readonly<Record<string, string>>;
 
-/** As both `node --env-file` and a shell read it: single quotes keep the `$` of a verifier. */
+/** A format that both `node --env-file` and a shell read. Single quotes keep the `$` of a verifier. */
 function envFile(values: Environment): string {
   return Object.entries(values)
     .map(([name, value]) => (value.includes('$') ? `${name}='${value}'\n` : `${name}=${value}\n`))
@@ -42,7 +42,7 @@ function serviceFiles(secrets: Secrets, service: NatsService): Files {
   return { 'service.env': envFile({ ...servicePasswords(secrets, service), ...keys }) };
 }
 
-/** The owners' passwords are for the migrations alone. */
+/** Only the migrations get the owners' passwords. */
 function migrationFiles({ roles }: Secrets): Files {
   return Object.fromEntries(
     natsServices.map((service) => [
@@ -99,12 +99,12 @@ export function natsFiles(
   return { 'nats.conf': natsConf(options, users) };
 }
 
-/** Made of another secret, since only containers have a Grafana. */
+/** Derived from another secret, because only containers have a Grafana. */
 function grafanaPassword({ tokenHashKey }: Secrets): string {
   return createHmac('sha256', tokenHashKey).update('grafana').digest('hex').slice(0, 32);
 }
 
-/** What each volume of docker-compose.yml named `config-…` holds: for each container what it needs and no more. */
+/** The contents of each volume `config-…` of docker-compose.yml. Each container gets only what it needs. */
 export function composeFiles(
   secrets: Secrets,
   agent: Agent,
@@ -129,12 +129,12 @@ export function composeFiles(
 
 export interface Published {
   readonly url: string;
-  /** host:port of the primary and of NATS, where they are published at all */
+  /** host:port of the primary and of NATS, when they are published */
   readonly postgres?: string | undefined;
   readonly nats?: string | undefined;
 }
 
-/** What a person or a script needs to use the stack, to `eval`. */
+/** Shell exports for using the stack, to `eval`. */
 export function userEnvironment(secrets: Secrets, { url, postgres, nats }: Published): string {
   const values: Environment = {
     NOVACRON_URL: url,

@@ -7,8 +7,8 @@ import { StackError } from '../stack-error.js';
 import { composeFiles, userEnvironment } from './files.js';
 
 /*
- * The service `init` of docker-compose.yml. `node dist/compose/init.js` makes the secrets when there are none and
- * writes each container's files into its volume below /config; `… env URL` prints what a user needs.
+ * The service `init` of docker-compose.yml. `node dist/compose/init.js` creates the secrets when they are missing, and
+ * writes each container's files into its volume below /config. `… env URL` prints the shell exports for a user.
  */
 
 const STATE = '/state';
@@ -16,13 +16,13 @@ const CONFIG = '/config';
 const AGENT = 'host-agent-sim';
 const SIMULATED_HOSTS = 20;
 const REPAIR = 'Restore the volume, or discard all state: docker compose down --volumes';
-/** Servers that run as somebody without a name in their image get a data directory of their own. */
+/** NATS runs as a uid without a user in its image, so it needs a data directory with that owner. */
 const NATS_DATA = { directory: '/data/nats', uid: 1000 };
 
 function writeAll(directory: string, files: Readonly<Record<string, string>>): void {
   mkdirSync(directory, { recursive: true });
   for (const [name, text] of Object.entries(files)) {
-    // Readable for all: who may see it is who has the volume, and each image has another user.
+    // Readable for all users, because each image has another uid. Access is limited by who mounts the volume.
     writeFileSync(join(directory, `${name}.new`), text, { mode: 0o444 });
     renameSync(join(directory, `${name}.new`), join(directory, name));
   }
@@ -38,12 +38,12 @@ function main(command: string | undefined): void {
   }
   ensureDefaultAgents(paths, { qemu: false, simulatedHosts: SIMULATED_HOSTS });
   const agent = listAgents(paths).find(({ name }) => name === AGENT);
-  if (!agent) throw new StackError(`${AGENT} is not there`, REPAIR);
+  if (!agent) throw new StackError(`${AGENT} is missing`, REPAIR);
   for (const [name, files] of Object.entries(composeFiles(secrets, agent, agentHosts(paths, AGENT)))) {
     writeAll(join(CONFIG, name), files);
   }
   chownSync(NATS_DATA.directory, NATS_DATA.uid, NATS_DATA.uid);
-  process.stdout.write('secrets and configuration are there\n');
+  process.stdout.write('secrets and configuration are ready\n');
 }
 
 try {

@@ -51,7 +51,7 @@ export const agentDirectory = (paths: Layout, name: string) => join(paths.agents
 export const hostsFile = (paths: Layout, name: string) => join(paths.agents, name, 'hosts.json');
 const agentFile = (paths: Layout, name: string) => join(paths.agents, name, 'agent.json');
 
-/** All agents of this home, in the order of their names. */
+/** All agents of this home, sorted by name. */
 export function listAgents(paths: Layout): Agent[] {
   if (!existsSync(paths.agents)) return [];
   return readdirSync(paths.agents)
@@ -65,14 +65,14 @@ export function agentHosts(paths: Layout, name: string): AgentHost[] {
   const hosts = readStateFile(hostsFile(paths, name));
   if (!Array.isArray(hosts)) {
     throw new StackError(
-      `${hostsFile(paths, name)} is missing or no list`,
+      `${hostsFile(paths, name)} is missing or not a list`,
       'Discard all state: npm run stack -- reset',
     );
   }
   return hosts as AgentHost[];
 }
 
-/** The operator's list of hosts, as the orchestrator reads it: what each may register as. */
+/** The operator's list of approved hosts in the orchestrator's format: the attributes that each may register with. */
 export function approvedHosts(agent: Agent, hosts: readonly AgentHost[]): object[] {
   const { zone, driver } = agent;
   return hosts.map(({ hostId, capacity, labels = {} }) => ({
@@ -86,7 +86,7 @@ export function approvedHosts(agent: Agent, hosts: readonly AgentHost[]): object
 
 export const approvedHostsFile = (paths: Layout) => join(paths.agents, 'approved-hosts.json');
 
-/** Writes the list of this home's hosts anew; a running orchestrator reads it when it has changed. */
+/** Rewrites the list of approved hosts. A running orchestrator reads it after a change. */
 export function writeApprovedHosts(paths: Layout): void {
   const hosts = listAgents(paths).flatMap((agent) => approvedHosts(agent, agentHosts(paths, agent.name)));
   writeStateFile(approvedHostsFile(paths), hosts);
@@ -118,7 +118,7 @@ function nextOpsPort(paths: Layout, name: string): number {
   return fixed[name] ?? highest + 1;
 }
 
-/** Writes a new agent with its hosts, ids and passwords; an agent of that name stays as it is. Answers whether it is new. */
+/** Writes a new agent with its hosts, ids and passwords. Does nothing when the agent exists. @returns whether it is new */
 export function ensureAgent(paths: Layout, agent: NewAgent): boolean {
   if (existsSync(agentFile(paths, agent.name))) return false;
   mkdirSync(agentDirectory(paths, agent.name), { recursive: true, mode: 0o700 });
@@ -144,22 +144,22 @@ export function ensureAgent(paths: Layout, agent: NewAgent): boolean {
   return true;
 }
 
-// 512 VMs of the guide's size (2 cpu, 4096 MiB, 50 GiB) on each of 20 hosts: room for 10,000.
+// 512 VMs of the guide's size (2 cpu, 4096 MiB, 50 GiB) on each of 20 hosts, so 10,000 VMs fit.
 const simulatedCapacity: Capacity = { cpu: 1024, memory: 2_097_152, disk: 25_600 };
 
-/** Takes an agent off the lists of agents and of approved hosts; its folder stays until its process has ended. */
+/** Removes an agent from the lists of agents and of approved hosts. Its folder stays until its process has ended. */
 export function forgetAgent(paths: Layout, name: string): void {
   rmSync(agentFile(paths, name), { force: true });
   writeApprovedHosts(paths);
 }
 
-/** Takes back {@link forgetAgent}. */
+/** Reverts {@link forgetAgent}. */
 export function rememberAgent(paths: Layout, agent: Agent): void {
   writeStateFile(agentFile(paths, agent.name), agent);
   writeApprovedHosts(paths);
 }
 
-/** The hosts that every stack has: this machine in zone `local`, twenty simulated ones in zone `sim`. */
+/** Creates the default hosts: this machine in zone `local`, and simulated ones in zone `sim`. */
 export function ensureDefaultAgents(paths: Layout, options: { qemu: boolean; simulatedHosts: number }): void {
   if (options.qemu) ensureAgent(paths, { name: 'host-agent-local', driver: 'qemu', zone: 'local', hosts: 1 });
   const capacity = simulatedCapacity;
@@ -170,6 +170,6 @@ export function ensureDefaultAgents(paths: Layout, options: { qemu: boolean; sim
     hosts: options.simulatedHosts,
     capacity,
   });
-  // A home of before has no list yet.
+  // Homes of earlier versions have no list.
   writeApprovedHosts(paths);
 }

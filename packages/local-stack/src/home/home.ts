@@ -7,7 +7,7 @@ import { withFileLock } from '../supervisor/file-lock.js';
 import { opsPorts, requirePort } from './ports.js';
 import { runningStack, stackPidFile } from './status.js';
 
-/** Makes the directories of a home. */
+/** Creates the directories of a home. */
 export function makeDirectories(paths: Layout): void {
   try {
     mkdirSync(paths.home, { recursive: true });
@@ -24,7 +24,7 @@ export function makeDirectories(paths: Layout): void {
   }
 }
 
-/** Writes our pid as the stack of this home; a StackError when another one runs there. */
+/** Writes this process's pid as the stack of the home. @throws StackError when another stack runs there */
 export async function takeHome(paths: Layout): Promise<void> {
   await withFileLock(join(paths.run, 'stack.lock'), 10_000, () => {
     const other = runningStack(paths);
@@ -39,7 +39,7 @@ export async function takeHome(paths: Layout): Promise<void> {
   });
 }
 
-/** Checks the ports that people and scrapers know: the gateway's and the ops listeners'. */
+/** Checks that the fixed ports are free: the gateway's and the ops listeners'. */
 export async function checkFixedPorts(
   config: StackConfig & { readonly httpHost: string },
   agentPorts: readonly number[],

@@ -4,7 +4,7 @@ import { freePortFrom, isFree, portOwner } from '../servers/ports.js';
 import { StackError } from '../stack-error.js';
 import { readStateFile, writeStateFile } from '../state-file.js';
 
-/** Components that listen on a port of their own choice: a server on a standard port is left alone. */
+/** Default ports of the private servers. They differ from the standard ports, where other servers may run. */
 const privateServers = {
   'postgres-primary': 15_432,
   'postgres-replica-1': 15_433,
@@ -15,7 +15,7 @@ const privateServers = {
 } as const;
 export type PrivateServerName = keyof typeof privateServers;
 
-/** Ops listeners (health, ready, metrics): fixed, so that a scraper finds them. */
+/** Ports of the ops listeners (health, ready, metrics), fixed so that a scraper finds them. */
 export const opsPorts = {
   gateway: 9100,
   'vm-orchestrator': 9101,
@@ -32,7 +32,7 @@ function remembered(paths: Layout): Partial<Record<string, number>> {
   return (readStateFile(file, `Remove it: ports are chosen anew`) ?? {}) as Partial<Record<string, number>>;
 }
 
-/** Ports for the private servers: those of the last run where they are still free, else the next free ones. */
+/** Ports for the private servers: the last run's ports where they are free, else the next free ones. */
 export async function choosePorts(paths: Layout, offset: number): Promise<StackPorts> {
   const before = remembered(paths);
   const keep = before['offset'] === offset;
@@ -48,15 +48,15 @@ export async function choosePorts(paths: Layout, offset: number): Promise<StackP
   return chosen as StackPorts;
 }
 
-/** The ports of the run that is going on, for commands that look at it. */
+/** The ports of the current run. */
 export function currentPorts(paths: Layout): StackPorts {
   return remembered(paths) as StackPorts;
 }
 
-/** Throws a StackError that names who holds `port`, and the flag that chooses another. */
+/** @throws StackError when `port` is taken, with the process that holds it and the flag that chooses another */
 export async function requirePort(port: number, host: string, flag: string): Promise<void> {
   if (await isFree(port, host)) return;
   const owner = await portOwner(port);
-  const who = owner ? `${owner.name} (process ${owner.pid})` : 'another process';
-  throw new StackError(`port ${port} is taken by ${who}`, `Choose another one: ${flag}`);
+  const holder = owner ? `${owner.name} (process ${owner.pid})` : 'another process';
+  throw new StackError(`port ${port} is taken by ${holder}`, `Choose another one: ${flag}`);
 }

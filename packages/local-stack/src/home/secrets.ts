@@ -8,7 +8,7 @@ import type { Layout } from '../layout.js';
 import { StackError } from '../stack-error.js';
 import { readStateFile, writeStateFile } from '../state-file.js';
 
-/** Everything that the stack generates once and then keeps. */
+/** The secrets that the stack generates once and keeps. */
 export interface Secrets {
   readonly postgresAdmin: string;
   readonly postgresReplication: string;
@@ -57,7 +57,7 @@ function newSecrets(): Secrets {
   };
 }
 
-/** Path of the first entry that `expected` has and `found` lacks, `undefined` when all are there. */
+/** Path of the first entry that `expected` has and `found` lacks. Undefined when none is missing. */
 function missingEntry(expected: object, found: unknown, path = ''): string | undefined {
   for (const [key, value] of Object.entries(expected)) {
     const actual = (found as Record<string, unknown> | null | undefined)?.[key];

@@ -4,7 +4,7 @@ import { readStateFile, writeStateFile } from '../state-file.js';
 import type { ComponentStatus } from '../supervisor/component.js';
 import { isNoSpace, livePid } from '../supervisor/processes.js';
 
-/** What the running stack tells about itself in `run/status.json`. */
+/** The content of `run/status.json`. */
 export interface StackStatus {
   readonly phase: 'starting' | 'running' | 'stopping';
   readonly url: string;
@@ -17,7 +17,7 @@ const statusFile = (paths: Layout) => join(paths.run, 'status.json');
 /** The pid file of the stack itself. */
 export const stackPidFile = (paths: Layout) => join(paths.run, 'stack.pid');
 
-/** Is part of the stack's command line, so that its pid file can be checked. */
+/** Part of the stack's command line, which verifies the pid in its pid file. */
 export const stackMarker = 'local-stack/dist/cli.js start';
 
 export function writeStatus(paths: Layout, status: StackStatus): void {
@@ -26,7 +26,7 @@ export function writeStatus(paths: Layout, status: StackStatus): void {
 
 const WRITE_AGAIN_MS = 2_000;
 
-/** Writes the status at each change. While the disk is full the last one stays, and it is written when there is room. */
+/** Writes the status at each change. On a full disk it retries, and the previous status stays until then. */
 export class StatusWriter {
   #again: NodeJS.Timeout | undefined;
 
@@ -47,7 +47,7 @@ export class StatusWriter {
   }
 }
 
-/** The last status written; whether it is still true is told by runningStack(). */
+/** The last written status. It is current only while runningStack() returns a pid. */
 export function readStatus(paths: Layout): StackStatus | undefined {
   return readStateFile(statusFile(paths), 'Remove it') as StackStatus | undefined;
 }

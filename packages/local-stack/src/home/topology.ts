@@ -3,7 +3,7 @@ import type { Layout } from '../layout.js';
 import { StackError } from '../stack-error.js';
 import { readStateFile, writeStateFile } from '../state-file.js';
 
-/** Every Postgres server that a home can have; a name stays with its data when a promotion changes its part. */
+/** Every Postgres server that a home can have. A server keeps its name when a promotion changes its role. */
 export const postgresNames = [
   'postgres-primary',
   'postgres-replica-1',
@@ -12,7 +12,7 @@ export const postgresNames = [
 ] as const;
 export type PostgresName = (typeof postgresNames)[number];
 
-/** Who is the primary and who streams from it. */
+/** The primary and the replicas that stream from it. */
 export interface Topology {
   readonly primary: PostgresName;
   readonly replicas: readonly PostgresName[];
@@ -27,7 +27,7 @@ function remembered(paths: Layout): PostgresName {
   return postgresNames.find((name) => name === found?.primary) ?? 'postgres-primary';
 }
 
-/** The servers of a home with that many replicas. A primary that was replaced by a promotion is never among them. */
+/** The servers of a home with this number of replicas, without a primary that a promotion replaced. */
 export function topologyOf(paths: Layout, replicas: number): Topology {
   const primary = remembered(paths);
   const others = postgresNames.filter((name) => name !== primary && name !== 'postgres-primary');
@@ -37,24 +37,24 @@ export function topologyOf(paths: Layout, replicas: number): Topology {
   return { primary, replicas: others.slice(0, replicas) };
 }
 
-/** Every server that a home may have run, for ending and removing them. */
+/** Every server that may ever have run in a home, for ending and removing them. */
 export function wholeTopology(paths: Layout): Topology {
   const primary = remembered(paths);
   return { primary, replicas: postgresNames.filter((name) => name !== primary) };
 }
 
-/** Writes down who is the primary from now on. */
+/** Records the new primary. */
 export function rememberPrimary(paths: Layout, primary: PostgresName): void {
   writeStateFile(topologyFile(paths), { primary });
 }
 
-/** `topology` after `name` took over; the old primary is in it no more. */
+/** `topology` after the promotion of `name`, without the old primary. */
 export function promoted(topology: Topology, name: string): Topology {
   const primary = topology.replicas.find((replica) => replica === name);
   if (primary === undefined) {
     const there =
       topology.replicas.length > 0 ? `There are: ${topology.replicas.join(', ')}` : 'There is none';
-    throw new StackError(`${name} is no replica of this stack`, there);
+    throw new StackError(`${name} is not a replica of this stack`, there);
   }
   return { primary, replicas: topology.replicas.filter((replica) => replica !== primary) };
 }

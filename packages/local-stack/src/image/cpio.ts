@@ -35,7 +35,7 @@ function encode(entry: CpioEntry, inode: number): Buffer {
   return Buffer.concat([header, name, padding(header.length + name.length), data, padding(data.length)]);
 }
 
-/** An archive in the "newc" format, which the kernel unpacks as an initramfs. Written here because making device nodes on disk needs root. */
+/** An archive in the "newc" format of an initramfs. Written by our own code, because device nodes on disk need root. */
 export function cpio(entries: readonly CpioEntry[]): Buffer {
   const all = [...entries, { name: 'TRAILER!!!', mode: 0 }];
   return Buffer.concat(all.map((entry, index) => encode(entry, index + 1)));

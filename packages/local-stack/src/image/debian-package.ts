@@ -14,7 +14,7 @@ async function dependencies(name: string): Promise<string[]> {
   return [...stdout.matchAll(/^\s*Depends: (\S+)$/gm)].flatMap((match) => match[1] ?? []);
 }
 
-/** The packages that hold a kernel and its modules: Debian's cloud kernel, or Ubuntu's virtual one. */
+/** The packages of a kernel and its modules: Debian's cloud kernel, or Ubuntu's virtual one. */
 export async function kernelPackages(): Promise<string[]> {
   const arch = process.arch === 'arm64' ? 'arm64' : 'amd64';
   for (const meta of [`linux-image-cloud-${arch}`, 'linux-image-virtual', `linux-image-${arch}`]) {
@@ -26,13 +26,13 @@ export async function kernelPackages(): Promise<string[]> {
   return [];
 }
 
-/** Downloads packages with apt and unpacks them into `directory`; installs nothing. */
+/** Downloads packages with apt and unpacks them into `directory`, without installing them. */
 export async function unpackPackages(names: readonly string[], directory: string): Promise<void> {
   const downloads = join(directory, 'packages');
   mkdirSync(downloads, { recursive: true });
   let failure = await aptGet(['download', '-q', ...names], downloads);
   if (failure && process.getuid?.() === 0) {
-    await aptGet(['update', '-q']); // the list names a version that the mirror has replaced
+    await aptGet(['update', '-q']); // the package list may name a version that the mirror has replaced
     failure = await aptGet(['download', '-q', ...names], downloads);
   }
   if (failure)

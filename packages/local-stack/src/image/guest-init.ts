@@ -1,4 +1,4 @@
-/** First process of the guest. Quick: a boot under emulation must take seconds. */
+/** The guest's first process. It is short, because a boot under emulation must take only seconds. */
 export const init = `#!/bin/sh
 mount -t proc proc /proc
 mount -t sysfs sys /sys
@@ -16,13 +16,13 @@ echo NOVACRON-GUEST-UP
 while :; do sleep 3600; done
 `;
 
-/** ACPI power button: an orderly end within a blink. */
+/** The ACPI power button ends the guest in order and at once. */
 export const powerButton = `#!/bin/sh
 echo NOVACRON-GUEST-DOWN >/dev/console
 poweroff -f
 `;
 
-/** Some work each second, and a disk read every ten, so that CPU and block counters show a live guest. */
+/** Some work each second and a disk read every ten seconds, so that CPU and block counters move. */
 export const load = `#!/bin/sh
 second=0
 while :; do

@@ -28,7 +28,7 @@ function dependsOn(data: Buffer): string[] {
     .map((name) => name.replaceAll('-', '_'));
 }
 
-/** The wanted modules below `directory` with all that they depend on, in loading order. One that is built into the kernel has no file and is left out. */
+/** The wanted modules below `directory` and their dependencies, in loading order. Skips modules that are built into the kernel. */
 export function modulesInLoadingOrder(
   directory: string,
   wanted: readonly string[],

@@ -9,10 +9,10 @@ import { kernelPackages, unpackPackages } from './debian-package.js';
 import { init, load, powerButton } from './guest-init.js';
 import { type KernelModule, modulesInLoadingOrder } from './kernel-modules.js';
 
-/** image.json: what a QEMU driver needs to boot the image directly. File names are relative to it. */
+/** image.json, from which a QEMU driver boots the image directly. File names are relative to it. */
 export interface TinyLinuxImage {
   readonly name: 'tiny-linux';
-  /** grows with every change of the recipe */
+  /** increases with every change of the recipe */
   readonly recipe: number;
   readonly arch: string;
   readonly kernel: string;
@@ -52,7 +52,7 @@ function isCurrent(dir: string): boolean {
     const image = JSON.parse(readFileSync(join(dir, 'image.json'), 'utf8')) as Partial<TinyLinuxImage>;
     return image.recipe === recipe && files.every((file) => existsSync(join(dir, file)));
   } catch {
-    return false; // not built yet, or half a file: built again
+    return false; // not built yet, or a partial file
   }
 }
 
@@ -109,7 +109,7 @@ async function build(target: string, kernel: readonly string[]): Promise<void> {
       existsSync(path),
     );
     if (!busybox || !vmlinuz || !libModules)
-      throw new Error(`${kernel.join(', ')} hold no kernel with modules`);
+      throw new Error(`${kernel.join(', ')} contain no kernel with modules`);
     const modules = modulesInLoadingOrder(libModules, wantedModules, busybox);
     const fresh = join(work, 'image');
     mkdirSync(fresh);
@@ -123,7 +123,7 @@ async function build(target: string, kernel: readonly string[]): Promise<void> {
   }
 }
 
-/** Builds the image in `cache` unless it is there; false where there is no apt or no kernel package to build it from. */
+/** Builds the image in `cache` when it is missing. False without apt or without a kernel package. */
 async function ensureCached(cache: string): Promise<boolean> {
   const target = join(cache, 'tiny-linux');
   mkdirSync(cache, { recursive: true });
@@ -147,8 +147,8 @@ export function hasTinyLinux(images: string): boolean {
 }
 
 /**
- * Puts tiny-linux into `images` (vmlinuz, initramfs.gz, image.json), built once on this machine and kept in `cache`.
- * False where it cannot be built: no Debian or Ubuntu packages.
+ * Puts tiny-linux into `images` (vmlinuz, initramfs.gz, image.json). It is built once per machine and kept in `cache`.
+ * False when it cannot be built because there are no Debian or Ubuntu packages.
  */
 export async function ensureTinyLinux(images: string, cache: string): Promise<boolean> {
   if (hasTinyLinux(images)) return true;

@@ -11,9 +11,9 @@ const run = promisify(execFile);
 interface Server {
   readonly title: string;
   readonly aptPackage: string;
-  /** systemd unit that its package would start */
+  /** systemd unit that its package starts */
   readonly unit?: string;
-  /** `qemu`: without it the stack runs, but for the QEMU host; `balancers`: only their tests need it */
+  /** `qemu`: only the QEMU host needs it; `balancers`: only their tests need it */
   readonly need: 'always' | 'qemu' | 'balancers';
   installed(): boolean;
 }
@@ -66,16 +66,16 @@ const servers: readonly Server[] = [
   { title: 'openssl', aptPackage: 'openssl', need: 'balancers', installed: () => !!findProgram('openssl') },
 ];
 
-/** What is wanted beside the servers without which nothing runs. */
+/** The optional servers to install. */
 export interface Wanted {
   readonly qemu: boolean;
   readonly balancers?: boolean;
 }
 
-/** How a step of the installation is shown: a title and the work. */
+/** Runs a step of the installation and shows its title. */
 export type Phase = <T>(title: string, work: () => Promise<T>) => Promise<T>;
 
-/** The titles of the servers that are not on this machine, by what needs them. */
+/** The titles of the missing servers with this need. */
 export function missingServers(need: Server['need']): string[] {
   return servers.filter((server) => server.need === need && !server.installed()).map(({ title }) => title);
 }
@@ -83,7 +83,7 @@ export function missingServers(need: Server['need']): string[] {
 const policyFile = '/usr/sbin/policy-rc.d';
 const clusterConf = '/etc/postgresql-common/createcluster.conf';
 
-/** Packages that are installed while this runs start no service, and make no Postgres cluster of their own. */
+/** While this runs, newly installed packages do not start services and do not create a Postgres cluster. */
 async function withoutServices<T>(work: () => Promise<T>): Promise<T> {
   const ours = !existsSync(policyFile);
   const restore = () => {
@@ -106,7 +106,7 @@ async function withoutServices<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Runs apt-get; resolves with the end of its output when it failed, undefined when it did what it should. */
+/** Runs apt-get. Resolves with the end of its output when it failed, else with undefined. */
 export function aptGet(args: readonly string[], cwd = '/'): Promise<string | undefined> {
   const env = { ...inheritedEnvironment(), DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
   const options = ['-o', 'DPkg::Lock::Timeout=120', '-o', 'Dpkg::Options::=--force-confold'];
@@ -135,13 +135,13 @@ async function installWithApt(missing: readonly Server[], phase: Phase): Promise
   const of = (need: Server['need']) => missing.filter((server) => server.need === need);
   const failure = await installPackages(of('always'), phase);
   if (failure) throw new StackError(failure, howToInstall(of('always')));
-  // What is optional and cannot be had is told at the end: the stack runs without it.
+  // The stack runs without the optional packages; a missing one is a warning at the end.
   await installPackages(of('qemu'), phase);
   await installPackages(of('balancers'), phase);
   for (const { unit, installed } of missing) if (unit && installed()) await disableUnit(unit);
 }
 
-/** Resolves with what failed, in one line; undefined when everything is installed. */
+/** Resolves with the failure in one line, or undefined when everything is installed. */
 async function installPackages(wanted: readonly Server[], phase: Phase): Promise<string | undefined> {
   if (wanted.length === 0) return undefined;
   const packages = wanted.map((server) => server.aptPackage);
@@ -179,8 +179,9 @@ async function checkPostgresVersion(): Promise<void> {
 const without = { qemu: 'zone local stays empty', balancers: 'the tests of the load balancers are skipped' };
 
 /**
- * Installs the servers that this machine lacks, where that is possible without asking (apt, as root).
- * What is required and stays missing is a StackError; what is optional is answered as a warning line.
+ * Installs the missing servers where that needs no question (apt, as root). Resolves with a warning line when an
+ * optional server stays missing.
+ * @throws StackError when a required server stays missing
  */
 export async function ensureServers(phase: Phase, wanted: Wanted): Promise<string | undefined> {
   const lacking = () => servers.filter((s) => !s.installed() && (s.need === 'always' || wanted[s.need]));

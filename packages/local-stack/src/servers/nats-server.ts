@@ -10,11 +10,11 @@ export interface NatsOptions {
   readonly name: string;
   readonly dir: string;
   readonly port: number;
-  /** address to listen on; loopback unless said otherwise */
+  /** address to listen on (default loopback) */
   readonly host?: string;
-  /** serves /healthz on loopback when given */
+  /** port of /healthz on loopback, when wanted */
   readonly monitorPort?: number;
-  /** writes every message to the disk before it is acknowledged; nats-server 2.10 and newer know it */
+  /** syncs every message to disk before it acknowledges it; needs nats-server 2.10 or newer */
   readonly syncAlways?: boolean;
 }
 
@@ -22,7 +22,7 @@ function list(subjects: readonly string[]): string {
   return `[${subjects.map((subject) => JSON.stringify(subject)).join(', ')}]`;
 }
 
-/** A second answer to one request has no use, and what was answered once is forgotten by the server. */
+/** One reply per request suffices. The server then forgets the request. */
 const MAY_ANSWER = ', allow_responses: { max: 1, expires: "1m" }';
 
 function userEntry(user: NatsUser): string {
@@ -30,10 +30,10 @@ function userEntry(user: NatsUser): string {
       publish: ${list(user.publish)}, subscribe: ${list(user.subscribe)}${user.answers ? MAY_ANSWER : ''} } }`;
 }
 
-/** The server's whole configuration file; understood by nats-server 2.9 and newer. */
+/** The server's whole configuration file, for nats-server 2.9 and newer. */
 export function natsConf(options: Omit<NatsOptions, 'name'>, users: readonly NatsUser[]): string {
   const monitor = options.monitorPort === undefined ? '' : `\nhttp: "127.0.0.1:${options.monitorPort}"`;
-  // On a line of its own, for who has to leave it out.
+  // On a line of its own, so that a reader can remove it for an older server.
   const sync = options.syncAlways ? '\n  sync_interval: always' : '';
   return `server_name: novacron
 host: ${JSON.stringify(options.host ?? '127.0.0.1')}
@@ -54,7 +54,7 @@ ${users.map(userEntry).join(',\n')}
 `;
 }
 
-/** Writes the configuration; a running server takes new users on SIGHUP. */
+/** Writes the configuration. A running server reads new users on SIGHUP. */
 export function prepareNats(options: NatsOptions, users: readonly NatsUser[]): void {
   mkdirSync(options.dir, { recursive: true, mode: 0o700 });
   const file = natsConfFile(options);
@@ -71,7 +71,7 @@ function answers(port: number): Promise<boolean> {
     const socket = connect(port, '127.0.0.1');
     socket.setTimeout(1000, () => socket.destroy());
     socket.once('data', (hello) => {
-      // The server says in its greeting whether JetStream is up already.
+      // The server's greeting shows whether JetStream is up.
       done(hello.toString().startsWith('INFO') && hello.toString().includes('"jetstream":true'));
       socket.destroy();
     });
@@ -80,7 +80,7 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-/** The program that runs a prepared nats-server with JetStream. */
+/** The nats-server program with JetStream, for a prepared directory. */
 export function natsProgram(options: NatsOptions): Program {
   const config = natsConfFile(options);
   return {
@@ -95,7 +95,7 @@ export function natsProgram(options: NatsOptions): Program {
   };
 }
 
-/** Where clients connect to it. */
+/** The URL for clients. */
 export function natsUrl(options: Pick<NatsOptions, 'port'>): string {
   return `nats://127.0.0.1:${options.port}`;
 }

@@ -3,7 +3,7 @@ import { readdir, readFile, readlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
 
-/** True when nothing listens on 127.0.0.1:port and we could. */
+/** True when this process can listen on 127.0.0.1:port. */
 export function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   return new Promise((done) => {
     const probe = createServer();
@@ -12,7 +12,7 @@ export function isFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   });
 }
 
-/** `preferred` when it is free, else the next free port after it, not one of `taken`. */
+/** `preferred` when it is free, else the next free port after it. Never one of `taken`. */
 export async function freePortFrom(
   preferred: number,
   taken: ReadonlySet<number> = new Set(),
@@ -39,7 +39,7 @@ export function anyFreePort(): Promise<number> {
   });
 }
 
-/** Inodes of the sockets that listen on `port`, out of the text of /proc/net/tcp or tcp6. */
+/** Inodes of the sockets that listen on `port`, from the text of /proc/net/tcp or tcp6. */
 export function listeningInodes(table: string, port: number): string[] {
   const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
   return table
@@ -78,7 +78,7 @@ async function ownerFromLsof(port: number): Promise<{ pid: number; name: string 
   return pid && name ? { pid: Number(pid), name } : undefined;
 }
 
-/** The process that listens on `port`, as far as this user may see it. */
+/** The process that listens on `port`, when this user may see it. */
 export async function portOwner(port: number): Promise<{ pid: number; name: string } | undefined> {
   return process.platform === 'linux' ? ownerFromProc(port) : ownerFromLsof(port);
 }

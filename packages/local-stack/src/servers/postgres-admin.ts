@@ -20,7 +20,7 @@ export async function asAdmin<T>(
   }
 }
 
-/** Creates or updates the roles of all services, which belong to the whole cluster. */
+/** Creates or updates the roles of all services. Roles belong to the whole cluster. */
 export async function ensureRoles(
   server: Server,
   passwords: RolePasswords,
@@ -40,7 +40,7 @@ async function runAll(client: pg.Client, statements: readonly string[]): Promise
   for (const sql of statements) await client.query(sql);
 }
 
-/** Creates the database with its schemas, or brings an existing one up to date. Roles must exist. */
+/** Creates the database with its schemas, or updates an existing one. The roles must exist. */
 export async function ensureDatabase(server: Server, database: string): Promise<void> {
   await asAdmin(server, 'postgres', async (client) => {
     const { rowCount } = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [database]);
@@ -49,7 +49,7 @@ export async function ensureDatabase(server: Server, database: string): Promise<
   await asAdmin(server, database, (client) => runAll(client, schemasSql(client.escapeIdentifier(database))));
 }
 
-/** A copy of a database that ensureDatabase made: quicker than making one. */
+/** Copies a database that ensureDatabase made, which is faster than a new one. */
 export async function copyDatabase(server: Server, template: string, database: string): Promise<void> {
   await asAdmin(server, 'postgres', async (client) => {
     await client.query(`CREATE DATABASE ${database} TEMPLATE ${template}`);
@@ -57,7 +57,7 @@ export async function copyDatabase(server: Server, template: string, database: s
   });
 }
 
-/** Drops a database and whoever is connected to it. */
+/** Drops a database and ends its connections. */
 export async function dropDatabase(server: Server, database: string): Promise<void> {
   await asAdmin(server, 'postgres', (client) =>
     client.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`),

@@ -4,13 +4,13 @@ import { repositoryRoot } from '../config.js';
 
 export interface PostgresSettings {
   readonly port: number;
-  /** false only for test clusters whose data may be lost with the machine */
+  /** false for test clusters, whose data may be lost when the machine crashes */
   readonly durable: boolean;
-  /** unless the profile's number will do */
+  /** overrides the profile's value */
   readonly maxConnections?: number;
-  /** directory for unix sockets; undefined: TCP alone */
+  /** directory for unix sockets; TCP only when undefined */
   readonly socketDirectory?: string;
-  /** set on a replica: where it streams from */
+  /** set on a replica: its primary */
   readonly upstream?: {
     readonly port: number;
     readonly user: string;
@@ -23,10 +23,10 @@ function quoted(value: string): string {
   return `'${value.replaceAll("'", "''")}'`;
 }
 
-/** The settings that every NovaCron database runs with, as compose and the chart take them. */
+/** The settings of every NovaCron database. Compose and the chart use the same file. */
 export const smallProfile = join(repositoryRoot, 'infra', 'postgres', 'small.conf');
 
-/** The whole postgresql.conf: the small profile, and what is this server's own. */
+/** The whole postgresql.conf: the small profile and this server's own settings. */
 export function postgresConf(settings: PostgresSettings): string {
   const { upstream, maxConnections } = settings;
   const values: Record<string, string> = {
@@ -46,7 +46,7 @@ export function postgresConf(settings: PostgresSettings): string {
   return `${readFileSync(smallProfile, 'utf8')}\n# Of this server.\n${own.join('')}`;
 }
 
-/** Loopback alone, passwords always. */
+/** Accepts only loopback connections, and always asks for a password. */
 export const hostBasedAccess = `host all all 127.0.0.1/32 scram-sha-256
 host replication all 127.0.0.1/32 scram-sha-256
 local all all scram-sha-256

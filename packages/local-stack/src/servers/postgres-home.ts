@@ -3,10 +3,10 @@ import { chownSync, existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync
 import { basename, dirname, join } from 'node:path';
 import { StackError } from '../stack-error.js';
 
-/** The user that Postgres runs as; undefined when we are not root and it may run as us. */
+/** The user that Postgres runs as. Undefined when this process is not root: then Postgres runs as the same user. */
 export type ServerUser = { readonly uid: number; readonly gid: number } | undefined;
 
-/** Postgres refuses root: then it runs as the `postgres` user that its package makes. */
+/** The `postgres` user of the package. Postgres refuses to run as root. */
 export function postgresUser(): ServerUser {
   if (process.getuid?.() !== 0) return undefined;
   const line = readFileSync('/etc/passwd', 'utf8')
@@ -22,7 +22,7 @@ export function postgresUser(): ServerUser {
   return { uid: Number(uid), gid: Number(gid) };
 }
 
-/** True when a stranger may pass through every directory above `path`. */
+/** True when every user may traverse all directories above `path`. */
 export function isReachable(path: string): boolean {
   for (let at = dirname(path); ; at = dirname(at)) {
     if (existsSync(at) && (statSync(at).mode & 0o001) === 0) return false;
@@ -31,8 +31,8 @@ export function isReachable(path: string): boolean {
 }
 
 /**
- * The real directory for a Postgres data directory `wanted`, its parent made ready.
- * A home below /root (0700) is out of reach of the postgres user: then the data lies in /var/lib/novacron
+ * The real directory for a Postgres data directory `wanted`; creates its parent.
+ * The postgres user cannot reach a home below /root (0700). In that case the data is in /var/lib/novacron,
  * and `wanted` is a link to it.
  */
 export function postgresDirectory(wanted: string, user: ServerUser): string {
@@ -42,7 +42,7 @@ export function postgresDirectory(wanted: string, user: ServerUser): string {
   const real = join('/var/lib/novacron', key, basename(wanted));
   mkdirSync(dirname(real), { recursive: true, mode: 0o711 });
   if (!lstatSync(wanted, { throwIfNoEntry: false })) {
-    // The home was removed by hand: what it pointed to belongs to nobody, and its password is gone.
+    // The home was removed by hand, and the password of the old data with it.
     rmSync(real, { recursive: true, force: true });
     symlinkSync(real, wanted);
   }

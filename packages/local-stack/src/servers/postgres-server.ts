@@ -88,7 +88,7 @@ function checkDataDirectory(dir: string): boolean {
   return true;
 }
 
-/** Builds in `<dir>.new` and renames: a crash half-way leaves no directory that looks whole. */
+/** Builds in `<dir>.new` and renames, so that a crash leaves no directory that looks complete. */
 async function buildOnce(
   dir: string,
   user: ServerUser,
@@ -101,7 +101,7 @@ async function buildOnce(
   renameSync(fresh, dir);
 }
 
-/** Makes the primary's data directory when there is none and writes its configuration. Run before each start. */
+/** Creates the primary's data directory when it is missing, and writes its configuration. Runs before each start. */
 export async function preparePrimary(options: PostgresOptions): Promise<void> {
   const bin = requirePostgres();
   const user = postgresUser();
@@ -158,14 +158,17 @@ async function dropSlot(options: ReplicaOptions): Promise<void> {
   );
 }
 
-/** Copies the running primary when there is no replica yet, or when its slot is gone, and writes its configuration. Run before each start. */
+/**
+ * Copies the running primary when the replica or its slot is missing, and writes the replica's configuration.
+ * Runs before each start.
+ */
 export async function prepareReplica(options: ReplicaOptions): Promise<void> {
   const bin = requirePostgres();
   const user = postgresUser();
   const dir = postgresDirectory(options.dir, user);
   const whole = existsSync(join(dir, 'standby.signal')) && checkDataDirectory(dir);
   if (!whole || !(await slotIsUsable(options))) {
-    // Nothing is lost with a replica: all it holds is a copy.
+    // A replica's data is a copy, so removing it loses nothing.
     rmSync(dir, { recursive: true, force: true });
     await dropSlot(options);
     await buildOnce(dir, user, async (fresh) => {
@@ -180,7 +183,7 @@ export async function prepareReplica(options: ReplicaOptions): Promise<void> {
   writeConfiguration(dir, options, user);
 }
 
-/** How the superuser connects. */
+/** Connection settings of the superuser. */
 export function adminConnection(
   options: Pick<PostgresOptions, 'port' | 'adminPassword'>,
   database = 'postgres',
@@ -191,14 +194,14 @@ export function adminConnection(
     user: adminUser,
     password: options.adminPassword,
     database,
-    // A machine that is busy with other things may need seconds for a password exchange.
+    // A password exchange may take seconds on a busy machine.
     connectionTimeoutMillis: 15_000,
   };
 }
 
 async function answers(options: PostgresOptions): Promise<boolean> {
   const client = new pg.Client(adminConnection(options));
-  client.on('error', () => undefined); // a server that goes away while it is asked has simply not answered
+  client.on('error', () => undefined); // the query fails as well, and that is handled
   try {
     await client.connect();
     await client.query('SELECT 1');
@@ -216,7 +219,7 @@ async function answers(options: PostgresOptions): Promise<boolean> {
   }
 }
 
-/** The program that runs a prepared data directory, primary or replica. */
+/** The Postgres program for a prepared data directory of a primary or a replica. */
 export function postgresProgram(options: PostgresOptions): Program {
   const user = postgresUser();
   const dir = postgresDirectory(options.dir, user);
@@ -233,7 +236,7 @@ export function postgresProgram(options: PostgresOptions): Program {
   };
 }
 
-/** Removes a data directory, also where `dir` is a link out of the home. */
+/** Removes a data directory, and its target when `dir` is a link out of the home. */
 export function removePostgres(dir: string): void {
   if (lstatSync(dir, { throwIfNoEntry: false })?.isSymbolicLink()) {
     const real = postgresDirectory(dir, postgresUser());

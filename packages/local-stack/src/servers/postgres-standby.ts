@@ -4,7 +4,7 @@ type Server = { readonly port: number; readonly adminPassword: string };
 
 const PROMOTE_WITHIN_S = 60;
 
-/** Lets a replica apply every commit that much later; `null`: at once again. It is kept across restarts. */
+/** Makes a replica apply every commit `ms` later, or at once for `null`. The setting survives restarts. */
 export async function delayReplay(server: Server, ms: number | null): Promise<void> {
   const setting = ms === null ? 'RESET recovery_min_apply_delay' : `SET recovery_min_apply_delay = '${ms}ms'`;
   await asAdmin(server, 'postgres', async (client) => {
@@ -13,7 +13,7 @@ export async function delayReplay(server: Server, ms: number | null): Promise<vo
   });
 }
 
-/** A replica goes on receiving and answering, and shows nothing new until it is resumed or restarted. */
+/** Pauses replay: the replica still receives and answers, but shows no new commit until it resumes or restarts. */
 export async function pauseReplay(server: Server): Promise<void> {
   await asAdmin(server, 'postgres', (client) => client.query('SELECT pg_wal_replay_pause()'));
 }
@@ -23,8 +23,8 @@ export async function resumeReplay(server: Server): Promise<void> {
 }
 
 /**
- * Makes a replica a primary, on a timeline of its own that begins with the last that it has received. Does
- * nothing with one that is a primary already. The old primary must be stopped before.
+ * Makes a replica a primary, on a new timeline that starts after the last commit that it received. Does nothing
+ * when the server is a primary already. The old primary must be stopped first.
  */
 export async function promoteStandby(server: Server): Promise<void> {
   await asAdmin(server, 'postgres', async (client) => {
@@ -33,11 +33,11 @@ export async function promoteStandby(server: Server): Promise<void> {
     const answer = await client.query<{ done: boolean }>(
       `SELECT pg_promote(true, ${PROMOTE_WITHIN_S}) AS done`,
     );
-    if (answer.rows[0]?.done !== true) throw new Error(`it was not promoted within ${PROMOTE_WITHIN_S} s`);
+    if (answer.rows[0]?.done !== true) throw new Error(`the promotion did not end within ${PROMOTE_WITHIN_S} s`);
   });
 }
 
-/** Drops replication slots that nobody uses now. */
+/** Drops those of the replication slots that are not in use. */
 export async function dropSlots(primary: Server, slots: readonly string[]): Promise<void> {
   await asAdmin(primary, 'postgres', (client) =>
     client.query(

@@ -45,7 +45,7 @@ function versionedDirectories(parent: string, suffix: string): string[] {
   }
 }
 
-/** The directory that holds one whole Postgres server (postgres, initdb, pg_basebackup); newest first where several are installed. */
+/** The directory with a complete Postgres server (postgres, initdb, pg_basebackup), the newest of several. */
 export function findPostgres(): string | undefined {
   const onPath = pathDirectories()
     .map((directory) => join(directory, 'postgres'))

@@ -14,8 +14,8 @@ export interface RedisOptions {
 }
 
 /**
- * The server's whole configuration. Redis holds nothing that cannot be rebuilt: it saves nothing, is bounded, and
- * drops what is used least.
+ * The server's whole configuration. All data in Redis can be rebuilt, so Redis writes no files, has a memory limit,
+ * and evicts the least used entries.
  */
 export function redisConf(options: Omit<RedisOptions, 'name'> & { readonly bind?: string }): string {
   const lines = [
@@ -62,7 +62,7 @@ export function redisProgram(options: RedisOptions): Program {
     file: findProgram('redis-server') ?? findProgram('valkey-server') ?? requireProgram('redis-server'),
     args: [config],
     env: inheritedEnvironment(),
-    // redis-server replaces its command line by its address.
+    // redis-server replaces its command line with its address.
     marker: `redis-server 127.0.0.1:${options.port}`,
     stopSignal: 'SIGTERM',
     stopGraceMs: 5000,
@@ -70,7 +70,7 @@ export function redisProgram(options: RedisOptions): Program {
   };
 }
 
-/** Where clients connect to it: a service as its own user, people as the default one, who may do everything. */
+/** The URL for clients: a service connects as its own user, people as the default user, which may do everything. */
 export function redisUrl(options: Pick<RedisOptions, 'port' | 'password'>, service?: RedisService): string {
   return `redis://${redisLogin(options.password, service)}@127.0.0.1:${options.port}`;
 }

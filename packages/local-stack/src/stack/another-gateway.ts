@@ -2,14 +2,14 @@ import { anyFreePort } from '../servers/ports.js';
 import { type AnotherService, startAnotherService } from './another-service.js';
 import type { StackProcess } from './stack-process.js';
 
-/** A gateway of a stack beside the one that it supervises. */
+/** A second gateway, beside the one that the stack supervises. */
 export interface AnotherGateway extends AnotherService {
   readonly httpPort: number;
 }
 
 /**
- * Starts another gateway on the stack, on ports of its own, and resolves when it is ready.
- * @param httpPort a free port unless told: one that was killed may come back where it was
+ * Starts another gateway of the stack on its own ports, and resolves when it is ready.
+ * @param httpPort default a free port; the port of a killed gateway lets it come back there
  */
 export async function startAnotherGateway(
   stack: StackProcess,

@@ -7,10 +7,10 @@ import { waitUntil } from '../supervisor/processes.js';
 import { readiness } from './services.js';
 import type { StackProcess } from './stack-process.js';
 
-/** Generous: it may start while others have the CPU. */
+/** Long, because the CPU may be busy during the start. */
 const READY_WITHIN_MS = 120_000;
 
-/** A service of a stack beside the one that it supervises. */
+/** A second instance of a service, beside the one that the stack supervises. */
 export interface AnotherService {
   readonly pid: number;
   readonly opsPort: number;
@@ -23,9 +23,9 @@ function ofProcess(pid: number, what: 'environ' | 'cmdline'): string[] {
 }
 
 /**
- * Starts another instance of a service, as the stack started its own but with `env` and an ops port of its own,
- * and resolves when it is ready. It logs to NAME.log beside the others.
- * @param component as the stack calls its own: `vm-orchestrator`
+ * Starts another instance of a service and resolves when it is ready. It has the stack's command line and
+ * environment, with `env` on top and its own ops port. It logs to NAME.log beside the others.
+ * @param component the stack's name for its own instance, for example `vm-orchestrator`
  */
 export async function startAnotherService(
   stack: StackProcess,
@@ -43,7 +43,7 @@ export async function startAnotherService(
   const child = spawn(file, [...args.filter((arg) => !arg.startsWith('--name=')), `--name=${name}`], {
     env: { ...env, NOVACRON_OPS_PORT: String(opsPort), ...own },
     stdio: ['ignore', log, log],
-    // A session of its own, as the stack's have: the processes of one session may share one turn on the CPU.
+    // In its own session like the stack's services, because the CPU scheduler may group the processes of a session.
     detached: true,
   });
   closeSync(log);

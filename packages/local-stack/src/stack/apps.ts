@@ -37,7 +37,7 @@ export function agentComponents(facts: StackFacts, repository: string): Componen
   return listAgents(facts.paths).map((agent) => agentComponent(facts, repository, agent));
 }
 
-/** Makes tenant `demo` and the two tokens by the gateway's own command; running it again changes nothing. */
+/** Creates tenant `demo` and the two tokens by the gateway's seed command. A repetition changes nothing. */
 export async function seedTokens(facts: StackFacts, repository: string): Promise<void> {
   const seed = join(repository, 'apps', 'gateway', 'dist', 'seed.js');
   if (!existsSync(seed)) throw new StackError(`${seed} is missing`, 'Build first: npm start does');

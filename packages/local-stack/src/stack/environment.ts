@@ -11,7 +11,7 @@ import { natsUrl } from '../servers/nats-server.js';
 import { adminUser } from '../servers/postgres-server.js';
 import { redisUrl } from '../servers/redis-server.js';
 
-/** Everything that the environment of a process of this stack is made of. */
+/** The inputs for the environment of this stack's processes. */
 export interface StackFacts {
   readonly paths: Layout;
   readonly config: StackConfig & { readonly httpHost: string };
@@ -41,13 +41,13 @@ function postgresAddresses({ ports, topology }: StackFacts): Environment {
   };
 }
 
-/** Where people and programs reach the gateway. */
+/** The gateway's URL for people and programs. */
 export function gatewayUrl({ config }: Pick<StackFacts, 'config'>): string {
   const host = config.httpHost === '0.0.0.0' ? '127.0.0.1' : config.httpHost;
   return `http://${host}:${config.httpPort + config.portOffset}`;
 }
 
-/** Environment of one of the four services; `service` names its schema and its NATS user. */
+/** Environment of one of the four services. `service` is its schema and its NATS user. */
 export function serviceEnv(facts: StackFacts, service: NatsService, opsPort: number): Environment {
   const { secrets, ports } = facts;
   return {
@@ -67,7 +67,7 @@ export function serviceEnv(facts: StackFacts, service: NatsService, opsPort: num
   };
 }
 
-/** Guests of this stack keep nothing on their disks: the simulated ones have none, and tiny-linux runs in memory. */
+/** All images are rebuildable: simulated guests have no disks, and tiny-linux runs in memory. */
 export const imageCatalogue = [
   'ubuntu-22.04',
   'ubuntu-24.04',
@@ -92,7 +92,7 @@ function gatewayEnv({ config, secrets }: StackFacts): Environment {
   };
 }
 
-/** What the gateway's seed command reads beside the gateway's own environment. */
+/** Environment of the gateway's seed command: the gateway's own, tokens and tenant. */
 export function seedEnv(facts: StackFacts, opsPort: number): Environment {
   const { token, operatorToken, tenantId } = facts.secrets;
   return {
@@ -103,7 +103,7 @@ export function seedEnv(facts: StackFacts, opsPort: number): Environment {
   };
 }
 
-/** Environment of a host agent, without what is inherited: as another machine would need it. */
+/** Environment of a host agent without inherited variables, for an agent on another machine. */
 export function agentOwnEnv(facts: StackFacts, agent: Agent): Environment {
   return {
     NOVACRON_NATS_URL: natsUrl({ port: facts.ports.nats }),
@@ -122,7 +122,7 @@ export function agentEnv(facts: StackFacts, agent: Agent): Environment {
   };
 }
 
-/** The text of the file that scripts `source`. */
+/** The text of the `env` file, for scripts to `source`. */
 export function envFile(facts: StackFacts): string {
   const { secrets, ports, topology } = facts;
   const adminUrl = (name: PostgresName) =>

@@ -4,7 +4,7 @@ import type { Layout } from '../layout.js';
 import { readStateFile, writeStateFile } from '../state-file.js';
 import type { Stack } from './stack.js';
 
-/** What a command asks the running stack to do, and what came of it. */
+/** A request from a command to the running stack, and its result. */
 export interface Promotion {
   readonly name: string;
   readonly state: 'asked' | 'running' | 'done' | 'failed';
@@ -25,12 +25,12 @@ export function forgetPromotion(paths: Layout): void {
   rmSync(promotionFile(paths), { force: true });
 }
 
-/** On SIGUSR2: a promotion that was asked for, and host agents that were added. */
+/** Handles SIGUSR2: runs a requested promotion, and takes in added and removed host agents. */
 export async function takeRequests(stack: Stack): Promise<void> {
   const { paths } = stack.facts;
   const asked = readPromotion(paths);
   if (asked?.state === 'asked') {
-    // Answered before the next signal can find it: one promotion at a time.
+    // Written before the next signal arrives, so that only one promotion runs at a time.
     writePromotion(paths, { name: asked.name, state: 'running' });
     try {
       await stack.promote(asked.name);

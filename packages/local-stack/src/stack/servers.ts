@@ -48,7 +48,7 @@ function allNatsUsers({ paths, secrets }: StackFacts): NatsUser[] {
   return [adminNatsUser(secrets.nats.admin), ...services, ...hostUsers(paths)];
 }
 
-/** Writes nats.conf with every user of this home. A running server takes it on SIGHUP. */
+/** Writes nats.conf with every user of this home. A running server reads it on SIGHUP. */
 export function writeNatsUsers(facts: StackFacts): void {
   prepareNats(natsOptions(facts), allNatsUsers(facts));
 }
@@ -68,7 +68,7 @@ export function primaryComponent(facts: StackFacts): Component {
       await promoteStandby(options); // when the stack died between fencing the old primary and this
       await ensureRoles(options, facts.secrets.roles, facts.secrets.postgresReplication);
       await ensureDatabase(options, database);
-      await dropSlots(options, unusedReplicas(facts).map(slotOf)); // they would keep the log for nobody
+      await dropSlots(options, unusedReplicas(facts).map(slotOf)); // unused slots would retain WAL without limit
     },
   };
 }
@@ -94,7 +94,7 @@ export function redisComponent(facts: StackFacts): Component {
   };
 }
 
-/** NATS with the users of this home. Each service makes the streams that it owns. */
+/** NATS with the users of this home. Each service creates its own streams. */
 export function natsComponent(facts: StackFacts): Component {
   const options = natsOptions(facts);
   return {

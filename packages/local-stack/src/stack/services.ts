@@ -15,10 +15,10 @@ export interface ServiceOptions {
   readonly env: Readonly<Record<string, string>>;
 }
 
-// V8 lets its young generation grow to tens of megabytes that an idle service never gives back.
+// By default V8's young generation grows to tens of megabytes, which an idle service never returns.
 const nodeFlags = ['--max-semi-space-size=4'];
 
-/** What a service answers on its ops port's /ready: whether it is, and else what is missing. Nobody there: not ready. */
+/** Whether a service's /ready answers 200, and the failed checks when it does not. */
 export function readiness(port: number): Promise<{ ready: boolean; missing?: string }> {
   return new Promise((done) => {
     const absent = { ready: false, missing: 'does not answer' };
@@ -47,7 +47,7 @@ function missingIn(body: string): string {
       .join('; ')
       .slice(0, 200);
   } catch {
-    return body.slice(0, 200); // not our JSON: shown as it is
+    return body.slice(0, 200); // another body than /ready's JSON is shown unchanged
   }
 }
 
@@ -60,20 +60,20 @@ export function serviceProgram(options: ServiceOptions): Program {
   return {
     name: options.name,
     file: process.execPath,
-    // The last two arguments are for people and for us: they tell two stacks' processes apart in `ps`.
+    // The last two arguments distinguish two stacks' processes, in `ps` and for the supervisor.
     args: [...nodeFlags, main, `--stack=${options.home}`, `--name=${options.name}`],
-    // What V8 compiled at the last start: half of a start's time on a busy machine.
+    // V8's compile cache saves half of a start's time on a busy machine.
     env: { ...options.env, NODE_COMPILE_CACHE: join(options.home, 'compile-cache') },
     cwd: options.repository,
     marker,
     stopSignal: 'SIGTERM',
-    // a service's own drain is bounded at 15 s
+    // longer than a service's own drain, which takes at most 15 s
     stopGraceMs: 17_000,
     ready: async () => (await readiness(options.opsPort)).ready,
   };
 }
 
-/** A service under supervision. It may wait long for its dependencies without being restarted for it. */
+/** A service under supervision. The supervisor does not restart it while it waits for its dependencies. */
 export function serviceComponent(options: ServiceOptions): Component {
   const prepare = (): void => {
     const main = mainFile(options);

@@ -45,11 +45,11 @@ export async function freeOffset(): Promise<number> {
   }
 }
 
-/** A whole local stack in a home of its own, driven through its command line as a person drives it: for tests and benchmarks. */
+/** A whole local stack in its own home, driven through its command line. For tests and benchmarks. */
 export class StackProcess {
   private child: ChildProcess | undefined;
   private readonly killOnExit = () => this.child?.kill('SIGTERM');
-  /** everything that the last start printed */
+  /** the output of the last start */
   output = '';
 
   constructor(private readonly options: StackProcessOptions) {
@@ -77,7 +77,7 @@ export class StackProcess {
     ];
   }
 
-  /** Starts it and resolves when it says that it is ready; throws with what it printed when it does not. */
+  /** Starts it and resolves when it prints that it is ready. @throws Error with its output when it ends before */
   async start(): Promise<void> {
     this.output = '';
     const env = this.processEnv();
@@ -130,7 +130,7 @@ export class StackProcess {
     return readFileSync(logFile(layout(this.home), name), 'utf8');
   }
 
-  /** `kill -9` of a component; the stack starts it again. */
+  /** `kill -9` of a component. The stack restarts it. */
   async kill(name: string): Promise<void> {
     const pid = this.pid(name);
     if (pid === undefined) throw new Error(`${name} does not run`);
@@ -149,7 +149,7 @@ export class StackProcess {
     });
   }
 
-  /** Runs a command of the same home, for instance `status -o json`. */
+  /** Runs a command for this home, for example `status -o json`. */
   run(...args: string[]): Promise<Ended> {
     return new Promise((done) => {
       execFile(process.execPath, [cli, ...args], { env: this.processEnv() }, (error, stdout, stderr) =>
@@ -158,12 +158,12 @@ export class StackProcess {
     });
   }
 
-  /** Processes whose command line names this home: none after stop(). */
+  /** Processes whose command line names this home. There are none after stop(). */
   processes(): { pid: number; args: readonly string[] }[] {
     return allProcesses().filter(({ args }) => args.join(' ').includes(this.home));
   }
 
-  /** Ends everything and removes the state. */
+  /** Ends everything and removes all state. */
   async remove(): Promise<void> {
     await this.signal('SIGTERM');
     await this.run('reset');

@@ -25,7 +25,7 @@ import { natsComponent, postgresOptions, primaryComponent, redisComponent, repli
 
 export interface StackOptions {
   readonly config: StackFacts['config'];
-  /** root of this repository: where apps/ is */
+  /** the directory that contains apps/ */
   readonly repository: string;
   /** streaming replicas of Postgres */
   readonly replicas: number;
@@ -35,7 +35,7 @@ export interface StackOptions {
 
 const biggestLog = 50 * 1024 * 1024;
 
-/** One running local stack: servers, services and agents in dependency order, kept alive until stop(). */
+/** One running local stack. Starts servers, services and agents in dependency order, and supervises them until stop(). */
 export class Stack {
   private readonly supervisors = new Map<string, Supervisor>();
   private phase: StackStatus['phase'] = 'starting';
@@ -49,7 +49,10 @@ export class Stack {
     private readonly progress: Progress,
   ) {}
 
-  /** Takes the home, ends what a crashed run left, chooses ports. Throws a StackError when another stack runs there. */
+  /**
+   * Takes the home, ends the leftovers of a crashed run and chooses ports.
+   * @throws StackError when another stack runs there
+   */
   static async open(options: StackOptions, progress: Progress): Promise<Stack> {
     const paths = layout(options.config.home);
     makeDirectories(paths);
@@ -74,7 +77,7 @@ export class Stack {
     const topology = topologyOf(paths, replicas);
     const before = { paths, config, secrets, ports: currentPorts(paths), topology };
     const ended = await endLeftovers(paths, programsInStopOrder(before, options));
-    if (ended.length > 0) progress.line(`  ended what the last run left: ${ended.join(', ')}`);
+    if (ended.length > 0) progress.line(`  ended leftovers of the last run: ${ended.join(', ')}`);
     await checkFixedPorts(
       config,
       listAgents(paths).map((agent) => agent.opsPort),
@@ -91,7 +94,7 @@ export class Stack {
     return gatewayUrl(this.facts);
   }
 
-  /** Starts everything; resolves when the gateway answers, its tokens are there and every host agent is ready. */
+  /** Starts everything. Resolves when the gateway answers, its tokens exist and every host agent is ready. */
   async start(): Promise<void> {
     const image = this.options.qemu ? this.image() : Promise.resolve();
     image.catch(() => undefined); // awaited below, after the servers
@@ -128,17 +131,17 @@ export class Stack {
         this.progress.line(`  ${error.message}`);
         return false;
       });
-    if (!made) this.progress.line('  tiny-linux is not there: zone local has no image to boot');
+    if (!made) this.progress.line('  no tiny-linux image: zone local has nothing to boot');
   }
 
   private async launch(component: Component): Promise<void> {
-    if (this.phase === 'stopping') throw new Error(`${component.name} is not started: the stack ends`);
+    if (this.phase === 'stopping') throw new Error(`${component.name} was not started, because the stack is stopping`);
     const supervisor = new Supervisor(component, this.facts.paths, () => this.changed());
     this.supervisors.set(component.name, supervisor);
     await this.progress.track(component.name, () => supervisor.start());
   }
 
-  /** Ends agents that have left, then takes in those that were added: their NATS users, then their processes. */
+  /** Ends the agents that have left. Then adds the NATS users of the new agents and starts them. */
   async reloadAgents(): Promise<void> {
     const wanted = new Set(this.agentComponents().map(({ name }) => name));
     const left = [...this.supervisors].filter(([name]) => name.startsWith('host-agent-') && !wanted.has(name));
@@ -155,8 +158,8 @@ export class Stack {
   }
 
   /**
-   * Makes a replica the primary. The old primary is ended first and never started again, so that nobody writes
-   * to it; then the other replicas are copied anew from the new one, and the services restarted with its address.
+   * Makes a replica the primary. Fences the old primary first: it is ended and never restarted, so it accepts no
+   * more writes. Then copies the other replicas from the new primary, and restarts the services with its address.
    * @throws StackError when there is no such replica
    */
   async promote(name: string): Promise<void> {
@@ -183,7 +186,7 @@ export class Stack {
     await this.launch(component);
   }
 
-  /** Ends everything, whoever depends on others first; guests too. Bounded by each program's grace. */
+  /** Ends everything including guests, dependents first. Each program has its own grace. */
   async stop(): Promise<void> {
     this.phase = 'stopping';
     clearInterval(this.logRotation);
@@ -216,7 +219,7 @@ export class Stack {
   }
 }
 
-/** Waits for `needed` to succeed; a failure among `watched` fails at once as well. */
+/** Waits until all `needed` succeed. Rejects at once when one of `watched` fails. */
 async function all(
   needed: readonly Promise<unknown>[],
   watched: readonly Promise<unknown>[] = [],
@@ -224,7 +227,7 @@ async function all(
   await Promise.race([Promise.all(needed), ...watched.map((work) => work.then(() => Promise.all(needed)))]);
 }
 
-/** Groups of components, each ended together, in the order of ending. */
+/** Groups of components in stop order. The components of a group end together. */
 export function stopOrder(names: readonly string[], primary = 'postgres-primary'): string[][] {
   const replicas = postgresNames.filter((name) => name !== primary);
   const servers: string[] = ['nats', 'redis', ...postgresNames];
@@ -233,7 +236,7 @@ export function stopOrder(names: readonly string[], primary = 'postgres-primary'
   return groups.map((group) => group.filter((name) => names.includes(name)));
 }
 
-/** The programs of this home in the order in which they are ended. */
+/** The programs of this home in stop order. */
 export function programsInStopOrder(facts: StackFacts, options: Pick<StackOptions, 'repository'>): Program[] {
   const apps = [
     ...serviceComponents(facts, options.repository),
@@ -243,7 +246,7 @@ export function programsInStopOrder(facts: StackFacts, options: Pick<StackOption
   const programs = new Map(
     [...apps, ...servers].map((component) => [component.name, () => component.program()]),
   );
-  // Whichever part it had when it was started: the data directory is what tells it.
+  // The data directory identifies a Postgres server, whatever its role was at its start.
   for (const name of postgresNames) programs.set(name, () => postgresProgram(postgresOptions(facts, name)));
   return stopOrder([...programs.keys()], facts.topology.primary)
     .flat()
@@ -254,7 +257,7 @@ function programIfInstalled(program: (() => Program) | undefined): Program[] {
   try {
     return program ? [program()] : [];
   } catch (error) {
-    if (error instanceof StackError) return []; // what is not installed cannot be running
+    if (error instanceof StackError) return []; // a program that is not installed cannot be running
     throw error;
   }
 }

@@ -1,19 +1,19 @@
 import type { Program } from './processes.js';
 
-/** What the supervisor keeps alive: a program, and what must be true around its start. */
+/** A program that the supervisor keeps running, and the work around its start. */
 export interface Component {
   readonly name: string;
-  /** asked at every start: it may change with what prepare() did */
+  /** called at every start, because prepare() may change it */
   program(): Program;
-  /** before each start, for instance writing configuration files */
+  /** runs before each start, for example to write configuration files */
   prepare?(): Promise<void> | void;
-  /** after each start, once the program answers, for instance creating roles */
+  /** runs after each start, when the program answers, for example to create roles */
   afterReady?(): Promise<void>;
-  /** asked every few seconds while it runs; a program that does not work thrice in a row is started again */
+  /** called every few seconds while it runs; after three failures in a row the program is restarted */
   works?(): Promise<boolean>;
   /** longest time from a start to an answer */
   readonly readyWithinMs: number;
-  /** where a service tells whether it is ready; servers have none */
+  /** the port of a service's /ready; servers have none */
   readonly opsPort?: number;
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StackError } from '../stack-error.js';
 import { commandLine } from './processes.js';
 
-/** True when the lock was taken: `link` is atomic and never shows a lock without its owner's pid. */
+/** True when the lock was taken. `link` is atomic, so a lock always contains its owner's pid. */
 function take(path: string): boolean {
   const own = `${path}.${randomUUID()}`;
   writeFileSync(own, String(process.pid));
@@ -27,7 +27,7 @@ function ownerIsGone(path: string): boolean {
   }
 }
 
-/** Removes a dead owner's lock. It is moved aside first: if someone took it over meanwhile, it goes back. */
+/** Removes a dead owner's lock. Moves it aside first, and back when another process has taken it meanwhile. */
 function breakLock(path: string): void {
   const aside = `${path}.${randomUUID()}`;
   try {
@@ -39,7 +39,10 @@ function breakLock(path: string): void {
   rmSync(aside, { force: true });
 }
 
-/** Runs `work` while holding the lock file `path`; a lock whose owner died is taken over. Throws a StackError after `withinMs`. */
+/**
+ * Runs `work` while holding the lock file `path`. Takes over the lock of a dead owner.
+ * @throws StackError after `withinMs`
+ */
 export async function withFileLock<T>(path: string, withinMs: number, work: () => Promise<T>): Promise<T> {
   const deadline = Date.now() + withinMs;
   while (!take(path)) {

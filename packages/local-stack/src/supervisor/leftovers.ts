@@ -8,7 +8,7 @@ interface Process {
   readonly args: readonly string[];
 }
 
-/** Every process of this machine whose command line we may read. Without /proc: none, and pid files are all we know. */
+/** Every process of this machine with a readable command line. Empty without /proc; only pid files remain then. */
 export function allProcesses(): Process[] {
   if (process.platform !== 'linux') return [];
   return readdirSync('/proc')
@@ -18,25 +18,25 @@ export function allProcesses(): Process[] {
         const args = readFileSync(`/proc/${entry}/cmdline`, 'utf8').split('\0').filter(Boolean);
         return args.length > 0 ? [{ pid: Number(entry), args }] : [];
       } catch {
-        return []; // it ended while we looked
+        return []; // it ended in the meantime
       }
     });
 }
 
 function runs(found: Process, program: Program): boolean {
-  // redis-server writes its whole title into its first argument.
+  // redis-server overwrites its first argument with its whole title.
   const sameFile = basename(found.args[0]?.split(' ')[0] ?? '') === basename(program.file);
   return sameFile && hasMarker(found.args.join(' '), program.marker);
 }
 
-/** Pids of a program of this home that still lives: by its pid file, or, where that is lost, by its command line. */
+/** Pids of a program of this home that still runs, found by its pid file and by its command line. */
 export function leftoversOf(paths: Layout, program: Program, processes: readonly Process[]): number[] {
   const byFile = livePid(pidFile(paths, program.name), program.marker);
   const byName = processes.filter((found) => runs(found, program)).map((found) => found.pid);
   return [...new Set([...(byFile === undefined ? [] : [byFile]), ...byName])];
 }
 
-/** Ends what a crashed run left behind, in the given order; answers the names of what was there. */
+/** Ends the programs that a crashed run left behind, in the given order. @returns the names of those that ran */
 export async function endLeftovers(paths: Layout, programs: readonly Program[]): Promise<string[]> {
   const processes = allProcesses();
   const ended: string[] = [];
@@ -57,11 +57,11 @@ function workingDirectory(pid: number): string {
   try {
     return readlinkSync(`/proc/${pid}/cwd`);
   } catch {
-    return ''; // it ended, or belongs to another user: then it is no guest of ours
+    return ''; // it ended, or belongs to another user and so is not a guest of this home
   }
 }
 
-/** QEMU guests of this home: they work in a directory of its agents, or name one in their command lines. */
+/** QEMU guests of this home. Their working directory or their command line is below its agents' directory. */
 export function guests(paths: Layout): number[] {
   const inside = `${paths.agents}/`;
   return allProcesses()

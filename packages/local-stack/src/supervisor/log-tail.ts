@@ -15,7 +15,7 @@ function readFrom(file: string, from: (size: number) => number): { text: string;
   }
 }
 
-/** Bytes that a log holds now. */
+/** The size of a log in bytes; 0 when there is none. */
 export function logSize(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
@@ -35,7 +35,7 @@ function message(line: string): string {
   }
 }
 
-/** What a log says at its end, since byte `since`, in one line for a person; undefined when it says nothing. */
+/** The most telling of a log's last lines after byte `since`, as one line for a person. Undefined without one. */
 export function lastLine(file: string, since = 0): string | undefined {
   try {
     const { lines } = tail(file, 30, since);
@@ -47,7 +47,7 @@ export function lastLine(file: string, since = 0): string | undefined {
   }
 }
 
-/** Writes what is appended to a log, until `signal`. A log that was cut is read from its start. */
+/** Writes the text that is appended to a log, until `signal`. Starts again at byte 0 when the log was truncated. */
 export async function follow(
   file: string,
   from: number,
@@ -63,8 +63,8 @@ export async function follow(
 }
 
 /**
- * Keeps one older generation of a log that outgrew `maxBytes`. Its writer appends, so cutting it is safe. On a full disk
- * there is no room for the older generation: cutting makes some.
+ * Copies a log larger than `maxBytes` to `.1` and truncates it. This is safe because its writer appends. On a full
+ * disk there is no space for the copy, so the old text is discarded.
  */
 export function rotate(file: string, maxBytes: number): void {
   if (logSize(file) <= maxBytes) return;

@@ -2,20 +2,20 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What it takes to run one program: used by the supervisor and by tests alike. */
+/** Everything needed to run one program. The supervisor and the tests use it. */
 export interface Program {
   readonly name: string;
   readonly file: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** the user to run as, when we are root and the program refuses root */
+  /** the user to run as, when this process is root and the program refuses root */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** text in the command line that no other program's has: tells a pid file's pid from a stranger's */
+  /** text that only this program's command line contains; it shows whether the pid of a pid file was reused */
   readonly marker: string;
-  /** asks for an orderly end; Postgres wants SIGINT */
+  /** the signal for an orderly end; SIGINT for Postgres */
   readonly stopSignal: 'SIGTERM' | 'SIGINT';
-  /** after this long without an end, SIGKILL */
+  /** time from that signal to SIGKILL */
   readonly stopGraceMs: number;
   /** resolves true when the program answers */
   ready(): Promise<boolean>;
@@ -34,29 +34,29 @@ export function commandLine(pid: number): string | undefined {
   }
 }
 
-/** True when the command line holds `marker` as whole words: one home's name may begin like another's. */
+/** True when the command line contains `marker` as whole words, because one home's name may be a prefix of another's. */
 export function hasMarker(line: string, marker: string): boolean {
   return `${line} `.includes(`${marker} `);
 }
 
-/** The pid in `file`, if it is a number that a process can have. */
+/** The pid in `file`, when it is a possible pid. */
 export function readPid(file: string): number | undefined {
   try {
     const pid = Number(readFileSync(file, 'utf8').trim().split('\n')[0]);
     return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
   } catch {
-    return undefined; // no pid file: nothing was started, or it was stopped in order
+    return undefined; // no pid file: the program was not started, or it was stopped in order
   }
 }
 
-/** The pid in `file` if that process lives and really is the program with `marker`; a stale or foreign pid is undefined. */
+/** The pid in `file` when that process runs and is the program with `marker`. Undefined for a stale or reused pid. */
 export function livePid(file: string, marker: string): number | undefined {
   const pid = readPid(file);
   const line = pid === undefined ? undefined : commandLine(pid);
   return line !== undefined && hasMarker(line, marker) ? pid : undefined;
 }
 
-/** Starts a program in its own session (a terminal's Ctrl-C does not reach it), output appended to `log`, pid written to `pidFile`. */
+/** Starts a program in its own session, which a terminal's Ctrl-C does not reach. Appends its output to `log`. */
 export function startProgram(program: Program, log: string, pidFile: string): ChildProcess {
   const output = openSync(log, 'a', 0o600);
   try {
@@ -74,13 +74,13 @@ export function startProgram(program: Program, log: string, pidFile: string): Ch
   }
 }
 
-/** On a full disk the program runs all the same: the supervisor has its pid, only other commands do not find it. */
+/** On a full disk the program still runs. The supervisor knows its pid, but other commands do not find it. */
 function notePid(pidFile: string, pid: number): void {
   try {
     writeFileSync(pidFile, `${pid}\n`);
   } catch (error) {
     if (!isNoSpace(error)) throw error;
-    process.stderr.write(`${pidFile} was not written: ${(error as Error).message}\n`);
+    process.stderr.write(`writing ${pidFile} failed: ${(error as Error).message}\n`);
   }
 }
 
@@ -90,7 +90,7 @@ export function isNoSpace(error: unknown): boolean {
   return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
-/** Sends `signal`; 0 only asks. False when there is no such process any more. */
+/** Sends `signal`; 0 only checks. False when the process is gone. */
 export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(pid, signal);
@@ -101,17 +101,17 @@ export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean 
   }
 }
 
-/** Its parent gets so long to notice its end; after that a zombie counts as gone. */
+/** Time for the parent to reap the process. After that a zombie counts as gone. */
 const REAP_MS = 2_000;
 
-/** Resolves true when the process is gone, false when it still lives after `withinMs`. */
+/** Resolves true when the process is gone, false when it still runs after `withinMs`. */
 export async function gone(pid: number, withinMs: number): Promise<boolean> {
   const deadline = Date.now() + withinMs;
   while (commandLine(pid) !== undefined) {
     if (Date.now() >= deadline) return false;
     await sleep(20);
   }
-  // A Postgres does not start where the pid in its lock file still answers, if only as a zombie.
+  // Postgres does not start while the pid in its lock file exists, even as a zombie.
   for (const reaped = Date.now() + REAP_MS; signalProcess(pid, 0) && Date.now() < reaped;) await sleep(20);
   return true;
 }
@@ -129,7 +129,7 @@ export async function endProcess(
   if (pidFile) rmSync(pidFile, { force: true });
 }
 
-/** Polls until `probe` is true; false when `withinMs` passed or `stopEarly` said that waiting is useless. */
+/** Polls until `probe` is true. False when `withinMs` passed or `stopEarly` was true. */
 export async function waitUntil(
   probe: () => Promise<boolean>,
   withinMs: number,

@@ -9,15 +9,15 @@ import { endProcess, type Program, startProgram, waitUntil } from './processes.j
 
 const firstPauseMs = 200;
 const longestPauseMs = 10_000;
-/** A program that lived this long starts its back-off from the beginning. */
+/** After this uptime the back-off starts again with its shortest pause. */
 const steadyAfterMs = 30_000;
-/** So many ends before the first answer and the start as a whole has failed. */
+/** After this many ends before the first answer the whole start has failed. */
 const attemptsBeforeFirstReady = 3;
 const afterReadyAttempts = 5;
 const checkEveryMs = 2_000;
-/** So many checks in a row and a program that runs but does not work is ended. */
+/** After this many failed checks in a row the supervisor ends a program that runs but does not work. */
 const failedChecks = 3;
-/** What hangs seldom ends in order. */
+/** Shorter than the usual grace, because a hanging program rarely ends in order. */
 const hungGraceMs = 2_000;
 
 interface Run {
@@ -27,7 +27,7 @@ interface Run {
   hasEnded: boolean;
 }
 
-/** Keeps one component running: starts it, waits for its answer, starts it again with back-off when it dies. */
+/** Keeps one component running: starts it, waits until it answers, and restarts it with back-off when it ends. */
 export class Supervisor {
   private state: ComponentState = 'stopped';
   private since = new Date();
@@ -59,12 +59,12 @@ export class Supervisor {
     };
   }
 
-  /** From its next start on it is kept as `component` says; what runs now goes on. */
+  /** Uses `component` from the next start on. The running program continues. */
   become(component: Component): void {
     this.component = component;
   }
 
-  /** Starts it and resolves when it first answers; throws a StackError when it does not come up. */
+  /** Starts it and resolves at its first answer. @throws StackError when it does not start */
   start(): Promise<void> {
     this.logStart = logSize(logFile(this.paths, this.component.name));
     return new Promise((ready, failed) => {
@@ -84,7 +84,7 @@ export class Supervisor {
         this.detail = ended;
       } catch (error) {
         this.detail = (error as Error).message;
-        // Damaged state does not heal by trying again; what is only not there yet does.
+        // A StackError means damaged state, which another attempt does not repair.
         if (!answered && error instanceof StackError) return this.giveUp(error, failed);
       }
       if (this.stopping) return;
@@ -96,7 +96,7 @@ export class Supervisor {
     }
   }
 
-  /** No pause before the first restart of a program that ran (`failures` is -1): an end may have been an accident. */
+  /** No pause before the first restart of a program that ran (`failures` is -1), because one end may be an accident. */
   private async backOff(failures: number): Promise<void> {
     if (failures < 0) return;
     this.change('waiting');
@@ -111,21 +111,21 @@ export class Supervisor {
 
   private failure(): StackError {
     const log = logFile(this.paths, this.component.name);
-    // A program that ended says why in its log; anything else is told by the error that we caught.
+    // The reason for a program's end is in its log. For other failures it is in the error.
     const reason = this.detail?.startsWith('ended ')
       ? (lastLine(log, this.logStart) ?? this.detail)
       : this.detail;
     return new StackError(`${this.component.name} does not start: ${reason}`, `Its log is ${log}`);
   }
 
-  /** One life of the program; resolves with how it ended. */
+  /** Runs the program once. Resolves with how it ended. */
   private async once(firstTime: boolean, onReady: () => void): Promise<string> {
     this.change('starting');
     await this.component.prepare?.();
     if (this.stopping) return 'stopped';
     const run = this.launch();
     try {
-      // Later on a program that waits for its own dependencies is left to wait.
+      // After the first start, a program may wait for its dependencies without limit.
       const withinMs = firstTime ? this.component.readyWithinMs : Number.POSITIVE_INFINITY;
       const answers = await waitUntil(
         () => run.program.ready(),
@@ -146,7 +146,7 @@ export class Supervisor {
     return run.ended;
   }
 
-  /** Tried a few times: on a busy machine a connection may fail where the server is well. */
+  /** Tries a few times, because on a busy machine a connection to a healthy server may fail. */
   private async afterReady(run: Run): Promise<void> {
     for (let left = afterReadyAttempts; ; left--) {
       try {
@@ -158,7 +158,7 @@ export class Supervisor {
     }
   }
 
-  /** Ends a program that runs and does not work any more; it is started again as after any end. */
+  /** Ends a program that runs but no longer works. It is restarted as after any end. */
   private async watch(run: Run): Promise<void> {
     const { works } = this.component;
     if (!works) return;
@@ -195,7 +195,7 @@ export class Supervisor {
     await run.ended;
   }
 
-  /** Ends it in order, within its grace; it is not started again. */
+  /** Ends it in order, within its grace, for good. */
   async stop(): Promise<void> {
     if (this.state === 'stopped') return;
     this.stopping = true;
@@ -206,7 +206,7 @@ export class Supervisor {
     this.change('stopped');
   }
 
-  /** Ends it at once; for a person who asks twice. */
+  /** Ends it at once, for a person who presses Ctrl-C twice. */
   kill(): void {
     if (this.run && !this.run.hasEnded) this.run.child.kill('SIGKILL');
   }

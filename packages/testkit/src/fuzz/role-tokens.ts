@@ -4,7 +4,7 @@ import { layout } from '@novacron/local-stack/layout';
 import pg from 'pg';
 import type { TestStack } from '../stack.js';
 
-/** The roles that the API is fuzzed as. */
+/** The roles of the fuzz rounds. */
 export const FUZZ_ROLES = ['viewer', 'operator', 'owner', 'platform_operator'] as const;
 export type FuzzRole = (typeof FUZZ_ROLES)[number];
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { inheritedEnvironment, repositoryRoot } from '@novacron/local-stack/config';
 
-/** Pinned: another version checks other things. */
+/** Pinned, because another version has other checks. */
 const VERSION = '4.32.5';
 const folder = join(repositoryRoot, '.toolchain', `schemathesis-${VERSION}`);
 /** Its configuration, and hooks in Python. */
@@ -12,7 +12,7 @@ const fuzzFolder = join(repositoryRoot, 'packages', 'testkit', 'fuzz');
 const program = join(folder, 'bin', 'schemathesis');
 const run = promisify(execFile);
 
-/** Installs schemathesis into `.toolchain`, once. @returns why it cannot be had; undefined when it is there */
+/** Installs schemathesis into `.toolchain` once. @returns the reason when it cannot be installed, else undefined */
 export async function installSchemathesis(): Promise<string | undefined> {
   if (existsSync(join(folder, 'complete'))) return undefined;
   try {
@@ -43,7 +43,7 @@ export interface Round {
   readonly maxSeconds: number;
 }
 
-/** One round of generated requests as one role. @returns whether it found nothing, and what it printed */
+/** Runs one round of generated requests as one role. @returns whether there were no findings, and the output */
 export function fuzz(round: Round): Promise<{ readonly clean: boolean; readonly output: string }> {
   const options = {
     '--url': round.url,
@@ -70,7 +70,7 @@ export function fuzz(round: Round): Promise<{ readonly clean: boolean; readonly 
     SCHEMATHESIS_HOOKS: 'novacron_hooks',
     PYTHONDONTWRITEBYTECODE: '1',
   };
-  // It keeps files about its findings where it runs.
+  // It writes files about its findings into its working directory.
   const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += String(data)));
