@@ -13,7 +13,7 @@ import { load, type Load } from './support/load.js';
 
 const KINDS = (['nginx', 'haproxy'] as const).filter(canRun);
 
-// Skipped where neither nginx nor HAProxy is there: `npm test` installs them by apt as root, and says in a line when it cannot.
+// Skipped without nginx and HAProxy. As root `npm test` installs them by apt, or prints a warning.
 (KINDS.length > 0 ? describe : describe.skip)(`${KINDS.join(' and ')} before two gateways`, () => {
   let certificate: Certificate;
   let stack: TestStack;
@@ -28,7 +28,7 @@ const KINDS = (['nginx', 'haproxy'] as const).filter(canRun);
     stack = await useTestStack({ simHosts: 2, replica: false });
     api = new Api(stack.url, stack.token);
     vmId = (await api.create(guideBody('read-all-the-time'))).body.id;
-    // They take their time while the others come and go, at the gateway that stays.
+    // The waits last while requests come and go, at the gateway that stays.
     for (const kind of KINDS) longWaits.push(longWait(kind));
     for (const waiting of longWaits) waiting.catch(() => undefined);
     second = await startAnotherGateway(stack);
@@ -58,7 +58,7 @@ const KINDS = (['nginx', 'haproxy'] as const).filter(canRun);
     return [kind, Math.round((performance.now() - begun) / 1_000), json(answer).code];
   };
 
-  /** The second gateway ends by this signal while both balancers are under load, and comes back before it is over. */
+  /** Ends the second gateway by a signal while both balancers are under load, and restarts it before the load ends. */
   const goesAway = async (signal: NodeJS.Signals): Promise<void> => {
     const gateways = [stays(), `127.0.0.1:${second.httpPort}`];
     const over = new AbortController();
@@ -94,7 +94,7 @@ const KINDS = (['nginx', 'haproxy'] as const).filter(canRun);
     );
     expect(failures).toEqual([]);
     if (signal === 'SIGKILL') expect(retried).toBeGreaterThan(0);
-    // Sent twice or not, each create made one VM, and its answer names it.
+    // Each create made one VM, even when it was sent twice, and its answer names the VM.
     const made = (await api.list(`${prefix(balancer.kind, signal)}-`)).map(({ id }) => id).sort();
     expect(made).toEqual([...created.values()].sort());
   };
@@ -113,7 +113,7 @@ const KINDS = (['nginx', 'haproxy'] as const).filter(canRun);
           headers: { ...headers, 'content-type': 'application/json', ...more },
           body: JSON.stringify({ tags }),
         });
-      // Large enough to be compressed.
+      // Large enough for compression.
       const note = 'x'.repeat(200);
       expect((await patch({ a: note, b: note, c: note, d: note, e: note })).status).toBe(200);
       const read = await client.ask(path, { headers });

@@ -5,7 +5,7 @@ import { Client } from './support/client.js';
 import { frontDoor } from './support/contract.js';
 import { Upstream } from './support/upstream.js';
 
-// Skipped where HAProxy is missing: `npm test` installs it by apt as root, and says in a line when it cannot.
+// Skipped without HAProxy. As root `npm test` installs it by apt, or prints a warning.
 const ifThere = canRun('haproxy') ? describe : describe.skip;
 
 ifThere('HAProxy in front of gateways', () => frontDoor('haproxy'));
@@ -26,7 +26,7 @@ ifThere('HAProxy asks gateways whether they are ready', () => {
     await upstream?.close();
   });
 
-  it('and shows what one lacks, in its log, its statistics and to Prometheus', async () => {
+  it('shows the failed checks of a gateway in its log, its statistics and to Prometheus', async () => {
     const log = async () => balancer.log();
     await eventually(log, (text) => /gateway-1 is DOWN/.test(text), 60_000);
     expect(balancer.log()).toMatch(/gateway-1 failed, reason: Layer7 wrong status, code: 503.*missing.*nats/);
@@ -36,7 +36,7 @@ ifThere('HAProxy asks gateways whether they are ready', () => {
     );
   });
 
-  it('and takes it back when it lacks nothing any more', async () => {
+  it('takes a gateway back when its checks pass', async () => {
     upstream.missing = [];
     const log = async () => balancer.log();
     await eventually(log, (text) => /gateway-1 is UP/.test(text), 60_000);

@@ -19,7 +19,7 @@ const IMAGES = [
   'local-stack',
 ];
 
-/** Why this machine cannot run the containers; undefined when it can. */
+/** The reason why this machine cannot run the containers; undefined when it can. */
 function missing(): string | undefined {
   const works = (...args: string[]) => spawnSync('docker', args, { stdio: 'ignore' }).status === 0;
   if (!works('version')) return 'no container engine answers';
@@ -37,7 +37,7 @@ function missing(): string | undefined {
 const reason = missing();
 if (reason !== undefined) note(`compose up is skipped: ${reason}`);
 
-// Skipped where there is no container engine, or no images: building them takes minutes.
+// Skipped without a container engine or without images, because building the images takes minutes.
 (reason === undefined ? describe : describe.skip)('docker compose up', () => {
   const project = `novacron-test-${process.pid}`;
   let port: number;
@@ -72,7 +72,7 @@ if (reason !== undefined) note(`compose up is skipped: ${reason}`);
     expect(stack.unconfined()).toEqual([]);
   });
 
-  it('goes on answering while a gateway is killed, which comes back', async () => {
+  it('answers while a gateway is killed and restarts', async () => {
     const killed = signal(stack, 'gateway', 'SIGKILL');
     const statuses = new Set<number>();
     for (let asked = 0; asked < 20; asked++) statuses.add((await api.get('/api/v1/vms')).status);
@@ -80,7 +80,7 @@ if (reason !== undefined) note(`compose up is skipped: ${reason}`);
     await replaced(stack, 'gateway', killed);
   });
 
-  it('is a second `up` later what it was: same tokens, same VMs', async () => {
+  it('keeps its tokens and VMs across a second `up`', async () => {
     const { stdout: before } = await compose('env');
     await compose('up', '--no-build');
     const { stdout: after } = await compose('env');

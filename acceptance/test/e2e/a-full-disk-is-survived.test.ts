@@ -12,9 +12,9 @@ import { eventually } from './support/eventually.js';
 import { wholeAgain } from './support/health.js';
 
 const MIB = 640;
-/** Longer than any deadline of a request: an answer that takes more hangs. */
+/** Longer than any deadline of a request. A slower answer hangs. */
 const HANGS_AFTER_MS = 30_000;
-/** How long the stack may take when there is room again: a back-off of 10 s, or 21 s until the supervisor ends a NATS that hangs. */
+/** Time to recover when the disk has space: a back-off of 10 s, or 21 s until the supervisor ends a hanging NATS. */
 const BACK_WITHIN_MS = 60_000;
 
 const probe = SmallDisk.mount(1);
@@ -25,7 +25,7 @@ let disk: SmallDisk;
 let stack: TestStack;
 let api: Api;
 
-/** The services and agents by name, with the pids that the stack knew before the disk was full. */
+/** The services and agents with their pids from before the disk was full. */
 let pids: Map<string, number | undefined>;
 
 function programs(): Map<string, number | undefined> {
@@ -35,7 +35,7 @@ function programs(): Map<string, number | undefined> {
 
 const alive = (pid: number | undefined) => pid !== undefined && signalProcess(pid, 0);
 
-/** Whether an answer is one of the two that a client of a full disk may get. */
+/** Whether an answer is 201 or 503, the two that are allowed on a full disk. */
 function expectRunOrRefused({ status, headers, body, text }: Answer<unknown>, tookMs: number): void {
   expect(tookMs).toBeLessThan(HANGS_AFTER_MS);
   if (status === 201) return;
@@ -48,7 +48,7 @@ function expectRunOrRefused({ status, headers, body, text }: Answer<unknown>, to
   expect(body).toMatchObject({ status: 503, retryable: true });
 }
 
-/** Creates for `ms`, four at a time, and answers how many answers there were of each status. */
+/** Sends creates for `ms`, four at a time. @returns the number of answers of each status */
 async function createFor(ms: number, prefix: string): Promise<Record<number, number>> {
   const counts: Record<number, number> = {};
   let next = 0;
@@ -66,7 +66,7 @@ async function createFor(ms: number, prefix: string): Promise<Record<number, num
   return counts;
 }
 
-/** Writes to the log of Postgres until it has no room for the next segment, which ends the server. */
+/** Writes WAL until Postgres has no space for the next segment, which ends the server. */
 async function exhaustLog(client: pg.Client): Promise<void> {
   const fill = async () => {
     for (;;) await client.query("SELECT pg_logical_emit_message(true, 'fill', repeat('x', 4000000))");
@@ -90,7 +90,7 @@ async function exhaustLog(client: pg.Client): Promise<void> {
     await stack?.remove().finally(() => disk.dispose());
   }, 60_000);
 
-  it('answers creates with 201 or 503, keeps its services and agents, and goes on when there is room', async () => {
+  it('answers creates with 201 or 503, keeps its services and agents, and recovers when there is space', async () => {
     const admin = new pg.Client({ connectionString: stack.env()['NOVACRON_PG_ADMIN_URL'] });
     admin.on('error', () => undefined); // its server ends
     await admin.connect();
@@ -108,13 +108,13 @@ async function exhaustLog(client: pg.Client): Promise<void> {
     disk.empty();
     const since = performance.now();
     const { vm } = await createPatiently(api, guideBody('after'), BACK_WITHIN_MS);
-    note(`created ${Math.round(performance.now() - since)} ms after there was room`);
+    note(`created ${Math.round(performance.now() - since)} ms after the disk had space`);
     await eventually(
       () => api.vm(vm.id),
       ({ body }) => body.state === 'running',
       BACK_WITHIN_MS,
     );
-    note(`running ${Math.round(performance.now() - since)} ms after there was room`);
+    note(`running ${Math.round(performance.now() - since)} ms after the disk had space`);
     await wholeAgain(stack, BACK_WITHIN_MS);
     expect(programs()).toEqual(pids);
     await eventually(

@@ -27,8 +27,8 @@ async function call(method: 'GET' | 'POST', path: string, token?: string | null,
 const create = (name: string) =>
   call('POST', '/vms', undefined, { name, config: { cpu: 1, memory: 512, disk: 5, image: 'ubuntu-22.04' } });
 
-describe('a replica promoted by the command', () => {
-  it('answers tokens from before the fork, refuses those from beyond it with 409, and takes writes', async () => {
+describe('a replica after the promote command', () => {
+  it('answers tokens from before the fork, refuses later tokens with 409, and accepts writes', async () => {
     const kept = await create('kept');
     expect(kept.status).toBe(201);
     const admin = new pg.Client({ connectionString: stack.env()['NOVACRON_PG_ADMIN_URL'] });
@@ -44,7 +44,7 @@ describe('a replica promoted by the command', () => {
         ]),
       ({ rows }) => rows[0]?.there === true,
     );
-    // From here on nothing reaches the replica: what is written is lost with the primary.
+    // Replication ends here, so later writes are lost with the primary.
     await admin.query('ALTER ROLE novacron_replication NOLOGIN');
     await admin.query('SELECT pg_terminate_backend(pid) FROM pg_stat_replication');
     const lost = await create('lost');

@@ -32,7 +32,7 @@ const generation = async () =>
     (await sql<{ generation: string }>('SELECT generation FROM orchestrator.control_plane'))[0]?.generation,
   );
 
-/** A VM that runs, and the token of its creation. */
+/** Creates a running VM. @returns it with the token of its creation */
 async function running(name: string): Promise<{ id: string; token: string }> {
   const created = await api.create(guideBody(name));
   expect(created.status).toBe(201);
@@ -56,7 +56,7 @@ const refused = async (...args: string[]) => {
 };
 
 describe('a database that was destroyed and restored', () => {
-  it('is as it was, and the fleet is brought in line with it', async () => {
+  it('has its old content, and the fleet converges to it', async () => {
     const kept = await running('kept');
     const changed = await running('changed');
     const deleted = await running('deleted');
@@ -67,7 +67,7 @@ describe('a database that was destroyed and restored', () => {
       stderr: expect.stringContaining('exists'),
     });
 
-    // The future that will be lost: it uses up fences, epochs, numbers of events and places on hosts.
+    // The timeline that will be lost uses fences, epochs, event numbers and capacity.
     const lost = await running('lost');
     for (const verb of ['stop', 'start', 'stop']) {
       await api.act(changed.id, verb);
@@ -86,7 +86,7 @@ describe('a database that was destroyed and restored', () => {
     await stack.start();
     api = new Api(stack.url, stack.token);
 
-    // What was backed up is there, what came after is not.
+    // The content of the backup exists, later changes do not.
     expect((await api.vm(kept.id)).body).toMatchObject({ name: 'kept', state: 'running' });
     expect((await api.vm(lost.id)).status).toBe(404);
     expect((await sql<{ seq: string }>('SELECT seq FROM orchestrator.outbox_counter'))[0]).not.toEqual(
@@ -94,7 +94,7 @@ describe('a database that was destroyed and restored', () => {
     );
     expect(await generation()).toBeGreaterThan(1_000_000);
 
-    // Old promises are refused, new ones hold.
+    // Tokens of the lost timeline are refused, new tokens are honoured.
     for (const token of [kept.token, newest]) {
       const answer = await api.vm(kept.id, at(token));
       expect({ status: answer.status, code: (answer.body as unknown as ProblemBody).code }).toEqual({
@@ -104,7 +104,7 @@ describe('a database that was destroyed and restored', () => {
     }
     expect((await api.vm(kept.id)).status).toBe(200);
 
-    // The hosts tell what is so: stopped meanwhile, deleted meanwhile, unknown to the database.
+    // The hosts report the truth: VMs that were stopped or deleted meanwhile, and VMs unknown to the database.
     await eventually(
       () => api.vm(changed.id),
       ({ body }) => body.state === 'stopped',
@@ -121,7 +121,7 @@ describe('a database that was destroyed and restored', () => {
     const metrics = await (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text();
     expect(metrics).toMatch(/^novacron_quarantined_guests\S* 1$/m);
 
-    // Every VM can be worked on: commands outrank the fences of the lost future, and cached reads see the change.
+    // Every VM accepts actions: commands have higher fences than the lost timeline, and cached reads show the change.
     expect((await api.act(changed.id, 'start')).status).toBe(202);
     expect((await api.wait(changed.id, 'running', 60)).status).toBe(200);
     await gone(deleted.id);
@@ -131,7 +131,7 @@ describe('a database that was destroyed and restored', () => {
     const names = (await api.list('')).filter(({ state }) => state !== 'deleted').map(({ name }) => name);
     expect(names.sort()).toEqual(['changed', 'fresh', 'kept']);
 
-    // Consumers go on with numbers that the lost future had used: nothing missing, nothing stale.
+    // Consumers continue with event numbers that the lost timeline had used, without gaps or stale events.
     const operator = new Api(stack.url, stack.operatorToken);
     const stats = () =>
       operator.get<{ service: { ledger: { missing: number; contiguousSeq: number; highestSeq: number } } }>(
@@ -146,7 +146,7 @@ describe('a database that was destroyed and restored', () => {
     expect((await stats()).status).toBe(200);
   }, 420_000);
 
-  it('is not touched by a file that is none, of something else, or cut off; its old data are kept', async () => {
+  it('is unchanged after a restore from a file that is not a backup, belongs to another database, or is truncated', async () => {
     await stack.signal('SIGTERM');
     const noise = join(stack.home, 'noise');
     writeFileSync(noise, 'not a dump');

@@ -21,14 +21,14 @@ beforeAll(async () => {
 
 afterAll(() => stack?.remove());
 
-/** Sends `kind` to the component in the middle of the creates, as often as `afterAnswers` says, and looks that nothing is lost. */
+/** Sends the signal `kind` to a component after each number of `afterAnswers`, and checks that nothing is lost. */
 async function survive(
   count: number,
   name: string,
   kind: NodeJS.Signals,
   afterAnswers: readonly number[],
 ): Promise<void> {
-  // A stack of containers may hold what an earlier run left.
+  // A stack of containers may contain VMs of an earlier run.
   const prefix = `${kind.toLowerCase()}-${name}-${randomBytes(2).toString('hex')}`;
   const since = Date.now();
   const seconds = () => ((Date.now() - since) / 1000).toFixed(1);
@@ -55,7 +55,7 @@ describe('200 creates', () => {
   );
 });
 
-describe('creates lose, double and leave behind nothing', () => {
+describe('creates lose, duplicate and leave behind nothing', () => {
   it.each([
     'gateway',
     'metrics-ingest',
@@ -81,7 +81,7 @@ describe('creates lose, double and leave behind nothing', () => {
 });
 
 describe('deletes', () => {
-  it('all end, and free quota and room, although an agent and the primary are killed meanwhile', async () => {
+  it('all end and free quota and capacity although an agent and the primary are killed', async () => {
     const vms = await api.list('');
     const first = vms.splice(0, 150);
     const known = new Set([...first, ...vms].map(({ id }) => id));
@@ -114,7 +114,7 @@ describe('deletes', () => {
       [...guests]
         .filter(([, places]) => places.some(({ power }) => power !== 'absent'))
         .map(([id]) => id)
-        // Hosts of containers may run what others made; those of a stack of our own must not.
+        // Hosts of containers may run VMs of other tests. Hosts of a test's own stack must not.
         .filter((id) => stack instanceof TestStack || known.has(id))
         .sort(),
     ).toEqual(vms.map(({ id }) => id).sort());

@@ -6,7 +6,7 @@ import { hostsOf } from './support/burst.js';
 import { ask } from './support/database.js';
 import { eventually } from './support/eventually.js';
 
-/** A POST as the gateway's OpenAPI document has it. */
+/** A POST operation of the gateway's OpenAPI document. */
 interface Operation {
   readonly operationId: string;
   readonly parameters: readonly { readonly $ref?: string; readonly name?: string; readonly schema?: Enum }[];
@@ -53,7 +53,7 @@ async function vmIn(state: (typeof STATES)[number], name: string): Promise<VmBod
   return (await api.wait(body.id, 'settled')).body;
 }
 
-/** A job that waits for room: its hosts are cordoned while it is made. */
+/** A job that waits for capacity, because its hosts are cordoned during its creation. */
 async function waitingJob(name: string): Promise<string> {
   for (const { id } of await hostsOf(stack)) await operator.post(`/api/v1/hosts/${id}/actions/cordon`);
   const { body } = await api.create(guideBody(name));
@@ -66,7 +66,7 @@ async function uncordon(): Promise<void> {
 
 type Prepared = Omit<Request, 'key' | 'by'>;
 
-/** For each POST: what makes it succeed. An operation that is missing here fails the test. */
+/** The preparation that makes each POST succeed. An operation without one fails the test. */
 const PREPARATIONS: Record<string, () => Promise<readonly Prepared[]>> = {
   createVm: async () => [{ path: '/api/v1/vms', body: guideBody('once-created') }],
   actOnVm: async () => {
@@ -99,11 +99,11 @@ const PREPARATIONS: Record<string, () => Promise<readonly Prepared[]>> = {
 const send = ({ by, path, body, key }: Request, headers: Record<string, string> = {}) =>
   by.post(path, body, { 'Idempotency-Key': key, ...headers });
 
-/** A join token is shown once; everything else in an answer is repeated. */
+/** A join token is shown once. Everything else in an answer is repeated. */
 const repeated = (body: unknown) =>
   typeof body === 'object' && body !== null && 'token' in body ? { ...body, token: null } : body;
 
-/** A refusal is not kept, and may change; what was done is answered again, word for word. */
+/** A refusal is not stored and may change. The answer of a completed request is repeated word for word. */
 function expectReplay(name: string, first: Answer<unknown>, again: Answer<unknown>): void {
   const told = { name, status: again.status, replayed: again.headers.get('idempotency-replayed') };
   expect({ ...told, body: again.body }).toEqual({
@@ -115,13 +115,13 @@ function expectReplay(name: string, first: Answer<unknown>, again: Answer<unknow
 }
 
 describe('a POST that is sent twice with one Idempotency-Key', () => {
-  it('is prepared here, or needs no key', () => {
+  it('has a preparation here or needs no key', () => {
     const names = (some: Operation[]) => some.map(({ operationId }) => operationId).sort();
     expect(names(operations.filter(takesKey))).toEqual(Object.keys(PREPARATIONS).sort());
     expect(names(operations.filter((operation) => !takesKey(operation)))).toEqual(['pushMetrics']);
   });
 
-  it.each(Object.keys(PREPARATIONS))('is done once, and answered the same: %s', async (id) => {
+  it.each(Object.keys(PREPARATIONS))('runs once and gets the same answer: %s', async (id) => {
     const access = operations.find(({ operationId }) => operationId === id)?.['x-novacron-access'];
     const by = access === 'platform' ? operator : api;
     let done = 0;
@@ -130,7 +130,7 @@ describe('a POST that is sent twice with one Idempotency-Key', () => {
       const first = await send(request);
       expect(first.headers.get('idempotency-replayed')).toBeNull();
       if (first.status >= 400) {
-        // What no driver does, or what is wrong now: refused both times.
+        // Unsupported by every driver, or invalid in this state, so refused both times.
         expect([request.path, (await send(request)).status]).toEqual([request.path, first.status]);
         continue;
       }
@@ -145,7 +145,7 @@ describe('a POST that is sent twice with one Idempotency-Key', () => {
     expect(done).toBeGreaterThan(0);
   });
 
-  it('is answered the same after the image was retired, the hosts cordoned, the quota used up and the VMs deleted', async () => {
+  it('gets the same answer after the image was retired, the hosts cordoned, the quota used and the VMs deleted', async () => {
     const admin = stack.env()['NOVACRON_PG_ADMIN_URL'] as string;
     for (const { id } of await api.list('once-')) await api.remove(id);
     await eventually(
@@ -162,7 +162,7 @@ describe('a POST that is sent twice with one Idempotency-Key', () => {
     expect(sent.length).toBeGreaterThan(10);
     for (const { name, request, first } of sent) {
       expectReplay(name, first, await send(request));
-      // With a wait the answer shows what became of it since.
+      // With a wait the answer shows the current state.
       const waited = await send(request, { Prefer: 'wait=1' });
       const replayed = waited.headers.get('idempotency-replayed');
       expect([name, waited.status < 300, replayed]).toEqual([name, true, 'true']);

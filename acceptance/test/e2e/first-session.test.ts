@@ -84,7 +84,7 @@ describe("the guide's POST", () => {
     expect(placement.body).toMatchObject({ hostId: reached.body.hostId, candidates: hostCount });
   });
 
-  it('gives a VM that is read with its ETag: 304 while it is the same, 412 for a change of an older one', async () => {
+  it('gives a VM whose ETag answers 304 while it is current, and 412 for a change of an older version', async () => {
     const vm = await running('etag-1');
     const etag = vm.headers.get('etag') ?? '';
     expect((await api.vm(vm.body.id, { 'If-None-Match': etag })).status).toBe(304);
@@ -99,7 +99,7 @@ describe("the guide's POST", () => {
     );
   });
 
-  it('gives a VM that is listed, page by page and by filter', async () => {
+  it('gives a VM that lists show, page by page and by filter', async () => {
     for (const name of ['page-1', 'page-2', 'page-3']) await running(name);
     const first = await api.get<{ items: VmBody[]; nextCursor: string }>(
       '/api/v1/vms?namePrefix=page-&limit=2&sort=name',
@@ -115,7 +115,7 @@ describe("the guide's POST", () => {
     ).toEqual([]);
   });
 
-  it('gives a VM that is deleted with 202, and is 404 when it is gone, on its host too', async () => {
+  it('gives a VM that is deleted with 202, and then is gone from the API and from its host', async () => {
     const { body: vm } = await running('gone-1');
     const deleted = await api.remove(vm.id);
     expect(deleted).toMatchObject({ status: 202, headers: expect.anything() });
@@ -146,7 +146,7 @@ describe("the guide's POST", () => {
     }
   });
 
-  it('may be sent again under its Idempotency-Key: the first answer comes back, and one VM is made', async () => {
+  it('returns the first answer and creates one VM when it is repeated with its Idempotency-Key', async () => {
     const key = { 'Idempotency-Key': randomUUID() };
     const first = await api.create(guideBody('again-1'), key);
     const second = await api.create(guideBody('again-1'), key);
@@ -157,7 +157,7 @@ describe("the guide's POST", () => {
     expect(await api.list('again-')).toHaveLength(1);
   });
 
-  it('makes one VM, however many send it at once under one key', async () => {
+  it('creates one VM when many requests with one key arrive at once', async () => {
     const key = { 'Idempotency-Key': randomUUID() };
     const answers = await Promise.all(Array.from({ length: 10 }, () => api.create(guideBody('rush-1'), key)));
     const refused = answers.filter(({ status }) => status !== 201);
@@ -184,8 +184,8 @@ describe('documents', () => {
   });
 });
 
-describe('bad input is told as a problem', () => {
-  it('400 for what is not JSON', async () => {
+describe('bad input is answered with a problem', () => {
+  it('400 for a body that is not JSON', async () => {
     expectProblem(await api.create('{"name":'), 400, 'malformed_json');
   });
 
@@ -196,7 +196,7 @@ describe('bad input is told as a problem', () => {
     expect(paths).toEqual(['/color', '/config/cpu', '/config/image', '/config/memory', '/name']);
   });
 
-  it('422 for text that no database stores, and nobody who creates at that moment is hurt by it', async () => {
+  it('422 for text that a database cannot store, without harm to concurrent creates', async () => {
     const bad = { ...guideBody('poison-1'), tags: { tier: 'a\0b' } };
     const answers = await Promise.all([
       ...Array.from({ length: 10 }, (_, index) => api.create(guideBody(`beside-${index}`))),
@@ -207,7 +207,7 @@ describe('bad input is told as a problem', () => {
       expectProblem(await api.get(`/api/v1${query}`), 422, 'invalid_request');
   });
 
-  it('422 for an image or a zone that is not there', async () => {
+  it('422 for an unknown image or zone', async () => {
     const wrong = guideBody('wrong-1');
     expectProblem(
       await api.create({ ...wrong, config: { ...wrong.config, image: 'plan-9' } }),
@@ -218,7 +218,7 @@ describe('bad input is told as a problem', () => {
     expect(await api.list('wrong-')).toEqual([]);
   });
 
-  it('422 for what the driver cannot do', async () => {
+  it('422 for an action that the driver does not support', async () => {
     const { body: vm } = await running('limits-1');
     expectProblem(await api.act(vm.id, 'migrate'), 422, 'capability_unsupported');
     expectProblem(await api.act(vm.id, 'suspend'), 422, 'capability_unsupported');
@@ -230,7 +230,7 @@ describe('bad input is told as a problem', () => {
     expectProblem(await new Api(stack.url, 'f'.repeat(64)).vm(randomUUID()), 401, 'unauthenticated');
   });
 
-  it("404 for another tenant's VM, whatever is done to it, and nothing of it in lists", async () => {
+  it("404 for every request to another tenant's VM, which lists do not show", async () => {
     const { body: vm } = await running('secret-1');
     const stranger = other.api;
     const attempts = [
@@ -250,7 +250,7 @@ describe('bad input is told as a problem', () => {
     expect((await stranger.create(guideBody('secret-1'))).status).toBe(201);
   });
 
-  it('409 for a name that is taken, and for more than the quota holds, with what is left', async () => {
+  it('409 for a name that is taken, and for more than the quota, with the remaining quota', async () => {
     await running('taken-1');
     expectProblem(await api.create(guideBody('taken-1')), 409, 'name_taken');
     // There is no route yet that lowers a quota.
@@ -264,7 +264,7 @@ describe('bad input is told as a problem', () => {
     expect(used).toMatchObject({ status: 200 });
   });
 
-  it('no host for it: error with the reason, and the placement explains it host by host', async () => {
+  it('state error with the reason when no host fits, and a placement that explains each host', async () => {
     const big = { name: 'giant-1', config: { cpu: 256, memory: 4_194_304, disk: 50, image: 'ubuntu-22.04' } };
     const created = await api.create(big);
     expect(created.status).toBe(201);
@@ -301,14 +301,14 @@ describe('a consistency token', () => {
     }
   });
 
-  it('that was tampered with is refused, not ignored', async () => {
+  it('is refused when it was tampered with', async () => {
     const good = token(await api.get('/api/v1/vms?limit=1'))['NovaCron-Consistency-Token'];
     const bad = `${good.slice(0, 20)}${good[20] === 'A' ? 'B' : 'A'}${good.slice(21)}`;
     expectProblem(await api.get('/api/v1/vms', { 'NovaCron-Consistency-Token': bad }), 422, 'invalid_token');
   });
 });
 
-// Skipped where the stack is not the test's own: containers have no home and no supervisor.
+// Skipped with containers, which have no home and no supervisor.
 (composeSetting() === undefined ? describe : describe.skip)('the stack as a whole', () => {
   let local: TestStack;
   beforeAll(() => {
@@ -324,7 +324,7 @@ describe('a consistency token', () => {
     expect(lines(second.stderr)).toEqual([expect.stringMatching(/^novacron: NovaCron runs already in /)]);
   });
 
-  it('ends on SIGTERM and tells at the next start in one line what is in the way', async () => {
+  it('ends on SIGTERM, and the next start reports an obstacle in one line', async () => {
     expect(await local.signal('SIGTERM')).toBe(0);
     expect(local.processes()).toEqual([]);
 
@@ -346,7 +346,7 @@ describe('a consistency token', () => {
     expect(lines(damaged.stderr).at(-1)).toMatch(/^novacron: .*secrets\.json is damaged.*reset/);
   });
 
-  it('comes back from its state: every VM is what it was, on its host too', async () => {
+  it('restarts from its state with every VM unchanged, also on its host', async () => {
     const startedAt = Date.now();
     await local.start();
     note(`a warm start took ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);

@@ -9,11 +9,11 @@ import { eventually } from './support/eventually.js';
 import { MetricsCollector, type MetricsList } from './support/metrics-list.js';
 
 /**
- * What Prometheus rules and dashboards may ask for. When it is not what the services export, this test writes it
- * anew: look at the difference and commit it.
+ * The metrics that Prometheus rules and dashboards may use. When the list differs from the exported metrics, this
+ * test rewrites it: look at the difference and commit it.
  */
 const path = join('infra', 'prometheus', 'metrics.generated.json');
-/** By their place in the documented ports. */
+/** In the order of the documented ports. */
 const JOBS = {
   0: 'gateway',
   1: 'vm-orchestrator',
@@ -21,7 +21,7 @@ const JOBS = {
   3: 'cache-invalidator',
   5: 'host-agent',
 };
-/** Has no series in a healthy life; its labels are tested in packages/telemetry. */
+/** Metrics without a series in normal operation. packages/telemetry tests their labels. */
 const ONLY_IN_TROUBLE = ['database_query_errors_total'];
 
 let stack: TestStack;
@@ -41,7 +41,7 @@ async function collect(): Promise<MetricsCollector> {
   return collector;
 }
 
-/** Holds up writers of VMs for longer than a fast query takes. */
+/** Blocks writers of VMs for longer than the limit of a slow query. */
 async function slowQuery(work: () => Promise<unknown>): Promise<void> {
   const client = new pg.Client({ connectionString: stack.env()['NOVACRON_PG_ADMIN_URL'] });
   await client.connect();
@@ -54,16 +54,16 @@ async function slowQuery(work: () => Promise<unknown>): Promise<void> {
 }
 
 describe('the list of metrics', () => {
-  it('is what the running services export, with types and labels', async () => {
+  it('equals the metrics that the running services export, with types and labels', async () => {
     const { body } = await api.create(guideBody('listed-1'));
     expect((await api.wait(body.id, 'running')).status).toBe(200);
     await slowQuery(() => api.create(guideBody('listed-2')));
     const before = JSON.parse(readFileSync(join(repositoryRoot, path), 'utf8')) as MetricsList;
-    // Labels are only seen on series; of what is known to have none nobody has to wait for one.
+    // Labels are known only from series, so the test waits for a series of each metric that can have one.
     const needed = (name: string) => !ONLY_IN_TROUBLE.includes(name) && before[name]?.labels.length !== 0;
     let collector = new MetricsCollector();
     const unseen = async () => (collector = await collect()).unseen.filter(needed);
-    // A counter that stays here wants its series from the start: the third argument of `counter`.
+    // A counter in this list needs its series from the start: the third argument of `counter`.
     await eventually(unseen, (names) => names.length === 0, 90_000);
 
     const now = collector.list(before);

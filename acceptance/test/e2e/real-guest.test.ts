@@ -8,13 +8,13 @@ import { eventually } from './support/eventually.js';
 import { replaced, signal, wholeAgain } from './support/health.js';
 
 const qemu = findProgram('qemu-system-x86_64');
-if (!qemu) note('qemu-system-x86_64 is not there: no real guest is tested');
+if (!qemu) note('qemu-system-x86_64 is missing: skipping real guests');
 
 let stack: TestStack;
 let api: Api;
 let vm: VmBody;
 
-/** QEMU processes that bear the VM's id. */
+/** QEMU processes whose command line contains the VM's id. */
 const guestPids = (): number[] =>
   allProcesses()
     .filter(({ args }) => /qemu-system/.test(args[0] ?? '') && args.join(' ').includes(vm.id))
@@ -41,7 +41,7 @@ const latest = async () => {
 
   afterAll(() => stack?.remove(), 60_000);
 
-  it('boots: it runs as one process and its console says NOVACRON-GUEST-UP', async () => {
+  it('boots as one process, and its console shows NOVACRON-GUEST-UP', async () => {
     expect(await api.wait(vm.id, 'running', 60)).toMatchObject({
       status: 200,
       body: { state: 'running', zone: 'local' },
@@ -50,14 +50,14 @@ const latest = async () => {
     await eventually(consoleLog, (text) => text.includes('NOVACRON-GUEST-UP'), 60_000);
   });
 
-  it('is ready once its guest has reported that it is up', async () => {
+  it('is ready when its guest has reported that it is up', async () => {
     expect(await api.wait(vm.id, 'ready', 60)).toMatchObject({
       status: 200,
       body: { conditions: [{ type: 'GuestReady', status: 'true' }] },
     });
   });
 
-  it('takes no user data and no SSH keys: what no host of the zone can apply is 422', async () => {
+  it('is refused with 422 when it has user data or SSH keys, which no host of the zone supports', async () => {
     const config = { cpu: 1, memory: 128, disk: 1, image: 'tiny-linux' };
     const spec = { name: 'tiny-cloud', zone: 'local', config };
     for (const given of [{ userData: '#cloud-config' }, { sshKeys: ['ssh-ed25519 AAAA me'] }]) {
@@ -68,7 +68,7 @@ const latest = async () => {
     }
   });
 
-  it('can be of no other image: what the zone cannot run is 422', async () => {
+  it('is refused with 422 when its image cannot run in the zone', async () => {
     const refused = await api.create({
       name: 'real-2',
       zone: 'local',
@@ -83,7 +83,7 @@ const latest = async () => {
       value: -1,
       timestamp: 0,
     };
-    note(`cpu_usage came back ${((Date.now() - since) / 1000).toFixed(1)} s after the guest was up`);
+    note(`cpu_usage arrived ${((Date.now() - since) / 1000).toFixed(1)} s after the guest was up`);
     expect(value).toBeGreaterThanOrEqual(0);
     expect(value).toBeLessThanOrEqual(100);
     expect(Math.abs(Date.now() - timestamp)).toBeLessThan(60_000);
@@ -94,7 +94,7 @@ const latest = async () => {
     expect(range.body.series[0]?.values.some((point) => point !== null)).toBe(true);
   });
 
-  it('outlives a kill of its agent, which finds it again and still commands it', async () => {
+  it('survives a kill of its agent, which finds and controls it afterwards', async () => {
     const before = guestPids();
     const pid = signal(stack, 'host-agent-local', 'SIGKILL');
     await replaced(stack, 'host-agent-local', pid);
@@ -110,7 +110,7 @@ const latest = async () => {
     expect(guestPids()).toEqual(before);
   });
 
-  it('leaves no process when it is stopped, starts again with its disk, and leaves none when it is deleted', async () => {
+  it('leaves no process when stopped, restarts with its disk, and leaves no process when deleted', async () => {
     expect((await api.act(vm.id, 'stop', { graceSeconds: 5 })).status).toBe(202);
     expect((await api.wait(vm.id, 'stopped')).status).toBe(200);
     expect(guestPids()).toEqual([]);

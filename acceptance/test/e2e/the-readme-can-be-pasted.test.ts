@@ -10,9 +10,9 @@ import { note } from '@novacron/testkit/note';
 import { type TestStack, useTestStack } from '@novacron/testkit/stack';
 
 const qemu = findProgram('qemu-system-x86_64');
-if (!qemu) note('qemu-system-x86_64 is not there: the first session is not pasted');
+if (!qemu) note('qemu-system-x86_64 is missing: skipping the first session of the README');
 
-/** What a reader pastes: every sh block of a section. */
+/** Every sh block of a section. */
 function commandsOf(section: string): string {
   const readme = readFileSync(join(repositoryRoot, 'README.md'), 'utf8');
   const text = readme.split(/^## /m).find((part) => part.startsWith(section)) ?? '';
@@ -33,7 +33,7 @@ let folder: string;
     await stack?.remove();
   }, 60_000);
 
-  it('works when it is pasted as a whole', async () => {
+  it('works when a reader pastes it as a whole', async () => {
     const script = `set -euo pipefail\n${commandsOf('A first session')}`;
     const { stdout, stderr } = await promisify(execFile)('bash', ['-c', script], {
       cwd: folder,

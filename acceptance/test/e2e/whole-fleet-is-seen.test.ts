@@ -43,7 +43,7 @@ async function running(body: { name: string }): Promise<VmBody> {
 describe('one trace', () => {
   const traceId = randomBytes(16).toString('hex');
 
-  it('shows a create whole: gateway, orchestrator, agent, all below the request', async () => {
+  it('contains a whole create below the request: gateway, orchestrator and agent', async () => {
     const traceparent = `00-${traceId}-${randomBytes(8).toString('hex')}-01`;
     const created = await api.create(guideBody('traced-1'), { traceparent });
     await api.wait(created.body.id, 'running');
@@ -51,7 +51,7 @@ describe('one trace', () => {
     const seen = (spans: ReceivedSpan[]) =>
       services.every((name) => spans.some(({ service }) => service === name));
     const spans = await eventually(async () => collector.trace(traceId), seen);
-    // Children are sent before the parents that outlast them.
+    // Children are exported before the parents that outlast them.
     const known = () => new Set(collector.trace(traceId).map(({ spanId }) => spanId));
     const orphans = async () =>
       collector.trace(traceId).filter(({ parentSpanId }) => parentSpanId && !known().has(parentSpanId));
@@ -61,7 +61,7 @@ describe('one trace', () => {
     );
   });
 
-  /** What was done on the way down to a span of the trace, by whom. */
+  /** The services and span names on the path from the root to a span. */
   async function wayTo(fits: (span: ReceivedSpan) => boolean): Promise<string[]> {
     const find = async () => collector.trace(traceId).find(fits);
     const span = await eventually(find, (found) => found !== undefined, 60_000);
@@ -94,7 +94,7 @@ describe('one trace', () => {
     ]);
   });
 
-  it('is found in the logs of the services by its id', async () => {
+  it('has its id in the logs of the services', async () => {
     const lines = () =>
       stack
         .log('vm-orchestrator')
@@ -212,7 +212,7 @@ describe('a second host', () => {
       async () => (await hostsOf(stack)).filter(({ name, state }) => name === 'rack-7' && state === 'up'),
       ({ length }) => length === 1,
     );
-    // Least loaded first: what comes now goes to the empty one.
+    // Placement prefers the least loaded host, here the empty one.
     const vms = await Promise.all(
       Array.from({ length: 6 }, (_, index) =>
         running({

@@ -23,7 +23,7 @@ let servers: TestServers;
 let contracts: Map<string, RpcContract>;
 const connections: NatsConnection[] = [];
 
-/** Every RPC contract by the name that code calls it: `vmsRpc.get`, `fetchOrchestratorEvents`. */
+/** Every RPC contract by its name in code: `vmsRpc.get`, `fetchOrchestratorEvents`. */
 async function allContracts(): Promise<Map<string, RpcContract>> {
   const found = new Map<string, RpcContract>();
   const isContract = (value: unknown): value is RpcContract =>
@@ -48,7 +48,7 @@ function sources(folder: string): string {
     .join('\n');
 }
 
-/** Subjects that the code of a service serves, and those that it calls. */
+/** The subjects that the code of a service serves and calls. */
 function used(app: string): { serves: string[]; calls: string[] } {
   const text = sources(join(repositoryRoot, 'apps', app, 'src'));
   const [serves, calls]: [string[], string[]] = [[], []];
@@ -56,14 +56,14 @@ function used(app: string): { serves: string[]; calls: string[] } {
     const word = new RegExp(`(RpcHandler\\()?\\b${name.replace('.', '\\.')}\\b(?=[,)\\s.\\]])`, 'g');
     const uses = [...text.matchAll(word)].map(([, handler]) => handler !== undefined);
     if (uses.includes(true)) serves.push(subject);
-    // A handler's types name its contract as well: who serves one does not call itself.
+    // A handler's types name its contract too. A service does not call itself.
     else if (uses.length > 0) calls.push(subject);
   }
   return { serves, calls };
 }
 
-/** No user may publish it or hear it. */
-const NOBODYS = 'nobodys.subject';
+/** A subject that no user may publish or subscribe to. */
+const FORBIDDEN = 'forbidden.subject';
 const STREAM_VERBS = ['CREATE', 'UPDATE', 'INFO', 'DELETE', 'PURGE', 'MSG.GET', 'MSG.DELETE'];
 const CONSUMER_VERBS = ['CREATE', 'DURABLE.CREATE', 'INFO', 'DELETE', 'MSG.NEXT'];
 const users = [...natsServices, `host-${HOST}`];
@@ -76,7 +76,7 @@ const reading = (stream: string, consumer: string) => [
 const stream = (name: string, ...verbs: string[]) => verbs.map((verb) => `$JS.API.STREAM.${verb}.${name}`);
 const inboxes = (...of: string[]) => of.map((user) => `${inboxPrefix(user)}.x.1`);
 
-/** A subject of every kind that there is. */
+/** A subject of every kind. */
 function catalogue(): string[] {
   return [
     'events.t.vm.1',
@@ -107,7 +107,7 @@ function catalogue(): string[] {
   ];
 }
 
-/** What each user must do beside the calls of its code, in subjects of the catalogue. */
+/** The subjects that each user needs beside the calls of its code. */
 const DUTIES: Record<string, { publish: string[]; hear: string[] }> = {
   gateway: {
     publish: ['metrics.ingest.3.gateway'],
@@ -154,7 +154,7 @@ async function as(user: string): Promise<NatsConnection> {
   return nc;
 }
 
-/** The subjects that the server lets the user publish on, and subscribe to. */
+/** The subjects that the server lets the user publish and subscribe to. */
 async function permitted(user: string): Promise<{ publish: string[]; hear: string[] }> {
   const nc = await as(user);
   const refused = { publish: new Set<string>(), subscription: new Set<string>() };
@@ -165,14 +165,14 @@ async function permitted(user: string): Promise<{ publish: string[]; hear: strin
     }
   })();
   const all = [...new Set(catalogue())];
-  for (const subject of [...all, NOBODYS]) {
+  for (const subject of [...all, FORBIDDEN]) {
     const subscription = nc.subscribe(subject, { callback: () => undefined });
     subscription.closed.catch(() => undefined);
   }
-  // The server refuses in order.
-  await until(() => refused.subscription.has(NOBODYS));
-  for (const subject of [...all, NOBODYS]) nc.publish(subject, 'x');
-  await until(() => refused.publish.has(NOBODYS));
+  // The server answers in order, so the last refusal means that all have arrived.
+  await until(() => refused.subscription.has(FORBIDDEN));
+  for (const subject of [...all, FORBIDDEN]) nc.publish(subject, 'x');
+  await until(() => refused.publish.has(FORBIDDEN));
   return {
     publish: all.filter((subject) => !refused.publish.has(subject)).sort(),
     hear: all.filter((subject) => !refused.subscription.has(subject)).sort(),
@@ -194,17 +194,17 @@ describe.each(Object.entries(APPS))('the NATS user of %s', (app, user) => {
   const rpcOf = (services: readonly string[]) =>
     catalogue().filter((subject) => services.some((name) => subject.startsWith(`rpc.${name}.`)));
 
-  it('publishes what the service calls, and nothing else', async () => {
+  it('may publish exactly the subjects that the service calls', async () => {
     const { calls } = used(app);
     expect(calls.length > 0).toBe(user !== 'orchestrator');
     const { publish } = await permitted(user);
     expect(publish).toEqual(expect.arrayContaining(calls));
-    // The gateway calls for users what the services serve, today or after the next upgrade.
+    // The gateway may call everything that the services serve, also after their next upgrade.
     const mayCall = user === 'gateway' ? rpcOf(['orchestrator', 'metrics', 'cache']) : calls;
     expect(publish).toEqual(sorted([...mayCall, ...(DUTIES[user]?.publish ?? [])]));
   });
 
-  it('hears what the service serves, and nothing else', async () => {
+  it('may subscribe to exactly the subjects that the service serves', async () => {
     const { serves } = used(app);
     const own = rpcOf(user === 'gateway' ? [] : [user]);
     expect(own).toEqual(expect.arrayContaining(serves));
@@ -214,7 +214,7 @@ describe.each(Object.entries(APPS))('the NATS user of %s', (app, user) => {
 });
 
 describe('the NATS user of a host', () => {
-  it('speaks and listens for itself alone', async () => {
+  it('may publish and subscribe only for its own host', async () => {
     const { publish, hear } = await permitted(`host-${HOST}`);
     expect(publish).toEqual([...hostSays(HOST), `metrics.ingest.3.${HOST}`].sort());
     expect(hear).toEqual(
@@ -224,7 +224,7 @@ describe('the NATS user of a host', () => {
 });
 
 describe('the durable consumers of events', () => {
-  it('are named as the permissions name them', () => {
+  it('have the names of the permissions', () => {
     for (const [app, user] of Object.entries(APPS)) {
       const name = (eventConsumers as Record<string, string>)[user];
       if (name === undefined) continue;

@@ -51,7 +51,7 @@ afterAll(async () => {
 });
 
 describe('two replicas', () => {
-  it('share the reads, and the one that lags is passed over until it has caught up', async () => {
+  it('share the reads, and a lagging replica is skipped until it has caught up', async () => {
     const database = connect(cluster.file.port, [
       cluster.replicaPort('replica'),
       cluster.replicaPort('replica-2'),
@@ -82,7 +82,7 @@ describe('two replicas', () => {
 });
 
 describe('after a promotion', () => {
-  it('tokens from before the fork are answered and tokens from beyond it are history_lost', async () => {
+  it('tokens from before the fork are answered, and later tokens get history_lost', async () => {
     const old = connect(cluster.file.port, []);
     const kept = await old.primary.batch({}, [{ statement: SET, params: ['v', 3] }]);
     const caughtUp = (which: ReplicaName) =>
@@ -93,7 +93,7 @@ describe('after a promotion', () => {
         return Number(rows[0]?.v) === 3;
       });
     await eventually(() => caughtUp('replica'));
-    // Nothing more reaches the replica: what is written now is lost with the primary.
+    // Replication ends here, so later writes are lost with the primary.
     await asAdmin(cluster.file, 'postgres', async (client) => {
       await client.query('ALTER ROLE novacron_replication NOLOGIN');
       await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_replication');

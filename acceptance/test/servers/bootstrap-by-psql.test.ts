@@ -17,7 +17,7 @@ const cluster = () => {
   return servers.cluster.file;
 };
 
-/** The roles belong to the cluster that other tests use too: their passwords stay. */
+/** The current passwords, because the roles belong to the shared cluster. */
 function passwords(): Record<string, string> {
   const { roles, replicationPassword } = cluster();
   const all = serviceRoles.map((role) => [
@@ -34,7 +34,7 @@ async function bootstrap(env: Record<string, string>, ...args: string[]): Promis
   });
 }
 
-/** What the roles of the services may do in a database, and what is there for them. */
+/** The schemas, functions, grants and extensions of a database. */
 async function rightsIn(name: string): Promise<unknown> {
   return asAdmin(cluster(), name, async (client) => {
     const schemas = `SELECT nspname, nspowner::regrole::text, nspacl::text FROM pg_namespace
@@ -66,7 +66,7 @@ describe('infra/postgres/bootstrap.sql', () => {
     await expect(rightsIn(database)).rejects.toThrow('schema "novacron" does not exist');
   });
 
-  it('makes what the local stack makes, by a variable of psql too, twice and two at once', async () => {
+  it('creates the same as the local stack, also by a psql variable, twice, and two at once', async () => {
     const { NOVACRON_PG_GATEWAY_API_PASSWORD: gatewayApi, ...rest } = passwords();
     const variable = ['-v', `gateway_api_password=${gatewayApi}`];
     await Promise.all([bootstrap(rest, ...variable), bootstrap(passwords())]);

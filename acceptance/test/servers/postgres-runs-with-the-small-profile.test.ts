@@ -4,7 +4,7 @@ import { smallProfile } from '@novacron/local-stack/servers/postgres-config';
 import { type TestServers, useTestServers } from '@novacron/testkit/servers';
 import pg from 'pg';
 
-/** The guide's, to the letter. */
+/** The guide's values, unchanged. */
 const GUIDE = {
   shared_buffers: '256MB',
   effective_cache_size: '1GB',
@@ -15,7 +15,7 @@ const GUIDE = {
   max_wal_size: '1GB',
   min_wal_size: '80MB',
 };
-/** Test clusters serve many test files at once. */
+/** Higher, because many test files use a test cluster at once. */
 const OVERRIDDEN = { max_connections: '600' };
 
 let servers: TestServers;

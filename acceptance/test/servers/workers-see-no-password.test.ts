@@ -31,7 +31,7 @@ async function texts(client: pg.Client, sql: string): Promise<string[]> {
   return rows.map(({ query }) => query).filter((query) => query !== null);
 }
 
-/** The passwords that the roles have: they belong to the cluster that other tests use too. */
+/** The current passwords of the roles, which belong to the shared cluster. */
 function passwords(): Record<string, string> {
   const { roles } = cluster();
   return Object.fromEntries(
@@ -47,7 +47,7 @@ function psql(env: Record<string, string>): void {
   execFileSync(join(requirePostgres(), 'psql'), args, { env, stdio: 'pipe' });
 }
 
-/** All statements that the server kept, as a superuser sees them. */
+/** All statements in the server's statistics that contain a password, read by a superuser. */
 const kept = () =>
   asAdmin(cluster(), servers.database, async (client) => {
     const all = await texts(client, 'SELECT query FROM public.pg_stat_statements');
@@ -67,7 +67,7 @@ afterAll(async () => {
 });
 
 describe('the password of a role', () => {
-  it('is kept by the server as a SCRAM verifier and in no statement', async () => {
+  it('is stored as a SCRAM verifier and does not occur in any statement', async () => {
     psql(passwords());
     expect(await kept()).toEqual([]);
     const stored = await asAdmin(cluster(), servers.database, async (client) => {
@@ -79,7 +79,7 @@ describe('the password of a role', () => {
     for (const { rolpassword } of stored) expect(rolpassword).toMatch(/^SCRAM-SHA-256\$4096:/);
   });
 
-  it('is good after its verifier was computed by the script beside bootstrap.sql', async () => {
+  it('is accepted when the script beside bootstrap.sql computed its verifier', async () => {
     const script = join(folder, 'verifiers.generated.mjs');
     const lines = execFileSync(process.execPath, [script], { env: passwords() }).toString();
     for (const password of Object.values(passwords())) expect(lines).not.toContain(password);
@@ -89,9 +89,9 @@ describe('the password of a role', () => {
     expect((await again.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 
-  it('is forgotten by the statistics of a server that counted it before', async () => {
+  it('is deleted from the statistics of a server that recorded it earlier', async () => {
     const name = `forgotten_${servers.database}`;
-    // Another test file that makes a database at this moment forgets it, too.
+    // Another test file that creates a database at the same time deletes it too.
     await until(async () => {
       await asAdmin(cluster(), servers.database, async (client) => {
         await client.query('SET pg_stat_statements.track_utility = on');
@@ -104,7 +104,7 @@ describe('the password of a role', () => {
     expect(await kept()).toEqual([]);
   });
 
-  it('has another verifier each time, and a verifier stays as it is', () => {
+  it('has a new verifier each time, and a verifier is returned unchanged', () => {
     const [one, two] = [scramVerifier('a'), scramVerifier('a')];
     expect(one).not.toBe(two);
     expect(scramVerifier(one)).toBe(one);
@@ -119,7 +119,7 @@ describe.each(schemas)('a worker of %s', (schema) => {
     worker = await connect(servers.roleUrl(schema, 'sys'));
   });
 
-  it('cannot read what other roles run, or ran', async () => {
+  it('cannot read the current or past statements of other roles', async () => {
     await expect(worker.query('SELECT query FROM public.pg_stat_statements')).rejects.toThrow(
       /permission denied/,
     );
@@ -128,7 +128,7 @@ describe.each(schemas)('a worker of %s', (schema) => {
     await expect(worker.query('SELECT rolpassword FROM pg_authid')).rejects.toThrow(/permission denied/);
   });
 
-  it('is told of the sessions and statements of its own service alone', async () => {
+  it('can read the sessions and statements of its own service only', async () => {
     const sessions = await texts(worker, 'SELECT query FROM novacron.service_sessions()');
     const statements = await texts(worker, 'SELECT query FROM novacron.service_statements()');
     expect(sessions.join()).toContain(`of_${schema}`);
@@ -143,7 +143,7 @@ describe.each(schemas)('a worker of %s', (schema) => {
     for (const stranger of strangers) expect(stranger).toMatchObject({ ours: false, query: null });
   });
 
-  it.each(['api', 'owner'] as const)('has more to ask than the role %s', async (kind) => {
+  it.each(['api', 'owner'] as const)('has more rights than the role %s', async (kind) => {
     const other = await connect(servers.roleUrl(schema, kind));
     for (const name of ['service_sessions', 'service_statements'])
       await expect(other.query(`SELECT * FROM novacron.${name}()`)).rejects.toThrow(/permission denied/);

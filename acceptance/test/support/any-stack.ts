@@ -4,8 +4,8 @@ import { composeSetting } from './compose-settings.js';
 import { ComposeStack } from './compose-stack.js';
 
 /**
- * The stack that the end-to-end tests run against: a local one of their own, or the containers of the compose
- * project that NOVACRON_COMPOSE_PROJECT names (`npm run compose -- test`).
+ * The stack of an end-to-end test: its own local stack, or the containers of the compose project that
+ * NOVACRON_COMPOSE_PROJECT names (`npm run compose -- test`).
  */
 export async function useAnyStack(options: TestStackOptions = {}): Promise<RunningStack> {
   const project = composeSetting();

@@ -21,16 +21,16 @@ interface Inspected {
   };
 }
 
-/** What is called otherwise in the local stack, whose names tests use. */
+/** Containers whose component has another name in the local stack. Tests use the local stack's names. */
 const LOCAL_NAMES: Readonly<Record<string, string>> = {
   'gateway-1': 'gateway',
   'host-agent': 'host-agent-sim',
 };
 
-/** The running containers of a compose project of this machine, as a stack for tests. */
+/** The running containers of a compose project of this machine as a stack for tests. */
 export class ComposeStack implements RunningStack {
   readonly gateways = 2;
-  /** Of the tenants made for the test. */
+  /** Tokens of the test's tenants. */
   private readonly tokens: string[] = [];
 
   private constructor(
@@ -38,7 +38,7 @@ export class ComposeStack implements RunningStack {
     private readonly variables: Record<string, string>,
   ) {}
 
-  /** With a tenant made for this test, so that it meets nothing of others. */
+  /** Attaches with a new tenant, so that the test is separate from other data. */
   static async attach(project: string): Promise<ComposeStack> {
     const tenantId = randomUUID();
     const own = {
@@ -86,7 +86,7 @@ export class ComposeStack implements RunningStack {
     return ids.length === 0 ? [] : (JSON.parse(docker('inspect', ...ids)) as Inspected[]);
   }
 
-  /** What containers may do beyond what they need; empty when all is well. `init` has to be root. */
+  /** Rights of containers that they do not need. Empty when all are confined. `init` has to be root. */
   unconfined(): string[] {
     return this.inspect().flatMap((container) => {
       const { ReadonlyRootfs, CapDrop, SecurityOpt, Memory, PidsLimit } = container.HostConfig;
@@ -104,7 +104,7 @@ export class ComposeStack implements RunningStack {
     });
   }
 
-  /** Containers that go on for ever; those that only prepare have ended. */
+  /** The containers that run without limit. Those of one-time jobs have ended. */
   components(): Component[] {
     return this.inspect()
       .filter(({ State: { Health } }) => Health !== undefined && Health.Status !== 'none')
@@ -130,7 +130,7 @@ export class ComposeStack implements RunningStack {
     await promisify(execFile)('docker', ['exec', ...settings, gateway.Name, ...command]);
   }
 
-  /** Of what the test made; the containers were not started for it. */
+  /** Removes the test's VMs. The containers keep running. */
   async remove(): Promise<void> {
     for (const token of this.tokens) await this.removeVms({ authorization: `Bearer ${token}` });
   }

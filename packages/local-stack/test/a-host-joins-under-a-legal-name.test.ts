@@ -35,7 +35,7 @@ function joins(name: string, zone: string): Promise<void> {
 }
 
 describe('a host that joins', () => {
-  it.each(ILLEGAL)('is refused with zone %j, and leaves nothing behind', async (zone) => {
+  it.each(ILLEGAL)('is refused with zone %j and leaves nothing behind', async (zone) => {
     await expect(joins('x', zone)).rejects.toThrow('is not a zone name');
     expect(existsSync(layout(home).agents)).toBe(false);
   });
@@ -44,14 +44,14 @@ describe('a host that joins', () => {
     await expect(joins(name, 'sim')).rejects.toThrow('is not a host name');
   });
 
-  it('is written down with a legal name and zone', async () => {
+  it('is registered with a legal name and zone', async () => {
     await joins('x', 'eu-west.1');
     expect(listAgents(layout(home))).toMatchObject([{ name: 'host-agent-x', zone: 'eu-west.1' }]);
   });
 });
 
 describe('the NATS user of a host', () => {
-  it.each(['*', '>', 'a.b', ''])('is refused with id %j, which would speak for other hosts', (id) => {
+  it.each(['*', '>', 'a.b', ''])('is refused with id %j, which would match other hosts', (id) => {
     expect(() => hostUser(id, 'secret')).toThrow('not a token of a NATS subject');
   });
 });
@@ -64,7 +64,7 @@ describe("the chart's schema", () => {
   const { pattern, maxLength } = schema.definitions.agent.properties.zone;
   const accepts = (zone: string) => zone.length <= maxLength && new RegExp(pattern).test(zone);
 
-  it('takes the zone names that a registration takes, and none to be named later', () => {
+  it('accepts the zone names that a registration accepts, and requires one', () => {
     const names = [...ILLEGAL.slice(1), 'sim', 'eu-west.1', 'Rack_7', 'a', 'a'.repeat(63)];
     for (const zone of names) expect([zone, accepts(zone)]).toEqual([zone, ZoneName.safeParse(zone).success]);
     expect(accepts('')).toBe(true);

@@ -31,8 +31,8 @@ afterEach(async () => {
 
 const works = () => jetStreamWorks({ dir, port, password: PASSWORD });
 
-describe('a NATS', () => {
-  it('works while JetStream lists its streams, and does not while it hangs', async () => {
+describe('the health check of NATS', () => {
+  it('passes while JetStream lists its streams, and fails while it hangs', async () => {
     expect(await waitUntil(works, 60_000)).toBe(true);
     server.kill('SIGSTOP');
     // The kernel may let the process answer once more after the signal was sent.

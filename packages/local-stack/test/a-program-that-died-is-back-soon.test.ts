@@ -49,7 +49,7 @@ async function killed(times: number): Promise<void> {
 }
 
 describe('a supervised program that was killed', () => {
-  it('is started again at once, and after a pause when it ends again soon', async () => {
+  it('restarts at once, and after a pause when it soon ends again', async () => {
     await killed(1);
     expect(states).not.toContain('waiting');
     await killed(2);
@@ -57,8 +57,8 @@ describe('a supervised program that was killed', () => {
   });
 });
 
-describe('a supervised program that runs and does not work any more', () => {
-  it('is ended and started again', async () => {
+describe('a supervised program that runs but no longer works', () => {
+  it('is ended and restarted', async () => {
     const { pid } = supervisor.status;
     works = false;
     expect(await waitUntil(async () => supervisor.status.restarts === 1, 60_000)).toBe(true);

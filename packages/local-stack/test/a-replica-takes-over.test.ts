@@ -27,7 +27,7 @@ async function ask<T>(address: string, sql: string): Promise<T[]> {
   const url = new URL(stack.env()['NOVACRON_PG_ADMIN_URL'] ?? '');
   url.host = address;
   const client = new pg.Client({ connectionString: url.href });
-  client.on('error', () => undefined); // a server that is killed under us says so by the query
+  client.on('error', () => undefined); // when the server is killed, the query fails as well
   try {
     await client.connect();
     return (await client.query(sql)).rows as T[];
@@ -38,7 +38,7 @@ async function ask<T>(address: string, sql: string): Promise<T[]> {
 
 const primary = () => stack.env()['NOVACRON_PG_PRIMARY'] ?? '';
 const replicas = () => (stack.env()['NOVACRON_PG_REPLICAS'] ?? '').split(',');
-/** What a service was started with last. */
+/** The settings of a service's last start. */
 const started = (name: string) =>
   JSON.parse(stack.log(name).trim().split('\n').at(-1) ?? '') as { primary: string; replicas: string };
 
@@ -51,14 +51,14 @@ async function streaming(): Promise<number> {
 }
 
 describe('a stack with two replicas', () => {
-  it('gives both to every service', async () => {
+  it('gives both replicas to every service', async () => {
     expect(replicas()).toHaveLength(2);
     expect(started('vm-orchestrator')).toMatchObject({ primary: primary(), replicas: replicas().join(',') });
     expect(await streaming()).toBe(2);
     expect(stack.pid('postgres-replica-2')).toBeDefined();
   });
 
-  it('delays and pauses one on purpose, and lets it go again', async () => {
+  it('delays, pauses and resumes a replica by command', async () => {
     const second = replicas()[1] ?? '';
     const shows = (table: string) => ask(second, `SELECT FROM ${table}`).then(() => true);
     expect((await stack.run('replica', 'delay', 'postgres-replica-2', '600000')).code).toBe(0);
@@ -78,7 +78,7 @@ describe('a stack with two replicas', () => {
 });
 
 describe('a promotion', () => {
-  it('makes the replica the primary, fences the old one off and points the services to the new one', async () => {
+  it('makes the replica the primary, fences the old primary and points the services to the new one', async () => {
     const [first, second] = replicas();
     await ask(primary(), 'CREATE TABLE kept (id int)');
     const { code, stderr } = await stack.run('promote', 'postgres-replica-1');
@@ -96,7 +96,7 @@ describe('a promotion', () => {
     expect((await stack.run('status')).code).toBe(0);
   });
 
-  it('lasts: after a crash of the new primary, and after a restart of the stack', async () => {
+  it('survives a crash of the new primary and a restart of the stack', async () => {
     await stack.kill('postgres-replica-1');
     await eventually(async () => (await ask(primary(), 'SELECT id FROM kept')).length === 1);
     await stack.run('stop');

@@ -8,7 +8,7 @@ const compose = readFileSync(join(repositoryRoot, 'docker-compose.yml'), 'utf8')
 const labels = (text: string) => text.match(/novacron\.config: '[0-9a-f]{16}'/g) ?? [];
 
 describe('docker-compose.yml', () => {
-  it('has in the definitions of redis, nats and nginx what changes with their configuration', () => {
+  it('has current configuration labels of redis, nats and nginx', () => {
     expect(new Set(labels(compose)).size).toBe(3);
     expect(withConfigLabels(compose)).toBe(compose);
   });
@@ -22,7 +22,7 @@ describe('docker-compose.yml', () => {
     },
   );
 
-  it('is upgraded by steps that write the configuration before the servers and services that read it', () => {
+  it('has upgrade steps that write the configuration before its readers start', () => {
     const text = readFileSync(join(repositoryRoot, 'docs', 'containers.md'), 'utf8');
     const steps = /A new version[^]*?```sh\n([^]*?)```/.exec(text)?.[1]?.split('\n') ?? [];
     const at = (pattern: RegExp) => steps.findIndex((step) => pattern.test(step));

@@ -35,7 +35,7 @@ function scramKeys(password: string, salt: Buffer): string {
   return `${storedKey}:${hmac('Server Key').toString('base64')}`;
 }
 
-/** The volumes whose files hold a secret. */
+/** The volumes whose files contain a secret. */
 function volumesWith(secret: string): string[] {
   return Object.entries(files)
     .filter(([, own]) => Object.values(own).some((text) => text.includes(secret)))
@@ -44,7 +44,7 @@ function volumesWith(secret: string): string[] {
 }
 
 describe('the configuration volumes of compose', () => {
-  it('tell the orchestrator which hosts may register as what, and none of their passwords', () => {
+  it('contain the approved hosts for the orchestrator, without their passwords', () => {
     const hosts = JSON.parse(files['agent']?.['hosts.json'] ?? '[]') as Record<string, string>[];
     const approved = files['orchestrator']?.['approved-hosts.json'] ?? '[]';
     expect(JSON.parse(approved)).toEqual(
@@ -59,7 +59,7 @@ describe('the configuration volumes of compose', () => {
     for (const { natsPassword } of hosts) expect(approved).not.toContain(natsPassword);
   });
 
-  it('hold for each container its own secrets alone', () => {
+  it('contain for each container only its own secrets', () => {
     const { roles, nats, redis } = secrets;
     expect(volumesWith(roles.orchestrator.owner)).toEqual(['migrate']);
     expect(volumesWith(roles.orchestrator.api)).toEqual(['orchestrator']);
@@ -85,7 +85,7 @@ describe('the configuration volumes of compose', () => {
     }
   });
 
-  it('have a nats.conf that nats-server takes, with a user for each host', () => {
+  it('contain a nats.conf that nats-server accepts, with a user for each host', () => {
     const text = files['nats']?.['nats.conf'] ?? '';
     expect(text.match(/user: "host-/g)).toHaveLength(20);
     const server = requireProgram('nats-server');
@@ -96,7 +96,7 @@ describe('the configuration volumes of compose', () => {
     expect(() => execFileSync(server, ['-t', '-c', file], { stdio: 'pipe' })).not.toThrow();
   });
 
-  it('give Postgres verifiers of the roles, read alike by node and by a shell', () => {
+  it('contain verifiers of the Postgres roles, which node and a shell read alike', () => {
     const name = 'NOVACRON_PG_CACHE_SYS_PASSWORD';
     const text = files['postgres']?.['bootstrap.env'] ?? '';
     const file = join(home, 'bootstrap.env');
@@ -110,7 +110,7 @@ describe('the configuration volumes of compose', () => {
     expect(String(byShell)).toBe(String(byNode));
   });
 
-  it('tell a user where it is, and servers only where they are published', () => {
+  it('give a user the URL, and the addresses of published servers only', () => {
     const text = userEnvironment(secrets, { url: 'http://127.0.0.1:8080' });
     expect(text).toContain(`export NOVACRON_TOKEN='${secrets.token}'\n`);
     expect(text).not.toContain(secrets.postgresAdmin);

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Serves /ready on its ops port and ends on SIGTERM, as every service does. Agents make one fake guest that outlives them. */
+/** Serves /ready on its ops port and ends on SIGTERM, like every service. An agent starts one fake guest that outlives it. */
 const main = `
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
@@ -27,7 +27,7 @@ if (env.NOVACRON_AGENT_DRIVER === 'qemu') {
 
 const apps = ['gateway', 'vm-orchestrator', 'metrics-ingest', 'cache-invalidator', 'host-agent'];
 
-/** A directory whose apps/ hold the smallest programs that behave as services do. */
+/** A directory whose apps/ contain the smallest programs that behave like services. */
 export function fakeRepository(dir: string): string {
   for (const app of apps) {
     mkdirSync(join(dir, 'apps', app, 'dist'), { recursive: true });

@@ -33,13 +33,13 @@ describe('a pid file', () => {
     expect(livePid(file, '--stack=/nowhere')).toBeUndefined();
   });
 
-  it('that names the program itself is live', () => {
+  it('with the pid of its program is live', () => {
     const file = join(dir, 'me.pid');
     writeFileSync(file, `${process.pid}\n`);
     expect(livePid(file, '--experimental-vm-modules')).toBe(process.pid);
   });
 
-  it('does not take one home for another whose name begins alike', () => {
+  it('does not confuse two homes when one name is a prefix of the other', () => {
     expect(hasMarker('node main.js --stack=/a/.novacron2 --name=gateway', '--stack=/a/.novacron')).toBe(
       false,
     );
@@ -48,7 +48,7 @@ describe('a pid file', () => {
 });
 
 describe('ending a process', () => {
-  it('uses force when it does not heed the signal in time', async () => {
+  it('uses SIGKILL when the process ignores the signal', async () => {
     const deaf = spawn(process.execPath, [
       '-e',
       `process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1e6)`,
@@ -62,7 +62,7 @@ describe('ending a process', () => {
 });
 
 describe('a lock file', () => {
-  it('lets one in at a time, and is taken over from a dead owner', async () => {
+  it('admits one owner at a time, and is taken over from a dead owner', async () => {
     const path = join(dir, 'lock');
     writeFileSync(path, '4194303');
     let inside = 0;
@@ -78,12 +78,12 @@ describe('a lock file', () => {
 });
 
 describe('configuration', () => {
-  it('names the variable that is wrong', () => {
+  it('names the variable with a bad value', () => {
     expect(() => loadStackConfig({ NOVACRON_PORT_OFFSET: 'ten' })).toThrow(/NOVACRON_PORT_OFFSET is "ten"/);
     expect(() => loadStackConfig({ NOVACRON_HTTP_PORT: '70000' })).toThrow(/NOVACRON_HTTP_PORT/);
   });
 
-  it('puts everything below one home', () => {
+  it('places everything below one home', () => {
     const paths = layout('/srv/nova');
     expect([pidFile(paths, 'redis'), logFile(paths, 'redis'), paths.env]).toEqual([
       '/srv/nova/run/redis.pid',
@@ -93,7 +93,7 @@ describe('configuration', () => {
   });
 });
 
-it('components end before what they depend on', () => {
+it('components end before their dependencies', () => {
   const names = [
     'nats',
     'host-agent-sim',
@@ -112,7 +112,7 @@ it('components end before what they depend on', () => {
   ]);
 });
 
-it('the port table of Linux is read by port and state', () => {
+it('a listening socket is found in the port table of Linux by port and state', () => {
   const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1
    1: 0100007F:1F90 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 4712 1
@@ -120,7 +120,7 @@ it('the port table of Linux is read by port and state', () => {
   expect(listeningInodes(table, 8080)).toEqual(['4711']);
 });
 
-it('the end of a log tells the error, not the stack trace', () => {
+it('the last line of a log is the error, not the stack trace', () => {
   const file = join(dir, 'x.log');
   writeFileSync(
     file,
@@ -129,7 +129,7 @@ it('the end of a log tells the error, not the stack trace', () => {
   expect(lastLine(file)).toBe('fatal error: NOVACRON_X is missing');
 });
 
-it('a directory below a closed one is out of reach for the postgres user', () => {
+it('a directory below a closed one is not reachable for the postgres user', () => {
   expect(isReachable('/usr/share/x')).toBe(true);
   expect(isReachable(join(dir, 'data'))).toBe(false);
 });

@@ -47,7 +47,7 @@ async function stateOf(name: string) {
 
 async function ask(url: string, sql: string): Promise<unknown[]> {
   const client = new pg.Client({ connectionString: url });
-  client.on('error', () => undefined); // the server may be killed under us: the query says so
+  client.on('error', () => undefined); // when the server is killed, the query fails as well
   try {
     await client.connect();
     return (await client.query(sql)).rows;
@@ -81,7 +81,7 @@ describe('a started stack', () => {
     for (const name of names) expect(readdirSync(join(stack.home, 'log'))).toContain(`${name}.log`);
   });
 
-  it('streams to its replica and lets no secret be read by others', async () => {
+  it('streams to its replica and keeps its secrets unreadable for other users', async () => {
     const env = environment();
     const rows = await ask(env['NOVACRON_PG_ADMIN_URL'] ?? '', 'SELECT state FROM pg_stat_replication');
     expect(rows).toEqual([{ state: 'streaming' }]);
@@ -121,7 +121,7 @@ describe('a started stack', () => {
     },
   );
 
-  it('answers queries again after its primary crashed, with what was committed', async () => {
+  it('answers queries with all committed rows after its primary crashed', async () => {
     const url = environment()['NOVACRON_PG_ADMIN_URL'] ?? '';
     await ask(url, 'CREATE TABLE IF NOT EXISTS kept (id int)');
     await ask(url, 'INSERT INTO kept VALUES (1)');
@@ -134,7 +134,7 @@ describe('a started stack', () => {
     expect(await waitUntil(back, 45_000)).toBe(true);
   });
 
-  it('tells what a service waits for that runs and is not ready', async () => {
+  it('reports the failed checks of a service that runs and is not ready', async () => {
     process.kill(pidOf('metrics-ingest') ?? 0, 'SIGUSR2');
     expect(
       await waitUntil(async () => (await stateOf('metrics-ingest'))?.state === 'not ready', 45_000),
@@ -146,7 +146,7 @@ describe('a started stack', () => {
     });
   });
 
-  it('takes in another host with one command', async () => {
+  it('adds another host by one command', async () => {
     const joined = await stack.run('host', 'join', 'rack-7', '--driver', 'simulated');
     expect(joined).toMatchObject({
       code: 0,
@@ -157,7 +157,7 @@ describe('a started stack', () => {
     expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('has joined already') });
   });
 
-  it('shows the log of a component, and says which there are', async () => {
+  it('shows the log of a component, and lists the components with logs', async () => {
     expect((await stack.run('logs', 'gateway', '-n', '1')).stdout).toContain('"msg":"up"');
     const unknown = await stack.run('logs', 'gatway');
     expect(unknown).toMatchObject({
@@ -168,7 +168,7 @@ describe('a started stack', () => {
 });
 
 describe('the end of a stack', () => {
-  it('leaves no process on SIGINT, guests included, and keeps its state', async () => {
+  it('leaves no process or guest after SIGINT, and keeps its state', async () => {
     const before = guests(layout(stack.home));
     expect(before.length).toBeGreaterThanOrEqual(2);
     expect(await stack.signal('SIGINT')).toBe(0);
@@ -178,18 +178,18 @@ describe('the end of a stack', () => {
     expect({ code, stdout }).toEqual({ code: 3, stdout: expect.stringContaining('does not run') });
   });
 
-  it('is a warm start later: same data, same tokens', async () => {
+  it('allows a warm start with the same data and tokens', async () => {
     const token = environment()['NOVACRON_TOKEN'];
     await stack.start();
     expect(environment()['NOVACRON_TOKEN']).toBe(token);
     expect(await ask(environment()['NOVACRON_PG_ADMIN_URL'] ?? '', 'SELECT id FROM kept')).toHaveLength(1);
   });
 
-  it('may be a crash of the stack itself: the next start takes over what is left', async () => {
+  it('may be a crash of the stack, after which the next start ends the leftovers', async () => {
     const left = pidOf('postgres-primary');
     await stack.signal('SIGKILL');
     expect(commandLine(left ?? 0)).toContain('postgres');
-    // A stale pid file that names a live stranger must not hurt the stranger.
+    // A stale pid file with the pid of another program must not harm that program.
     writeFileSync(stack.pidPath('redis'), `${process.pid}\n`);
     await stack.start();
     expect(stack.output).toContain('ended what the last run left');
@@ -201,10 +201,10 @@ describe('the end of a stack', () => {
   });
 });
 
-describe('trouble at the start is told in one line', () => {
+describe('a failed start prints one line', () => {
   const lastLine = (text: string) => text.trim().split('\n').at(-1);
 
-  it('when the port is taken: by whom, and the flag for another', async () => {
+  it('when the port is taken, with its process and the flag for another port', async () => {
     const other = createServer().listen(8080 + offset, '127.0.0.1');
     const { code, stderr } = await stack.run('start');
     other.close();
@@ -240,7 +240,7 @@ describe('trouble at the start is told in one line', () => {
     expect(ofThisHome()).toEqual([]);
   });
 
-  it('and reset removes the state, damaged as it is', async () => {
+  it('and reset removes the damaged state', async () => {
     expect((await stack.run('reset')).code).toBe(0);
     expect(existsSync(stack.home)).toBe(false);
     expect(ofThisHome()).toEqual([]);

@@ -8,7 +8,7 @@ import { layout, logFile, pidFile, type Layout } from '../src/layout.js';
 import { waitUntil } from '../src/supervisor/processes.js';
 import { Supervisor } from '../src/supervisor/supervisor.js';
 
-/** Answers each write with ENOSPC, as a full disk does. */
+/** Fails each write with ENOSPC, like a full disk. */
 const FULL = '/dev/full';
 
 let home: string;
@@ -21,7 +21,7 @@ beforeEach(() => {
 afterEach(() => rmSync(home, { recursive: true, force: true }));
 
 describe('a supervised program', () => {
-  it('runs, and is started again after its end, though its log and pid file cannot be written', async () => {
+  it('runs and restarts although its log and pid file cannot be written', async () => {
     symlinkSync(FULL, logFile(paths, 'x'));
     symlinkSync(FULL, pidFile(paths, 'x'));
     const supervisor = new Supervisor(
@@ -57,7 +57,7 @@ describe('a supervised program', () => {
 });
 
 describe('the status of the stack', () => {
-  it('is written when there is room again', async () => {
+  it('is written when the disk has space again', async () => {
     const blocked = join(paths.run, 'status.json.new');
     symlinkSync(FULL, blocked);
     const status: StackStatus = { phase: 'running', url: 'u', startedAt: 's', components: [] };

@@ -38,17 +38,17 @@ function powerDown(socket: string): void {
     qmp.write('{"execute":"qmp_capabilities"}\n{"execute":"system_powerdown"}\n');
   });
   qmp.on('error', () => undefined); // it closes when the guest is off
-  // QEMU talks to one at a time: the next press needs the socket.
+  // QEMU serves one client at a time, and the next press needs the socket.
   setTimeout(() => qmp.destroy(), 1_000).unref();
 }
 
-// Machines without QEMU or without Debian packages have no zone `local`; everything else is tested there.
+// Skipped without QEMU or without Debian packages, where stacks have no zone `local`.
 (qemu && findProgram('apt-get') ? describe : describe.skip)('tiny-linux', () => {
-  it('is built from packages that the machine downloads, none installed', async () => {
+  it('is built from downloaded packages without installing them', async () => {
     expect(await ensureTinyLinux(dir, join(repositoryRoot, '.toolchain', 'images'))).toBe(true);
   }, 180_000);
 
-  it('boots under emulation, says so on its serial console, and ends on its power button', async () => {
+  it('boots under emulation, reports it on its serial console, and ends on its power button', async () => {
     const image = JSON.parse(readFileSync(join(dir, 'tiny-linux', 'image.json'), 'utf8')) as TinyLinuxImage;
     const disk = join(dir, 'disk.qcow2');
     execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', disk, '64M']);
@@ -79,7 +79,7 @@ function powerDown(socket: string): void {
     ]);
     const ended = new Promise((done) => guest?.once('exit', done));
     expect(await waitUntil(async () => serial().includes('NOVACRON-GUEST-UP'), 60_000)).toBe(true);
-    // On a slow machine its listener may not be there yet: then the button is pressed once more.
+    // On a slow machine its listener may not have started, so the button is pressed again.
     const pressing = setInterval(() => powerDown(join(dir, 'qmp')), 2_000);
     const code = await ended.finally(() => clearInterval(pressing));
     expect(code).toBe(0);

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 
-/** A line for whoever watches the tests: what took how long. Written at once, where Jest would keep it. */
+/** Prints a line for a person who watches the tests. Written at once, because Jest buffers console output. */
 export function note(line: string): void {
   writeSync(2, `  ${line}\n`);
 }

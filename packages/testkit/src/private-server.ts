@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { endProcess, gone, type Program, startProgram, waitUntil } from '@novacron/local-stack/supervisor/processes';
 
-/** A server of one test file, which may kill it and start it again. It dies with the test process. */
+/** A server of one test file, which may kill and restart it. It ends with the test process. */
 export class PrivateServer {
   private child: ChildProcess | undefined;
   private readonly killOnExit = () => this.child?.kill('SIGKILL');
@@ -20,7 +20,7 @@ export class PrivateServer {
     return this.child?.pid;
   }
 
-  /** Starts it and waits until it answers; throws with the end of its log when it does not. */
+  /** Starts it and waits until it answers. @throws Error with the end of its log when it does not */
   async start(): Promise<void> {
     await this.prepare();
     const log = join(this.dir, `${this.program.name}.log`);
@@ -32,7 +32,7 @@ export class PrivateServer {
     throw new Error(`${this.program.name} did not start: ${readFileSync(log, 'utf8').slice(-2000)}`);
   }
 
-  /** Ends it at once, as a crash would. */
+  /** Ends it at once, like a crash. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const pid = this.child?.pid;
     if (pid === undefined) return;

@@ -1,17 +1,17 @@
-/** A part of a stack: a process of the local one, or a container. */
+/** A part of a stack: a process of the local stack, or a container. */
 export interface Component {
   readonly name: string;
-  /** `running` when it is up and well */
+  /** `running` when it is healthy */
   readonly state: string;
   readonly pid?: number;
 }
 
-/** What the end-to-end tests need of a stack, whatever it runs in. Components have the names of the local stack. */
+/** A running stack for end-to-end tests, in processes or in containers. Components have the local stack's names. */
 export interface RunningStack {
   readonly url: string;
   readonly token: string;
   readonly operatorToken: string;
-  /** How many answer at `url`. */
+  /** The number of gateways behind `url`. */
   readonly gateways: number;
   /** NOVACRON_URL, NOVACRON_TOKEN, addresses of the servers */
   env(): Record<string, string>;
@@ -20,6 +20,6 @@ export interface RunningStack {
   pid(name: string): number | undefined;
   /** Runs the gateway's seed command with these variables. */
   seed(variables: Readonly<Record<string, string>>): Promise<void>;
-  /** Ends what was started for the test. */
+  /** Ends everything that was started for the test. */
   remove(): Promise<void>;
 }

@@ -5,11 +5,11 @@ import { serviceProgram } from '@novacron/local-stack/stack/services';
 import { PrivateServer } from './private-server.js';
 import type { Environment } from './servers.js';
 
-/** One process of a service, `apps/<app>/dist/main.js` as it is shipped: start(), kill(), stop(), and its log. */
+/** One process of a built service, `apps/<app>/dist/main.js`: start(), kill(), stop(), and its log. */
 export class ServiceProcess extends PrivateServer {
   private readonly logPath: string;
 
-  /** `env` as servers.env() or servers.agentEnv() gives it; `name` tells two processes of one app apart. */
+  /** @param env from servers.env() or servers.agentEnv() @param name distinguishes two processes of one app */
   constructor(app: string, env: Environment, name = app) {
     const home = env['NOVACRON_HOME'];
     const opsPort = Number(env['NOVACRON_OPS_PORT']);
@@ -19,7 +19,7 @@ export class ServiceProcess extends PrivateServer {
     this.logPath = join(home, `${name}.log`);
   }
 
-  /** What it has logged so far. */
+  /** Its log so far. */
   log(): string {
     return readFileSync(this.logPath, 'utf8');
   }

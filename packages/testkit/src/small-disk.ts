@@ -17,7 +17,7 @@ export class SmallDisk {
     return undefined;
   }
 
-  /** Leaves not one byte. */
+  /** Fills it to the last byte. */
   async fill(): Promise<void> {
     const file = openSync(this.#ballast, 'a');
     try {
@@ -31,7 +31,7 @@ export class SmallDisk {
     if (bfree !== 0) throw new Error(`${bfree} blocks are free`);
   }
 
-  /** Gives the space back. */
+  /** Frees the space. */
   empty(): void {
     rmSync(this.#ballast, { force: true });
   }

@@ -9,11 +9,11 @@ import type { Component, RunningStack } from './running-stack.js';
 import { privateDirectory, sweepPrivateDirectories } from './test-home.js';
 
 export interface TestStackOptions extends Omit<StackProcessOptions, 'home' | 'offset'> {
-  /** the directory to make the home in, for a disk of its own (default the system's temporary directory) */
+  /** the parent of the home, for example on its own disk (default the system's temporary directory) */
   readonly parent?: string;
 }
 
-/** A local stack for one test file; if the test process dies, the next one ends it. */
+/** A local stack for one test file. When its test process dies, the next test process ends it. */
 export class TestStack extends StackProcess implements RunningStack {
   readonly gateways = 1;
 
@@ -24,13 +24,13 @@ export class TestStack extends StackProcess implements RunningStack {
     super(options);
   }
 
-  /** A home that has not been started yet. */
+  /** Creates a home without starting it. */
   static async create({ parent = tmpdir(), ...options }: TestStackOptions = {}): Promise<TestStack> {
     await sweepPrivateDirectories();
     const directory = privateDirectory();
-    // Below the system's temporary directory: a unix socket's path has 107 bytes at most.
+    // Below the system's temporary directory, because a unix socket's path has at most 107 bytes.
     const home = mkdtempSync(join(parent, 'novacron-test-'));
-    chmodSync(home, 0o711); // else its Postgres data would have to lie elsewhere
+    chmodSync(home, 0o711); // the postgres user needs access to its data
     writeFileSync(join(directory, 'stack-home'), home);
     return new TestStack({ ...options, home, offset: await freeOffset() }, directory);
   }
@@ -40,7 +40,7 @@ export class TestStack extends StackProcess implements RunningStack {
     return (JSON.parse(status) as { components: Component[] }).components;
   }
 
-  /** By the gateway's own seed command, with the settings of the gateway that runs. */
+  /** Runs the gateway's seed command with the settings of the running gateway. */
   async seed(variables: Readonly<Record<string, string>>): Promise<void> {
     const env = { ...environmentOf(this.pid('gateway')), ...variables };
     const program = join(repositoryRoot, 'apps', 'gateway', 'dist', 'seed.js');
@@ -54,7 +54,7 @@ export class TestStack extends StackProcess implements RunningStack {
   }
 }
 
-/** A running stack of its own: `beforeAll(async () => { stack = await useTestStack() }, 120_000)`, `afterAll(() => stack.remove())`. */
+/** Starts a stack: `beforeAll(async () => { stack = await useTestStack() }, 120_000)`, `afterAll(() => stack.remove())`. */
 export async function useTestStack(options: TestStackOptions = {}): Promise<TestStack> {
   const stack = await TestStack.create(options);
   try {
@@ -66,7 +66,7 @@ export async function useTestStack(options: TestStackOptions = {}): Promise<Test
   }
 }
 
-/** The environment of a process of ours, as it was started with: for commands that need the same settings. */
+/** The environment of a running process, for commands that need the same settings. */
 export function environmentOf(pid: number | undefined): Record<string, string> {
   const lines = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean);
   return Object.fromEntries(

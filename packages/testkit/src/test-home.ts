@@ -5,7 +5,7 @@ import { StackProcess } from '@novacron/local-stack/stack/stack-process';
 import { commandLine, endProcess, readPid } from '@novacron/local-stack/supervisor/processes';
 import { testHomeSetting } from './config.js';
 
-/** Where test servers keep their data: NOVACRON_TEST_HOME, default `.novacron-test` in the repository. */
+/** The directory for test servers' data: NOVACRON_TEST_HOME, default `.novacron-test` in the repository. */
 export function testHome(): string {
   const home = resolve(testHomeSetting() || join(repositoryRoot, '.novacron-test'));
   mkdirSync(join(home, 'private'), { recursive: true });
@@ -14,24 +14,24 @@ export function testHome(): string {
 
 let counter = 0;
 
-/** A fresh directory of this process for servers of one test file. */
+/** Creates a directory for the servers of one test file, named after this process. */
 export function privateDirectory(): string {
   const dir = join(testHome(), 'private', `${process.pid}-${counter++}-${Date.now().toString(36)}`);
   mkdirSync(dir, { recursive: true, mode: 0o711 });
   return dir;
 }
 
-/** True when the process that made something named `<pid>…` is gone. */
+/** True when the process `pid`, which created a directory or database, is gone. */
 export function makerIsGone(pid: number): boolean {
   return commandLine(pid) === undefined;
 }
 
-/** True when a live test process has servers of its own, and so may use the shared cluster. */
+/** True when a running test process has private servers, and so may use the shared cluster. */
 export function testsAreRunning(): boolean {
   return readdirSync(join(testHome(), 'private')).some((entry) => !makerIsGone(Number.parseInt(entry, 10)));
 }
 
-/** Ends and removes what test processes left behind that were killed. */
+/** Ends the servers and removes the directories of killed test processes. */
 export async function sweepPrivateDirectories(): Promise<void> {
   const all = join(testHome(), 'private');
   for (const entry of readdirSync(all)) {
@@ -39,7 +39,7 @@ export async function sweepPrivateDirectories(): Promise<void> {
     const dir = join(all, entry);
     for (const file of readdirSync(dir).filter((name) => name.endsWith('.pid'))) {
       const pid = readPid(join(dir, file));
-      // Its command line or working files name the directory: a stranger with the same pid is left alone.
+      // The process must refer to the directory, because its pid may have been reused.
       if (pid !== undefined && mentions(pid, dir)) await endProcess(pid, { graceMs: 2000 });
     }
     await sweepStack(join(dir, 'stack-home'));
@@ -47,7 +47,7 @@ export async function sweepPrivateDirectories(): Promise<void> {
   }
 }
 
-/** A test stack's home lies elsewhere; the file `marker` says where. */
+/** Removes a test stack. The file `marker` contains its home's path. */
 async function sweepStack(marker: string): Promise<void> {
   if (!existsSync(marker)) return;
   const home = readFileSync(marker, 'utf8');
@@ -66,6 +66,6 @@ function mentions(pid: number, dir: string): boolean {
       port !== undefined && readFileSync(join(dir, 'redis', 'redis.conf'), 'utf8').includes(`port ${port}\n`)
     );
   } catch {
-    return false; // no Redis was made there
+    return false; // the directory has no Redis
   }
 }

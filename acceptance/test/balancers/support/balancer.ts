@@ -12,7 +12,7 @@ import type { Certificate } from './certificate.js';
 
 export type BalancerKind = 'nginx' | 'haproxy';
 
-/** Whether it and what makes certificates is on this machine; `npm test` installs both where it can. */
+/** Whether the balancer and openssl are installed. `npm test` installs both when it can. */
 export function canRun(kind: BalancerKind): boolean {
   return findProgram(kind) !== undefined && findProgram('openssl') !== undefined;
 }
@@ -21,26 +21,26 @@ export interface BalancerOptions {
   /** host:port[*weight] */
   readonly gateways: readonly string[];
   readonly certificate?: Certificate | undefined;
-  /** More of the variables of infra/<kind>/render. */
+  /** Further variables of infra/<kind>/render. */
   readonly variables?: Readonly<Record<string, string>>;
 }
 
-/** Runs infra/<kind>/render into `directory`; throws with what it said when it refuses. */
+/** Runs infra/<kind>/render into `directory`. @throws Error with its message when it refuses */
 export function render(kind: BalancerKind, directory: string, variables: Record<string, string>): void {
   const script = join(repositoryRoot, 'infra', kind, 'render');
   const env = { ...inheritedEnvironment(), ...variables };
   execFileSync('sh', [script, directory], { env, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
 }
 
-/** Asks the balancer itself whether what was rendered is valid; throws with what it found. */
+/** Lets the balancer check the rendered configuration. @throws Error with its findings */
 export function validate(kind: BalancerKind, directory: string): void {
   const args =
     kind === 'nginx' ? ['-t', ...nginxArguments(directory)] : ['-c', ...haproxyArguments(directory)];
-  // No pipe for its output: node's are sockets, which nginx cannot open as its access log.
+  // Not a pipe, because node's pipes are sockets, which nginx cannot open as its access log.
   execFileSync(findProgram(kind) as string, args, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
 }
 
-/** A balancer in front of gateways, as infra/<kind> configures it, on ports of its own. */
+/** A balancer in front of gateways with the configuration of infra/<kind>, on its own ports. */
 export class Balancer {
   private constructor(
     readonly kind: BalancerKind,
@@ -71,12 +71,12 @@ export class Balancer {
     return new Balancer(kind, http, https, stats, directory, server);
   }
 
-  /** What it wrote: its access log and what went wrong. */
+  /** Its output: access log and errors. */
   log(): string {
     return readFileSync(join(this.directory, `${this.kind}.log`), 'utf8');
   }
 
-  /** How many requests it sent more than once. */
+  /** The number of requests that it retried. */
   retried(): number {
     const twice = { nginx: /"upstream":"[^"]*, /, haproxy: /"retries":"\+?[1-9]/ }[this.kind];
     return this.log()
@@ -84,7 +84,7 @@ export class Balancer {
       .filter((line) => twice.test(line)).length;
   }
 
-  /** How many requests each of the gateways that it was started with had in the end. */
+  /** The number of requests that each gateway answered. */
   served(gateways: readonly string[]): number[] {
     const last = (gateway: string, index: number) =>
       this.kind === 'nginx' ? `${gateway}","upstreamStatus` : `"gateway":"gateway-${index + 1}"`;
@@ -105,7 +105,7 @@ function haproxyArguments(directory: string): string[] {
 }
 
 function programOf(kind: BalancerKind, directory: string, port: number): Program {
-  // As root nginx' workers are nobody, who need not reach into a test's directory.
+  // As root, nginx runs its workers as `nobody`, which may not be able to read a test's directory.
   const user = process.getuid?.() === 0 ? ' user root;' : '';
   const args =
     kind === 'nginx'

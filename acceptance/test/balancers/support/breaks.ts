@@ -5,16 +5,16 @@ import { Upstream } from './upstream.js';
 
 const TOKEN = { authorization: 'Bearer nvc_this-is-nobodys-token-but-a-token' };
 
-/** What a gateway costs that takes a request along, and what happens when there is none. */
+/** Requests at a gateway that dies, and requests without any gateway. */
 export function breaks(kind: BalancerKind, upstream: () => Upstream): void {
-  /** Asks twice; the worst answer, and how often the two upstreams were asked. */
+  /** Sends two requests. @returns the worst answer, and the number of requests at the two upstreams */
   const tries = async (asked: Parameters<Client['ask']>[1]) => {
     const broken = await Upstream.listen();
     broken.breaks = true;
     const both = await Balancer.start(kind, { gateways: [broken.address, upstream().address] });
     const plain = new Client(both.httpPort);
     const before = upstream().seen.length;
-    // Whichever is first in turn: among two requests the broken one has had one of them.
+    // Round robin: one of two requests went to the broken upstream.
     const answers = [await plain.ask('/api/v1/vms', asked), await plain.ask('/api/v1/vms', asked)];
     const worst = Math.max(...answers.map(({ status }) => status));
     plain.close();
@@ -24,7 +24,7 @@ export function breaks(kind: BalancerKind, upstream: () => Upstream): void {
     return { worst, broken: broken.seen.length, whole: upstream().seen.length - before };
   };
 
-  it('costs nothing but a second try: a GET, a DELETE, a POST with Idempotency-Key', async () => {
+  it('causes only a second attempt of a GET, a DELETE or a POST with Idempotency-Key', async () => {
     const key = { ...TOKEN, 'idempotency-key': 'k1' };
     const waiting = { ...key, prefer: 'respond-async, wait=20' };
     expect(await tries({ headers: TOKEN })).toMatchObject({ worst: 200, whole: 2 });
@@ -36,14 +36,14 @@ export function breaks(kind: BalancerKind, upstream: () => Upstream): void {
     });
   });
 
-  it('fails a POST without a key, or a PATCH, instead of sending it twice', async () => {
+  it('fails a POST without a key and a PATCH, which must not be sent twice', async () => {
     for (const method of ['POST', 'PATCH']) {
       const asked = await tries({ method, headers: TOKEN, body: '{}' });
       expect({ method, ...asked }).toEqual({ method, worst: 503, broken: 1, whole: 1 });
     }
   });
 
-  it('and no other is there: 503 as problem+json, with Retry-After and the request’s id', async () => {
+  it('causes a 503 as problem+json with Retry-After and the request’s id when no other is left', async () => {
     const none = await Balancer.start(kind, { gateways: ['127.0.0.1:9'] });
     const plain = new Client(none.httpPort);
     const answer = await plain.ask('/api/v1/vms', { headers: { ...TOKEN, 'x-request-id': 'order-67' } });

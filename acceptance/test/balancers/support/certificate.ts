@@ -5,11 +5,11 @@ import { join } from 'node:path';
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
-  /** The certificate itself, for clients that are to trust it. */
+  /** The certificate, for clients that trust it. */
   readonly ca: Buffer;
 }
 
-/** A certificate of this machine's loopback address, made in `directory`, good for two days. */
+/** Creates in `directory` a certificate for the loopback address, valid for two days. */
 export function makeCertificate(directory: string): Certificate {
   const [cert, key] = [join(directory, 'cert.pem'), join(directory, 'key.pem')];
   const name = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'];

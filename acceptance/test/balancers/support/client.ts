@@ -14,22 +14,22 @@ export interface Answered {
   readonly body: Buffer;
 }
 
-/** A client of one balancer: nothing is decoded or followed, and what breaks is an error. */
+/** A client of one balancer. It decodes nothing, follows no redirects, and a broken connection is an error. */
 export class Client {
   private readonly agent: HttpAgent | HttpsAgent;
 
-  /** @param ca speaks TLS, and trusts this certificate */
+  /** @param ca uses TLS and trusts this certificate */
   constructor(
     readonly port: number,
     private readonly ca?: Buffer,
-    /** Connections kept at most. */
+    /** The maximum number of kept connections. */
     connections = 50,
   ) {
     const options = { keepAlive: true, maxSockets: connections };
     this.agent = ca === undefined ? new HttpAgent(options) : new HttpsAgent({ ...options, ca });
   }
 
-  /** The answer as soon as its head is there. */
+  /** The answer as soon as its head has arrived. */
   async open(path: string, { method = 'GET', headers = {}, body }: Asked = {}): Promise<IncomingMessage> {
     const request = this.ca === undefined ? requestHttp : requestHttps;
     const asked = request({ host: '127.0.0.1', port: this.port, path, method, headers, agent: this.agent });
@@ -50,7 +50,7 @@ export class Client {
   }
 }
 
-/** A JSON body; what tests read of it is theirs to know. */
+/** A JSON body without a checked type. */
 export function json(answer: Answered): ReturnType<typeof JSON.parse> {
   return JSON.parse(answer.body.toString());
 }

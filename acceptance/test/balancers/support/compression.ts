@@ -6,7 +6,7 @@ import type { Client } from './client.js';
 const TOKEN = { authorization: 'Bearer nvc_this-is-nobodys-token-but-a-token' };
 const GZIP = { ...TOKEN, 'accept-encoding': 'gzip' };
 
-/** Which answers are made smaller. HAProxy leaves them all as they are. */
+/** Which answers are compressed. HAProxy compresses none. */
 export function compression(kind: BalancerKind, client: () => Client): void {
   const plainly = async (size: number, headers: Record<string, string>) => {
     const answer = await client().ask(`/api/v1/vms?size=${size}`, { headers });
@@ -15,17 +15,17 @@ export function compression(kind: BalancerKind, client: () => Client): void {
   };
 
   if (kind === 'nginx') {
-    it.each([1_000, 40_000])('is for %d bytes, and says that answers vary by it', async (size) => {
+    it.each([1_000, 40_000])('applies to %d bytes, with a Vary header', async (size) => {
       const answer = await client().ask(`/api/v1/vms?size=${size}`, { headers: GZIP });
       expect(answer.headers['content-encoding']).toBe('gzip');
       expect(gunzipSync(answer.body)).toHaveLength(size);
       expect(answer.headers.vary?.split(', ').sort()).toEqual(['Accept-Encoding', 'Authorization']);
     });
 
-    it('is not for 999 bytes', () => plainly(999, GZIP));
+    it('does not apply to 999 bytes', () => plainly(999, GZIP));
   } else {
-    it('is left to others', () => plainly(40_000, GZIP));
+    it('does not happen in HAProxy', () => plainly(40_000, GZIP));
   }
 
-  it('is not for who does not ask for it', () => plainly(40_000, TOKEN));
+  it('does not apply without Accept-Encoding', () => plainly(40_000, TOKEN));
 }

@@ -15,7 +15,7 @@ import { Upstream } from './upstream.js';
 const TOKEN = { authorization: 'Bearer nvc_this-is-nobodys-token-but-a-token' };
 const GZIP = { ...TOKEN, 'accept-encoding': 'gzip' };
 
-/** What every balancer of infra/ does for the gateways behind it. */
+/** The contract suite of every balancer of infra/. */
 export function frontDoor(kind: BalancerKind): void {
   let certificate: Certificate;
   let upstream: Upstream;
@@ -70,7 +70,7 @@ export function frontDoor(kind: BalancerKind): void {
   });
 
   describe('TLS', () => {
-    it('redirects plain HTTP, with path, query and method kept', async () => {
+    it('redirects plain HTTP and keeps path, query and method', async () => {
       const plain = new Client(balancer.httpPort);
       const answer = await plain.ask('/api/v1/vms?limit=5', {
         method: 'POST',
@@ -83,7 +83,7 @@ export function frontDoor(kind: BalancerKind): void {
       plain.close();
     });
 
-    it('negotiates HTTP/2, and HTTP/1.1 with who knows no other', async () => {
+    it('negotiates HTTP/2, and HTTP/1.1 with older clients', async () => {
       const protocols: (string | false | null)[] = [];
       for (const offered of [['h2', 'http/1.1'], ['http/1.1']]) {
         const socket = connectTls({
@@ -109,7 +109,7 @@ export function frontDoor(kind: BalancerKind): void {
       expect([headers[':status'], JSON.parse(text).url]).toEqual([200, 'http://upstream/api/v1/vms']);
     });
 
-    it('takes no TLS older than 1.2', async () => {
+    it('refuses TLS older than 1.2', async () => {
       const socket = connectTls({
         host: '127.0.0.1',
         port: balancer.httpsPort,
@@ -124,8 +124,8 @@ export function frontDoor(kind: BalancerKind): void {
 
   describe('compression', () => compression(kind, () => client));
 
-  describe('what the gateway sees', () => {
-    it('is where the request came from, and nothing that the client claims of it', async () => {
+  describe('a gateway behind the balancer', () => {
+    it('receives the client’s address, and not the addresses that the client claims', async () => {
       const claims = {
         'x-forwarded-for': '203.0.113.9, 10.0.0.1',
         'x-real-ip': '203.0.113.9',
@@ -137,7 +137,7 @@ export function frontDoor(kind: BalancerKind): void {
       expect(JSON.stringify(headers)).not.toContain('203.0.113.9');
     });
 
-    it('is what a trusted proxy in front says, of which only the last entry counts', async () => {
+    it('receives the last address that a trusted proxy in front reports', async () => {
       const behind = await Balancer.start(kind, {
         gateways: [upstream.address],
         variables: { LB_TRUSTED_PROXIES: '127.0.0.1' },
@@ -149,21 +149,21 @@ export function frontDoor(kind: BalancerKind): void {
       await behind.stop();
     });
 
-    it('is a request id: the client’s own if it is fit for a header, else a new one', async () => {
+    it('receives a request id: the client’s own when it is a valid header, else a new one', async () => {
       expect((await echo('/', { 'x-request-id': 'order-66' })).headers['x-request-id']).toBe('order-66');
       const made = (await echo('/', { 'x-request-id': 'a b"c' })).headers['x-request-id'];
       expect(made).toMatch(/^[0-9a-f-]{32,36}$/);
       expect(balancer.log()).toContain(made as string);
     });
 
-    it('is a kept connection, without an upgrade that was asked for elsewhere than at /ws/', async () => {
+    it('receives kept connections, and upgrades only at /ws/', async () => {
       const { headers } = await echo('/api/v1/vms', { upgrade: 'websocket' });
       expect([headers['upgrade'], headers['connection']]).not.toContain('websocket');
     });
   });
 
-  describe('what is long', () => {
-    it('passes: a WebSocket, in both directions', async () => {
+  describe('a long connection', () => {
+    it('passes as a WebSocket in both directions', async () => {
       const asked = requestHttps({
         host: '127.0.0.1',
         port: balancer.httpsPort,
@@ -187,7 +187,7 @@ export function frontDoor(kind: BalancerKind): void {
       socket.destroy();
     });
 
-    it('passes: server-sent events, each when it is sent', async () => {
+    it('passes as server-sent events, each event at once', async () => {
       const stream = await client.open('/api/v1/events/stream', {
         headers: { ...GZIP, accept: 'text/event-stream' },
       });
@@ -200,6 +200,6 @@ export function frontDoor(kind: BalancerKind): void {
     });
   });
 
-  describe('a gateway that breaks', () => breaks(kind, () => upstream));
+  describe('a gateway that dies', () => breaks(kind, () => upstream));
   describe('limits', () => limits(kind, () => upstream));
 }

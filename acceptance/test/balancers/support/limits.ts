@@ -6,7 +6,7 @@ import type { Upstream } from './upstream.js';
 const RATE = 20;
 const as = (name: string) => ({ headers: { authorization: `Bearer ${name}` } });
 
-/** Who may ask how much: nobody's token, a token, waits and streams. */
+/** The rate limits of requests without a token, with a token, and of waits and streams. */
 export function limits(kind: BalancerKind, upstream: () => Upstream): void {
   let balancer: Balancer;
   let client: Client;
@@ -25,9 +25,9 @@ export function limits(kind: BalancerKind, upstream: () => Upstream): void {
   const statuses = async (...asked: Parameters<typeof ask>) =>
     (await ask(...asked)).map(({ status }) => status).sort();
 
-  it('a token has its rate, a burst of a second’s worth, and 429 with Retry-After beyond', async () => {
+  it('a token has its rate and a burst of one second, and gets 429 with Retry-After beyond', async () => {
     expect(await statuses(RATE / 2, '/api/v1/vms', as('modest'))).toEqual(Array(RATE / 2).fill(200));
-    // Also on a machine so slow that asking takes seconds: ten times what a second allows.
+    // Ten times the rate of a second, so that the limit is exceeded even when sending takes seconds.
     const answers = await ask(RATE * 10, '/api/v1/vms', as('greedy'));
     const refused = answers.filter(({ status }) => status !== 200);
     expect(answers.length - refused.length).toBeGreaterThanOrEqual(RATE / 2);
@@ -41,13 +41,13 @@ export function limits(kind: BalancerKind, upstream: () => Upstream): void {
     expect(await statuses(1, '/api/v1/vms', as('somebody-else'))).toEqual([200]);
   });
 
-  it('waits and streams cost a token nothing', async () => {
+  it('waits and streams do not count against a token', async () => {
     for (const path of ['/api/v1/vms/v/wait', '/api/v1/jobs/j/wait'])
       expect(await statuses(RATE * 5, path, as('patient'))).toEqual(Array(RATE * 5).fill(200));
     expect(await statuses(1, '/api/v1/vms', as('patient'))).toEqual([200]);
   });
 
-  it('an address without a token has a burst of 50, wherever it asks', async () => {
+  it('an address without a token has a burst of 50 over all paths', async () => {
     const all = [
       ...(await statuses(30, '/api/v1/vms')),
       ...(await statuses(30, '/api/v1/vms/v/wait')),
@@ -55,7 +55,7 @@ export function limits(kind: BalancerKind, upstream: () => Upstream): void {
     ];
     expect(all.filter((status) => status === 200).length).toBeGreaterThanOrEqual(50);
     expect(all.filter((status) => status === 429).length).toBeGreaterThan(0);
-    // Who shows a token is not held liable for the neighbours.
+    // Requests with a token do not share the limit of their address.
     expect(await statuses(1, '/api/v1/vms', as('neighbour'))).toEqual([200]);
   });
 
@@ -64,13 +64,13 @@ export function limits(kind: BalancerKind, upstream: () => Upstream): void {
     headers: { origin: 'https://console.example.org', 'access-control-request-method': 'GET' },
   };
 
-  it('preflights of a page pass while the address has nothing left without a token', async () => {
+  it('preflights pass while the address is limited without a token', async () => {
     expect(await statuses(200, '/')).toContain(429);
     for (const path of ['/api/v1/vms', '/api/v1/vms/v/wait', '/ws/console'])
       expect(await statuses(10, path, preflight)).toEqual(Array(10).fill(200));
   });
 
-  it('preflights have a limit of their own, and a page may read what the balancer refuses', async () => {
+  it('preflights have their own limit, and a page may read the refusal of the balancer', async () => {
     const refused = (await ask(2_000, '/api/v1/vms', preflight)).find(({ status }) => status === 429);
     expect(refused?.headers).toMatchObject({
       'access-control-allow-origin': '*',

@@ -2,28 +2,28 @@ import { randomUUID } from 'node:crypto';
 import { type Client, json } from './client.js';
 
 export interface Load {
-  /** Requests that were answered, and how slowly the slowest. */
+  /** The number of answered requests, and the time of the slowest. */
   readonly answered: number;
   readonly slowestMs: number;
-  /** The key of each create, with the ids that its attempts were answered. */
+  /** The key of each create, with the VM ids in the answers of its attempts. */
   readonly created: ReadonlyMap<string, string>;
-  /** Creates that were told that the first attempt, which a gateway took along, is still in progress. */
+  /** Creates that were answered that their first attempt, at a killed gateway, is still in progress. */
   readonly inProgress: number;
-  /** What a client that tries nothing twice by itself would have suffered. */
+  /** Failures of a client without retries. */
   readonly failures: readonly string[];
 }
 
 interface Work {
   readonly lanes: number;
   readonly token: string;
-  /** Before the names of what is created. */
+  /** Prefix of the created VMs' names. */
   readonly prefix: string;
   readonly vmId: string;
 }
 
 const EVERY_NTH_CREATES = 10;
 
-/** Reads, lists and creates with keys, side by side, until `over` is. */
+/** Sends reads, lists and creates with keys in parallel until `over` resolves. */
 export async function load(client: Client, work: Work, over: AbortSignal): Promise<Load> {
   const created = new Map<string, string>();
   const failures: string[] = [];

@@ -10,14 +10,14 @@ interface Seen {
 }
 
 /**
- * What stands behind a balancer where a gateway would be in the way of the question: it tells what arrived, answers
- * as large, as late or as brokenly as it is asked, pushes events when it is told to, and echoes over a WebSocket.
+ * A fake gateway behind a balancer. It reports the received request, answers with the wanted size, delay or failure,
+ * pushes events, and echoes over a WebSocket.
  */
 export class Upstream {
   readonly seen: Seen[] = [];
-  /** Requests are taken, and their connection is cut before any answer. */
+  /** It accepts requests and closes their connections without an answer. */
   breaks = false;
-  /** What /ready says that this gateway lacks. */
+  /** The failed checks that its /ready reports. */
   missing: readonly string[] = [];
   readonly #streams: ServerResponse[] = [];
 
@@ -47,7 +47,7 @@ export class Upstream {
     return `127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** Sends an event to whoever listens. */
+  /** Sends an event to every open stream. */
   push(text: string): void {
     for (const stream of this.#streams) stream.write(`data: ${text}\n\n`);
   }
@@ -75,7 +75,7 @@ export class Upstream {
     const body = size > 0 ? JSON.stringify('x'.repeat(size - 2)) : JSON.stringify({ url: url.href, headers });
     const head = {
       'content-type': 'application/json; charset=utf-8',
-      // As gateways do; of what has no length nobody knows that it is too small to compress.
+      // Gateways send a length. Without one a balancer cannot know that a body is too small for compression.
       'content-length': body.length,
       etag: '"7"',
       vary: 'Authorization',
@@ -85,7 +85,7 @@ export class Upstream {
   }
 }
 
-/** Takes the upgrade (RFC 6455 §4.2.2), then echoes bytes: what frames are is not the balancer's business. */
+/** Accepts the upgrade (RFC 6455 §4.2.2), then echoes bytes, because a balancer does not look into frames. */
 function upgrade(key: string, socket: Duplex): void {
   const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
   const head = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade'];

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunningStack } from '@novacron/testkit/running-stack';
 
-/** What a VM looks like to a client; only what these tests read. */
+/** The fields of a VM that these tests read. */
 export interface VmBody {
   readonly id: string;
   readonly tenantId: string;
@@ -36,7 +36,7 @@ export interface Answer<Body> {
 
 type RequestHeaders = Readonly<Record<string, string>>;
 
-/** No answer may take longer: the longest wait is a minute. */
+/** The longest time of an answer. The longest wait is a minute. */
 const LONGEST_ANSWER_MS = 70_000;
 
 /** A body of the guide's size. */
@@ -44,18 +44,18 @@ export function guideBody(name: string) {
   return { name, config: { cpu: 2, memory: 4096, disk: 50, image: 'ubuntu-22.04' } };
 }
 
-/** A client of the public API with one token, and nothing but HTTP. */
+/** A client of the public API with one token. */
 export class Api {
   private seen: RequestHeaders = {};
 
   constructor(
     readonly url: string,
     private readonly token: string | undefined,
-    /** Whether it shows each gateway what others have told it, as the SDK does. */
+    /** Whether it carries the consistency token from answer to request, as the SDK does. */
     private readonly carries = false,
   ) {}
 
-  /** Sends `body` as it is when it is text, else as JSON. A refusal is an answer; a broken connection throws. */
+  /** Sends a text `body` unchanged, else as JSON. A refusal is an answer. A broken connection throws. */
   async send<Body>(
     method: string,
     path: string,
@@ -119,7 +119,7 @@ export class Api {
       const page = await this.get<{ items: VmBody[]; nextCursor: string | null }>(
         `/api/v1/vms?limit=500&namePrefix=${prefix}${more}`,
       );
-      if (page.status !== 200) throw new Error(`the list answers ${page.status}: ${page.text}`);
+      if (page.status !== 200) throw new Error(`the list of VMs answered ${page.status}: ${page.text}`);
       all.push(...page.body.items);
       cursor = page.body.nextCursor;
     } while (cursor !== null);
@@ -127,20 +127,20 @@ export class Api {
   }
 }
 
-/** A client of a stack. Where answers come from several gateways, only a token makes the next read as new as the last. */
+/** A client of a stack. With several gateways it carries consistency tokens, so that reads never go back. */
 export function apiOf(stack: Pick<RunningStack, 'url' | 'gateways'>, token: string): Api {
   return new Api(stack.url, token, stack.gateways > 1);
 }
 
-/** How a patient client fared. */
+/** The result of a create with retries. */
 export interface Created {
   readonly vm: VmBody;
   readonly attempts: number;
-  /** why it had to try again, in order */
+  /** the reason for each retry, in order */
   readonly refusals: readonly string[];
 }
 
-/** Creates as the SDK does: one Idempotency-Key for all attempts, again on a broken connection and on what is retryable. */
+/** Creates as the SDK does: one Idempotency-Key for all attempts, and a retry of broken connections and retryable refusals. */
 export async function createPatiently(api: Api, body: unknown, withinMs = 60_000): Promise<Created> {
   const key = { 'Idempotency-Key': randomUUID() };
   const refusals: string[] = [];
@@ -154,7 +154,7 @@ export async function createPatiently(api: Api, body: unknown, withinMs = 60_000
         ? String(answer.cause ?? answer)
         : `${answer.status} ${problem?.code}: ${problem?.detail}`,
     );
-    if (problem && !problem.retryable) throw new Error(`refused for good: ${refusals.join('; ')}`);
+    if (problem && !problem.retryable) throw new Error(`not retryable: ${refusals.join('; ')}`);
     if (Date.now() > until)
       throw new Error(`not created within ${withinMs} ms: ${[...new Set(refusals)].join('; ')}`);
     await sleep(100 + Math.random() * 100);

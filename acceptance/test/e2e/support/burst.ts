@@ -5,7 +5,7 @@ import { imbalances, vmsInPostgres } from './database.js';
 import { eventually } from './eventually.js';
 import { guestsOfHosts } from './hosts.js';
 
-/** What happens to the stack in the middle: `trouble` runs when `afterAnswers` creates were answered. */
+/** A disturbance of the stack: `trouble` runs after `afterAnswers` answered creates. */
 export interface Disturbance {
   readonly afterAnswers: number;
   readonly trouble: () => Promise<void>;
@@ -18,7 +18,7 @@ export interface BurstOptions {
   readonly disturbances?: readonly Disturbance[];
 }
 
-/** Creates `<prefix>-0…` by patient clients side by side while trouble comes; resolves with what each was answered. */
+/** Creates `<prefix>-0…` by parallel clients with retries during the disturbances. @returns the answer of each create */
 export async function burst(api: Api, options: BurstOptions): Promise<Created[]> {
   const { prefix, count, inFlight = 20, disturbances = [] } = options;
   const created: Created[] = [];
@@ -38,9 +38,8 @@ export async function burst(api: Api, options: BurstOptions): Promise<Created[]>
 }
 
 /**
- * The promise that the burst tests guard: every VM that was answered exists once and runs, by the API, by
- * Postgres and by the hosts' own word; no job is left over, no VM is there that nobody was told of, and quota and
- * capacity add up.
+ * The guarantee of the burst tests: every answered VM exists once and runs, according to the API, Postgres and the
+ * hosts. No job is left, no VM exists without an answer, and quota and capacity are consistent.
  */
 export async function expectEachOnceAndRunning(
   stack: RunningStack,
@@ -86,7 +85,7 @@ interface HostBody {
   readonly state: string;
 }
 
-/** Every host, as the platform's operator sees it. */
+/** Every host in the platform operator's list. */
 export async function hostsOf(stack: RunningStack): Promise<HostBody[]> {
   const operator = new Api(stack.url, stack.operatorToken);
   const hosts: HostBody[] = [];
@@ -95,7 +94,7 @@ export async function hostsOf(stack: RunningStack): Promise<HostBody[]> {
     const { status, body, text } = await operator.get<{ items: HostBody[]; nextCursor: string | null }>(
       `/api/v1/hosts?limit=500${from}`,
     );
-    if (status !== 200) throw new Error(`the hosts' list answers ${status}: ${text}`);
+    if (status !== 200) throw new Error(`the list of hosts answered ${status}: ${text}`);
     hosts.push(...body.items);
     cursor = body.nextCursor;
   }

@@ -19,7 +19,7 @@ export async function wholeAgain(stack: RunningStack, withinMs = 40_000): Promis
   );
 }
 
-/** Sends a signal to a component's process now; the stack starts it again. */
+/** Sends a signal to a component's process. The stack restarts it. */
 export function signal(stack: RunningStack, name: string, kind: NodeJS.Signals): number {
   const pid = stack.pid(name);
   if (pid === undefined) throw new Error(`${name} does not run`);
@@ -27,7 +27,7 @@ export function signal(stack: RunningStack, name: string, kind: NodeJS.Signals):
   return pid;
 }
 
-/** Resolves when another process has taken the place of `pid` and runs. */
+/** Resolves when a new process has replaced `pid` and runs. */
 export async function replaced(
   stack: RunningStack,
   name: string,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@nats-io/transport-node';
 
 interface InventoryPart {
-  /** One inventory's parts have one number; a later inventory has a higher one. */
+  /** The parts of an inventory share a number. Later inventories have higher numbers. */
   readonly seq: number;
   readonly part: number;
   readonly parts: number;
@@ -15,8 +15,8 @@ export interface Guest {
 }
 
 /**
- * Asks every host what it runs, and answers by VM id who says to have it: the hosts' own word, overheard on
- * its way to the orchestrator. A VM that two hosts run has two entries.
+ * Requests every host's inventory and reads it on its way to the orchestrator. @returns for each VM id the hosts that
+ * report it; a VM on two hosts has two entries
  */
 export async function guestsOfHosts(
   natsAdminUrl: string,
@@ -33,7 +33,7 @@ export async function guestsOfHosts(
   try {
     nc.subscribe('hosts.*.inventory', {
       callback: (error, message) => {
-        if (error) return; // the connection ends, and with it the test
+        if (error) return; // the connection ends, and the test with it
         const hostId = message.subject.split('.')[1] ?? '';
         const part = message.json<InventoryPart>();
         const same = (parts.get(hostId) ?? []).filter(({ seq }) => seq === part.seq);
@@ -48,14 +48,14 @@ export async function guestsOfHosts(
     const ask = () =>
       Promise.all(missing().map((id) => nc.request(`agents.${id}.inventory`, '{}', { timeout: 30_000 })));
     await ask();
-    // An agent that was telling already when it was asked tells once: who is missing is asked again.
+    // An agent that is sending its inventory ignores a second request, so missing hosts are requested again.
     let askAgain = Date.now() + 2_000;
     for (const until = Date.now() + 45_000; missing().length > 0; await sleep(20)) {
       if (Date.now() > askAgain) {
         await ask();
         askAgain = Date.now() + 2_000;
       }
-      if (Date.now() > until) throw new Error('not every host told what it runs within 45 s');
+      if (Date.now() > until) throw new Error('not every host sent its inventory within 45 s');
     }
   } finally {
     await nc.close();

@@ -1,4 +1,4 @@
-/** One metric as the services export it; `labels` without those that Prometheus adds and `le`. */
+/** One exported metric. `labels` excludes `le` and the labels that Prometheus adds. */
 export interface Metric {
   readonly type: string;
   readonly help: string;
@@ -19,7 +19,7 @@ const ANNOUNCED = /^# HELP (\S+) (.*)\n# TYPE \S+ (\w+)$/gm;
 const SERIES = /^([a-z_0-9]+?)(_bucket|_sum|_count)?(?:\{(.*)\})? \S+$/gm;
 const LABEL = /(\w+)="(?:[^"\\]|\\.)*"/g;
 
-/** What texts of `/metrics` hold together. */
+/** Collects the metrics from several texts of `/metrics`. */
 export class MetricsCollector {
   readonly #metrics = new Map<string, Collected>();
   readonly #seen = new Set<string>();
@@ -27,7 +27,7 @@ export class MetricsCollector {
   add(job: string, text: string): void {
     for (const [, name = '', help = '', type = ''] of text.matchAll(ANNOUNCED)) {
       const metric = this.#metrics.get(name) ?? { type, help, labels: new Set(), jobs: new Set() };
-      if (metric.type !== type || metric.help !== help) throw new Error(`${name} is two different metrics`);
+      if (metric.type !== type || metric.help !== help) throw new Error(`${name} has two different definitions`);
       metric.jobs.add(job);
       this.#metrics.set(name, metric);
     }
@@ -40,12 +40,12 @@ export class MetricsCollector {
     }
   }
 
-  /** Names of which no series was there yet: their labels are not known. */
+  /** Names without any series yet, whose labels are unknown. */
   get unseen(): string[] {
     return [...this.#metrics.keys()].filter((name) => !this.#seen.has(name)).sort();
   }
 
-  /** The list; labels of metrics without a series are those of `before`. */
+  /** The list. Metrics without a series take their labels from `before`. */
   list(before: MetricsList): MetricsList {
     const sorted = [...this.#metrics].sort(([a], [b]) => (a < b ? -1 : 1));
     return Object.fromEntries(

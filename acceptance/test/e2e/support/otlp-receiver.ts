@@ -34,7 +34,7 @@ interface Export {
 const values = (attributes: readonly Attribute[]) =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 
-/** An OpenTelemetry collector that takes OTLP/HTTP in JSON and keeps every span. */
+/** An OpenTelemetry collector that accepts OTLP/HTTP in JSON and keeps every span. */
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
 
@@ -64,7 +64,7 @@ export class OtlpReceiver {
     return this.spans.filter((span) => span.traceId === traceId);
   }
 
-  /** The span and all above it, the first of the trace first. */
+  /** The span and its ancestors, the root first. */
   ancestry(span: ReceivedSpan): ReceivedSpan[] {
     const parent = this.trace(span.traceId).find(({ spanId }) => spanId === span.parentSpanId);
     return parent ? [...this.ancestry(parent), span] : [span];

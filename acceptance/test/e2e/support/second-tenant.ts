@@ -8,7 +8,7 @@ export interface SecondTenant {
   readonly api: Api;
 }
 
-/** Another tenant, made by the gateway's own seed command with the settings of the stack's gateway. */
+/** Creates another tenant by the gateway's seed command, with the settings of the stack's gateway. */
 export async function secondTenant(stack: RunningStack): Promise<SecondTenant> {
   const tenantId = randomUUID();
   const token = randomBytes(32).toString('hex');
