@@ -1,6 +1,6 @@
 import { Excuses } from './excuses.js';
 import { Knowledge, type Known } from './knowledge.js';
-import type { History, ListFilter, Operation, Read, Seen, Violation } from './operation.js';
+import type { History, ListFilter, Operation, Read, ObservedVm, Violation } from './operation.js';
 import { Truth } from './truth.js';
 
 export interface CheckOptions {
@@ -94,8 +94,8 @@ class Checker {
   }
 
   #get(operation: Extract<Operation, { kind: 'get' }>, knowledge: Knowledge): void {
-    const { vm, seen, id } = operation;
-    if (seen) return this.#shown(operation, seen, knowledge);
+    const { vm, observed, id } = operation;
+    if (observed) return this.#shown(operation, observed, knowledge);
     // An old state may precede the VM's creation.
     if (operation.consistency === 'eventual') return;
     this.#absent(operation, vm, knowledge);
@@ -108,9 +108,9 @@ class Checker {
     if (shown.size < items.length)
       this.#violated('twice-in-one-page', 'a VM is in the page twice', operation);
     const known = [...knowledge.all()];
-    for (const seen of items) {
-      this.#fits(operation, seen, filter);
-      this.#shown(operation, seen, knowledge);
+    for (const observed of items) {
+      this.#fits(operation, observed, filter);
+      this.#shown(operation, observed, knowledge);
     }
     if (filter.partial === true || filter.state !== undefined || consistency === 'eventual') return;
     for (const [vm, what] of known) {
@@ -125,23 +125,23 @@ class Checker {
     return group !== wanted || this.#truth.mayHaveLeft(vm, wanted, version, end);
   }
 
-  #fits(operation: Read, seen: Seen, { group, state }: ListFilter): void {
+  #fits(operation: Read, observed: ObservedVm, { group, state }: ListFilter): void {
     const wrong =
-      (group !== undefined && seen.group !== group) || (state !== undefined && seen.state !== state);
+      (group !== undefined && observed.group !== group) || (state !== undefined && observed.state !== state);
     if (wrong)
       this.#violated(
         'outside-of-filter',
-        `${seen.vm} has group ${seen.group}, state ${seen.state}`,
+        `${observed.vm} has group ${observed.group}, state ${observed.state}`,
         operation,
       );
   }
 
   /** Checks a VM of an answer. */
-  #shown(operation: Read, seen: Seen, knowledge: Knowledge): void {
-    const { vm, version, state } = seen;
+  #shown(operation: Read, observed: ObservedVm, knowledge: Knowledge): void {
+    const { vm, version, state } = observed;
     if ((this.#truth.tenantOf(vm) ?? operation.tenant) !== operation.tenant)
       this.#violated('of-another-tenant', `${vm} is another tenant's`, operation);
-    const wrong = this.#truth.contradiction(seen, operation.id);
+    const wrong = this.#truth.contradiction(observed, operation.id);
     if (wrong) this.#violated('body-of-another-version', `${vm}: ${wrong.says}`, operation, wrong.evidence);
     if (operation.consistency !== 'eventual') {
       const known = knowledge.of(vm);
@@ -155,7 +155,7 @@ class Checker {
       else if (known?.end === 'gone')
         this.#violated(
           'back-from-the-dead',
-          `${vm} is shown (${state}) after it was seen to be gone`,
+          `${vm} is shown (${state}) after it was observed to be gone`,
           operation,
           known.from,
         );
@@ -167,11 +167,11 @@ class Checker {
           known.from,
         );
     }
-    if (operation.consistency === 'strong') this.#strong(operation, seen);
-    knowledge.saw(vm, seen, operation.id);
+    if (operation.consistency === 'strong') this.#strong(operation, observed);
+    knowledge.saw(vm, observed, operation.id);
   }
 
-  #strong(operation: Read, { vm, version }: Seen): void {
+  #strong(operation: Read, { vm, version }: ObservedVm): void {
     const { version: reached, from } = this.#truth.reachedBy(vm, operation.start);
     if (version < reached)
       this.#violated(
@@ -189,7 +189,7 @@ class Checker {
     if (this.#truth.mayBeDeleted(vm, operation.end)) return;
     this.#violated(
       'missing',
-      `${vm} is missing; its reader knew version ${known.version}, and nobody deleted it`,
+      `${vm} is missing; its reader knew version ${known.version}, and no session deleted it`,
       operation,
       known.from,
     );
@@ -207,17 +207,17 @@ class Checker {
       this.#absent(operation, operation.vm, knowledge);
       knowledge.ended(operation.vm, 'gone', id);
     }
-    const { seen } = operation;
-    if (!seen) return;
-    const known = knowledge.of(seen.vm);
-    if (known && seen.version <= known.version)
+    const { observed } = operation;
+    if (!observed) return;
+    const known = knowledge.of(observed.vm);
+    if (known && observed.version <= known.version)
       this.#violated(
         'write-did-not-move',
-        `${seen.vm} was written at version ${seen.version}; ${known.version} was known`,
+        `${observed.vm} was written at version ${observed.version}; ${known.version} was known`,
         operation,
         known.from,
       );
-    knowledge.saw(seen.vm, seen, id);
+    knowledge.saw(observed.vm, observed, id);
   }
 
   #inBoundedTime(operation: Operation): void {

@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
 
-export interface Asked {
+export interface ApiRequest {
   readonly method: string;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -8,7 +8,7 @@ export interface Asked {
 }
 
 /** The answer. `status` is as in Operation. */
-export interface Answered {
+export interface ApiAnswer {
   readonly status: number;
   readonly code?: string;
   readonly token?: string;
@@ -28,7 +28,7 @@ export class Client {
   constructor(readonly port: number) {}
 
   /** Never rejects. A broken connection is an answer too. */
-  send({ method, path, headers, body }: Asked): Promise<Answered> {
+  send({ method, path, headers, body }: ApiRequest): Promise<ApiAnswer> {
     const payload = body === undefined ? undefined : JSON.stringify(body);
     const more =
       payload === undefined
@@ -68,7 +68,7 @@ export class Client {
   }
 }
 
-function answerOf(status: number, headers: NodeJS.Dict<string | string[]>, chunks: Buffer[]): Answered {
+function answerOf(status: number, headers: NodeJS.Dict<string | string[]>, chunks: Buffer[]): ApiAnswer {
   const header = (name: string): string | undefined => headers[name] as string | undefined;
   const text = Buffer.concat(chunks).toString();
   const isJson = text !== '' && /json/.test(header('content-type') ?? '');
@@ -85,6 +85,6 @@ function answerOf(status: number, headers: NodeJS.Dict<string | string[]>, chunk
 }
 
 /** The WAL position in a consistency token, for people who read a history. For other clients the token is opaque. */
-export function lsnOf(token: string | undefined): number {
+export function walPositionOf(token: string | undefined): number {
   return token === undefined ? 0 : Number(Buffer.from(token, 'base64url').readBigUInt64BE(13));
 }

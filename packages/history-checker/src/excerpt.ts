@@ -33,7 +33,7 @@ export function excerpt(
 /** Operations of the same session, and writes to the VM. */
 function concerns(one: Operation, wrong: Operation, vm: string | undefined): boolean {
   if (one.session === wrong.session) return true;
-  if (one.kind === 'create') return one.seen?.vm === vm;
+  if (one.kind === 'create') return one.observed?.vm === vm;
   return (one.kind === 'patch' || one.kind === 'delete') && one.vm === vm;
 }
 
@@ -53,8 +53,8 @@ function line(one: Operation, vm: string | undefined): string {
     adopts,
   } = one;
   const target = kind === 'list' ? `list ${JSON.stringify(one.filter)}` : kind;
-  const items = kind === 'list' ? one.items : 'seen' in one && one.seen ? [one.seen] : undefined;
-  const its = items?.find((seen) => seen.vm === vm);
+  const items = kind === 'list' ? one.items : 'observed' in one && one.observed ? [one.observed] : undefined;
+  const its = items?.find((observed) => observed.vm === vm);
   const what = its
     ? ` shows v${its.version} write ${its.write} ${its.state}`
     : items && vm

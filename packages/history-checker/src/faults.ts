@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gone } from '@novacron/local-stack/supervisor/processes';
 import type { Fleet } from './fleet.js';
 import type { Random } from './random.js';
-import type { Excuse, Recorder } from './recorder.js';
+import type { Excuse, HistoryRecorder } from './recorder.js';
 
 interface Fault {
   readonly name: string;
@@ -14,7 +14,7 @@ interface Fault {
 
 export interface FaultOptions {
   readonly fleet: Fleet;
-  readonly recorder: Recorder;
+  readonly recorder: HistoryRecorder;
   readonly random: Random;
   /** The longest delay of a replica, milliseconds. */
   readonly longestLagMs: number;

@@ -10,9 +10,9 @@ import { type Environment, type TestServers, useTestServers } from '@novacron/te
 import { ServiceProcess } from '@novacron/testkit/service-process';
 import { replicaNames, type TestCluster } from '@novacron/testkit/test-cluster';
 import { Client } from './client.js';
-import { Replica } from './replica.js';
+import { FleetReplica } from './replica.js';
 import { sabotages, type SabotageName } from './sabotages.js';
-import type { Door } from './session.js';
+import type { GatewayEndpoint } from './history-client.js';
 
 export interface FleetOptions {
   /** a deliberate bug in the processes that it affects */
@@ -20,7 +20,7 @@ export interface FleetOptions {
 }
 
 /** A gateway process and its endpoint. */
-interface Gateway extends Door {
+interface Gateway extends GatewayEndpoint {
   readonly process: ServiceProcess;
 }
 
@@ -33,7 +33,7 @@ const HOSTS = 2;
 export class Fleet {
   readonly gateways: Gateway[] = [];
   readonly invalidators: ServiceProcess[] = [];
-  readonly replicas: Replica[] = [];
+  readonly replicas: FleetReplica[] = [];
   #orchestrator!: ServiceProcess;
   #agent!: ServiceProcess;
 
@@ -105,7 +105,7 @@ export class Fleet {
   }
 
   async #start(): Promise<void> {
-    for (const name of replicaNames(2)) this.replicas.push(new Replica(name, this.cluster));
+    for (const name of replicaNames(2)) this.replicas.push(new FleetReplica(name, this.cluster));
     await this.#makeServices();
     await this.#orchestrator.start();
     const rest = [...this.invalidators, ...this.gateways.map(({ process }) => process), this.#agent];

@@ -27,14 +27,14 @@ export class Knowledge {
     return this.#known;
   }
 
-  saw(vm: string, seen: Pick<Known, 'version' | 'group' | 'name'>, from: number): void {
+  saw(vm: string, observed: Pick<Known, 'version' | 'group' | 'name'>, from: number): void {
     const known = this.#known.get(vm);
-    if (known && known.version >= seen.version) return;
+    if (known && known.version >= observed.version) return;
     if (!known && this.#known.size >= MAX_KNOWN) this.#forget();
     this.#known.set(vm, {
-      version: seen.version,
-      group: seen.group,
-      name: seen.name,
+      version: observed.version,
+      group: observed.group,
+      name: observed.name,
       end: known?.end ?? 'none',
       from,
     });

@@ -1,5 +1,5 @@
 /** A VM in an answer. */
-export interface Seen {
+export interface ObservedVm {
   /** Its id. Ids are never reused. */
   readonly vm: string;
   readonly version: number;
@@ -56,27 +56,27 @@ export type Operation =
       readonly kind: 'create';
       readonly write: number;
       readonly group: string;
-      readonly seen?: Seen;
+      readonly observed?: ObservedVm;
     })
   | (Common & {
       readonly kind: 'patch';
       readonly vm: string;
       readonly write: number;
       readonly group: string;
-      readonly seen?: Seen;
+      readonly observed?: ObservedVm;
     })
   | (Common & { readonly kind: 'delete'; readonly vm: string })
   | (Common & {
       readonly kind: 'get';
       readonly vm: string;
       readonly consistency: Consistency;
-      readonly seen?: Seen;
+      readonly observed?: ObservedVm;
     })
   | (Common & {
       readonly kind: 'list';
       readonly filter: ListFilter;
       readonly consistency: Consistency;
-      readonly items?: readonly Seen[];
+      readonly items?: readonly ObservedVm[];
     });
 
 export type Read = Extract<Operation, { kind: 'get' | 'list' }>;

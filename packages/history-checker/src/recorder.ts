@@ -1,4 +1,4 @@
-import type { History, Operation, Outage, Seen } from './operation.js';
+import type { History, Operation, Outage, ObservedVm } from './operation.js';
 
 /** An operation without its number. Distributes over the union. */
 type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
@@ -7,12 +7,12 @@ type Unnumbered<T> = T extends unknown ? Omit<T, 'id'> : never;
 export type Excuse = Pick<Outage, 'gateway' | 'replicasAnswer'> | null;
 
 /** Records operations in the order of completion, and faults. */
-export class Recorder {
+export class HistoryRecorder {
   readonly operations: Operation[] = [];
   readonly outages: Outage[] = [];
   readonly faults: Outage[] = [];
   /** Interned observations, because many answers show the same. */
-  readonly #seen = new Map<string, Seen>();
+  readonly #observed = new Map<string, ObservedVm>();
   readonly #begunAt = performance.now();
 
   /** Milliseconds since the start of the run. */
@@ -20,11 +20,11 @@ export class Recorder {
     return performance.now() - this.#begunAt;
   }
 
-  seen(seen: Seen): Seen {
-    const name = JSON.stringify(Object.values(seen));
-    const known = this.#seen.get(name);
-    if (known === undefined) this.#seen.set(name, seen);
-    return known ?? seen;
+  observed(observed: ObservedVm): ObservedVm {
+    const name = JSON.stringify(Object.values(observed));
+    const known = this.#observed.get(name);
+    if (known === undefined) this.#observed.set(name, observed);
+    return known ?? observed;
   }
 
   ended(operation: Unnumbered<Operation>): Operation {

@@ -3,7 +3,7 @@ import type { ReplicaName, TestCluster } from '@novacron/testkit/test-cluster';
 import pg from 'pg';
 
 /** A replica of the fleet. Keeps a connection, because it is paused and resumed several times a second. */
-export class Replica {
+export class FleetReplica {
   #client: pg.Client | undefined;
 
   constructor(

@@ -19,7 +19,7 @@ export function report(seed: number, { history, violations, faults, seconds }: R
     `reads served from: ${shares(operations)}`,
     `faults: ${[...faults].map(([name, times]) => `${name} ${times}×`).join(', ') || 'none'}`,
     violations.length === 0
-      ? 'no read was older than what its reader had written or seen'
+      ? 'no read was older than what its reader had written or observed'
       : `${violations.length} VIOLATIONS (${counted(violations, ({ rule }) => rule)})`,
     ...violations.slice(0, SHOWN).map((violation) => excerpt(history, violation)),
   ].join('\n');

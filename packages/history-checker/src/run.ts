@@ -3,7 +3,7 @@ import { Faults } from './faults.js';
 import { Fleet } from './fleet.js';
 import type { History, Violation } from './operation.js';
 import { Random } from './random.js';
-import { Recorder } from './recorder.js';
+import { HistoryRecorder } from './recorder.js';
 import type { SabotageName } from './sabotages.js';
 import { work } from './workload.js';
 
@@ -65,7 +65,7 @@ async function live(fleet: Fleet, apiTokens: readonly string[], options: RunOpti
     say,
   } = options;
   const random = new Random(seed);
-  const recorder = new Recorder();
+  const recorder = new HistoryRecorder();
   const faults = new Faults({ fleet, recorder, random: random.fork(), longestLagMs, faults: broken });
   const end = new AbortController();
   const breaking = faults.run(end.signal);
@@ -73,7 +73,7 @@ async function live(fleet: Fleet, apiTokens: readonly string[], options: RunOpti
     if (count % 10_000 === 0) say?.(`${count} operations`);
     if (untilStale && check(recorder.history()).some(({ rule }) => rule === SURELY_STALE)) end.abort();
   };
-  const parts = { doors: fleet.gateways, recorder, random: random.fork(), apiTokens, operations, sessions };
+  const parts = { gateways: fleet.gateways, recorder, random: random.fork(), apiTokens, operations, sessions };
   const working = work({ ...parts, signal: end.signal, onProgress });
   try {
     await Promise.race([working, breaking]);

@@ -1,4 +1,4 @@
-import type { Operation, Seen } from './operation.js';
+import type { Operation, ObservedVm } from './operation.js';
 
 type Patch = Extract<Operation, { kind: 'patch' }>;
 type Delete = Extract<Operation, { kind: 'delete' }>;
@@ -35,11 +35,11 @@ export class Truth {
     if (operation.kind === 'get' || operation.kind === 'list' || !mayHaveHappened(operation)) return;
     if (operation.kind === 'delete') return push(this.#deletes, operation.vm, operation);
     if (operation.kind === 'patch') push(this.#patches, operation.vm, operation);
-    const { seen, end, id, write } = operation;
-    if (!seen) return;
-    this.#tenants.set(seen.vm, operation.tenant);
-    push(this.#acknowledged, seen.vm, { version: seen.version, write });
-    push(this.#reached, seen.vm, { end, version: seen.version, from: id });
+    const { observed, end, id, write } = operation;
+    if (!observed) return;
+    this.#tenants.set(observed.vm, operation.tenant);
+    push(this.#acknowledged, observed.vm, { version: observed.version, write });
+    push(this.#reached, observed.vm, { end, version: observed.version, from: id });
   }
 
   /** Whether a delete of the VM had been sent by `time`. */
@@ -54,7 +54,7 @@ export class Truth {
     for (let i = firstEndedAfter(patches, time + LONGEST_MS) - 1; i >= 0; i--) {
       const patch = patches[i] as Patch;
       if (patch.group === group || patch.start >= time) continue;
-      if (patch.seen === undefined || patch.seen.version > version) return true;
+      if (patch.observed === undefined || patch.observed.version > version) return true;
     }
     return false;
   }
@@ -75,23 +75,23 @@ export class Truth {
   }
 
   /** Why a body does not fit its version; undefined when it fits. */
-  contradiction(seen: Seen, from: number): { says: string; evidence?: number } | undefined {
-    const name = `${seen.vm} ${seen.version}`;
+  contradiction(observed: ObservedVm, from: number): { says: string; evidence?: number } | undefined {
+    const name = `${observed.vm} ${observed.version}`;
     const known = this.#bodies.get(name);
-    if (known === undefined) this.#bodies.set(name, { write: seen.write, from });
-    else if (known.write !== seen.write)
+    if (known === undefined) this.#bodies.set(name, { write: observed.write, from });
+    else if (known.write !== observed.write)
       return {
-        says: `version ${seen.version} was seen with write ${known.write}, now with ${seen.write}`,
+        says: `version ${observed.version} was observed with write ${known.write}, now with ${observed.write}`,
         evidence: known.from,
       };
-    const written = this.#acknowledged.get(seen.vm) ?? [];
-    const last = written.findLast(({ version }) => version <= seen.version);
-    if (!last || last.write === seen.write) return undefined;
-    const own = written.find(({ write }) => write === seen.write);
+    const written = this.#acknowledged.get(observed.vm) ?? [];
+    const last = written.findLast(({ version }) => version <= observed.version);
+    if (!last || last.write === observed.write) return undefined;
+    const own = written.find(({ write }) => write === observed.write);
     // The version of a write without an answer is unknown.
     if (own === undefined) return undefined;
     return {
-      says: `version ${seen.version} shows write ${seen.write} (version ${own.version}), which write ${last.write} replaced at ${last.version}`,
+      says: `version ${observed.version} shows write ${observed.write} (version ${own.version}), which write ${last.write} replaced at ${last.version}`,
     };
   }
 }

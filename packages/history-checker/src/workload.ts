@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from './random.js';
-import type { Recorder } from './recorder.js';
-import { type Door, Session } from './session.js';
+import type { HistoryRecorder } from './recorder.js';
+import { type GatewayEndpoint, HistoryClient } from './history-client.js';
 import { Tenant } from './tenant.js';
 
 export interface WorkloadOptions {
-  readonly doors: readonly Door[];
-  readonly recorder: Recorder;
+  readonly gateways: readonly GatewayEndpoint[];
+  readonly recorder: HistoryRecorder;
   readonly random: Random;
   /** API tokens of three tenants. The sessions of the first two carry consistency tokens. */
   readonly apiTokens: readonly string[];
@@ -24,24 +24,24 @@ const SETUP_MS = 60_000;
 
 /** Runs the sessions until there are enough operations. */
 export async function work(options: WorkloadOptions): Promise<void> {
-  const { doors, recorder, random, apiTokens, sessions } = options;
+  const { gateways, recorder, random, apiTokens, sessions } = options;
   let number = 0;
-  const all: Session[] = [];
+  const all: HistoryClient[] = [];
   for (const [index, apiToken] of apiTokens.entries()) {
     const tenant = new Tenant(index, apiToken, VMS[index] as number);
-    const own: Session[] = [];
+    const own: HistoryClient[] = [];
     for (let i = 0; i < sessions; i++) {
-      const parts = { number: number++, tenant, doors, recorder, random: random.fork() };
-      own.push(new Session(index === 2 ? { ...parts, pinnedTo: i % doors.length } : parts));
+      const common = { number: number++, tenant, gateways, recorder, random: random.fork() };
+      own.push(new HistoryClient(index === 2 ? { ...common, pinnedTo: i % gateways.length } : common));
     }
-    await settle(own[0] as Session, tenant);
+    await settle(own[0] as HistoryClient, tenant);
     all.push(...own);
   }
   await Promise.all(all.map((session) => live(session, options)));
 }
 
 /** Creates the tenant's first VMs. */
-async function settle(session: Session, tenant: Tenant): Promise<void> {
+async function settle(session: HistoryClient, tenant: Tenant): Promise<void> {
   const until = performance.now() + SETUP_MS;
   while (tenant.vms.length < tenant.wanted) {
     const { status, code } = await session.create();
@@ -51,7 +51,7 @@ async function settle(session: Session, tenant: Tenant): Promise<void> {
   }
 }
 
-async function live(session: Session, options: WorkloadOptions): Promise<void> {
+async function live(session: HistoryClient, options: WorkloadOptions): Promise<void> {
   const { recorder, random, operations, onProgress, signal } = options;
   const pauses = random.fork();
   while (recorder.operations.length < operations && !signal.aborted) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { check } from '../src/checker.js';
 import { excerpt } from '../src/excerpt.js';
-import type { History, ListFilter, Operation, Outage, Seen } from '../src/operation.js';
+import type { History, ListFilter, Operation, Outage, ObservedVm } from '../src/operation.js';
 
 const VM = '01900000-0000-7000-8000-000000000001';
 const OTHER = '01900000-0000-7000-8000-000000000002';
@@ -21,13 +21,13 @@ class Script {
   }
 
   create(version: number, write: number, more = {}) {
-    const seen = vm(version, write, more);
-    return this.add({ kind: 'create', status: 201, write, group: seen.group, seen, ...only(more) });
+    const observed = vm(version, write, more);
+    return this.add({ kind: 'create', status: 201, write, group: observed.group, observed, ...only(more) });
   }
 
   patch(version: number, write: number, more = {}) {
-    const seen = vm(version, write, more);
-    return this.add({ kind: 'patch', vm: seen.vm, write, group: seen.group, seen, ...only(more) });
+    const observed = vm(version, write, more);
+    return this.add({ kind: 'patch', vm: observed.vm, write, group: observed.group, observed, ...only(more) });
   }
 
   /** A patch without an answer. */
@@ -42,8 +42,8 @@ class Script {
   }
 
   get(version: number, write: number, more = {}) {
-    const seen = vm(version, write, more);
-    return this.add({ kind: 'get', vm: seen.vm, consistency: 'causal', seen, ...only(more) });
+    const observed = vm(version, write, more);
+    return this.add({ kind: 'get', vm: observed.vm, consistency: 'causal', observed, ...only(more) });
   }
 
   absent(more = {}) {
@@ -54,7 +54,7 @@ class Script {
     return this.add({ kind: 'get', vm: VM, consistency: 'causal', status: 503, retryAfter: 1, ...more });
   }
 
-  list(items: readonly Seen[], filter: ListFilter = {}, more = {}) {
+  list(items: readonly ObservedVm[], filter: ListFilter = {}, more = {}) {
     return this.add({ kind: 'list', filter, consistency: 'causal', items, ...more });
   }
 
@@ -67,7 +67,7 @@ class Script {
   }
 }
 
-function vm(version: number, write: number, more: Partial<Seen> = {}): Seen {
+function vm(version: number, write: number, more: Partial<ObservedVm> = {}): ObservedVm {
   const { vm: id = VM, group = 'red', state = 'running', name = 'web-1' } = more;
   return { vm: id, version, write, group, state, name };
 }

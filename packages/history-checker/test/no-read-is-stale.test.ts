@@ -9,7 +9,7 @@ const OPERATIONS = 100_000;
 const PATIENCE_MS = 900_000;
 
 it(
-  'no read is older than what its reader had written or seen, whatever breaks meanwhile',
+  'no read is older than what its reader had written or observed, whatever breaks meanwhile',
   async () => {
     const seed = seedSetting() ?? Math.floor(Math.random() * 1_000_000_000);
     note(`seed ${seed}; NOVACRON_SEED=${seed} repeats it`);

@@ -10,7 +10,7 @@ const { env } = process;
 console.log(JSON.stringify({ msg: 'up', home: env.NOVACRON_HOME, user: env.NOVACRON_NATS_USER, primary: env.NOVACRON_PG_PRIMARY, replicas: env.NOVACRON_PG_REPLICAS }));
 let waits = false;
 process.on('SIGUSR2', () => (waits = true));
-const checks = { postgres: { ok: false, detail: 'nobody answers' }, nats: { ok: true } };
+const checks = { postgres: { ok: false, detail: 'no answer' }, nats: { ok: true } };
 createServer((_, response) => {
   response.statusCode = waits ? 503 : 200;
   response.end(JSON.stringify({ ready: !waits, checks }));

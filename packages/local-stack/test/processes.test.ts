@@ -23,7 +23,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 describe('a pid file', () => {
   it.each([
     ['is empty', ''],
-    ['is no number', 'abc\n'],
+    ['is not a number', 'abc\n'],
     ['names no live process', '4194303\n'],
     ['names init', '1\n'],
     ['names a stranger', `${process.pid}\n`],

@@ -142,7 +142,7 @@ describe('a started stack', () => {
     const { code, stdout } = await stack.run('status');
     expect({ code, stdout }).toEqual({
       code: 1,
-      stdout: expect.stringContaining('postgres: nobody answers'),
+      stdout: expect.stringContaining('postgres: no answer'),
     });
   });
 

@@ -1,9 +1,9 @@
-// Functions of a superuser, by which a service's workers see how its own queries do and nothing of anybody else's.
-// The service is the one that the login belongs to: `orchestrator_sys` sees what `orchestrator_…` runs.
+// Functions of a superuser that show a service's workers the statistics of its own queries only. The login's prefix
+// identifies the service: `orchestrator_sys` sees the queries of `orchestrator_…`.
 
 const OWN = `split_part(session_user::text, '_', 1) || '_'`;
 
-/** Sessions of this database; the text of a query only when a role of the caller's service runs it, else NULL. */
+/** Sessions of this database. A query's text is NULL unless a role of the caller's service runs it. */
 const SESSIONS_SQL = `
   CREATE OR REPLACE FUNCTION novacron.service_sessions()
     RETURNS TABLE (pid integer, role text, ours boolean, state text, ms double precision, query text)
@@ -16,8 +16,8 @@ const SESSIONS_SQL = `
     $$`;
 
 /**
- * The statements of the caller's service in pg_stat_statements that took most time, at most 20.
- * Raises object_not_in_prerequisite_state where the extension is not there or not loaded.
+ * The 20 statements of the caller's service that took most time, from pg_stat_statements.
+ * Raises object_not_in_prerequisite_state when the extension is missing or not loaded.
  */
 const STATEMENTS_SQL = `
   CREATE OR REPLACE FUNCTION novacron.service_statements()
@@ -38,7 +38,7 @@ const STATEMENTS_SQL = `
        ORDER BY s.total_exec_time DESC LIMIT 20', place) USING ${OWN};
     END $$`;
 
-/** The two functions, which nobody may execute until they are granted it. */
+/** The two functions. Only roles with a grant may execute them. */
 export const STATISTICS_SQL = `
   CREATE SCHEMA IF NOT EXISTS novacron;
   GRANT USAGE ON SCHEMA novacron TO PUBLIC;${SESSIONS_SQL};${STATEMENTS_SQL};

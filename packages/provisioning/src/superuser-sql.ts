@@ -1,18 +1,18 @@
 import { STATISTICS_SQL } from './statistics-sql.js';
 
 /**
- * Answers which transactions may be committed on disk, and so be shown by a replica, while the primary does not
- * show them yet: those whose backend is in COMMIT and still holds its transaction id. A backend tells that it
- * runs COMMIT before it writes the commit record and gives its id back when the primary shows the commit; so
- * whatever any replica has shown is either in this answer or visible to every later snapshot. (A statement that
- * is a transaction by itself is not recognised: what services write ends with a COMMIT of its own.)
+ * Returns the transactions that may be committed on disk, and so be visible on a replica, while they are not visible
+ * on the primary: their backend runs COMMIT and still holds its transaction id. A backend reports COMMIT before it
+ * writes the commit record, and releases its id when the primary shows the commit. So every transaction that any
+ * replica has shown is either in this result or visible to every later snapshot. (A statement that is its own
+ * transaction is not recognised. Services end their writes with an explicit COMMIT.)
  *
- * The sessions are looked through only when one may hold an id: a walk over all connections is dear. Nobody does
- * when none before the snapshot's end is running and the next id to be given (`age` counts from it; from where it was
- * when the transaction first asked, so this is asked once in each) is that end.
+ * It scans the sessions only when one may hold an id, because a scan of all connections is expensive. No session holds
+ * one when no transaction before the snapshot's end runs and that end is the next id. (`age` counts from the next id
+ * at its first call in a transaction, so it is called once in each.)
  *
- * A superuser's, since it looks at other users' sessions. Without it the moment between a replica's view and the
- * primary's stays open.
+ * It belongs to a superuser, because it reads other users' sessions. Without it a replica may show a commit that the
+ * primary does not show yet.
  */
 export const COMMITTING_SQL = `
   CREATE SCHEMA IF NOT EXISTS novacron;
@@ -35,8 +35,8 @@ export const COMMITTING_SQL = `
   GRANT EXECUTE ON FUNCTION novacron.committing() TO PUBLIC`;
 
 /**
- * Lets every role read where the timelines of a promoted server forked; only a superuser may read that file.
- * Without it every token from before a promotion is answered `history_lost`, the ones that are not lost included.
+ * Lets every role read where the timelines of a promoted server forked, from a file that only a superuser may read.
+ * Without it every token from before a promotion gets `history_lost`, even when its commit survived.
  */
 export const TIMELINE_HISTORY_SQL = `
   CREATE SCHEMA IF NOT EXISTS novacron;
@@ -48,5 +48,5 @@ export const TIMELINE_HISTORY_SQL = `
     $$;
   GRANT EXECUTE ON FUNCTION novacron.timeline_history() TO PUBLIC`;
 
-/** What a superuser runs once in each database; each is safe to repeat. */
+/** The statements that a superuser runs once in each database. Each is safe to repeat. */
 export const SUPERUSER_SQL: readonly string[] = [COMMITTING_SQL, TIMELINE_HISTORY_SQL, STATISTICS_SQL];

@@ -30,7 +30,7 @@ export interface LoadRun {
   readonly mostUsers: number;
 }
 
-/** The scenario with autocannon's clients, one for each user. @throws when nobody answers at all */
+/** The scenario with autocannon's clients, one for each user. @throws when no answer at all */
 export async function runUsers(options: LoadOptions): Promise<LoadRun> {
   const { urls, token, stages, run, signal, progress } = options;
   const recorder = new Recorder();
@@ -77,6 +77,6 @@ export async function runUsers(options: LoadOptions): Promise<LoadRun> {
     await sleep(TICK_MS);
   }
   await Promise.all([...ending, ...running.map((user) => user.stop())]);
-  if (hopeless()) throw new Error(`nobody answers at ${urls.join(', ')}: ${nobody.error?.message}`);
+  if (hopeless()) throw new Error(`no answer at ${urls.join(', ')}: ${nobody.error?.message}`);
   return { recorder, seconds: elapsed(), mostUsers };
 }

@@ -1,21 +1,21 @@
-import { type Answered, type Client, lsnOf } from './client.js';
-import type { ListFilter, Operation, Seen, ServedFrom } from './operation.js';
+import { type ApiAnswer, type Client, walPositionOf } from './client.js';
+import type { ListFilter, Operation, ObservedVm, ServedFrom } from './operation.js';
 import type { Random } from './random.js';
-import type { Recorder } from './recorder.js';
+import type { HistoryRecorder } from './recorder.js';
 import type { Tenant } from './tenant.js';
 
 /** A gateway with the HTTP client of its sessions. */
-export interface Door {
+export interface GatewayEndpoint {
   readonly client: Client;
   /** Increases with every restart of the gateway process. */
   incarnation: number;
 }
 
-export interface SessionParts {
+export interface HistoryClientOptions {
   readonly number: number;
   readonly tenant: Tenant;
-  readonly doors: readonly Door[];
-  readonly recorder: Recorder;
+  readonly gateways: readonly GatewayEndpoint[];
+  readonly recorder: HistoryRecorder;
   readonly random: Random;
   /** The only gateway of a session without a token. Undefined: the session uses all gateways and carries its token. */
   readonly pinnedTo?: number;
@@ -23,8 +23,8 @@ export interface SessionParts {
 
 interface Remembered {
   readonly etag: string;
-  readonly seen?: Seen;
-  readonly items?: readonly Seen[];
+  readonly observed?: ObservedVm;
+  readonly items?: readonly ObservedVm[];
 }
 
 type Consistency = 'causal' | 'strong' | 'eventual';
@@ -41,16 +41,16 @@ interface Wanted {
 const REMEMBERED = 30;
 
 /** The client of one session: sends one request after the other, and carries its consistency token along. */
-export class Session {
+export class HistoryClient {
   #token: string | undefined;
   #adopts: number | undefined;
   readonly #remembered = new Map<string, Remembered>();
 
-  constructor(private readonly parts: SessionParts) {}
+  constructor(private readonly options: HistoryClientOptions) {}
 
   /** Performs one random operation. @returns the recorded operation */
   async step(): Promise<Operation> {
-    const { random, tenant, pinnedTo } = this.parts;
+    const { random, tenant, pinnedTo } = this.options;
     if (pinnedTo === undefined && random.chance(0.04)) this.#adopt();
     const dice = random.next();
     if (tenant.size < tenant.wanted && (tenant.size < 3 || dice > 0.9)) return this.create();
@@ -61,7 +61,7 @@ export class Session {
 
   /** Adopts a recent token of another session of the tenant. */
   #adopt(): void {
-    const { random, tenant } = this.parts;
+    const { random, tenant } = this.options;
     if (tenant.mailbox.length === 0) return;
     const { token, after } = random.pick(tenant.mailbox);
     this.#token = token;
@@ -72,7 +72,7 @@ export class Session {
 
   /** Creates a VM. */
   async create(): Promise<Operation> {
-    const { tenant, random } = this.parts;
+    const { tenant, random } = this.options;
     const write = tenant.nextWrite();
     const group = tenant.group(random);
     const name = `${random.pick(['web', 'db'])}-${write}`;
@@ -80,25 +80,25 @@ export class Session {
     tenant.size += 1;
     const body = { name, config, tags: { n: String(write), group } };
     const { common, answer } = await this.#send({ method: 'POST', path: '/api/v1/vms', body });
-    const seen = answer.status === 201 ? this.#seen(answer.body as Body) : undefined;
-    if (seen) tenant.vms.push(seen.vm);
+    const observed = answer.status === 201 ? this.#observed(answer.body as Body) : undefined;
+    if (observed) tenant.vms.push(observed.vm);
     else tenant.size -= 1;
-    return this.#done({ ...common, kind: 'create', write, group, ...(seen ? { seen } : {}) });
+    return this.#done({ ...common, kind: 'create', write, group, ...(observed ? { observed } : {}) });
   }
 
   async #patch(): Promise<Operation> {
-    const { tenant, random } = this.parts;
+    const { tenant, random } = this.options;
     const vm = tenant.any(random);
     const write = tenant.nextWrite();
     const group = tenant.group(random);
     const body = { tags: { n: String(write), group } };
     const { common, answer } = await this.#send({ method: 'PATCH', path: `/api/v1/vms/${vm}`, body });
-    const seen = answer.status === 200 ? this.#seen(answer.body as Body) : undefined;
-    return this.#done({ ...common, kind: 'patch', vm, write, group, ...(seen ? { seen } : {}) });
+    const observed = answer.status === 200 ? this.#observed(answer.body as Body) : undefined;
+    return this.#done({ ...common, kind: 'patch', vm, write, group, ...(observed ? { observed } : {}) });
   }
 
   async #delete(): Promise<Operation> {
-    const { tenant, random } = this.parts;
+    const { tenant, random } = this.options;
     const vm = tenant.any(random);
     const { common, answer } = await this.#send({ method: 'DELETE', path: `/api/v1/vms/${vm}` });
     if (answer.status < 300 && answer.status > 0) tenant.deleted(vm);
@@ -106,22 +106,22 @@ export class Session {
   }
 
   async #get(): Promise<Operation> {
-    const { tenant, random } = this.parts;
+    const { tenant, random } = this.options;
     const vm = random.chance(0.05) ? tenant.lately(random) : tenant.any(random);
     const path = `/api/v1/vms/${vm}`;
     const { common, answer, before, consistency } = await this.#read(path);
-    const seen =
+    const observed =
       answer.status === 304
-        ? before?.seen
+        ? before?.observed
         : answer.status === 200
-          ? this.#seen(answer.body as Body)
+          ? this.#observed(answer.body as Body)
           : undefined;
-    if (seen && answer.etag !== undefined) this.#remember(path, { etag: answer.etag, seen });
-    return this.#done({ ...common, kind: 'get', vm, consistency, ...(seen ? { seen } : {}) });
+    if (observed && answer.etag !== undefined) this.#remember(path, { etag: answer.etag, observed });
+    return this.#done({ ...common, kind: 'get', vm, consistency, ...(observed ? { observed } : {}) });
   }
 
   async #list(): Promise<Operation> {
-    const { tenant, random } = this.parts;
+    const { tenant, random } = this.options;
     const { path, filter } = random.pick(tenant.lists);
     const { common, answer, before, consistency } = await this.#read(path);
     const body = answer.body as Body | undefined;
@@ -129,7 +129,7 @@ export class Session {
       answer.status === 304
         ? before?.items
         : answer.status === 200
-          ? (body?.items ?? []).map((item) => this.#seen(item))
+          ? (body?.items ?? []).map((item) => this.#observed(item))
           : undefined;
     if (items && answer.etag !== undefined) this.#remember(path, { etag: answer.etag, items });
     const shown: ListFilter = body?.['nextCursor'] ? { ...filter, partial: true } : filter;
@@ -137,7 +137,7 @@ export class Session {
   }
 
   async #read(path: string) {
-    const { random } = this.parts;
+    const { random } = this.options;
     const dice = random.next();
     const consistency: Consistency = dice < 0.02 ? 'strong' : dice < 0.03 ? 'eventual' : 'causal';
     const before = random.chance(0.5) ? this.#remembered.get(path) : undefined;
@@ -149,10 +149,10 @@ export class Session {
   }
 
   async #send(wanted: Wanted) {
-    const { doors, random, pinnedTo, recorder, tenant, number } = this.parts;
+    const { gateways, random, pinnedTo, recorder, tenant, number } = this.options;
     const carriesToken = pinnedTo === undefined;
-    const gateway = pinnedTo ?? random.between(0, doors.length - 1);
-    const { client, incarnation } = doors[gateway] as Door;
+    const gateway = pinnedTo ?? random.between(0, gateways.length - 1);
+    const { client, incarnation } = gateways[gateway] as GatewayEndpoint;
     const token = carriesToken ? this.#token : undefined;
     const headers = {
       authorization: `Bearer ${tenant.apiToken}`,
@@ -162,7 +162,7 @@ export class Session {
     const adopts = this.#adopts === undefined ? {} : { adopts: this.#adopts };
     this.#adopts = undefined;
     const start = recorder.now();
-    const answer: Answered = await client.send({ ...wanted, headers });
+    const answer: ApiAnswer = await client.send({ ...wanted, headers });
     if (carriesToken && answer.token !== undefined) this.#token = answer.token;
     const common = {
       session: number,
@@ -173,8 +173,8 @@ export class Session {
       end: recorder.now(),
       status: answer.status,
       carriesToken,
-      tokenBefore: lsnOf(token),
-      tokenAfter: lsnOf(answer.token),
+      tokenBefore: walPositionOf(token),
+      tokenAfter: walPositionOf(answer.token),
       ...adopts,
       ...(answer.code === undefined ? {} : { code: answer.code }),
       ...(answer.retryAfter === undefined ? {} : { retryAfter: answer.retryAfter }),
@@ -183,8 +183,8 @@ export class Session {
     return { common, answer };
   }
 
-  #seen({ id, version, name, state, tags }: Body): Seen {
-    return this.parts.recorder.seen({
+  #observed({ id, version, name, state, tags }: Body): ObservedVm {
+    return this.options.recorder.observed({
       vm: id as string,
       version: version as number,
       name: name as string,
@@ -194,8 +194,8 @@ export class Session {
     });
   }
 
-  #done(operation: Parameters<Recorder['ended']>[0]): Operation {
-    const { recorder, tenant } = this.parts;
+  #done(operation: Parameters<HistoryRecorder['ended']>[0]): Operation {
+    const { recorder, tenant } = this.options;
     const recorded = recorder.ended(operation);
     if (this.#token !== undefined) tenant.post({ token: this.#token, after: recorded.id });
     return recorded;
