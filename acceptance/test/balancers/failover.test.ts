@@ -4,8 +4,8 @@ import { type AnotherGateway, startAnotherGateway } from '@novacron/local-stack/
 import { note } from '@novacron/testkit/note';
 import { type TestStack, useTestStack } from '@novacron/testkit/stack';
 import { privateDirectory } from '@novacron/testkit/test-home';
+import { readUntil } from '@novacron/testkit/wait';
 import { Api, guideBody } from '../e2e/support/api.js';
-import { eventually } from '../e2e/support/eventually.js';
 import { Balancer, type BalancerKind, canRun } from './support/balancer.js';
 import { type Certificate, makeCertificate } from './support/certificate.js';
 import { Client, json } from './support/client.js';
@@ -68,7 +68,7 @@ const KINDS = (['nginx', 'haproxy'] as const).filter(canRun);
     );
     try {
       const shares = async () => loaded.map(({ balancer }) => Math.min(...balancer.served(gateways)));
-      await eventually(shares, (least) => least.every((served) => served >= 20), 60_000, 100);
+      await readUntil(shares, (least) => least.every((served) => served >= 20), 60_000, 100);
       expect(await second.end(signal)).toBe(signal === 'SIGTERM' ? 0 : null);
       await sleep(1_000);
       second = await startAnotherGateway(stack, { httpPort: second.httpPort });

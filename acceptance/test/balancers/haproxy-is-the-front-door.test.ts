@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { eventually } from '../e2e/support/eventually.js';
+import { readUntil } from '@novacron/testkit/wait';
 import { Balancer, canRun } from './support/balancer.js';
 import { Client } from './support/client.js';
 import { frontDoor } from './support/contract.js';
@@ -28,7 +28,7 @@ ifThere('HAProxy asks gateways whether they are ready', () => {
 
   it('shows the failed checks of a gateway in its log, its statistics and to Prometheus', async () => {
     const log = async () => balancer.log();
-    await eventually(log, (text) => /gateway-1 is DOWN/.test(text), 60_000);
+    await readUntil(log, (text) => /gateway-1 is DOWN/.test(text), 60_000);
     expect(balancer.log()).toMatch(/gateway-1 failed, reason: Layer7 wrong status, code: 503.*missing.*nats/);
     expect(String((await stats.ask('/stats;csv')).body)).toMatch(/gateways,gateway-1,.*DOWN.*missing.*nats/);
     expect(String((await stats.ask('/metrics')).body)).toMatch(
@@ -39,6 +39,6 @@ ifThere('HAProxy asks gateways whether they are ready', () => {
   it('takes a gateway back when its checks pass', async () => {
     upstream.missing = [];
     const log = async () => balancer.log();
-    await eventually(log, (text) => /gateway-1 is UP/.test(text), 60_000);
+    await readUntil(log, (text) => /gateway-1 is UP/.test(text), 60_000);
   });
 });

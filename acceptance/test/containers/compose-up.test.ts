@@ -5,8 +5,8 @@ import { promisify } from 'node:util';
 import { repositoryRoot } from '@novacron/local-stack/config';
 import { anyFreePort } from '@novacron/local-stack/servers/ports';
 import { note } from '@novacron/testkit/note';
+import { readUntil } from '@novacron/testkit/wait';
 import { type Api, apiOf, guideBody } from '../e2e/support/api.js';
-import { eventually } from '../e2e/support/eventually.js';
 import { replaced, signal, wholeAgain } from '../e2e/support/health.js';
 import { ComposeStack } from '../support/compose-stack.js';
 
@@ -85,7 +85,7 @@ if (reason !== undefined) note(`compose up is skipped: ${reason}`);
     await compose('up', '--no-build');
     const { stdout: after } = await compose('env');
     expect(after).toBe(before);
-    const list = await eventually(
+    const list = await readUntil(
       () => api.list('contained'),
       (vms) => vms.length === 1,
     );

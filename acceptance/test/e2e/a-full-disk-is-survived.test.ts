@@ -5,10 +5,9 @@ import { signalProcess } from '@novacron/local-stack/supervisor/processes';
 import { note } from '@novacron/testkit/note';
 import { SmallDisk } from '@novacron/testkit/small-disk';
 import { TestStack } from '@novacron/testkit/stack';
-import { eventually as attempt } from '@novacron/testkit/wait';
+import { eventually, readUntil } from '@novacron/testkit/wait';
 import pg from 'pg';
 import { type Answer, type Api, apiOf, createPatiently, guideBody } from './support/api.js';
-import { eventually } from './support/eventually.js';
 import { wholeAgain } from './support/health.js';
 
 const MIB = 640;
@@ -94,12 +93,12 @@ async function exhaustLog(client: pg.Client): Promise<void> {
     const admin = new pg.Client({ connectionString: stack.env()['NOVACRON_PG_ADMIN_URL'] });
     admin.on('error', () => undefined); // its server ends
     await admin.connect();
-    await attempt(() => disk.fill());
+    await eventually(() => disk.fill());
     note(`full: ${JSON.stringify(await createFor(5_000, 'full'))}`);
     await exhaustLog(admin);
     await admin.end().catch(() => undefined); // the connection is gone
 
-    await attempt(() => disk.fill());
+    await eventually(() => disk.fill());
     const refused = await createFor(5_000, 'no-log');
     note(`full, and Postgres ended by it: ${JSON.stringify(refused)}`);
     expect(refused[503]).toBeGreaterThan(0);
@@ -109,7 +108,7 @@ async function exhaustLog(client: pg.Client): Promise<void> {
     const since = performance.now();
     const { vm } = await createPatiently(api, guideBody('after'), BACK_WITHIN_MS);
     note(`created ${Math.round(performance.now() - since)} ms after the disk had space`);
-    await eventually(
+    await readUntil(
       () => api.vm(vm.id),
       ({ body }) => body.state === 'running',
       BACK_WITHIN_MS,
@@ -117,7 +116,7 @@ async function exhaustLog(client: pg.Client): Promise<void> {
     note(`running ${Math.round(performance.now() - since)} ms after the disk had space`);
     await wholeAgain(stack, BACK_WITHIN_MS);
     expect(programs()).toEqual(pids);
-    await eventually(
+    await readUntil(
       () => stack.run('status'),
       ({ code }) => code === 0,
       BACK_WITHIN_MS,

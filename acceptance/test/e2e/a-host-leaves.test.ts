@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { repositoryRoot } from '@novacron/local-stack/config';
 import { type TestStack, useTestStack } from '@novacron/testkit/stack';
+import { readUntil } from '@novacron/testkit/wait';
 import { Api, guideBody } from './support/api.js';
-import { eventually } from './support/eventually.js';
 
 interface HostBody {
   id: string;
@@ -53,7 +53,7 @@ const host = (...args: string[]) =>
 describe('a host of the local stack', () => {
   it('joins, is emptied onto another host by a drain, and leaves for good', async () => {
     await host('join', 'guest-house');
-    const joined = await eventually(
+    const joined = await readUntil(
       () => named('guest-house'),
       (found) => found !== undefined,
     );
@@ -74,7 +74,7 @@ describe('a host of the local stack', () => {
       graceSeconds: 1,
     });
     expect(drain).toMatchObject({ status: 200, body: { schedulable: false, drain: { finishedAt: null } } });
-    await eventually(
+    await readUntil(
       async () => (await ask<HostBody>('GET', `/hosts/${joined.id}`)).body,
       (now) => now.vmCount === 0 && now.drain?.finishedAt !== null,
     );

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { useTestStack, type TestStack } from '@novacron/testkit/stack';
+import { readUntil } from '@novacron/testkit/wait';
 import pg from 'pg';
-import { eventually } from './support/eventually.js';
 
 let stack: TestStack;
 
@@ -37,7 +37,7 @@ describe('a replica after the promote command', () => {
     const { rows: flushed } = await admin.query<{ lsn: string }>(
       'SELECT pg_current_wal_flush_lsn()::text AS lsn',
     );
-    await eventually(
+    await readUntil(
       () =>
         admin.query<{ there: boolean }>('SELECT replay_lsn >= $1::pg_lsn AS there FROM pg_stat_replication', [
           flushed[0]?.lsn,

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { useTestStack, type TestStack } from '@novacron/testkit/stack';
+import { readUntil } from '@novacron/testkit/wait';
 import pg from 'pg';
 import { Api, guideBody, type ProblemBody, type VmBody } from './support/api.js';
-import { eventually } from './support/eventually.js';
 
 let stack: TestStack;
 let api: Api;
@@ -42,7 +42,7 @@ async function running(name: string): Promise<{ id: string; token: string }> {
 
 async function gone(id: string): Promise<void> {
   await api.remove(id);
-  await eventually(
+  await readUntil(
     () => api.vm(id),
     ({ status, body }) => status === 404 || body.state === 'deleted',
     60_000,
@@ -105,18 +105,18 @@ describe('a database that was destroyed and restored', () => {
     expect((await api.vm(kept.id)).status).toBe(200);
 
     // The hosts report the truth: VMs that were stopped or deleted meanwhile, and VMs unknown to the database.
-    await eventually(
+    await readUntil(
       () => api.vm(changed.id),
       ({ body }) => body.state === 'stopped',
       90_000,
     );
-    await eventually(
+    await readUntil(
       () => api.vm(deleted.id),
       ({ body }) => body.lastError?.code === 'guest_lost',
       90_000,
     );
     const strangers = () => sql<{ vm_id: string }>('SELECT vm_id FROM orchestrator.quarantine');
-    await eventually(strangers, (rows) => rows.some(({ vm_id }) => vm_id === lost.id), 90_000);
+    await readUntil(strangers, (rows) => rows.some(({ vm_id }) => vm_id === lost.id), 90_000);
     const opsPort = Number(new URL(stack.url).port) - 8080 + 9101;
     const metrics = await (await fetch(`http://127.0.0.1:${opsPort}/metrics`)).text();
     expect(metrics).toMatch(/^novacron_quarantined_guests\S* 1$/m);
@@ -138,7 +138,7 @@ describe('a database that was destroyed and restored', () => {
         '/api/v1/cache/stats',
       );
     const [counter] = await sql<{ seq: string }>('SELECT seq FROM orchestrator.outbox_counter');
-    await eventually(
+    await readUntil(
       async () => (await sql<{ contiguous: string }>('SELECT contiguous FROM cache.progress'))[0],
       (row) => Number(row?.contiguous) >= Number(counter?.seq),
       60_000,

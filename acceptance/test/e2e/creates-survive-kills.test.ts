@@ -3,11 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { note } from '@novacron/testkit/note';
 import type { RunningStack } from '@novacron/testkit/running-stack';
 import { TestStack } from '@novacron/testkit/stack';
+import { readUntil } from '@novacron/testkit/wait';
 import { useAnyStack } from '../support/any-stack.js';
 import { type Api, apiOf } from './support/api.js';
 import { burst, expectEachOnceAndRunning, hostsOf } from './support/burst.js';
 import { imbalances } from './support/database.js';
-import { eventually } from './support/eventually.js';
 import { replaced, signal, wholeAgain } from './support/health.js';
 import { guestsOfHosts } from './support/hosts.js';
 
@@ -88,7 +88,7 @@ describe('deletes', () => {
     let asked = 0;
     const patiently = async (id: string): Promise<void> => {
       const answer = () => api.remove(id).then(({ status }) => status);
-      await eventually(answer, (status) => [202, 204, 404].includes(status), 60_000, 100);
+      await readUntil(answer, (status) => [202, 204, 404].includes(status), 60_000, 100);
       asked++;
       if (asked === 50) signal(stack, 'host-agent-sim', 'SIGKILL');
       if (asked === 100) signal(stack, 'postgres-primary', 'SIGKILL');
@@ -99,7 +99,7 @@ describe('deletes', () => {
     await Promise.all(lanes);
     await wholeAgain(stack);
     const left = () => api.list('');
-    await eventually(
+    await readUntil(
       left,
       (all) => all.length === vms.length && all.every(({ task }) => task === null),
       60_000,

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { type TestStack, useTestStack } from '@novacron/testkit/stack';
+import { readUntil } from '@novacron/testkit/wait';
 import { type Answer, Api, guideBody, type VmBody } from './support/api.js';
 import { hostsOf } from './support/burst.js';
 import { ask } from './support/database.js';
-import { eventually } from './support/eventually.js';
 
 /** A POST operation of the gateway's OpenAPI document. */
 interface Operation {
@@ -148,14 +148,14 @@ describe('a POST that is sent twice with one Idempotency-Key', () => {
   it('gets the same answer after the image was retired, the hosts cordoned, the quota used and the VMs deleted', async () => {
     const admin = stack.env()['NOVACRON_PG_ADMIN_URL'] as string;
     for (const { id } of await api.list('once-')) await api.remove(id);
-    await eventually(
+    await readUntil(
       () => api.list('once-'),
       (left) => left.length === 0,
     );
     for (const { id } of await hostsOf(stack)) await operator.post(`/api/v1/hosts/${id}/actions/cordon`);
     await ask(admin, `UPDATE orchestrator.hosts SET images = '{retired}'`);
     await ask(admin, 'UPDATE orchestrator.quotas SET limit_vms = 0');
-    await eventually(
+    await readUntil(
       () => api.create(guideBody('never')),
       ({ status, body }) => status === 422 && (body as unknown as { code: string }).code === 'unknown_image',
     );

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { note } from '@novacron/testkit/note';
 import type { RunningStack } from '@novacron/testkit/running-stack';
 import { TestStack } from '@novacron/testkit/stack';
+import { readUntil } from '@novacron/testkit/wait';
 import { useAnyStack } from '../support/any-stack.js';
 import { composeSetting } from '../support/compose-settings.js';
 import { type Answer, Api, apiOf, guideBody, type ProblemBody, type VmBody } from './support/api.js';
 import { hostsOf } from './support/burst.js';
 import { ask } from './support/database.js';
-import { eventually } from './support/eventually.js';
 import { type Guest, guestsOfHosts } from './support/hosts.js';
 import { type SecondTenant, secondTenant } from './support/second-tenant.js';
 
@@ -120,7 +120,7 @@ describe("the guide's POST", () => {
     const deleted = await api.remove(vm.id);
     expect(deleted).toMatchObject({ status: 202, headers: expect.anything() });
     expect(deleted.headers.get('location')).toMatch(/^\/api\/v1\/jobs\//);
-    await eventually(
+    await readUntil(
       () => api.vm(vm.id),
       ({ status }) => status === 404,
     );

@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '@novacron/local-stack/config';
 import { type TestStack, useTestStack } from '@novacron/testkit/stack';
+import { readUntil } from '@novacron/testkit/wait';
 import pg from 'pg';
 import { Api, guideBody } from './support/api.js';
-import { eventually } from './support/eventually.js';
 import { MetricsCollector, type MetricsList } from './support/metrics-list.js';
 
 /**
@@ -64,7 +64,7 @@ describe('the list of metrics', () => {
     let collector = new MetricsCollector();
     const unseen = async () => (collector = await collect()).unseen.filter(needed);
     // A counter in this list needs its series from the start: the third argument of `counter`.
-    await eventually(unseen, (names) => names.length === 0, 90_000);
+    await readUntil(unseen, (names) => names.length === 0, 90_000);
 
     const now = collector.list(before);
     writeFileSync(join(repositoryRoot, path), `${JSON.stringify(now, undefined, 2)}\n`);

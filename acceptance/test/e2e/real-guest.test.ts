@@ -3,8 +3,8 @@ import { findProgram } from '@novacron/local-stack/servers/programs';
 import { allProcesses } from '@novacron/local-stack/supervisor/leftovers';
 import { note } from '@novacron/testkit/note';
 import { type TestStack, useTestStack } from '@novacron/testkit/stack';
+import { readUntil } from '@novacron/testkit/wait';
 import { Api, type VmBody } from './support/api.js';
-import { eventually } from './support/eventually.js';
 import { replaced, signal, wholeAgain } from './support/health.js';
 
 const qemu = findProgram('qemu-system-x86_64');
@@ -47,7 +47,7 @@ const latest = async () => {
       body: { state: 'running', zone: 'local' },
     });
     expect(guestPids()).toHaveLength(1);
-    await eventually(consoleLog, (text) => text.includes('NOVACRON-GUEST-UP'), 60_000);
+    await readUntil(consoleLog, (text) => text.includes('NOVACRON-GUEST-UP'), 60_000);
   });
 
   it('is ready when its guest has reported that it is up', async () => {
@@ -79,7 +79,7 @@ const latest = async () => {
 
   it('has its CPU metric in the API within 30 s', async () => {
     const since = Date.now();
-    const { value, timestamp } = (await eventually(latest, (found) => found !== undefined, 60_000)) ?? {
+    const { value, timestamp } = (await readUntil(latest, (found) => found !== undefined, 60_000)) ?? {
       value: -1,
       timestamp: 0,
     };
@@ -101,7 +101,7 @@ const latest = async () => {
     await wholeAgain(stack);
     expect(guestPids()).toEqual(before);
     const newer = Date.now();
-    await eventually(latest, (found) => (found?.timestamp ?? 0) > newer, 60_000);
+    await readUntil(latest, (found) => (found?.timestamp ?? 0) > newer, 60_000);
     expect((await api.vm(vm.id)).body).toMatchObject({ state: 'running', incarnation: 1 });
     expect((await api.act(vm.id, 'pause')).status).toBe(202);
     expect((await api.wait(vm.id, 'paused')).status).toBe(200);
@@ -118,7 +118,7 @@ const latest = async () => {
     expect(await api.wait(vm.id, 'running')).toMatchObject({ status: 200, body: { incarnation: 2 } });
     expect(guestPids()).toHaveLength(1);
     expect((await api.remove(vm.id)).status).toBe(202);
-    await eventually(
+    await readUntil(
       () => api.vm(vm.id),
       ({ status }) => status === 404,
     );

@@ -6,9 +6,9 @@ import { promisify } from 'node:util';
 import { repositoryRoot } from '@novacron/local-stack/config';
 import { note } from '@novacron/testkit/note';
 import { environmentOf, type TestStack, useTestStack } from '@novacron/testkit/stack';
+import { readUntil } from '@novacron/testkit/wait';
 import { Api, guideBody, type VmBody } from './support/api.js';
 import { hostsOf } from './support/burst.js';
-import { eventually } from './support/eventually.js';
 import { OtlpReceiver, type ReceivedSpan } from './support/otlp-receiver.js';
 import { recordedDays, stepSeconds } from './support/recorded-day.js';
 
@@ -50,12 +50,12 @@ describe('one trace', () => {
     const services = ['gateway', 'orchestrator', 'host-agent'];
     const seen = (spans: ReceivedSpan[]) =>
       services.every((name) => spans.some(({ service }) => service === name));
-    const spans = await eventually(async () => collector.trace(traceId), seen);
+    const spans = await readUntil(async () => collector.trace(traceId), seen);
     // Children are exported before the parents that outlast them.
     const known = () => new Set(collector.trace(traceId).map(({ spanId }) => spanId));
     const orphans = async () =>
       collector.trace(traceId).filter(({ parentSpanId }) => parentSpanId && !known().has(parentSpanId));
-    expect(await eventually(orphans, (left) => left.length === 1)).toMatchObject([{ service: 'gateway' }]);
+    expect(await readUntil(orphans, (left) => left.length === 1)).toMatchObject([{ service: 'gateway' }]);
     note(
       `one create is ${spans.length} spans of ${new Set(spans.map(({ service }) => service)).size} services`,
     );
@@ -64,7 +64,7 @@ describe('one trace', () => {
   /** The services and span names on the path from the root to a span. */
   async function wayTo(fits: (span: ReceivedSpan) => boolean): Promise<string[]> {
     const find = async () => collector.trace(traceId).find(fits);
-    const span = await eventually(find, (found) => found !== undefined, 60_000);
+    const span = await readUntil(find, (found) => found !== undefined, 60_000);
     const way = span === undefined ? [] : collector.ancestry(span);
     return way.map(({ service, name }) => `${service}: ${name}`);
   }
@@ -105,7 +105,7 @@ describe('one trace', () => {
     const refused = randomBytes(16).toString('hex');
     await api.get(`/api/v1/vms/${'0'.repeat(8)}`, { traceparent: `00-${refused}-${'1'.repeat(16)}-01` });
     expect(
-      await eventually(
+      await readUntil(
         async () => collector.trace(refused),
         (spans) => spans.length > 0,
       ),
@@ -191,7 +191,7 @@ describe('a recorded day', () => {
       all.every(({ values }) => values.length === 288 && values.every((value) => value !== null));
     const timestamps = Array.from({ length: 288 }, (_, line) => from + line * stepSeconds * 1000);
     for (const [index, { id }] of vms.entries()) {
-      const found = await eventually(() => series(id), whole);
+      const found = await readUntil(() => series(id), whole);
       const day = days[index % days.length];
       expect(found).toMatchObject([
         { metric: 'cpu_usage', timestamps, values: day?.cpu.slice(0, 288) },
@@ -208,7 +208,7 @@ describe('a second host', () => {
   it('joins by one command and gets VMs', async () => {
     const joined = await stack.run('host', 'join', 'rack-7');
     expect(joined).toMatchObject({ code: 0, stderr: expect.stringContaining('rack-7') });
-    const [host] = await eventually(
+    const [host] = await readUntil(
       async () => (await hostsOf(stack)).filter(({ name, state }) => name === 'rack-7' && state === 'up'),
       ({ length }) => length === 1,
     );

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { asAdmin } from '@novacron/local-stack/servers/postgres-admin';
-import { waitUntil } from '@novacron/local-stack/supervisor/processes';
 import { createDatabase, type Database, type Statement } from '@novacron/postgres/database';
 import { type TestServers, useTestServers } from '@novacron/testkit/servers';
 import type { ReplicaName, TestCluster } from '@novacron/testkit/test-cluster';
+import { until } from '@novacron/testkit/wait';
 
 const GET: Statement = { name: 'get', text: 'SELECT version FROM things WHERE id = $1' };
 const SET: Statement = { name: 'set', text: 'UPDATE things SET version = $2 WHERE id = $1' };
@@ -24,10 +24,6 @@ function connect(primary: number, replicas: readonly number[]): Database {
   });
   open.push(database);
   return database;
-}
-
-async function eventually(check: () => Promise<boolean> | boolean): Promise<void> {
-  expect(await waitUntil(async () => check(), 45_000)).toBe(true);
 }
 
 async function versionFrom(session: ReturnType<Database['replica']>) {
@@ -56,9 +52,9 @@ describe('two replicas', () => {
       cluster.replicaPort('replica'),
       cluster.replicaPort('replica-2'),
     ]);
-    await eventually(() => database.stats().replicas.every((replica) => replica.healthy));
+    await until(() => database.stats().replicas.every((replica) => replica.healthy));
     const reads = () => database.stats().replicas.map((replica) => replica.reads);
-    await eventually(async () => {
+    await until(async () => {
       await versionFrom(database.replica());
       return Math.min(...reads()) > 10;
     });
@@ -66,7 +62,7 @@ describe('two replicas', () => {
     await cluster.delay('replica-2', 600_000);
     await cluster.pause('replica-2');
     const { position } = await database.primary.batch({}, [{ statement: SET, params: ['v', 2] }]);
-    await eventually(async () => (await versionFrom(database.replica(position))).servedFrom === 'replica');
+    await until(async () => (await versionFrom(database.replica(position))).servedFrom === 'replica');
     const before = reads();
     for (let n = 0; n < 20; n++) {
       expect((await versionFrom(database.replica(position))).version).toBe(2);
@@ -74,7 +70,7 @@ describe('two replicas', () => {
     expect(reads()[1]).toBe(before[1]);
     await cluster.delay('replica-2', null);
     await cluster.resume('replica-2');
-    await eventually(async () => {
+    await until(async () => {
       await versionFrom(database.replica(position));
       return (reads()[1] ?? 0) > (before[1] ?? 0);
     });
@@ -92,7 +88,7 @@ describe('after a promotion', () => {
         );
         return Number(rows[0]?.v) === 3;
       });
-    await eventually(() => caughtUp('replica'));
+    await until(() => caughtUp('replica'));
     // Replication ends here, so later writes are lost with the primary.
     await asAdmin(cluster.file, 'postgres', async (client) => {
       await client.query('ALTER ROLE novacron_replication NOLOGIN');

@@ -10,9 +10,9 @@ import { type Environment, type TestServers, useTestServers } from '@novacron/te
 import { ServiceProcess } from '@novacron/testkit/service-process';
 import { replicaNames, type TestCluster } from '@novacron/testkit/test-cluster';
 import { Client } from './client.js';
+import type { GatewayEndpoint } from './history-client.js';
 import { FleetReplica } from './replica.js';
 import { sabotages, type SabotageName } from './sabotages.js';
-import type { GatewayEndpoint } from './history-client.js';
 
 export interface FleetOptions {
   /** a deliberate bug in the processes that it affects */

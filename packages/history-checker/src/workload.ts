@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type GatewayEndpoint, HistoryClient } from './history-client.js';
 import type { Random } from './random.js';
 import type { HistoryRecorder } from './recorder.js';
-import { type GatewayEndpoint, HistoryClient } from './history-client.js';
 import { Tenant } from './tenant.js';
 
 export interface WorkloadOptions {

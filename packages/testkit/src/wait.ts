@@ -1,27 +1,60 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How long a test waits for a fact: only one that fails waits so long, a slow machine is no failure. */
+/** The default time to wait. Long, because only a failing test waits so long, and a slow machine must not fail. */
 const PATIENCE_MS = 45_000;
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 100;
 
-/** Waits until `fact` holds; `context` tells what a failure should show. */
-export async function until(
-  fact: () => boolean | Promise<boolean>,
-  withinMs = PATIENCE_MS,
-  context: () => string = () => '',
+/** Repeats `attempt` until it is true. @throws the error of `failure` after `withinMs` */
+async function poll(
+  attempt: () => Promise<boolean>,
+  withinMs: number,
+  failure: () => unknown,
+  longestPauseMs = LONGEST_PAUSE_MS,
 ): Promise<void> {
-  for (const deadline = performance.now() + withinMs; !(await fact()); await sleep(10)) {
-    if (performance.now() > deadline)
-      throw new Error(`not so within ${withinMs} ms: ${fact.toString()}\n${context()}`);
+  const deadline = performance.now() + withinMs;
+  for (let pause = FIRST_PAUSE_MS; !(await attempt()); pause = Math.min(pause * 1.3, longestPauseMs)) {
+    if (performance.now() > deadline) throw failure();
+    await sleep(pause);
   }
 }
 
-/** Tries `check` until it does not throw, and answers what it does. */
+/** Waits until `condition` holds. @param context more text for a failure */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  withinMs = PATIENCE_MS,
+  context: () => string = () => '',
+): Promise<void> {
+  const failure = () => new Error(`not within ${withinMs} ms: ${condition.toString()}\n${context()}`);
+  // A short pause throughout, because a condition may hold only for a moment.
+  await poll(async () => condition(), withinMs, failure, FIRST_PAUSE_MS);
+}
+
+/** Repeats `check` until it does not throw. @returns its result */
 export async function eventually<T>(check: () => T | Promise<T>, withinMs = PATIENCE_MS): Promise<T> {
-  for (const deadline = performance.now() + withinMs; ; await sleep(50)) {
+  const results: T[] = [];
+  let error: unknown;
+  const attempt = async () => {
     try {
-      return await check();
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
+      results.push(await check());
+    } catch (thrown) {
+      error = thrown;
     }
-  }
+    return results.length > 0;
+  };
+  await poll(attempt, withinMs, () => error);
+  return results[0] as T;
+}
+
+/** Repeats `read`, also when it throws, until `accept` is true for its result. @returns the accepted result */
+export function readUntil<T>(
+  read: () => T | Promise<T>,
+  accept: (value: T) => boolean,
+  withinMs = PATIENCE_MS,
+): Promise<T> {
+  return eventually(async () => {
+    const value = await read();
+    if (accept(value)) return value;
+    throw new Error(`not within ${withinMs} ms; last read: ${JSON.stringify(value)?.slice(0, 2_000)}`);
+  }, withinMs);
 }

@@ -1,8 +1,8 @@
 import { expect } from '@jest/globals';
 import type { RunningStack } from '@novacron/testkit/running-stack';
+import { readUntil } from '@novacron/testkit/wait';
 import { Api, createPatiently, type Created, guideBody } from './api.js';
 import { imbalances, vmsInPostgres } from './database.js';
-import { eventually } from './eventually.js';
 import { guestsOfHosts } from './hosts.js';
 
 /** A disturbance of the stack: `trouble` runs after `afterAnswers` answered creates. */
@@ -52,7 +52,7 @@ export async function expectEachOnceAndRunning(
   expect(new Set(ids).size).toBe(ids.length);
   const unsettled = async () =>
     (await api.list(`${prefix}-`)).filter(({ state, task }) => state !== 'running' || task !== null);
-  await eventually(
+  await readUntil(
     async () =>
       (await unsettled()).map(({ name, state, task, lastError }) => ({ name, state, task, lastError })),
     (left) => left.length === 0,
@@ -102,7 +102,7 @@ export async function hostsOf(stack: RunningStack): Promise<HostBody[]> {
 }
 
 async function hostIdsUp(stack: RunningStack): Promise<string[]> {
-  const hosts = await eventually(
+  const hosts = await readUntil(
     () => hostsOf(stack),
     (all) => all.every(({ state }) => state === 'up'),
   );

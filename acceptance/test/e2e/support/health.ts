@@ -1,5 +1,5 @@
 import type { RunningStack } from '@novacron/testkit/running-stack';
-import { eventually } from './eventually.js';
+import { readUntil } from '@novacron/testkit/wait';
 
 async function status(url: string): Promise<number> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
@@ -10,12 +10,11 @@ async function status(url: string): Promise<number> {
 /** Resolves when every component runs and the gateway is ready. */
 export async function wholeAgain(stack: RunningStack, withinMs = 40_000): Promise<void> {
   const down = async () => stack.components().filter(({ state }) => state !== 'running');
-  await eventually(down, (names) => names.length === 0, withinMs, 50);
-  await eventually(
+  await readUntil(down, (names) => names.length === 0, withinMs);
+  await readUntil(
     () => status(`${stack.url}/ready`),
     (code) => code === 200,
     withinMs,
-    50,
   );
 }
 
@@ -35,5 +34,5 @@ export async function replaced(
   withinMs = 40_000,
 ): Promise<void> {
   const now = async () => stack.components().find((component) => component.name === name);
-  await eventually(now, (found) => found?.state === 'running' && found.pid !== pid, withinMs, 50);
+  await readUntil(now, (found) => found?.state === 'running' && found.pid !== pid, withinMs);
 }

@@ -1,5 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from '@nats-io/transport-node';
+import { until } from '@novacron/testkit/wait';
+
+const REQUEST_AGAIN_MS = 2_000;
 
 interface InventoryPart {
   /** The parts of an inventory share a number. Later inventories have higher numbers. */
@@ -45,18 +47,19 @@ export async function guestsOfHosts(
       hostIds.filter(
         (id) => new Set(parts.get(id)?.map(({ part }) => part)).size < (parts.get(id)?.[0]?.parts ?? 1),
       );
-    const ask = () =>
-      Promise.all(missing().map((id) => nc.request(`agents.${id}.inventory`, '{}', { timeout: 30_000 })));
-    await ask();
-    // An agent that is sending its inventory ignores a second request, so missing hosts are requested again.
-    let askAgain = Date.now() + 2_000;
-    for (const until = Date.now() + 45_000; missing().length > 0; await sleep(20)) {
-      if (Date.now() > askAgain) {
-        await ask();
-        askAgain = Date.now() + 2_000;
-      }
-      if (Date.now() > until) throw new Error('not every host sent its inventory within 45 s');
-    }
+    let requestedAt = 0;
+    const requestMissing = async () => {
+      requestedAt = Date.now();
+      await Promise.all(
+        missing().map((id) => nc.request(`agents.${id}.inventory`, '{}', { timeout: 30_000 })),
+      );
+    };
+    const complete = async () => {
+      // An agent that is sending its inventory ignores a second request, so missing hosts are requested again.
+      if (missing().length > 0 && Date.now() > requestedAt + REQUEST_AGAIN_MS) await requestMissing();
+      return missing().length === 0;
+    };
+    await until(complete, undefined, () => `no inventory of ${missing().join(', ')}`);
   } finally {
     await nc.close();
   }
