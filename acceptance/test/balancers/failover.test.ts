@@ -68,7 +68,7 @@ const KINDS = (['nginx', 'haproxy'] as const).filter(canRun);
     );
     try {
       const shares = async () => loaded.map(({ balancer }) => Math.min(...balancer.served(gateways)));
-      await readUntil(shares, (least) => least.every((served) => served >= 20), 60_000, 100);
+      await readUntil(shares, (least) => least.every((served) => served >= 20), 60_000);
       expect(await second.end(signal)).toBe(signal === 'SIGTERM' ? 0 : null);
       await sleep(1_000);
       second = await startAnotherGateway(stack, { httpPort: second.httpPort });

@@ -88,7 +88,7 @@ describe('deletes', () => {
     let asked = 0;
     const patiently = async (id: string): Promise<void> => {
       const answer = () => api.remove(id).then(({ status }) => status);
-      await readUntil(answer, (status) => [202, 204, 404].includes(status), 60_000, 100);
+      await readUntil(answer, (status) => [202, 204, 404].includes(status), 60_000);
       asked++;
       if (asked === 50) signal(stack, 'host-agent-sim', 'SIGKILL');
       if (asked === 100) signal(stack, 'postgres-primary', 'SIGKILL');

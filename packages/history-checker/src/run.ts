@@ -73,7 +73,14 @@ async function live(fleet: Fleet, apiTokens: readonly string[], options: RunOpti
     if (count % 10_000 === 0) say?.(`${count} operations`);
     if (untilStale && check(recorder.history()).some(({ rule }) => rule === SURELY_STALE)) end.abort();
   };
-  const parts = { gateways: fleet.gateways, recorder, random: random.fork(), apiTokens, operations, sessions };
+  const parts = {
+    gateways: fleet.gateways,
+    recorder,
+    random: random.fork(),
+    apiTokens,
+    operations,
+    sessions,
+  };
   const working = work({ ...parts, signal: end.signal, onProgress });
   try {
     await Promise.race([working, breaking]);

@@ -27,7 +27,14 @@ class Script {
 
   patch(version: number, write: number, more = {}) {
     const observed = vm(version, write, more);
-    return this.add({ kind: 'patch', vm: observed.vm, write, group: observed.group, observed, ...only(more) });
+    return this.add({
+      kind: 'patch',
+      vm: observed.vm,
+      write,
+      group: observed.group,
+      observed,
+      ...only(more),
+    });
   }
 
   /** A patch without an answer. */

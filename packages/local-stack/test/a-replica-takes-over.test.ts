@@ -102,6 +102,8 @@ describe('a promotion', () => {
     await stack.start();
     await ask(primary(), 'INSERT INTO kept VALUES (2)');
     expect(stack.pid('postgres-primary')).toBeUndefined();
-    expect(await becomes(async () => (await ask(replicas()[0] ?? '', 'SELECT id FROM kept')).length === 2)).toBe(true);
+    expect(
+      await becomes(async () => (await ask(replicas()[0] ?? '', 'SELECT id FROM kept')).length === 2),
+    ).toBe(true);
   });
 });

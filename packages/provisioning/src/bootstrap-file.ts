@@ -1,4 +1,11 @@
-import { QUIET_SQL, replicationRoleSql, roleName, rolesSql, schemasSql, serviceRoles } from './postgres-roles.js';
+import {
+  QUIET_SQL,
+  replicationRoleSql,
+  roleName,
+  rolesSql,
+  schemasSql,
+  serviceRoles,
+} from './postgres-roles.js';
 import { scramVerifier } from './scram.js';
 
 const HEADER = `-- Roles, schemas, grants and extensions of NovaCron, for a superuser. Safe to run again: it changes passwords

@@ -1,7 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { endProcess, gone, type Program, startProgram, waitUntil } from '@novacron/local-stack/supervisor/processes';
+import {
+  endProcess,
+  gone,
+  type Program,
+  startProgram,
+  waitUntil,
+} from '@novacron/local-stack/supervisor/processes';
 
 /** A server of one test file, which may kill and restart it. It ends with the test process. */
 export class PrivateServer {

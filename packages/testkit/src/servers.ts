@@ -2,12 +2,28 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
-import { type NatsOptions, natsProgram, natsUrl, prepareNats } from '@novacron/local-stack/servers/nats-server';
+import {
+  type NatsOptions,
+  natsProgram,
+  natsUrl,
+  prepareNats,
+} from '@novacron/local-stack/servers/nats-server';
 import { anyFreePort } from '@novacron/local-stack/servers/ports';
 import { adminUser } from '@novacron/local-stack/servers/postgres-server';
-import { prepareRedis, redisProgram, redisUrl, type RedisOptions } from '@novacron/local-stack/servers/redis-server';
+import {
+  prepareRedis,
+  redisProgram,
+  redisUrl,
+  type RedisOptions,
+} from '@novacron/local-stack/servers/redis-server';
 import { waitUntil } from '@novacron/local-stack/supervisor/processes';
-import { adminNatsUser, hostUser, type NatsUser, natsServices, serviceUser } from '@novacron/provisioning/nats-permissions';
+import {
+  adminNatsUser,
+  hostUser,
+  type NatsUser,
+  natsServices,
+  serviceUser,
+} from '@novacron/provisioning/nats-permissions';
 import type { Schema } from '@novacron/provisioning/postgres-roles';
 import { isRedisService } from '@novacron/provisioning/redis-users';
 import { PrivateServer } from './private-server.js';

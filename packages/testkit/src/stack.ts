@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { repositoryRoot } from '@novacron/local-stack/config';
-import { freeOffset, StackProcess, type StackProcessOptions } from '@novacron/local-stack/stack/stack-process';
+import {
+  freeOffset,
+  StackProcess,
+  type StackProcessOptions,
+} from '@novacron/local-stack/stack/stack-process';
 import type { Component, RunningStack } from './running-stack.js';
 import { privateDirectory, sweepPrivateDirectories } from './test-home.js';
 

@@ -3,11 +3,36 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { newRolePasswords } from '@novacron/local-stack/home/secrets';
 import { anyFreePort } from '@novacron/local-stack/servers/ports';
-import { asAdmin, copyDatabase, dropDatabase, ensureDatabase, ensureRoles, type RolePasswords } from '@novacron/local-stack/servers/postgres-admin';
-import { postgresProgram, type PostgresOptions, preparePrimary, prepareReplica, removePostgres, type ReplicaOptions } from '@novacron/local-stack/servers/postgres-server';
-import { delayReplay, pauseReplay, promoteStandby, resumeReplay } from '@novacron/local-stack/servers/postgres-standby';
+import {
+  asAdmin,
+  copyDatabase,
+  dropDatabase,
+  ensureDatabase,
+  ensureRoles,
+} from '@novacron/local-stack/servers/postgres-admin';
+import {
+  postgresProgram,
+  type PostgresOptions,
+  preparePrimary,
+  prepareReplica,
+  removePostgres,
+  type ReplicaOptions,
+} from '@novacron/local-stack/servers/postgres-server';
+import {
+  delayReplay,
+  pauseReplay,
+  promoteStandby,
+  resumeReplay,
+} from '@novacron/local-stack/servers/postgres-standby';
 import { withFileLock } from '@novacron/local-stack/supervisor/file-lock';
-import { endProcess, livePid, type Program, startProgram, waitUntil } from '@novacron/local-stack/supervisor/processes';
+import {
+  endProcess,
+  livePid,
+  type Program,
+  startProgram,
+  waitUntil,
+} from '@novacron/local-stack/supervisor/processes';
+import type { RolePasswords } from '@novacron/provisioning/postgres-roles';
 import { makerIsGone, testHome } from './test-home.js';
 
 interface ClusterFile {

@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { Agent as HttpAgent, type IncomingHttpHeaders, request as requestHttp, type IncomingMessage } from 'node:http';
+import {
+  Agent as HttpAgent,
+  type IncomingHttpHeaders,
+  request as requestHttp,
+  type IncomingMessage,
+} from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 
 export interface Asked {

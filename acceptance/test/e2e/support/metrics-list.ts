@@ -27,7 +27,8 @@ export class MetricsCollector {
   add(job: string, text: string): void {
     for (const [, name = '', help = '', type = ''] of text.matchAll(ANNOUNCED)) {
       const metric = this.#metrics.get(name) ?? { type, help, labels: new Set(), jobs: new Set() };
-      if (metric.type !== type || metric.help !== help) throw new Error(`${name} has two different definitions`);
+      if (metric.type !== type || metric.help !== help)
+        throw new Error(`${name} has two different definitions`);
       metric.jobs.add(job);
       this.#metrics.set(name, metric);
     }

@@ -41,7 +41,8 @@ export async function recordedDays(
   directory: string,
 ): Promise<{ readonly real: boolean; readonly days: Day[] }> {
   mkdirSync(directory, { recursive: true });
-  if (recording !== undefined) await promisify(execFile)('tar', ['-xzf', recording, '-C', directory, '--no-same-owner']);
+  if (recording !== undefined)
+    await promisify(execFile)('tar', ['-xzf', recording, '-C', directory, '--no-same-owner']);
   else
     for (let machine = 0; machine < 20; machine++)
       writeFileSync(join(directory, `seeded_${String(machine).padStart(2, '0')}`), seededDay(machine));

@@ -4,7 +4,12 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { inheritedEnvironment, repositoryRoot } from '@novacron/local-stack/config';
 import { anyFreePort } from '@novacron/local-stack/servers/ports';
-import { endProcess, type Program, startProgram, waitUntil } from '@novacron/local-stack/supervisor/processes';
+import {
+  endProcess,
+  type Program,
+  startProgram,
+  waitUntil,
+} from '@novacron/local-stack/supervisor/processes';
 import { findProgram } from '@novacron/local-stack/servers/programs';
 
 /** nginx as infra/nginx configures it, in front of the gateways. */

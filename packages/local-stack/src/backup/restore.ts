@@ -86,7 +86,9 @@ async function rebuild(
     fresh();
     if (error instanceof StackError) throw error;
     const hint = 'The data are unchanged';
-    throw new StackError(`the restore of ${file} failed: ${(error as Error).message}`, hint, { cause: error });
+    throw new StackError(`the restore of ${file} failed: ${(error as Error).message}`, hint, {
+      cause: error,
+    });
   }
   renameSync(options.dir, restoredDirectory(dir));
   return finishRestore(target);
@@ -119,7 +121,5 @@ async function fill(options: PostgresOptions, secrets: Secrets, file: string): P
   // A dump does not contain the grants on the database itself.
   await ensureDatabase(options, database);
   // A dump contains no statistics, and without them the first plans would be scans.
-  await phase('collecting statistics', () =>
-    asAdmin(options, database, (client) => client.query('ANALYZE')),
-  );
+  await phase('collecting statistics', () => asAdmin(options, database, (client) => client.query('ANALYZE')));
 }

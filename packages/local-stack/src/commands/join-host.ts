@@ -1,6 +1,13 @@
 import { Name, ZoneName } from '@novacron/contracts/common';
 import type { StackConfig } from '../config.js';
-import { agentHosts, type Driver, ensureAgent, hostsFile, listAgents, type NewAgent } from '../home/agents.js';
+import {
+  agentHosts,
+  type Driver,
+  ensureAgent,
+  hostsFile,
+  listAgents,
+  type NewAgent,
+} from '../home/agents.js';
 import { currentPorts } from '../home/ports.js';
 import { loadSecrets } from '../home/secrets.js';
 import { runningStack } from '../home/status.js';

@@ -1,5 +1,11 @@
 import { createHmac } from 'node:crypto';
-import { adminNatsUser, hostUser, type NatsService, natsServices, serviceUser } from '@novacron/provisioning/nats-permissions';
+import {
+  adminNatsUser,
+  hostUser,
+  type NatsService,
+  natsServices,
+  serviceUser,
+} from '@novacron/provisioning/nats-permissions';
 import { roleName, serviceRoles } from '@novacron/provisioning/postgres-roles';
 import { isRedisService } from '@novacron/provisioning/redis-users';
 import { scramVerifier } from '@novacron/provisioning/scram';

@@ -1,4 +1,12 @@
-import { databaseSql, QUIET_SQL, replicationRoleSql, type RolePasswords, rolesSql, schemasSql, type ServiceRole } from '@novacron/provisioning/postgres-roles';
+import {
+  databaseSql,
+  QUIET_SQL,
+  replicationRoleSql,
+  type RolePasswords,
+  rolesSql,
+  schemasSql,
+  type ServiceRole,
+} from '@novacron/provisioning/postgres-roles';
 import { scramVerifier } from '@novacron/provisioning/scram';
 import pg from 'pg';
 import { adminConnection } from './postgres-server.js';

@@ -33,7 +33,8 @@ export async function promoteStandby(server: Server): Promise<void> {
     const answer = await client.query<{ done: boolean }>(
       `SELECT pg_promote(true, ${PROMOTE_WITHIN_S}) AS done`,
     );
-    if (answer.rows[0]?.done !== true) throw new Error(`the promotion did not end within ${PROMOTE_WITHIN_S} s`);
+    if (answer.rows[0]?.done !== true)
+      throw new Error(`the promotion did not end within ${PROMOTE_WITHIN_S} s`);
   });
 }
 

@@ -1,5 +1,10 @@
 import { join } from 'node:path';
-import { adminNatsUser, type NatsUser, natsServices, serviceUser } from '@novacron/provisioning/nats-permissions';
+import {
+  adminNatsUser,
+  type NatsUser,
+  natsServices,
+  serviceUser,
+} from '@novacron/provisioning/nats-permissions';
 import { finishRestore } from '../backup/restored-data.js';
 import { hostUsers } from '../home/agents.js';
 import { type PostgresName, postgresNames } from '../home/topology.js';
@@ -7,7 +12,13 @@ import { database } from '../layout.js';
 import { jetStreamWorks } from '../servers/nats-health.js';
 import { natsProgram, prepareNats } from '../servers/nats-server.js';
 import { ensureDatabase, ensureRoles } from '../servers/postgres-admin.js';
-import { type PostgresOptions, postgresProgram, preparePrimary, prepareReplica, type ReplicaOptions } from '../servers/postgres-server.js';
+import {
+  type PostgresOptions,
+  postgresProgram,
+  preparePrimary,
+  prepareReplica,
+  type ReplicaOptions,
+} from '../servers/postgres-server.js';
 import { dropSlots, promoteStandby } from '../servers/postgres-standby.js';
 import { prepareRedis, redisProgram } from '../servers/redis-server.js';
 import type { Component } from '../supervisor/component.js';

@@ -21,7 +21,14 @@ import type { Program } from '../supervisor/processes.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { agentComponents, seedTokens, serviceComponents } from './apps.js';
 import { envFile, gatewayUrl, type StackFacts } from './environment.js';
-import { natsComponent, postgresOptions, primaryComponent, redisComponent, replicaComponent, writeNatsUsers } from './servers.js';
+import {
+  natsComponent,
+  postgresOptions,
+  primaryComponent,
+  redisComponent,
+  replicaComponent,
+  writeNatsUsers,
+} from './servers.js';
 
 export interface StackOptions {
   readonly config: StackFacts['config'];
@@ -135,7 +142,8 @@ export class Stack {
   }
 
   private async launch(component: Component): Promise<void> {
-    if (this.phase === 'stopping') throw new Error(`${component.name} was not started, because the stack is stopping`);
+    if (this.phase === 'stopping')
+      throw new Error(`${component.name} was not started, because the stack is stopping`);
     const supervisor = new Supervisor(component, this.facts.paths, () => this.changed());
     this.supervisors.set(component.name, supervisor);
     await this.progress.track(component.name, () => supervisor.start());
@@ -144,7 +152,9 @@ export class Stack {
   /** Ends the agents that have left. Then adds the NATS users of the new agents and starts them. */
   async reloadAgents(): Promise<void> {
     const wanted = new Set(this.agentComponents().map(({ name }) => name));
-    const left = [...this.supervisors].filter(([name]) => name.startsWith('host-agent-') && !wanted.has(name));
+    const left = [...this.supervisors].filter(
+      ([name]) => name.startsWith('host-agent-') && !wanted.has(name),
+    );
     for (const [name, supervisor] of left) {
       await supervisor.stop();
       this.supervisors.delete(name);
