@@ -74,21 +74,21 @@ export type CacheServiceStats = z.infer<typeof CacheServiceStats>;
 
 /** Of one gateway process. */
 export const GatewayCacheStats = z.object({
-  hits: z.object({ l1: count, l2: count }).describe('Answers by the level that gave them.'),
-  misses: count.describe('Answers that the owning service gave.'),
+  hits: z.object({ l1: count, l2: count }).describe('Answers by the level that served them.'),
+  misses: count.describe('Answers that the owning service served.'),
   flightsJoined: count,
   refreshes: count,
   failedRefreshes: count,
   staleWhileDown: count,
   l1: z.object({ entries: count, bytes: count, evictions: count, invalidations: count, drops: count }),
   l2: z.object({ available: z.boolean(), failures: count, refused: count }).nullable(),
-  invalidations: count.describe('Events heard from the invalidators.'),
-  lagMs: z.number().nonnegative().nullable().describe('Since the watermark last moved, milliseconds.'),
+  invalidations: count.describe('Events received from the invalidators.'),
+  lagMs: z.number().nonnegative().nullable().describe('Milliseconds since the watermark last advanced.'),
 });
 
 export const CacheStats = z.object({
-  gateway: GatewayCacheStats.describe('Of the process that answers.'),
-  invalidator: CacheServiceStats.nullable().describe('null when none answered in a second.'),
+  gateway: GatewayCacheStats.describe('Counters of the gateway process that answers.'),
+  invalidator: CacheServiceStats.nullable().describe('Null when no instance answered within a second.'),
 });
 
 export const cacheRpc = {

@@ -5,7 +5,7 @@ const PLAIN = /^\d{1,12}(\.\d{1,9})?$/;
 const PATTERN = '^(\\d+(\\.\\d+)?|(\\d+(\\.\\d+)?(ms|[smhdw]))+)$';
 const WITH_UNITS = /^(\d{1,12}(\.\d{1,9})?(ms|[smhdw]))+$/;
 
-/** Milliseconds of `90` or `1.5` (seconds), `250ms`, `30s`, `5m`, `1h30m`, `2d`, `1w`; NaN for other texts. */
+/** Parses `90` or `1.5` (seconds), `250ms`, `30s`, `5m`, `1h30m`, `2d`, `1w` to milliseconds. Other texts give NaN. */
 export function parseDuration(text: string): number {
   if (PLAIN.test(text)) return Math.round(Number(text) * 1_000);
   if (!WITH_UNITS.test(text)) return NaN;
@@ -16,8 +16,8 @@ export function parseDuration(text: string): number {
 }
 
 /**
- * A query parameter that is a duration, as whole milliseconds.
- * @param bounds in seconds; `step`: what it must be a multiple of
+ * A query parameter with a duration. It parses to whole milliseconds.
+ * @param bounds in seconds; the duration must be a multiple of `step`
  * @param description for the OpenAPI document
  */
 export function durationParameter(bounds: { min: number; max: number; step?: number }, description: string) {

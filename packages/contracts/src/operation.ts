@@ -148,7 +148,7 @@ export function defineRead<
     headers: ['If-None-Match'],
     answers: {
       200: { ...answer, headers: ['ETag'] },
-      304: { description: 'Still what If-None-Match names.', headers: ['ETag'] },
+      304: { description: 'The resource still has the ETag of If-None-Match.', headers: ['ETag'] },
     },
   };
 }

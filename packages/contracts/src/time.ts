@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/** Milliseconds. Seconds of any time until the year 32970 are smaller. */
+/** In milliseconds. Any time in seconds until the year 32970 is a smaller number. */
 export const YEAR_2001 = 978_307_200_000;
 
-/** A query parameter that is a time in milliseconds since 1970 or in RFC 3339, as milliseconds. */
+/** A query parameter with a time in milliseconds since 1970 or in RFC 3339. It parses to milliseconds. */
 export const timeParameter = z
   .string()
   .refine((text) => Number.isSafeInteger(parseTime(text)), {
@@ -17,7 +17,7 @@ export const timeParameter = z
   })
   .transform(parseTime);
 
-/** A number of milliseconds before 2001, read as seconds, is a time up to the year 32970. 0 is neither. */
+/** Whether the text is probably in seconds: as milliseconds it is before 2001. 0 is valid. */
 function isProbablySeconds(text: string): boolean {
   return /^\d+$/.test(text) && Number(text) > 0 && Number(text) < YEAR_2001;
 }

@@ -142,8 +142,8 @@ export const VmListQuery = z.strictObject({
     .max(10)
     .optional()
     .describe(
-      '`key`: the VM has the tag, with any value. `key=value`: it has it with this value; all after the first `=` is the ' +
-        'value. Given several times (`tag=env=prod&tag=team`), all must hold.',
+      '`key`: the VM has the tag, with any value. `key=value`: the VM has the tag with this value. The value begins after ' +
+        'the first `=`. With several parameters (`tag=env=prod&tag=team`), the VM must match all.',
     ),
   zone: text(63).optional(),
   hostId: HostId.optional(),

@@ -44,7 +44,7 @@ export function openApiDocument(operations: readonly OperationContract[], versio
       description:
         'A control plane for fleets of virtual machines. Errors are problem+json; decide by `code`. Every answer ' +
         'carries `NovaCron-Consistency-Token`: send the last one with the next request, and no read is older ' +
-        'than what you have seen or written.',
+        'than your earlier reads and writes.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
@@ -56,7 +56,7 @@ export function openApiDocument(operations: readonly OperationContract[], versio
         token: {
           type: 'http',
           scheme: 'bearer',
-          description: 'An API token, `nvc_…`. Tokens of an OIDC provider are not taken yet.',
+          description: 'An API token, `nvc_…`. The gateway does not accept tokens of an OIDC provider.',
         },
       },
       schemas: components,

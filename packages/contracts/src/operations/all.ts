@@ -24,10 +24,10 @@ import {
   waitForVm,
 } from './vms.js';
 
-/** Version of the OpenAPI document; grows with the operations. */
+/** The version of the API and of its OpenAPI document. */
 export const API_VERSION = '1.0.0';
 
-/** The whole API: what is served, documented and tested. */
+/** All operations of the API, in the order of the document. */
 export const operations: readonly OperationContract[] = [
   createVm,
   listVms,

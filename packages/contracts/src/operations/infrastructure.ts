@@ -24,7 +24,7 @@ export const listHosts = defineRead({
   summary: 'List hosts',
   access: 'platform',
   query: HostListQuery,
-  answer: { description: 'A page of the hosts that fit the filters, by name.', schema: HostPage },
+  answer: { description: 'A page of the hosts that match the filters, by name.', schema: HostPage },
   errors: [],
 });
 
@@ -46,8 +46,8 @@ export const actOnHost = defineOperation({
   tag,
   summary: 'Cordon, uncordon, drain or fence a host',
   description:
-    'A drain with `{"mode": "stop"}` stops the VMs and makes them anew on other hosts where their image allows; ' +
-    '`drain` of the host shows how far it is and names the VMs that cannot leave. `uncordon` ends it.',
+    'A drain with `{"mode": "stop"}` stops the VMs and creates them again on other hosts where their image allows. ' +
+    '`drain` of the host shows the progress and names the VMs that cannot leave. `uncordon` ends the drain.',
   access: 'platform',
   params: hostParams.extend({ action: HostAction }),
   body: HostActionOptions,
@@ -65,7 +65,7 @@ export const removeHost = defineOperation({
   tag,
   summary: 'Remove a host that has no VMs',
   description:
-    'Drain it first. It registers again only with a join token or a line in the list of approved hosts.',
+    'Drain the host first. It can register again only with a join token or a line in the list of approved hosts.',
   access: 'platform',
   params: hostParams,
   answers: { 204: { description: 'The host is removed.' } },
@@ -77,12 +77,12 @@ export const inviteHost = defineOperation({
   method: 'POST',
   path: '/api/v1/hosts/invites',
   tag,
-  summary: 'Make a join token for one host, valid for an hour',
+  summary: 'Create a join token for one host, valid for an hour',
   access: 'platform',
   body: InviteHost,
   answers: {
     201: {
-      description: 'The join token, which is shown once, and what it approves.',
+      description: 'The join token, which is shown once, and the host that it approves.',
       schema: HostInvite,
       headers: ['Idempotency-Replayed'],
     },

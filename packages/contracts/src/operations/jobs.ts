@@ -35,12 +35,18 @@ export const waitForJob = defineOperation({
   method: 'GET',
   path: '/api/v1/jobs/{id}/wait',
   tag,
-  summary: 'Wait until a job has ended, one way or another',
+  summary: 'Wait until a job has ended',
   access: 'read',
   params,
   query: z.strictObject({ timeout: waitTimeout }),
   longLived: true,
-  answers: { 200: { description: 'Ended: succeeded, failed or cancelled.', schema: Job, headers: ['ETag'] } },
+  answers: {
+    200: {
+      description: 'The job, which succeeded, failed or was cancelled.',
+      schema: Job,
+      headers: ['ETag'],
+    },
+  },
   errors: ['not_found', 'wait_timeout', 'unreachable_state', 'too_many_waits'],
 });
 
@@ -51,15 +57,15 @@ export const cancelJob = defineOperation({
   tag,
   summary: 'Cancel a job',
   description:
-    'A job that nothing was done for yet ends at once. A step that can be undone (provision, start, pause, resume) is ' +
-    'undone. A step that cannot be undone answers 409 with the reason.',
+    'A job that has not begun ends at once. A step that can be undone (provision, start, pause, resume) is undone. At ' +
+    'a step that cannot be undone, the request is refused with 409 and the reason.',
   access: 'operate',
   params,
   answers: {
-    200: { description: 'The job, cancelled.', schema: Job, headers: ['ETag', 'Idempotency-Replayed'] },
+    200: { description: 'The cancelled job.', schema: Job, headers: ['ETag', 'Idempotency-Replayed'] },
     202: {
       description:
-        'The job while its step is undone. It ends in `cancelled`, or in `failed` if the undoing fails.',
+        'The job, while its step is undone. It ends in `cancelled`, or in `failed` if the undo fails.',
       schema: Job,
       headers: ['Location', 'Idempotency-Replayed'],
     },
@@ -72,7 +78,7 @@ export const retryJob = defineOperation({
   method: 'POST',
   path: '/api/v1/jobs/{id}/actions/retry',
   tag,
-  summary: 'Try the work of a failed job again, as a new job',
+  summary: 'Retry a failed job as a new job',
   access: 'operate',
   params,
   answers: {

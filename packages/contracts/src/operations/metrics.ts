@@ -27,13 +27,13 @@ export const pushMetrics = defineOperation({
   tag,
   summary: 'Push metric points',
   description:
-    'Good points are kept and bad ones named: the first 1,000 of them, `moreRejected` counts the others. 202 says that ' +
-    'the points are stored durably on their way in; queries show them shortly after. Bad points are older than the ' +
-    'retention, more than 5 minutes ahead (unless configured), of a VM that is unknown or was deleted before, or under ' +
-    'a new name when the tenant has 10,000. Points that turn out to be bad later are counted at ' +
-    '`GET /api/v1/metrics/intake`. Built-in names are for agents and platform operators. Pushing the same points again ' +
-    'changes nothing, so no Idempotency-Key is needed. The body may come with `Content-Encoding: gzip`; its limit of ' +
-    '8 MiB is of the expanded one.',
+    'Accepts valid points and names the first 1,000 invalid ones. `moreRejected` counts the others. 202 means that the ' +
+    'accepted points are stored durably. Queries show them shortly after. A point is invalid when it is older than the ' +
+    'retention, or more than 5 minutes ahead (by default). It is also invalid when its VM is unknown or was deleted ' +
+    'before, or when its name is new and the tenant has 10,000 names. `GET /api/v1/metrics/intake` counts points that ' +
+    'are found invalid later. Only agents and platform operators may use built-in names. A repeated push has no further ' +
+    'effect, so the operation takes no Idempotency-Key. The body may have `Content-Encoding: gzip`. The limit of 8 MiB ' +
+    'is that of the expanded body.',
   access: 'operate',
   body: PushMetrics,
   bodyLimit: 8 * 1_048_576,
@@ -41,7 +41,9 @@ export const pushMetrics = defineOperation({
   jsonLimits: { depth: 5, fields: 16, items: 50_000, values: 3 * MAX_PUSHED_POINTS + 10_000, string: 2_000 },
   takesGzip: true,
   takesNoKey: true,
-  answers: { 202: { description: 'What was taken, and what was not.', schema: PushResult } },
+  answers: {
+    202: { description: 'The number of accepted points, and the rejected ones.', schema: PushResult },
+  },
   errors: [],
 });
 
@@ -51,8 +53,9 @@ export const queryMetrics = defineRead({
   tag,
   summary: "A VM's metrics over a range of time",
   description:
-    'The last hour unless told, from a multiple of the step on, so that buckets of the past stay the same. `from` and ' +
-    '`to` in milliseconds or RFC 3339; `step` in seconds or as `30s`, `5m`, `1h`, chosen when left out.',
+    'The default range is the last hour, from a multiple of the step on, so that buckets of the past stay the same. ' +
+    '`from` and `to` are in milliseconds or RFC 3339. `step` is in seconds, or a duration such as `30s`, `5m` or `1h`. ' +
+    'The default step gives about 120 points.',
   access: 'read',
   params: vmParams,
   query: z.strictObject({
@@ -70,7 +73,7 @@ export const queryMetrics = defineRead({
   lists: { metric: 'comma' },
   answer: {
     description:
-      'A series for each metric; null where nothing is known, or where the result is larger than a double.',
+      'A series for each metric. A value is null where no point exists, or where the result exceeds a double.',
     schema: RangeResult,
   },
   errors: ['not_found'],
@@ -88,7 +91,7 @@ export const latestMetrics = defineRead({
     cursor: pageQuery.cursor,
   }),
   answer: {
-    description: 'The values with their times; pass `nextCursor` back as `cursor` for more of them.',
+    description: 'The values with their times. `nextCursor` is the `cursor` of the next page.',
     schema: LatestResult,
   },
   errors: ['not_found'],
@@ -98,13 +101,13 @@ export const showMetricsIntake = defineRead({
   id: 'showMetricsIntake',
   path: '/api/v1/metrics/intake',
   tag,
-  summary: 'What became of pushed points',
+  summary: 'Show the points that were dropped after a push',
   description:
-    'A push answers as soon as its points are stored durably on their way in. Points that turn out to be of no use ' +
-    'afterwards are dropped, and counted here by reason, for the last 24 hours: a VM that is unknown or was deleted ' +
-    'before (`unknown_vm`, `vm_deleted`), times outside of what is kept (`too_old`, `in_future`), a name beyond the ' +
-    "tenant's limit (`too_many_names`), a message that the database refuses (`unstorable`). Points that hosts measure " +
-    'count, too. `lastAt` is in milliseconds since 1970.',
+    'A push answers as soon as its points are stored durably. Points that are found invalid later are dropped, and ' +
+    'counted here by reason for the last 24 hours: the VM is unknown or was deleted before (`unknown_vm`, `vm_deleted`), ' +
+    "the time is outside of the retention (`too_old`, `in_future`), the name exceeds the tenant's limit " +
+    '(`too_many_names`), or the database refuses the message (`unstorable`). The counts include points of hosts. ' +
+    '`lastAt` is in milliseconds since 1970.',
   access: 'read',
   answer: { description: "The tenant's metric names and dropped points.", schema: IntakeResult },
   errors: [],

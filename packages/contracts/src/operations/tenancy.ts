@@ -11,9 +11,9 @@ export const getMe = defineOperation({
   method: 'GET',
   path: '/api/v1/me',
   tag,
-  summary: 'Who I am: principal, tenant, roles',
+  summary: 'Show the principal, tenant and roles of the token',
   access: 'read',
-  answers: { 200: { description: 'What the token says.', schema: Me } },
+  answers: { 200: { description: 'The principal, its tenant and roles.', schema: Me } },
   errors: [],
 });
 
@@ -22,7 +22,7 @@ export const getQuota = defineOperation({
   method: 'GET',
   path: '/api/v1/tenants/{id}/quota',
   tag,
-  summary: "A tenant's limits, and what is taken of them",
+  summary: "Show a tenant's limits and usage",
   access: 'read',
   params: z.object({ id: TenantId }),
   answers: { 200: { description: 'The quota.', schema: Quota } },

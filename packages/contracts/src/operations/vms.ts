@@ -28,7 +28,7 @@ export const createVm = defineOperation({
   path: '/api/v1/vms',
   tag,
   summary: 'Create a VM',
-  description: 'Answers as soon as the intent is durable; `task.jobId` names the job that builds the VM.',
+  description: 'Answers as soon as the intent is durable. `task.jobId` names the job that creates the VM.',
   access: 'operate',
   body: CreateVm,
   headers: ['Prefer'],
@@ -52,13 +52,13 @@ export const listVms = defineRead({
   query: VmListQuery.extend({
     name: VmListQuery.shape.name.describe('Exactly this name.'),
     updatedSince: TimestampInput.optional().describe(
-      'VMs that changed since then, deleted ones (`state` is `deleted`, kept for 30 days) among them. To keep a copy, ask ' +
-        'with `sort=-updatedAt` and take `updatedAt` of the first item of the first page as the next `updatedSince`. No ' +
-        'change is missed, also one that was committed late; VMs that changed up to 20 s before are shown again.',
+      'VMs that changed since then. Deleted VMs (`state` is `deleted`) are included for 30 days. To keep a copy, send ' +
+        '`sort=-updatedAt` and use `updatedAt` of the first item of the first page as the next `updatedSince`. No change ' +
+        'is missed, even one that was committed late. VMs that changed up to 20 s earlier are shown again.',
     ),
   }),
   lists: { state: 'comma', tag: 'repeat' },
-  answer: { description: 'A page; pass `nextCursor` back as `cursor` for the next.', schema: VmPage },
+  answer: { description: 'A page. `nextCursor` is the `cursor` of the next page.', schema: VmPage },
   errors: [],
 });
 
@@ -80,8 +80,8 @@ export const patchVm = defineOperation({
   tag,
   summary: 'Change name, tags or restart policy',
   description:
-    '`tags` replaces all tags. As `application/merge-patch+json` (RFC 7396), tags that are not named stay, and null ' +
-    'removes one. `restartPolicy` is replaced as a whole. `config` stays as it was created. A VM that is being deleted ' +
+    '`tags` replaces all tags. In an `application/merge-patch+json` body (RFC 7396), tags that are not named stay, and ' +
+    'null removes a tag. `restartPolicy` is replaced as a whole. `config` cannot be changed. A VM that is being deleted ' +
     'cannot be changed.',
   access: 'operate',
   params: vmParams,
@@ -98,13 +98,13 @@ export const deleteVm = defineOperation({
   path: '/api/v1/vms/{id}',
   tag,
   summary: 'Delete a VM',
-  description: 'Wins over work in flight, and cannot be taken back.',
+  description: 'Takes precedence over work in flight, and cannot be undone.',
   access: 'operate',
   params: vmParams,
   headers: ['If-Match'],
   answers: {
     202: { description: 'The job that deletes it.', schema: Job, headers: ['Location'] },
-    204: { description: 'It is deleted already.' },
+    204: { description: 'The VM is already deleted.' },
   },
   errors: ['not_found', 'precondition_failed'],
 });
@@ -118,7 +118,8 @@ export const actOnVm = defineOperation({
   path: '/api/v1/vms/{id}/actions/{verb}',
   tag,
   summary: 'Start, stop, reboot, pause, …',
-  description: 'What a VM allows now is in its `allowedActions`. What its driver cannot do is refused.',
+  description:
+    '`allowedActions` of a VM lists the actions that it accepts now. An action without support by the driver is refused.',
   access: 'operate',
   params: vmParams.extend({ verb: z.string().max(40).meta({ enum: OFFERED_VERBS }) }),
   body: ActionOptions,
@@ -126,12 +127,12 @@ export const actOnVm = defineOperation({
   headers: ['If-Match', 'Prefer'],
   answers: {
     200: {
-      description: 'It is so already, or (with `Prefer: wait`) became so within the wait: the VM.',
+      description: 'The VM, when the intent was already true, or became true within `Prefer: wait`.',
       schema: Vm,
       headers: ['ETag', 'Idempotency-Replayed', 'Preference-Applied'],
     },
     202: {
-      description: 'The job that leads there, which may have been in flight before.',
+      description: 'The job of the action. It may have been in flight before.',
       schema: Job,
       headers: ['Location', 'Idempotency-Replayed', 'Preference-Applied'],
     },
@@ -158,12 +159,12 @@ export const waitForVm = defineOperation({
     state: z
       .enum([...VmStateName.options, 'settled', 'ready'])
       .describe(
-        'A state; `settled`: no work in flight; `ready`: running, and the guest has reported that it is up (condition `GuestReady`).',
+        'A state, `settled` (no work in flight), or `ready` (running, and the guest has reported that it is up: condition `GuestReady`).',
       ),
     timeout: waitTimeout,
   }),
   longLived: true,
-  answers: { 200: { description: 'Reached: the VM.', schema: Vm, headers: ['ETag'] } },
+  answers: { 200: { description: 'The VM, in the requested state.', schema: Vm, headers: ['ETag'] } },
   errors: ['not_found', 'wait_timeout', 'unreachable_state', 'too_many_waits'],
 });
 
@@ -174,8 +175,8 @@ export const getConsoleLog = defineOperation({
   tag,
   summary: "The end of a VM's serial console",
   description:
-    'Plain text, or JSON where Accept asks for it. Less than `maxBytes` comes where control characters would make ' +
-    'the answer too large.',
+    'Plain text, or JSON where Accept prefers it. The log is shorter than `maxBytes` where control characters would ' +
+    'make the answer too large.',
   access: 'read',
   params: vmParams,
   query: z.strictObject({ maxBytes: wholeNumber(1, 262_144).default(65_536) }),
@@ -194,9 +195,9 @@ export const getPlacement = defineRead({
   id: 'getPlacement',
   path: '/api/v1/vms/{id}/placement',
   tag,
-  summary: 'Why a VM is where it is, or nowhere',
+  summary: 'Explain the last placement of a VM',
   access: 'read',
   params: vmParams,
-  answer: { description: 'The last decision about its host.', schema: Placement },
+  answer: { description: 'The last placement decision.', schema: Placement },
   errors: ['not_found'],
 });
