@@ -2,10 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import { openApiDocument } from '@novacron/contracts/openapi/document';
 import { API_VERSION, operations } from '@novacron/contracts/operations/all';
 import type { Readiness } from '@novacron/telemetry/ops';
-import { allowOrigins } from './edge/cors.js';
-import { Edge, type EdgeParts } from './edge/edge.js';
-import { answerTheUnknown } from './edge/not-found.js';
-import { PUBLIC_PATHS, serveRoot } from './root/root-routes.js';
+import { allowOrigins } from './http/cors.js';
+import { Edge, type EdgeParts } from './http/edge.js';
+import { answerTheUnknown } from './auth/unrouted.js';
+import { PUBLIC_PATHS, serveRoot } from './public/public-routes.js';
 import { routes } from './routes.js';
 
 export interface HttpParts extends EdgeParts {

@@ -1,4 +1,4 @@
 import { runMigrations } from '@novacron/service-kit/migrate';
-import { migrations } from './tenancy/migrations.js';
+import { migrations } from './migrations/all.js';
 
 await runMigrations({ schema: 'gateway', migrations });

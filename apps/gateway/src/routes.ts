@@ -1,7 +1,7 @@
-import type { AnyRoute } from './edge/route.js';
+import type { AnyRoute } from './http/route.js';
 import { infrastructureRoutes } from './infrastructure/routes.js';
 import { jobRoutes } from './jobs/routes.js';
-import { tenancyRoutes } from './me/routes.js';
+import { tenancyRoutes } from './tenancy/routes.js';
 import { metricRoutes } from './metrics/routes.js';
 import { operationRoutes } from './operations/routes.js';
 import { vmRoutes } from './vms/routes.js';

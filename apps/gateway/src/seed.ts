@@ -4,9 +4,9 @@ import { hexKey, secret, text } from '@novacron/config/settings';
 import { TenantId } from '@novacron/contracts/ids';
 import { createDatabase, type DatabaseSettings } from '@novacron/postgres/database';
 import { migrate } from '@novacron/postgres/migrate';
-import { isApiToken } from './edge/api-token.js';
-import { migrations } from './tenancy/migrations.js';
-import { seedTenant } from './tenancy/seed-tenant.js';
+import { isApiToken } from './auth/api-token.js';
+import { migrations } from './migrations/all.js';
+import { seedTenant } from './auth/seed-tenant.js';
 
 /*
  * `node dist/seed.js`: makes a tenant (`demo`) with an owner's token and a platform operator's. Safe to run again;

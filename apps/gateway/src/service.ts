@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CONNECTION_LIMITS } from '@novacron/service-kit/connections';
 import type { ServiceSpec } from '@novacron/service-kit/run';
 import { settings } from './config.js';
-import { addressMatcher } from './edge/address-matcher.js';
-import type { Edge } from './edge/edge.js';
-import { trusting } from './edge/server-options.js';
-import { GatewayModule } from './gateway.module.js';
+import { addressMatcher } from './http/address-matcher.js';
+import type { Edge } from './http/edge.js';
+import { trusting } from './http/server-options.js';
+import { GatewayModule } from './app.module.js';
 import { serveHttp } from './http.js';
 import { partsOf } from './parts.js';
-import { migrations } from './tenancy/migrations.js';
+import { migrations } from './migrations/all.js';
 
 /**
  * Not ready, but still listening: what was sent to this instance before balancers and clients knew is in the

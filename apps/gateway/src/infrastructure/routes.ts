@@ -2,8 +2,8 @@ import { GROUPS } from '@novacron/cache/rules';
 import { PAGE_LIMIT } from '@novacron/contracts/common';
 import { infrastructureRpc } from '@novacron/contracts/infrastructure';
 import * as operations from '@novacron/contracts/operations/infrastructure';
-import { implement, implementRead } from '../edge/route.js';
-import { queryId, question } from '../reads/question.js';
+import { implement, implementRead } from '../http/route.js';
+import { queryId, question } from '../reads/cacheable-query.js';
 
 // For operators alone, who are told the present. An orchestrator of the version before refuses a limit, so that the
 // usual one is left out.

@@ -2,9 +2,9 @@ import { GROUPS } from '@novacron/cache/rules';
 import { ServiceError } from '@novacron/contracts/errors';
 import { jobsRpc } from '@novacron/contracts/jobs';
 import { cancelJob, getJob, listJobs, retryJob, waitForJob } from '@novacron/contracts/operations/jobs';
-import { implement, implementRead } from '../edge/route.js';
-import { queryId, question } from '../reads/question.js';
-import { waitForJob as waitUntilEnded } from './job-wait.js';
+import { implement, implementRead } from '../http/route.js';
+import { queryId, question } from '../reads/cacheable-query.js';
+import { waitForJob as waitUntilEnded } from './job-waits.js';
 
 const listJobsRoute = implementRead(listJobs, ({ query }) =>
   question(jobsRpc.list, query, { type: 'job-list', id: queryId(query), group: GROUPS.jobs }),

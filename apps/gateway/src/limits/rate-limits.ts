@@ -1,7 +1,7 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import { isIPv6 } from 'node:net';
-import { BoundedMap } from '../edge/bounded-map.js';
-import type { Caller } from '../edge/caller.js';
+import { BoundedMap } from '../reads/bounded-map.js';
+import type { Caller } from '../reads/caller.js';
 import { TokenBucket } from './token-bucket.js';
 
 /** Of an address that shows no good token: a burst, and so many a minute. */

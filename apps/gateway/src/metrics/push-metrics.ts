@@ -1,7 +1,7 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import type { PushResult } from '@novacron/contracts/metrics';
 import { MAX_PUSHED_POINTS, pushMetrics } from '@novacron/contracts/operations/metrics';
-import { implement } from '../edge/route.js';
+import { implement } from '../http/route.js';
 import { toBatches } from './batches.js';
 import { checkPoints } from './check-points.js';
 

@@ -2,8 +2,8 @@ import type { RequestMeta } from '@novacron/contracts/envelope';
 import type { TenantId, VmId } from '@novacron/contracts/ids';
 import { isBuiltIn, metricsRpc } from '@novacron/contracts/metrics';
 import { vmsRpc } from '@novacron/contracts/vms';
-import { BoundedMap } from '../edge/bounded-map.js';
-import type { Rpc } from '../edge/call.js';
+import { BoundedMap } from '../reads/bounded-map.js';
+import type { Rpc } from '../reads/requester.js';
 import { Breaker } from './breaker.js';
 import type { GoodSeries, Rejections } from './check-points.js';
 

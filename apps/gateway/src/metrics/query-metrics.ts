@@ -2,8 +2,8 @@ import { lastHourId } from '@novacron/cache/last-hour';
 import { metricsGroup } from '@novacron/cache/rules';
 import { LATEST_LIMIT, metricsRpc } from '@novacron/contracts/metrics';
 import { latestMetrics, queryMetrics } from '@novacron/contracts/operations/metrics';
-import { implementRead } from '../edge/route.js';
-import { question } from '../reads/question.js';
+import { implementRead } from '../http/route.js';
+import { question } from '../reads/cacheable-query.js';
 import { rangeOf } from './range.js';
 
 export const queryMetricsRoute = implementRead(

@@ -1,8 +1,8 @@
 import { cacheRpc, type CacheServiceStats } from '@novacron/contracts/cache-stats';
 import { ServiceError } from '@novacron/contracts/errors';
 import { getCacheStats } from '@novacron/contracts/operations/platform';
-import type { Call } from '../edge/call.js';
-import { implement } from '../edge/route.js';
+import type { Call } from '../reads/requester.js';
+import { implement } from '../http/route.js';
 
 const DEADLINE_MS = 1_000;
 

@@ -3,14 +3,14 @@ import type { BytesReply, Consistency, RequestMeta, RpcContract } from '@novacro
 import { ServiceError } from '@novacron/contracts/errors';
 import { PLATFORM } from '@novacron/contracts/events';
 import { parsePosition, type Position } from '@novacron/contracts/position';
-import { BoundedMap } from '../edge/bounded-map.js';
-import { DEADLINE_MS, type Call } from '../edge/call.js';
-import type { Caller } from '../edge/caller.js';
-import { codingFor, encode, SMALLEST } from '../edge/compression.js';
-import { etagOf, noneMatch } from '../edge/etag.js';
-import type { Answer } from '../edge/route.js';
-import type { Question } from './question.js';
-import { contentTag, historyOf, ShownEntries, type History } from './shown.js';
+import { BoundedMap } from './bounded-map.js';
+import { DEADLINE_MS, type Call } from './requester.js';
+import type { Caller } from './caller.js';
+import { codingFor, encode, SMALLEST } from '../http/compression.js';
+import { etagOf, noneMatch } from '../http/etag.js';
+import type { Answer } from '../http/route.js';
+import type { Question } from './cacheable-query.js';
+import { contentTag, historyOf, ShownEntries, type History } from './cached-headers.js';
 
 /** What the owning services are asked through; `RpcClient` of packages/messaging. */
 export interface BytesRpc {

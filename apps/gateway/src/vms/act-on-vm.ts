@@ -2,10 +2,10 @@ import { VM_ACTIONS, type VmAction } from '@novacron/vm-lifecycle/actions';
 import { ServiceError } from '@novacron/contracts/errors';
 import { actOnVm, OFFERED_VERBS } from '@novacron/contracts/operations/vms';
 import { vmsRpc } from '@novacron/contracts/vms';
-import { expectedVersion } from '../edge/etag.js';
-import { preferredWait } from '../edge/prefer.js';
-import { implement } from '../edge/route.js';
-import { waitForJob } from '../jobs/job-wait.js';
+import { expectedVersion } from '../http/etag.js';
+import { preferredWait } from '../http/prefer.js';
+import { implement } from '../http/route.js';
+import { waitForJob } from '../jobs/job-waits.js';
 
 type Verb = Exclude<VmAction, 'delete'>;
 const VERBS = VM_ACTIONS.filter((action): action is Verb => action !== 'delete');

@@ -1,8 +1,8 @@
 import { createVm } from '@novacron/contracts/operations/vms';
 import { vmsRpc } from '@novacron/contracts/vms';
-import { preferredWait } from '../edge/prefer.js';
-import { implement } from '../edge/route.js';
-import { waitForVm } from './vm-wait.js';
+import { preferredWait } from '../http/prefer.js';
+import { implement } from '../http/route.js';
+import { waitForVm } from './vm-waits.js';
 
 export const createVmRoute = implement(createVm, async (call, services) => {
   const created = (await call.ask(vmsRpc.create, call.body)).body;

@@ -1,7 +1,7 @@
 import { deleteVm } from '@novacron/contracts/operations/vms';
 import { vmsRpc } from '@novacron/contracts/vms';
-import { expectedVersion } from '../edge/etag.js';
-import { implement } from '../edge/route.js';
+import { expectedVersion } from '../http/etag.js';
+import { implement } from '../http/route.js';
 
 export const deleteVmRoute = implement(deleteVm, async (call) => {
   const ifMatch = expectedVersion(call.headers['if-match']);

@@ -1,7 +1,7 @@
 import { getConsoleLog } from '@novacron/contracts/operations/vms';
 import { vmsRpc } from '@novacron/contracts/vms';
-import { prefersJson } from '../edge/accept.js';
-import { implement } from '../edge/route.js';
+import { prefersJson } from '../http/accept.js';
+import { implement } from '../http/route.js';
 
 export const getConsoleLogRoute = implement(getConsoleLog, async (call) => {
   const log = (await call.ask(vmsRpc.consoleLog, { id: call.params.id, maxBytes: call.query.maxBytes })).body;

@@ -3,9 +3,9 @@ import type { BodyOf } from '@novacron/contracts/envelope';
 import type { InputOf } from '@novacron/contracts/operation';
 import { patchVm } from '@novacron/contracts/operations/vms';
 import { vmsRpc, type PatchVm } from '@novacron/contracts/vms';
-import { expectedVersion } from '../edge/etag.js';
-import { isMergePatch } from '../edge/json-body.js';
-import { implement } from '../edge/route.js';
+import { expectedVersion } from '../http/etag.js';
+import { isMergePatch } from '../http/json-body.js';
+import { implement } from '../http/route.js';
 import type { z } from 'zod';
 
 export const patchVmRoute = implement(patchVm, async (call) => {

@@ -1,7 +1,7 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import { waitForVm } from '@novacron/contracts/operations/vms';
-import { implement } from '../edge/route.js';
-import { waitForVm as waitUntil } from './vm-wait.js';
+import { implement } from '../http/route.js';
+import { waitForVm as waitUntil } from './vm-waits.js';
 
 export const waitForVmRoute = implement(waitForVm, async (call, services) => {
   const { state, timeout } = call.query;

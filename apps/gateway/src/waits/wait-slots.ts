@@ -1,5 +1,5 @@
 import { ServiceError } from '@novacron/contracts/errors';
-import type { Caller } from '../edge/caller.js';
+import type { Caller } from '../reads/caller.js';
 
 /** Waits at one time in this process. */
 export interface WaitLimits {

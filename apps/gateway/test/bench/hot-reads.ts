@@ -93,10 +93,10 @@ async function gateway(): Promise<void> {
   const { startTelemetry } = await import('@novacron/telemetry/start');
   const { httpTelemetry } = await import('@novacron/telemetry/http');
   const { createLogger } = await import('@novacron/telemetry/logger');
-  const { ConsistencyTokens } = await import('../../dist/edge/consistency-token.js');
-  const { Positions } = await import('../../dist/edge/positions.js');
-  const { serverOptions } = await import('../../dist/edge/server-options.js');
-  const { TokenVerifier } = await import('../../dist/edge/token-verifier.js');
+  const { ConsistencyTokens } = await import('../../dist/consistency/consistency-token.js');
+  const { Positions } = await import('../../dist/consistency/positions.js');
+  const { serverOptions } = await import('../../dist/http/server-options.js');
+  const { TokenVerifier } = await import('../../dist/auth/token-verifier.js');
   const { serveHttp } = await import('../../dist/http.js');
   const { RateLimits } = await import('../../dist/limits/rate-limits.js');
   const { Reads } = await import('../../dist/reads/reads.js');

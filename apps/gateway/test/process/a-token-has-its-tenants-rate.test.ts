@@ -3,8 +3,8 @@ import { postgresEnv } from '@novacron/config/fragments';
 import { loadConfig } from '@novacron/config/load';
 import { createDatabase, type Database } from '@novacron/postgres/database';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
-import { hashApiToken } from '../../src/edge/api-token.js';
-import { findTokenIn } from '../../src/tenancy/find-token.js';
+import { hashApiToken } from '../../src/auth/api-token.js';
+import { findTokenIn } from '../../src/auth/find-token.js';
 import { newSeed, seed } from '../support/process.js';
 
 const seeded = newSeed();

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { newId } from '@novacron/contracts/ids';
 import type { TestServers } from '@novacron/testkit/servers';
-import { newApiToken } from '../../src/edge/api-token.js';
+import { newApiToken } from '../../src/auth/api-token.js';
 
 const run = promisify(execFile);
 const seedScript = fileURLToPath(new URL('../../dist/seed.js', import.meta.url));

@@ -1,0 +1,64 @@
+import { Role } from '@novacron/contracts/envelope';
+import type { TenantId } from '@novacron/contracts/ids';
+import type { Position } from '@novacron/contracts/position';
+import type { Database, Statement } from '@novacron/postgres/database';
+import type { Answer } from '@novacron/postgres/session';
+import { z } from 'zod';
+import type { FindToken } from './token-verifier.js';
+
+interface Row {
+  readonly tenant_id: string;
+  readonly tenant_name: string;
+  readonly id: string;
+  readonly roles: string[];
+  readonly expires_at: Date | null;
+  readonly rate_per_second: number | null;
+}
+
+/** Of a token whose tenant has no rate of its own. */
+const DEFAULT_RATE_PER_SECOND = 2_000;
+
+const FIND: Statement = {
+  name: 'gateway_find_token',
+  table: 'api_tokens',
+  text: `SELECT k.tenant_id, t.name AS tenant_name, k.id, k.roles, k.expires_at,
+                 CASE WHEN NOT k.unlimited THEN coalesce(t.rate_per_second, ${DEFAULT_RATE_PER_SECOND}) END AS rate_per_second
+           FROM gateway.api_tokens k JOIN gateway.tenants t USING (tenant_id)
+          WHERE k.hash = $1 AND k.revoked_at IS NULL`,
+};
+
+/**
+ * Finds a token by its hash, on the primary: one that was made a moment ago is good at once. While the primary is away
+ * a replica answers, so that reads go on.
+ * @param sys the database under the `_sys` role: the tenant is not known yet
+ * @param saw told where the database is, so that the first answer can carry a consistency token
+ */
+export function findTokenIn(sys: Database, saw: (position: Position) => void): FindToken {
+  return async (hash) => {
+    const { rows, position } = await find(sys, hash);
+    saw(position);
+    const row = rows[0];
+    if (row === undefined) return null;
+    return {
+      caller: {
+        tenantId: row.tenant_id as TenantId,
+        tenantName: row.tenant_name,
+        principal: `token:${row.id}`,
+        credentialId: row.id,
+        roles: z.array(Role).parse(row.roles),
+        ratePerSecond: row.rate_per_second,
+      },
+      expiresAt: row.expires_at === null ? null : row.expires_at.getTime(),
+    };
+  };
+}
+
+async function find(sys: Database, hash: Buffer): Promise<Answer<Row>> {
+  const options = { timeoutMs: 5_000 };
+  try {
+    return await sys.primary.query<Row>(FIND, [hash], options);
+  } catch (error) {
+    if (!sys.stats().replicas.some(({ healthy }) => healthy)) throw error;
+    return sys.replica().query<Row>(FIND, [hash], options);
+  }
+}

@@ -1,0 +1,123 @@
+import type { Caller } from '../reads/caller.js';
+import { hashApiToken, isApiToken } from './api-token.js';
+import { BoundedMap } from '../reads/bounded-map.js';
+
+const BEARER = /^Bearer +([^\s]+) *$/i;
+/** Headers known as they are: one more is hashed each time. */
+const MAX_RECENT = 10_000;
+
+/** A token as it is stored. */
+export interface StoredToken {
+  readonly caller: Caller;
+  readonly expiresAt: number | null;
+}
+
+/** Finds a token by its hash; null when it does not exist, was revoked or has expired. */
+export type FindToken = (hash: Buffer) => Promise<StoredToken | null>;
+
+export interface TokenVerifierOptions {
+  /** Entries, known and unknown tokens together; the least recently used one goes. */
+  readonly capacity?: number;
+  /** How long a revocation may take to be noticed. */
+  readonly knownMs?: number;
+  /** How long a new token may be refused after somebody tried it too early. */
+  readonly unknownMs?: number;
+  /** How long a token that was verified goes on being good while the database cannot be asked. */
+  readonly graceMs?: number;
+  readonly now?: () => number;
+}
+
+interface Verified {
+  readonly token: StoredToken | null;
+  readonly at: number;
+}
+
+/** Verifies API tokens against the database, and remembers the answers for a short while. */
+export class TokenVerifier {
+  private readonly verified: BoundedMap<string, Verified>;
+  private readonly inFlight = new Map<string, Promise<StoredToken | null>>();
+  private readonly recent = new Map<string, { readonly caller: Caller; readonly until: number }>();
+  private recentSince = 0;
+  /** Of the token that `verify` found last. */
+  private goodUntil = 0;
+  private readonly knownMs: number;
+  private readonly unknownMs: number;
+  private readonly graceMs: number;
+  private readonly now: () => number;
+
+  constructor(
+    private readonly key: Buffer,
+    private readonly find: FindToken,
+    options: TokenVerifierOptions = {},
+  ) {
+    this.verified = new BoundedMap(options.capacity ?? 20_000);
+    this.knownMs = options.knownMs ?? 10_000;
+    this.unknownMs = options.unknownMs ?? 2_000;
+    this.graceMs = options.graceMs ?? 60_000;
+    this.now = options.now ?? Date.now;
+  }
+
+  /**
+   * {@link verify} of an Authorization header. Headers that were good lately are known as they are, without
+   * hashing; none of them is kept here for longer than a verification counts.
+   * @param beforeAsking may throw, and so spare the database the question
+   */
+  verifyHeader(
+    header: string | undefined,
+    beforeAsking?: () => void,
+  ): Caller | null | Promise<Caller | null> {
+    if (header === undefined) return null;
+    const now = this.now();
+    if (now - this.recentSince >= this.knownMs) {
+      this.recent.clear();
+      this.recentSince = now;
+    }
+    const recent = this.recent.get(header);
+    if (recent !== undefined && now < recent.until) return recent.caller;
+    const token = BEARER.exec(header)?.[1];
+    if (token === undefined) return null;
+    const caller = this.verify(token, beforeAsking);
+    if (caller !== null && !(caller instanceof Promise) && this.recent.size < MAX_RECENT) {
+      this.recent.set(header, { caller, until: this.goodUntil });
+    }
+    return caller;
+  }
+
+  /** The caller, null for a token that is not valid; a promise only when the database has to be asked. */
+  verify(token: string, beforeAsking?: () => void): Caller | null | Promise<Caller | null> {
+    if (!isApiToken(token)) return null;
+    const hash = hashApiToken(this.key, token);
+    const id = hash.toString('base64');
+    const known = this.verified.get(id);
+    if (
+      known !== undefined &&
+      this.now() - known.at < (known.token === null ? this.unknownMs : this.knownMs)
+    ) {
+      this.goodUntil = Math.min(known.at + this.knownMs, known.token?.expiresAt ?? Infinity);
+      return this.unexpired(known.token);
+    }
+    if (known?.token === undefined || known.token === null) beforeAsking?.();
+    return this.ask(id, hash, known);
+  }
+
+  private async ask(id: string, hash: Buffer, known: Verified | undefined): Promise<Caller | null> {
+    let lookup = this.inFlight.get(id);
+    if (lookup === undefined) {
+      lookup = this.find(hash).finally(() => this.inFlight.delete(id));
+      this.inFlight.set(id, lookup);
+    }
+    try {
+      const token = await lookup;
+      this.verified.set(id, { token, at: this.now() });
+      return this.unexpired(token);
+    } catch (error) {
+      if (known?.token && this.now() - known.at < this.graceMs) return this.unexpired(known.token);
+      throw error;
+    }
+  }
+
+  private unexpired(token: StoredToken | null): Caller | null {
+    if (token === null || (token.expiresAt !== null && token.expiresAt <= this.now())) return null;
+    return token.caller;
+  }
+}

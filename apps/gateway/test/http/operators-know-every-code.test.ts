@@ -1,0 +1,17 @@
+import { describe, expect, it } from '@jest/globals';
+import { ERRORS } from '@novacron/contracts/errors';
+import { readFileSync } from 'node:fs';
+
+const page = readFileSync(new URL('../../../../docs/operating.md', import.meta.url), 'utf8');
+// Codes that only a VM's `lastError` bears stand in a table of their own.
+const table = page.slice(page.indexOf('## Failure modes'), page.indexOf('Codes that only `lastError`'));
+const rows = table.split('\n').filter((line) => line.startsWith('| `'));
+const named = rows.flatMap((row) =>
+  [...(row.split('|')[1] ?? '').matchAll(/`(\w+)`/g)].map(([, code]) => code),
+);
+
+describe('docs/operating.md', () => {
+  it('says of every error code, once, what operators do about it', () => {
+    expect([...named].sort()).toEqual(Object.keys(ERRORS).sort());
+  });
+});
