@@ -86,6 +86,15 @@ const asideUpward = ASIDE.slice(0, -1).map((name, place) => ({
 export default {
   forbidden: [
     ...upward,
+    ...floorsOf('gateway', [
+      ['hot-reads'],
+      ['vms', 'jobs', 'metrics', 'infrastructure', 'tenancy', 'operations', 'public', 'openapi'],
+      ['errors'],
+      ['auth'],
+      ['http'],
+      ['waits', 'consistency', 'limits'],
+      ['reads', 'migrations'],
+    ]),
     ...floorsOf('cache-invalidator', [
       ['stats'],
       ['check', 'warm'],

@@ -1,38 +1,46 @@
-import {
-  Catch,
-  Module,
-  NotFoundException,
-  type ArgumentsHost,
-  type DynamicModule,
-  type ExceptionFilter,
-} from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ServiceError } from '@novacron/contracts/errors';
-import type { Edge } from './http/edge.js';
+import { Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { AuthModule } from './auth/auth.module.js';
+import { AuthenticationGuard } from './auth/authentication.guard.js';
+import { RolesGuard } from './auth/roles.guard.js';
+import { ConsistencyGuard } from './consistency/consistency.guard.js';
+import { GatewayReadiness } from './gateway-readiness.js';
+import { HotReadsModule } from './hot-reads/hot-reads.module.js';
+import { HttpModule } from './http/http.module.js';
+import { ProblemFilter } from './http/problem.filter.js';
+import { InfrastructureModule } from './infrastructure/infrastructure.module.js';
+import { JobsModule } from './jobs/jobs.module.js';
+import { RateLimitGuard } from './limits/rate-limit.guard.js';
+import { MetricsModule } from './metrics/metrics.module.js';
+import { OperationsModule } from './operations/operations.module.js';
+import { PublicModule } from './public/public.module.js';
+import { TenancyModule } from './tenancy/tenancy.module.js';
+import { VmsModule } from './vms/vms.module.js';
 
 /**
- * Nest around the plain Fastify routes of `http.ts`: controllers that are not hot may be added here. What Nest
- * itself refuses is answered like everything else.
+ * The gateway. Every request to an operation passes the guards in this order, then `InputPipe` and its controller
+ * method. `GatewayAdapter` writes its answer, and `ProblemFilter` its error. Only `HotReadsModule` answers before them.
  */
-@Module({})
-export class GatewayModule {
-  static with(edge: () => Edge): DynamicModule {
-    return {
-      module: GatewayModule,
-      providers: [{ provide: APP_FILTER, useFactory: () => new ProblemFilter(edge) }],
-    };
-  }
-}
-
-@Catch()
-class ProblemFilter implements ExceptionFilter {
-  constructor(private readonly edge: () => Edge) {}
-
-  catch(error: unknown, host: ArgumentsHost): void {
-    const http = host.switchToHttp();
-    const seen =
-      error instanceof NotFoundException ? new ServiceError('not_found', 'There is no such route.') : error;
-    this.edge().fail(http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>(), seen);
-  }
-}
+@Module({
+  imports: [
+    AuthModule,
+    HttpModule,
+    HotReadsModule,
+    VmsModule,
+    JobsModule,
+    MetricsModule,
+    InfrastructureModule,
+    TenancyModule,
+    OperationsModule,
+    PublicModule,
+  ],
+  providers: [
+    { provide: APP_GUARD, useClass: AuthenticationGuard },
+    { provide: APP_GUARD, useClass: RateLimitGuard },
+    { provide: APP_GUARD, useClass: ConsistencyGuard },
+    { provide: APP_GUARD, useClass: RolesGuard },
+    { provide: APP_FILTER, useClass: ProblemFilter },
+    GatewayReadiness,
+  ],
+})
+export class AppModule {}

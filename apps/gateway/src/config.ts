@@ -7,8 +7,10 @@ import {
   telemetryEnv,
 } from '@novacron/config/fragments';
 import type { Config } from '@novacron/config/load';
-import { WAIT_LIMITS } from './waits/wait-slots.js';
 import { hexKey, integer, networks, origins, port, text } from '@novacron/config/settings';
+
+/** Waits of one process at a time, by default. */
+export const WAIT_LIMITS = { perToken: 200, perTenant: 500, total: 2_000 } as const;
 
 /** Everything that the gateway reads from its environment. */
 export const settings = {
@@ -22,8 +24,8 @@ export const settings = {
     host: text('NOVACRON_HTTP_HOST', '127.0.0.1'),
     port: port('NOVACRON_HTTP_PORT', 8080),
     /**
-     * The proxies whose X-Forwarded-For is believed. Not a number of hops: whoever reaches the gateway past them
-     * could then claim to be anybody.
+     * The proxies whose X-Forwarded-For is trusted. Not a number of hops: a client that reaches the gateway past them
+     * could then claim any address.
      */
     trustedProxies: networks('NOVACRON_TRUSTED_PROXIES'),
     /** The origins whose pages may call the API from a browser. */
@@ -39,7 +41,7 @@ export const settings = {
     ),
   },
   cache: {
-    /** What cached answers may take of this process' memory, MiB. */
+    /** The memory that cached answers may take in this process, MiB. */
     maxMiB: integer('NOVACRON_CACHE_MAX_MIB', { min: 1, max: 65_536 }, 64),
   },
   /** Waits that this process has at one time. */
@@ -51,7 +53,7 @@ export const settings = {
   keys: {
     /** Signs consistency tokens; one for all gateways. */
     consistency: hexKey('NOVACRON_CONSISTENCY_KEY', 32),
-    /** Hashes API tokens; whoever changes it makes every token worthless. */
+    /** Hashes API tokens. A new key invalidates every token. */
     tokenHash: hexKey('NOVACRON_TOKEN_HASH_KEY', 32),
   },
 };

@@ -1,4 +1,4 @@
 import { runService } from '@novacron/service-kit/run';
 import { gatewayService } from './service.js';
 
-await runService(gatewayService());
+await runService(gatewayService);

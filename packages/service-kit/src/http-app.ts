@@ -23,6 +23,8 @@ export interface HttpOptions {
   readonly isShared?: (address: string) => boolean;
   /** Nest's own body parsers; false when a module adds others. Default true. */
   readonly bodyParser?: boolean;
+  /** The service's own subclass of the adapter. */
+  readonly adapter?: new (server: object) => FastifyAdapter;
 }
 
 /** The guide's numbers: header 5 s, read 10 s, idle 120 s. */
@@ -39,15 +41,14 @@ export async function httpApp(
   kit: KitOptions,
   module: DynamicModule,
   options: HttpOptions,
-  prepare?: (fastify: FastifyInstance) => Promise<void> | void,
 ): Promise<{ app: NestFastifyApplication; port: number }> {
-  const { limits = CONNECTION_LIMITS, bodyParser = true } = options;
+  const { limits = CONNECTION_LIMITS, bodyParser = true, adapter: Adapter = FastifyAdapter } = options;
   const http = { headersTimeout: 5_000, maxHeaderSize: limits.headBytes, connectionsCheckingInterval: 1_000 };
-  const adapter = new FastifyAdapter({ ...GUIDE, http, ...options.server });
+  // Modules use guards and Fastify's hooks, so Nest's middleware, which costs a hook per request, is left out.
+  const adapter = new Adapter({ ...GUIDE, http, ...options.server, skipMiddie: true });
   const fastify = adapter.getInstance() as unknown as FastifyInstance;
   httpTelemetry(fastify, kit.logger);
   closeConnectionsOnDrain(fastify, kit.drain.signal);
-  await prepare?.(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
     ...nestOptions(kit),
     bodyParser,

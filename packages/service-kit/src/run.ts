@@ -8,7 +8,6 @@ import { createLogger, type Logger } from '@novacron/telemetry/logger';
 import { startOps } from '@novacron/telemetry/ops';
 import { Profiling } from '@novacron/telemetry/profiling';
 import { startTelemetry } from '@novacron/telemetry/start';
-import type { FastifyInstance } from 'fastify';
 import 'reflect-metadata';
 import { plainApp, rpcApp } from './apps.js';
 import { ServiceContext } from './context.js';
@@ -39,8 +38,6 @@ export interface ServiceSpec<S extends ServiceSettings> {
    * themselves from the context.
    */
   readonly module: Type | ((context: ServiceContext<Config<S>>) => DynamicModule | Type);
-  /** Of services that still build themselves from the context: plain Fastify routes, before Nest adds its own. */
-  readonly prepare?: (fastify: FastifyInstance, context: ServiceContext<Config<S>>) => Promise<void> | void;
   /** Of services that still build themselves from the context: before it listens. */
   readonly beforeListen?: (context: ServiceContext<Config<S>>) => Promise<void>;
   /** Of services that still build themselves from the context: after it listens and before it is ready. */
@@ -157,7 +154,7 @@ async function listen<S extends ServiceSettings>(
   if (spec.http !== undefined) {
     // Only a service with HTTP loads Fastify.
     const { httpApp } = await import('./http-app.js');
-    return httpApp(kit, module, spec.http(kit.config), (fastify) => spec.prepare?.(fastify, context));
+    return httpApp(kit, module, spec.http(kit.config));
   }
   const { nc } = kit;
   const app = nc ? await rpcApp({ ...kit, nc }, module, spec.rpc?.maxInFlight) : await plainApp(kit, module);

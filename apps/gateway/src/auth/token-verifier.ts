@@ -1,6 +1,6 @@
+import { LRUCache } from 'lru-cache';
 import type { Caller } from '../reads/caller.js';
 import { hashApiToken, isApiToken } from './api-token.js';
-import { BoundedMap } from '../reads/bounded-map.js';
 
 const BEARER = /^Bearer +([^\s]+) *$/i;
 /** Headers known as they are: one more is hashed each time. */
@@ -34,7 +34,7 @@ interface Verified {
 
 /** Verifies API tokens against the database, and remembers the answers for a short while. */
 export class TokenVerifier {
-  private readonly verified: BoundedMap<string, Verified>;
+  private readonly verified: LRUCache<string, Verified>;
   private readonly inFlight = new Map<string, Promise<StoredToken | null>>();
   private readonly recent = new Map<string, { readonly caller: Caller; readonly until: number }>();
   private recentSince = 0;
@@ -50,7 +50,7 @@ export class TokenVerifier {
     private readonly find: FindToken,
     options: TokenVerifierOptions = {},
   ) {
-    this.verified = new BoundedMap(options.capacity ?? 20_000);
+    this.verified = new LRUCache({ max: options.capacity ?? 20_000 });
     this.knownMs = options.knownMs ?? 10_000;
     this.unknownMs = options.unknownMs ?? 2_000;
     this.graceMs = options.graceMs ?? 60_000;

@@ -1,25 +1,53 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
-import type { Edge } from '../http/edge.js';
+import { operations } from '@novacron/contracts/operations/all';
+import { RequestConsistency } from '../consistency/consistency.js';
+import { Problems } from '../http/problems.js';
+import { RateLimits } from '../limits/rate-limits.js';
+import { Authentication } from './authentication.js';
 
-/** A path that something is offered at, with its methods. */
-export interface Offer {
-  readonly path: string;
-  readonly method: string;
-}
+/** The paths that need no token. */
+export const PUBLIC_PATHS = ['/', '/health', '/ready', '/openapi.json', '/docs', '/favicon.ico'] as const;
 
-/** Answers what no route takes: 401 without a token, 405 where other methods are offered, else 404. */
-export function answerTheUnknown(fastify: FastifyInstance, edge: Edge, offers: readonly Offer[]): void {
-  const patterns = offers.map(({ path, method }) => ({
-    method,
-    pattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
-  }));
-  const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+const OFFERS = [
+  ...operations.map(({ path, method }) => ({ path, method: method as string })),
+  ...PUBLIC_PATHS.map((path) => ({ path, method: 'GET' })),
+].map(({ path, method }) => ({
+  method,
+  pattern: new RegExp(`^${path.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+}));
+
+/**
+ * Answers requests without a route: 401 without a token, 405 where the path has other methods, otherwise 404. It answers
+ * before the body is read.
+ */
+@Injectable()
+export class UnroutedRequests implements OnModuleInit {
+  constructor(
+    private readonly adapterHost: HttpAdapterHost<FastifyAdapter>,
+    private readonly authentication: Authentication,
+    private readonly limits: RateLimits,
+    private readonly consistency: RequestConsistency,
+    private readonly problems: Problems,
+  ) {}
+
+  onModuleInit(): void {
+    this.adapterHost.httpAdapter.getInstance().addHook('onRequest', (request, reply, done) => {
+      if (request.is404) void this.#answer(request, reply);
+      else done();
+    });
+  }
+
+  async #answer(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     try {
-      await edge.authenticate(request);
+      this.limits.take(await this.authentication.authenticate(request));
+      this.#takePosition(request);
       const path = plainPath(request.url);
       // Fastify offers HEAD with every GET.
-      const offered = patterns.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
+      const offered = OFFERS.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
       const allowed = [
         ...new Set(offered.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method))),
       ];
@@ -27,17 +55,21 @@ export function answerTheUnknown(fastify: FastifyInstance, edge: Edge, offers: r
       reply.header('Allow', allowed.join(', '));
       throw new ServiceError('method_not_allowed', `Offered here: ${allowed.join(', ')}.`);
     } catch (error) {
-      return edge.fail(request, reply, error);
+      this.problems.send(request, reply, error);
     }
-  };
-  // Before the body is read: nobody's megabyte is parsed for a 404.
-  fastify.addHook('onRequest', (request, reply, done) => {
-    if (request.is404) void answer(request, reply);
-    else done();
-  });
+  }
+
+  /** A good consistency token returns with the answer; a bad one does not change the answer. */
+  #takePosition(request: FastifyRequest): void {
+    try {
+      this.consistency.takePresented(request);
+    } catch (error) {
+      if (!(error instanceof ServiceError) || error.code !== 'invalid_token') throw error;
+    }
+  }
 }
 
-/** The path as the router compares it: without query and trailing slash, percent-encoding undone. */
+/** The path as the router compares it: without query and trailing slash, percent-decoded. */
 function plainPath(url: string): string {
   const path = (url.split('?')[0] as string).replace(/(?<=.)\/$/, '');
   try {

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
-import { BoundedMap } from '../reads/bounded-map.js';
 
 const VERSION = 1;
 /** version byte, system identifier (8), timeline (4), LSN (8) */
@@ -10,10 +10,10 @@ const PAYLOAD = 21;
 const MAC = 16;
 const KEPT = 20_000;
 
-/** Positions as clients carry them: opaque, and signed, so that nobody makes us wait for one that never was. */
+/** Positions as clients carry them: opaque, and signed, so that no client can make a read wait for a position that never existed. */
 export class ConsistencyTokens {
-  /** Texts that were verified lately: the same client presents the same one again and again. */
-  readonly #verified = new BoundedMap<string, Position>(KEPT);
+  /** Texts that were verified lately: a client presents the same one again and again. */
+  readonly #verified = new LRUCache<string, Position>({ max: KEPT });
   readonly #texts = new WeakMap<Position, string>();
 
   constructor(private readonly key: Buffer) {}
@@ -26,7 +26,7 @@ export class ConsistencyTokens {
     return text;
   }
 
-  /** @throws ServiceError `invalid_token` when it is not one that a gateway with our key signed. */
+  /** @throws ServiceError `invalid_token` when no gateway with this key signed it. */
   verify(text: string): Position {
     const known = this.#verified.get(text);
     if (known !== undefined) return known;

@@ -1,30 +1,31 @@
-import { maxPosition, sameHistory, type Position } from '@novacron/contracts/position';
-import { BoundedMap } from '../reads/bounded-map.js';
+import { sameHistory, type Position } from '@novacron/contracts/position';
+import { LRUCache } from 'lru-cache';
+import { later } from '../reads/requester.js';
 
 /**
- * The last position that each caller of this process saw, so that a caller who carries no tokens still reads
- * its own writes here; and one position of the present history, so that every answer can carry a token.
+ * The last position that each caller of this process observed, so that a caller without tokens still reads their own
+ * writes here. Also one position of the present timeline, so that every answer can carry a token.
  */
 export class Positions {
-  private readonly last: BoundedMap<string, Position>;
+  private readonly last: LRUCache<string, Position>;
   private present: Position | null = null;
 
   constructor(capacity = 50_000) {
-    this.last = new BoundedMap(capacity);
+    this.last = new LRUCache({ max: capacity });
   }
 
-  /** A position that is certainly not after the present: what an answer carries when it saw nothing. */
+  /** A position that is certainly not after the present: for an answer that observed nothing. */
   get base(): Position | null {
     return this.present;
   }
 
-  /** Null when the caller has not been here lately. */
+  /** null when the caller has not been here lately. */
   of(credentialId: string): Position | null {
     return this.last.get(credentialId) ?? null;
   }
 
-  /** Takes note of a position that a service reported, for whomever. */
-  saw(position: Position): void {
+  /** Takes note of a position that a service reported, for any caller. */
+  observe(position: Position): void {
     if (this.present === null || !sameHistory(this.present, position)) this.present = position;
   }
 
@@ -33,14 +34,9 @@ export class Positions {
     this.last.set(credentialId, known === undefined ? position : later(known, position));
   }
 
-  /** After a history was lost: the caller starts again, and so do we, from whatever a service says next. */
+  /** After a lost timeline: the caller and this process start again from the next position that a service reports. */
   forget(credentialId: string): void {
     this.last.delete(credentialId);
     this.present = null;
   }
-}
-
-/** The later of two; of two databases (one was restored from a backup meanwhile) the one just seen. */
-export function later(known: Position, seen: Position): Position {
-  return known.systemId === seen.systemId ? maxPosition(known, seen) : seen;
 }

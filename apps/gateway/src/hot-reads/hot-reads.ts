@@ -1,85 +1,94 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Position } from '@novacron/contracts/position';
-import type { Caller } from '../reads/caller.js';
-import type { ConsistencyTokens } from '../consistency/consistency-token.js';
+import { DrainCoordinator } from '@novacron/service-kit/drain';
+import { Authentication } from '../auth/authentication.js';
+import { authorize } from '../auth/roles.guard.js';
+import { RequestConsistency } from '../consistency/consistency.js';
+import { answerHeaders, JSON_TYPE } from '../http/answer.js';
 import { codingFor, encodedOf, encodedTag, SMALLEST, type Coding } from '../http/compression.js';
 import { noneMatch } from '../http/etag.js';
-import { later, type Positions } from '../consistency/positions.js';
-import { CACHE_CONTROL, JSON_TYPE, VARY } from '../http/answer.js';
-import type { TokenBucket } from '../limits/token-bucket.js';
-import type { Reads } from '../reads/reads.js';
-
-export interface HotParts {
-  readonly reads: Reads;
-  readonly tokens: ConsistencyTokens;
-  readonly positions: Positions;
-  readonly draining: AbortSignal;
-}
+import { RateLimits } from '../limits/rate-limits.js';
+import type { CacheableQuery } from '../reads/cacheable-query.js';
+import type { Caller } from '../reads/caller.js';
+import { later } from '../reads/requester.js';
+import { Reads } from '../reads/reads.js';
 
 /**
- * Answers GETs that the L1 has before anything else is done for them: nothing is parsed, validated or serialized,
- * and the answer goes to the socket past Fastify's reply. What is not plain goes the usual way.
+ * Answers GETs from the L1 before Nest sees the request, without parsing, validation or serialization. The answer goes
+ * to the socket past Fastify's reply. Any other request continues to its controller; the guards keep what was done here.
  */
-export class HotPath {
-  constructor(private readonly parts: HotParts) {}
+@Injectable()
+export class HotReads implements OnModuleInit {
+  constructor(
+    private readonly adapterHost: HttpAdapterHost<FastifyAdapter>,
+    private readonly authentication: Authentication,
+    private readonly limits: RateLimits,
+    private readonly consistency: RequestConsistency,
+    private readonly reads: Reads,
+    private readonly drain: DrainCoordinator,
+  ) {}
 
-  /**
-   * @param bucket that the request was taken from; null without a limit
-   * @returns whether it was answered
-   */
-  answer(request: FastifyRequest, reply: FastifyReply, caller: Caller, bucket: TokenBucket | null): boolean {
-    const { reads } = this.parts;
-    const { raw, headers, position } = request;
-    const question = raw.method === 'GET' ? reads.known(raw.url as string) : undefined;
-    if (question === undefined || !plain(headers['novacron-consistency'])) return false;
-    const asker = { caller, position, consistency: 'causal' } as const;
-    const { history } = reads;
-    if (history === null || !reads.mayUseCaches(asker, question)) return false;
-    const entry = reads.cache.cached(reads.request(asker, question));
+  onModuleInit(): void {
+    this.adapterHost.httpAdapter.getInstance().addHook('onRequest', (request, reply, done) => {
+      const { raw, headers } = request;
+      const query = raw.method === 'GET' ? this.reads.lookup(raw.url as string) : undefined;
+      if (query === undefined || !isCausal(headers['novacron-consistency'])) return done();
+      const enter = (caller: Caller): void => {
+        request.bucket = this.limits.take(caller);
+        this.consistency.takePresented(request);
+        // Only operations with this access have a query with a key.
+        authorize(caller, 'read');
+        if (!this.#answer(request, reply, caller, query)) done();
+      };
+      try {
+        const caller = this.authentication.authenticate(request);
+        if (caller instanceof Promise) caller.then(enter).catch(done);
+        else enter(caller);
+      } catch (error) {
+        done(error as Error);
+      }
+    });
+  }
+
+  /** @returns whether the L1 had the answer */
+  #answer(request: FastifyRequest, reply: FastifyReply, caller: Caller, query: CacheableQuery): boolean {
+    const { reads } = this;
+    const { headers, position, bucket } = request;
+    const reader = { caller, position, consistency: 'causal' } as const;
+    const { lineage } = reads;
+    if (lineage === null || !reads.mayUseCaches(reader, query)) return false;
+    const entry = reads.cache.cached(reads.cacheRequest(reader, query));
     if (entry?.status !== 200) return false;
 
-    const shown = reads.shown.of(entry, history);
+    const cached = reads.headers.of(entry, lineage);
     const coding = entry.bytes.length < SMALLEST ? null : codingFor(headers['accept-encoding']);
     const encoded = coding === null ? null : encodedOf(entry.bytes, coding);
-    // The usual way makes it, once.
+    // `ReadResponder` compresses it once.
     if (encoded === undefined) return false;
-    const seen = position === null ? shown.position : later(position, shown.position);
-    if (seen !== position) this.#remember(request, caller, seen);
+    const observed = position === null ? cached.position : later(position, cached.position);
     const ifNoneMatch = headers['if-none-match'];
-    const same = ifNoneMatch !== undefined && !noneMatch(ifNoneMatch, shown.etag);
-    const tag = encoded === null ? shown.etag : encodedTag(shown.etag, coding as Coding);
-    // Names and values in turn: node writes them as they are.
-    const fields = [
-      'X-Request-Id',
-      request.id,
-      'NovaCron-Consistency-Token',
-      this.parts.tokens.sign(seen),
-      'NovaCron-Served-From',
+    const same = ifNoneMatch !== undefined && !noneMatch(ifNoneMatch, cached.etag);
+    const tag = encoded === null ? cached.etag : encodedTag(cached.etag, coding as Coding);
+    const fields = answerHeaders(
+      this.consistency.observe(request, observed),
       'l1',
-      'ETag',
-      same && noneMatch(ifNoneMatch, tag) ? shown.etag : tag,
-      'Cache-Control',
-      CACHE_CONTROL,
-      'Vary',
-      VARY,
-    ];
-    if (bucket !== null) fields.push('RateLimit-Policy', bucket.policy, 'RateLimit', bucket.state());
-    if (!same) fields.push('Content-Type', JSON_TYPE, 'Content-Length', (encoded ?? shown).length);
+      same && noneMatch(ifNoneMatch, tag) ? cached.etag : tag,
+    );
+    fields.push('X-Request-Id', request.id);
+    if (bucket) fields.push('RateLimit-Policy', bucket.policy, 'RateLimit', bucket.state());
+    if (!same) fields.push('Content-Type', JSON_TYPE, 'Content-Length', (encoded ?? cached).length);
     if (!same && encoded !== null) fields.push('Content-Encoding', coding as Coding);
-    if (this.parts.draining.aborted) fields.push('Connection', 'close');
+    if (this.drain.signal.aborted) fields.push('Connection', 'close');
     reply.hijack();
     reply.raw.writeHead(same ? 304 : 200, fields);
     reply.raw.end(same ? undefined : (encoded ?? entry).bytes);
     return true;
   }
-
-  #remember(request: FastifyRequest, caller: Caller, seen: Position): void {
-    request.position = seen;
-    this.parts.positions.remember(caller.credentialId, seen);
-  }
 }
 
-/** `causal` is what is meant without the header. */
-function plain(consistency: string | readonly string[] | undefined): boolean {
+/** `causal` is the default. */
+function isCausal(consistency: string | readonly string[] | undefined): boolean {
   return consistency === undefined || consistency === 'causal';
 }

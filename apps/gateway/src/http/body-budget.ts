@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
-import type { Caller } from '../reads/caller.js';
 
 /** Bytes of bodies in this process at one time. */
 const TOTAL = 64 * 1_048_576;
@@ -9,9 +8,9 @@ const TOTAL = 64 * 1_048_576;
 export type Grow = (bytes: number) => void;
 
 /**
- * Bounds the bytes of request bodies that this process holds. A body that says its length reserves it before a byte is
- * read, any other what has arrived of it, expanded; both once the request is authenticated, until it is answered.
- * A tenant never holds more than it leaves free: one has at most half, and several never take all.
+ * Bounds the bytes of request bodies that this process holds. A body with a declared length reserves it before a byte
+ * is read. Any other body reserves what has arrived of it, expanded. Both reserve after authentication, until the
+ * answer. A tenant never holds more than it leaves free: one tenant has at most half, and several never take all.
  */
 export class BodyBudget {
   readonly #byTenant = new Map<string, number>();
@@ -25,17 +24,18 @@ export class BodyBudget {
   }
 
   /**
-   * @param most bytes that the route takes
-   * @returns null when the client has left: nothing is reserved, as nothing would free it
-   * @throws ServiceError `overloaded` when there is no room
+   * @param most bytes that the operation takes
+   * @throws ServiceError `overloaded` when there is no room. Nothing is reserved when the client has disconnected,
+   *   because nothing would free it.
    */
-  reserve({ headers }: FastifyRequest, reply: FastifyReply, { tenantId }: Caller, most: number): Grow | null {
-    const length = bodyBytes(headers);
+  reserve(request: FastifyRequest, reply: FastifyReply, most: number): Grow {
+    const length = bodyBytes(request.headers);
     if (length === 0) return () => undefined;
-    if (reply.raw.destroyed) return null;
+    if (reply.raw.destroyed) throw new ServiceError('malformed_request', 'The client has disconnected.');
+    const tenantId = request.caller?.tenantId as string;
     let held = 0;
     const grow: Grow = (bytes) => {
-      // The route refuses what is beyond its limit.
+      // The operation refuses a body beyond its limit.
       if (reply.raw.destroyed || held + bytes > most) return;
       this.#require(tenantId, bytes);
       this.#add(tenantId, bytes);
@@ -60,7 +60,7 @@ export class BodyBudget {
   }
 }
 
-/** The length of a body; null where none says it, or where the body is compressed. */
+/** The length of a body; null where it is not declared, or where the body is compressed. */
 export function bodyBytes(headers: FastifyRequest['headers']): number | null {
   if (headers['transfer-encoding'] !== undefined) return null;
   const length = Number(headers['content-length'] ?? 0);
@@ -69,7 +69,7 @@ export function bodyBytes(headers: FastifyRequest['headers']): number | null {
 
 const SMALL = 65_536;
 
-/** Whether more of a body is to come than is worth reading to keep the connection: node reads the rest of a refused one. */
+/** Whether the unread rest of a refused body is too large to read it only to keep the connection. */
 export function isLargeRest({ raw, headers }: FastifyRequest): boolean {
   return !raw.complete && (bodyBytes(headers) ?? Infinity) > SMALL;
 }

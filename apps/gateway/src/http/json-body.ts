@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyInstance } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
-import { JSON_LIMITS, MERGE_PATCH, type JsonLimits } from '@novacron/contracts/operation';
+import { MERGE_PATCH, type JsonLimits } from '@novacron/contracts/operation';
 import { checkShape } from './json-shape.js';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -11,29 +10,8 @@ export function isMergePatch(headers: IncomingHttpHeaders): boolean {
   return headers['content-type']?.split(';')[0]?.trim().toLowerCase() === MERGE_PATCH;
 }
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    jsonLimits?: JsonLimits;
-  }
-}
-
-/** Takes JSON and nothing else. An empty body counts as none: the route's schema says whether it needs one. */
-export function takeJsonOnly(fastify: FastifyInstance): void {
-  fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser(
-    ['application/json', MERGE_PATCH],
-    { parseAs: 'buffer' },
-    (request, body, done) => {
-      try {
-        done(null, parseJson(body as Buffer, request.routeOptions.config.jsonLimits ?? JSON_LIMITS));
-      } catch (error) {
-        done(error as Error);
-      }
-    },
-  );
-}
-
-function parseJson(body: Buffer, limits: JsonLimits): unknown {
+/** An empty body is undefined. @throws ServiceError `malformed_json`, or as `checkShape` */
+export function parseJson(body: Buffer, limits: JsonLimits): unknown {
   if (body.length === 0) return undefined;
   checkShape(body, limits);
   try {

@@ -1,30 +1,30 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import { isIPv6 } from 'node:net';
-import { BoundedMap } from '../reads/bounded-map.js';
+import { LRUCache } from 'lru-cache';
 import type { Caller } from '../reads/caller.js';
 import { TokenBucket } from './token-bucket.js';
 
-/** Of an address that shows no good token: a burst, and so many a minute. */
+/** The limit of an address without a good token: a burst, and then so many a minute. */
 export interface AddressLimit {
   readonly burst: number;
   readonly perMinute: number;
 }
 
 const ADDRESS: AddressLimit = { burst: 50, perMinute: 100 };
-/** Callers and addresses that are remembered; the ones that were not seen for longest start afresh. */
+/** Callers and addresses that are remembered; the least recently used ones start afresh. */
 const REMEMBERED = 20_000;
 
 /**
- * How often who may ask. Counted in this process, so that no request waits for it; `share-limits.ts` makes the
- * gateways' counts one, ten times a second.
+ * The request rates of tokens and addresses. They are counted in this process, so that no request waits for the count.
+ * `share-limits.ts` reconciles the gateways' counts ten times a second.
  */
 export class RateLimits {
-  readonly #tokens = new BoundedMap<string, TokenBucket>(REMEMBERED);
-  /** Without looking anything up, for as long as a verification counts. */
+  readonly #tokens = new LRUCache<string, TokenBucket>({ max: REMEMBERED });
+  /** By the caller's object: it is the same as long as a verification is valid. */
   readonly #byCaller = new WeakMap<Caller, TokenBucket>();
-  readonly #addresses = new BoundedMap<string, TokenBucket>(REMEMBERED);
-  /** What was taken from since the shared count heard of it, by its name there. */
-  #untold = new Map<string, TokenBucket>();
+  readonly #addresses = new LRUCache<string, TokenBucket>({ max: REMEMBERED });
+  /** Buckets with requests that the shared count does not contain yet, by their name there. */
+  #unsynced = new Map<string, TokenBucket>();
 
   constructor(
     private readonly address: AddressLimit = ADDRESS,
@@ -33,7 +33,7 @@ export class RateLimits {
 
   /**
    * Counts a request of a caller.
-   * @returns null for who has no limit
+   * @returns null for a caller without a limit
    * @throws ServiceError `rate_limited`
    */
   take(caller: Caller): TokenBucket | null {
@@ -42,30 +42,30 @@ export class RateLimits {
     return this.#take(caller.credentialId, this.#byCaller.get(caller) ?? this.#open(caller, now), now);
   }
 
-  /** What is left to a caller who was counted lately and has a limit. */
+  /** The bucket of a caller who was counted lately and has a limit. */
   of(caller: Caller | null): TokenBucket | undefined {
     return caller === null ? undefined : this.#tokens.get(caller.credentialId);
   }
 
   /**
-   * Counts a request that shows no good token.
+   * Counts a request without a good token.
    * @throws ServiceError `rate_limited`
    */
   takeAnonymous(address: string): TokenBucket {
-    const who = neighbourhood(address);
+    const name = neighbourhood(address);
     const now = this.now();
-    let bucket = this.#addresses.get(who);
+    let bucket = this.#addresses.get(name);
     if (bucket === undefined) {
       const { burst, perMinute } = this.address;
       bucket = new TokenBucket('address', burst, perMinute / 60, now);
-      this.#addresses.set(who, bucket);
+      this.#addresses.set(name, bucket);
     }
-    return this.#take(who, bucket, now);
+    return this.#take(name, bucket, now);
   }
 
   /**
-   * Before the database is asked for a token that nobody here knows: an address that has used up what it has
-   * without a token may not make work with made-up ones.
+   * Before the database looks up a token that this process does not know: an address that has used up its limit must
+   * not cause work with made-up tokens.
    * @throws ServiceError `rate_limited`
    */
   refuseSpent(address: string): void {
@@ -73,11 +73,11 @@ export class RateLimits {
     if (bucket?.spent(this.now()) === true) throw refused(bucket);
   }
 
-  /** What was taken from since the last call, at most so many; the others wait for the next one. */
-  untold(most: number): (readonly [name: string, bucket: TokenBucket])[] {
-    const some = [...this.#untold].slice(0, most);
-    if (some.length === this.#untold.size) this.#untold = new Map();
-    else for (const [name] of some) this.#untold.delete(name);
+  /** Takes out at most so many unsynced buckets; the others wait for the next call. */
+  drainUnsynced(most: number): (readonly [name: string, bucket: TokenBucket])[] {
+    const some = [...this.#unsynced].slice(0, most);
+    if (some.length === this.#unsynced.size) this.#unsynced = new Map();
+    else for (const [name] of some) this.#unsynced.delete(name);
     return some;
   }
 
@@ -94,13 +94,13 @@ export class RateLimits {
 
   #take(name: string, bucket: TokenBucket, now: number): TokenBucket {
     const taken = bucket.take(now);
-    if (bucket.untold === 1 || !taken) this.#remember(name, bucket);
+    if (bucket.unsynced === 1 || !taken) this.#markUnsynced(name, bucket);
     if (taken) return bucket;
     throw refused(bucket);
   }
 
-  #remember(name: string, bucket: TokenBucket): void {
-    if (this.#untold.size < REMEMBERED) this.#untold.set(`${bucket.name}:${name}`, bucket);
+  #markUnsynced(name: string, bucket: TokenBucket): void {
+    if (this.#unsynced.size < REMEMBERED) this.#unsynced.set(`${bucket.name}:${name}`, bucket);
   }
 }
 

@@ -36,14 +36,14 @@ describe('a token bucket', () => {
   it('takes over what all gateways have left, less what was taken meanwhile', () => {
     const bucket = new TokenBucket('token', 10, 1, 0);
     for (let i = 0; i < 4; i += 1) bucket.take(0);
-    expect(bucket.tell()).toBe(4);
+    expect(bucket.drain()).toBe(4);
     bucket.take(0);
     // Others took five: one is left, and that was taken while we asked.
-    bucket.shared(1, 0);
+    bucket.reconcile(1, 0);
     expect([bucket.take(0), bucket.take(1_000), bucket.take(1_000)]).toEqual([false, true, false]);
     // They overdrew it.
-    bucket.tell();
-    bucket.shared(-3, 2_000);
+    bucket.drain();
+    bucket.reconcile(-3, 2_000);
     expect([bucket.take(5_900), bucket.take(6_001)]).toEqual([false, true]);
   });
 });

@@ -1,10 +1,10 @@
-/** So many at once, and so many a second from then on. */
+/** Admits a burst of `capacity`, and `perSecond` from then on. */
 export class TokenBucket {
-  /** May be below zero: others, elsewhere, took more than there was. */
+  /** Below zero when all gateways together have admitted more than the capacity. */
   #level: number;
   #at: number;
-  /** Taken here since the shared count heard of it. */
-  #untold = 0;
+  /** Taken here, and not yet in the shared count. */
+  #unsynced = 0;
   /** For the header `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers). */
   readonly policy: string;
 
@@ -20,47 +20,47 @@ export class TokenBucket {
     this.policy = `"${name}";q=${capacity};w=${window}`;
   }
 
-  /** @returns whether there was one left @param now milliseconds, of a clock that never goes back */
+  /** @returns whether the request is admitted @param now milliseconds, of a monotonic clock */
   take(now: number): boolean {
     this.#refill(now);
     if (this.#level < 1) return false;
     this.#level -= 1;
-    this.#untold += 1;
+    this.#unsynced += 1;
     return true;
   }
 
-  /** Whether {@link take} would find none now. */
+  /** Whether {@link take} would refuse now. */
   spent(now: number): boolean {
     this.#refill(now);
     return this.#level < 1;
   }
 
-  /** What is left, as the header `RateLimit` says it. */
+  /** The rest, in the form of the header `RateLimit`. */
   state(): string {
     const left = Math.max(0, Math.floor(this.#level));
     return `"${this.name}";r=${left};t=${Math.ceil((this.capacity - this.#level) / this.perSecond)}`;
   }
 
-  /** Until there is one again, if nobody takes it. */
+  /** Until the next request is admitted, if no other one comes before. */
   get retryAfterMs(): number {
     return Math.max(0, Math.ceil(((1 - this.#level) / this.perSecond) * 1_000));
   }
 
-  get untold(): number {
-    return this.#untold;
+  get unsynced(): number {
+    return this.#unsynced;
   }
 
-  /** Takes what was taken here out, to tell it. */
-  tell(): number {
-    const told = this.#untold;
-    this.#untold = 0;
-    return told;
+  /** Hands over what was taken here, for the shared count. */
+  drain(): number {
+    const drained = this.#unsynced;
+    this.#unsynced = 0;
+    return drained;
   }
 
-  /** What all gateways together have left; what was taken here meanwhile is not in it. */
-  shared(level: number, now: number): void {
+  /** @param level what all gateways together have left, without what was taken here since {@link drain} */
+  reconcile(level: number, now: number): void {
     this.#at = now;
-    this.#level = Math.min(this.capacity, level) - this.#untold;
+    this.#level = Math.min(this.capacity, level) - this.#unsynced;
   }
 
   #refill(now: number): void {

@@ -12,15 +12,15 @@ const TIMEOUT_MS = 5_000;
 const MINUTE = 60_000;
 const DAY = 1_440 * MINUTE;
 
-/** How far back and ahead points are taken; what metrics-ingest has as well, which would drop the others. */
+/** How far back and ahead points are accepted. metrics-ingest has the same bounds, and drops the other points. */
 export interface MetricTimes {
   readonly retentionDays: number;
   readonly futureMinutes: number;
 }
 
-/** Hands batches to JetStream. At most `capacity` are on their way at once; more are refused. */
-export class MetricsIntake {
-  private onTheWay = 0;
+/** Publishes batches to JetStream. At most `capacity` are in flight at once; more are refused. */
+export class MetricsPublisher {
+  private inFlight = 0;
 
   constructor(
     private readonly js: JetStreamClient,
@@ -28,7 +28,7 @@ export class MetricsIntake {
     private readonly capacity = 256,
   ) {}
 
-  /** The times of points that are taken now, in milliseconds since 1970, both included. */
+  /** The times of points that are accepted now, in milliseconds since 1970, both included. */
   bounds(now = Date.now()): TimeBounds {
     const { retentionDays, futureMinutes } = this.times;
     return { oldest: now - retentionDays * DAY, newest: now + futureMinutes * MINUTE };
@@ -40,10 +40,10 @@ export class MetricsIntake {
    *   sending the same points again is safe, a point is told from another by VM, metric and time
    */
   async publish(batches: readonly PartitionBatch[]): Promise<void> {
-    if (this.onTheWay + batches.length > this.capacity) {
+    if (this.inFlight + batches.length > this.capacity) {
       throw new ServiceError('overloaded', 'Too many metrics are on their way.', { retryAfterMs: 1_000 });
     }
-    this.onTheWay += batches.length;
+    this.inFlight += batches.length;
     try {
       await Promise.all(
         batches.map(({ partition, batch }) =>
@@ -57,7 +57,7 @@ export class MetricsIntake {
         ),
       );
     } finally {
-      this.onTheWay -= batches.length;
+      this.inFlight -= batches.length;
     }
   }
 }

@@ -2,7 +2,7 @@ import type { RequestMeta } from '@novacron/contracts/envelope';
 import type { TenantId, VmId } from '@novacron/contracts/ids';
 import { isBuiltIn, metricsRpc } from '@novacron/contracts/metrics';
 import { vmsRpc } from '@novacron/contracts/vms';
-import { BoundedMap } from '../reads/bounded-map.js';
+import { LRUCache } from 'lru-cache';
 import type { Rpc } from '../reads/requester.js';
 import { Breaker } from './breaker.js';
 import type { GoodSeries, Rejections } from './check-points.js';
@@ -30,8 +30,8 @@ const NAME_MS = 10_000;
  * judges every point again, and counts by tenant what it drops. One push waits for it, and then none for seconds.
  */
 export class PushTargets {
-  private readonly vms = new BoundedMap<VmId, Remembered<Target>>(VMS);
-  private readonly refused = new BoundedMap<string, Remembered<boolean>>(NAMES);
+  private readonly vms = new LRUCache<VmId, Remembered<Target>>({ max: VMS });
+  private readonly refused = new LRUCache<string, Remembered<boolean>>({ max: NAMES });
 
   private readonly asking = new Map<VmId, Promise<void>>();
   private readonly orchestrator: Breaker;

@@ -1,9 +1,19 @@
-import type { Cache } from '@novacron/cache/cache';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { Cache } from '@novacron/cache/cache';
 import type { CacheStats } from '@novacron/cache/stats';
 import { observableCounter, observableGauge } from '@novacron/telemetry/metrics';
 
-/** What this process' cache does, read when the metrics are. Once for each process. */
-export function exportCache(cache: Cache): void {
+/** Exports what this process' cache does. It is read when the metrics are. */
+@Injectable()
+export class CacheMetrics implements OnModuleInit {
+  constructor(private readonly cache: Cache) {}
+
+  onModuleInit(): void {
+    exportCache(this.cache);
+  }
+}
+
+function exportCache(cache: Cache): void {
   const total = (name: string, help: string, read: (stats: CacheStats) => number) =>
     observableCounter(`novacron_cache_${name}_total`, help, (observe) => observe(read(cache.stats())));
   const value = (name: string, help: string, read: (stats: CacheStats) => number | null) =>
@@ -17,7 +27,7 @@ export function exportCache(cache: Cache): void {
     observe(l2, { level: 'l2' });
   });
   total('misses', 'Answers that the owning service gave', ({ misses }) => misses);
-  total('flights_joined', "Askers who shared another's load", ({ flightsJoined }) => flightsJoined);
+  total('flights_joined', "Readers that shared another reader's load", ({ flightsJoined }) => flightsJoined);
   total('refreshes', 'Loads before the end of a TTL', ({ refreshes }) => refreshes);
   total('stale_while_down', 'Old states for eventual readers', ({ staleWhileDown }) => staleWhileDown);
   total('events_heard', 'Events heard from the invalidators', ({ invalidations }) => invalidations);

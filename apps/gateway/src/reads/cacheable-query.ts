@@ -3,33 +3,33 @@ import type { ResourceType } from '@novacron/cache/resources';
 import type { RpcContract, SentBodyOf } from '@novacron/contracts/envelope';
 import { canonicalJson } from './canonical-json.js';
 
-/** The name of an answer in caches, within its tenant. */
-export interface Kept {
+/** The name of an answer in caches, within its tenant. Only operations with access `read` have cached answers. */
+export interface CacheKey {
   readonly type: ResourceType;
-  /** Of the resource, or {@link queryId}. */
+  /** The resource's id, or {@link queryId}. */
   readonly id: string;
-  /** What it becomes old with; undefined for a resource with a version. */
+  /** The group whose events invalidate the answer; undefined for a resource with a version. */
   readonly group?: string;
   /** The answer is the same for every tenant. */
   readonly forAll?: boolean;
 }
 
-/** What a GET asks of the service that owns the answer. */
-export interface Question {
+/** A GET as a request to the service that owns the answer. */
+export interface CacheableQuery {
   readonly contract: RpcContract;
-  /** Made when it is asked, as a range may end now. */
+  /** Evaluated for each request, because a range may end at the present. */
   readonly body: () => unknown;
-  /** null: no cache holds the answer. */
-  readonly kept: Kept | null;
+  /** null: caches do not hold the answer. */
+  readonly key: CacheKey | null;
 }
 
-/** A question with a body that fits its contract. */
-export function question<C extends RpcContract>(
+/** A query with a body that fits its contract. */
+export function cacheableQuery<C extends RpcContract>(
   contract: C,
   body: SentBodyOf<C> | (() => SentBodyOf<C>),
-  kept: Kept | null,
-): Question {
-  return { contract, body: typeof body === 'function' ? (body as () => unknown) : () => body, kept };
+  key: CacheKey | null,
+): CacheableQuery {
+  return { contract, body: typeof body === 'function' ? (body as () => unknown) : () => body, key };
 }
 
 /** One id for all spellings of a query. */

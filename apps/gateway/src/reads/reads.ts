@@ -1,93 +1,90 @@
-import type { Cache, Loaded, ReadRequest } from '@novacron/cache/cache';
-import type { BytesReply, Consistency, RequestMeta, RpcContract } from '@novacron/contracts/envelope';
+import { Injectable } from '@nestjs/common';
+import { LRUCache } from 'lru-cache';
+import { Cache, type Loaded, type ReadRequest } from '@novacron/cache/cache';
+import type { BytesReply, Consistency, RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import { PLATFORM } from '@novacron/contracts/events';
 import { parsePosition, type Position } from '@novacron/contracts/position';
-import { BoundedMap } from './bounded-map.js';
-import { DEADLINE_MS, type Call } from './requester.js';
+import { RpcClient } from '@novacron/messaging/rpc-client';
+import type { CacheableQuery } from './cacheable-query.js';
+import { CachedHeadersStore, contentTag, etagOf, lineageOf, type Lineage } from './cached-headers.js';
 import type { Caller } from './caller.js';
-import { codingFor, encode, SMALLEST } from '../http/compression.js';
-import { etagOf, noneMatch } from '../http/etag.js';
-import type { Answer } from '../http/route.js';
-import type { Question } from './cacheable-query.js';
-import { contentTag, historyOf, ShownEntries, type History } from './cached-headers.js';
+import { DEADLINE_MS, type Requester } from './requester.js';
 
-/** What the owning services are asked through; `RpcClient` of packages/messaging. */
-export interface BytesRpc {
-  requestRaw(contract: RpcContract, meta: RequestMeta, body: unknown): Promise<BytesReply>;
-}
-
-/** URLs whose question is remembered, and how long one may be. */
-const KNOWN_URLS = 20_000;
+/** URLs whose query is remembered, and the longest of them. */
+const REMEMBERED_URLS = 20_000;
 const LONGEST_URL = 400;
 
-/** Who asks, from which position on, and how fresh it must be. */
-export interface Asker {
+/** The caller of a read, the position that it must include, and its consistency. */
+export interface Reader {
   readonly caller: Caller;
   readonly position: Position | null;
   readonly consistency: Consistency;
 }
 
-/** GETs: from the caches where the rules allow it, else from the service that owns the answer. */
+/** The body of a read, with its ETag. */
+export interface ReadResult {
+  readonly bytes: Buffer;
+  readonly etag: string;
+  /** Reports bytes that are kept together with a cached body; undefined for a body that is not cached. */
+  readonly grew?: (size: number) => void;
+}
+
+/** Answers GETs from the caches where the rules allow it, otherwise from the service that owns the answer. */
+@Injectable()
 export class Reads {
-  readonly #known = new BoundedMap<string, Question>(KNOWN_URLS);
-  readonly #histories = new WeakMap<Buffer, History>();
-  readonly shown = new ShownEntries();
-  #history: History | null = null;
+  readonly #queries = new LRUCache<string, CacheableQuery>({ max: REMEMBERED_URLS });
+  readonly #lineages = new WeakMap<Buffer, Lineage>();
+  readonly headers = new CachedHeadersStore();
+  #lineage: Lineage | null = null;
 
   constructor(
     readonly cache: Cache,
-    private readonly rpc: BytesRpc,
+    private readonly rpc: RpcClient,
   ) {}
 
-  /** The question that this URL was found to ask; the path and query are valid then. */
-  known(url: string): Question | undefined {
-    return this.#known.get(url);
+  /** The query of a URL that was validated before. */
+  lookup(url: string): CacheableQuery | undefined {
+    return this.#queries.get(url);
   }
 
-  learn(url: string, question: Question): void {
-    if (question.kept !== null && url.length <= LONGEST_URL) this.#known.set(url, question);
+  remember(url: string, query: CacheableQuery): void {
+    if (query.key !== null && url.length <= LONGEST_URL) this.#queries.set(url, query);
   }
 
-  /** What the caches' positions are of; null before anything was heard of the invalidators. */
-  get history(): History | null {
+  /** The lineage of the caches' positions; null before the first watermark or invalidation. */
+  get lineage(): Lineage | null {
     const { history } = this.cache.coherence;
-    if (history !== (this.#history?.text ?? null))
-      this.#history = history === null ? null : historyOf(history);
-    return this.#history;
+    if (history !== (this.#lineage?.text ?? null))
+      this.#lineage = history === null ? null : lineageOf(history);
+    return this.#lineage;
   }
 
-  /** @throws ServiceError what the owner answered, `history_lost`, `dependency_down`, … */
-  async answer(call: Call, question: Question): Promise<Answer> {
-    const ifNoneMatch = call.headers['if-none-match'];
-    if (!this.mayUseCaches(call, question)) {
-      const reply = await call.askBytes(question.contract, question.body());
-      return answered(
-        reply.body,
-        reply.version === undefined ? contentTag(reply.body) : etagOf(reply.version),
-        ifNoneMatch,
-      );
+  /** @throws ServiceError what the owner replied, `history_lost`, `dependency_down`, … */
+  async read(requester: Requester, query: CacheableQuery): Promise<ReadResult> {
+    if (!this.mayUseCaches(requester, query)) {
+      const { body, version } = await requester.requestRaw(query.contract, query.body());
+      return { bytes: body, etag: version === undefined ? contentTag(body) : etagOf(version) };
     }
-    const request = this.request(call, question);
+    const request = this.cacheRequest(requester, query);
     const { entry, servedFrom } = await this.cache.read(request);
-    const coding = entry.bytes.length < SMALLEST ? null : codingFor(call.headers['accept-encoding']);
-    // Made for this answer and the hits after it: it takes room as long as the entry does.
-    if (coding !== null) await encode(entry.bytes, coding, (size) => this.cache.grew(request, entry, size));
-    const shown = this.shown.of(entry, this.#histories.get(entry.bytes) ?? (this.history as History));
-    call.saw(shown.position);
-    call.servedFrom = servedFrom;
+    const lineage = this.#lineages.get(entry.bytes) ?? (this.lineage as Lineage);
+    const headers = this.headers.of(entry, lineage);
+    requester.observe(headers.position);
+    requester.servedFrom = servedFrom;
     if (entry.status === 404) throw new ServiceError('not_found', entry.bytes.toString());
-    return answered(entry.bytes, shown.etag, ifNoneMatch);
+    const grew = (size: number): void => this.cache.grew(request, entry, size);
+    return { bytes: entry.bytes, etag: headers.etag, grew };
   }
 
-  /** Operators see all tenants' things, strong reads the present; and positions of two histories do not compare. */
-  mayUseCaches({ caller, position, consistency }: Asker, { kept }: Question): boolean {
-    if (kept === null || consistency === 'strong' || caller.roles.includes('platform_operator')) return false;
+  /** Not for operators, who read across tenants, nor for strong reads, nor for a position of another lineage. */
+  mayUseCaches({ caller, position, consistency }: Reader, { key }: CacheableQuery): boolean {
+    if (key === null || consistency === 'strong' || caller.roles.includes('platform_operator')) return false;
     return position === null || consistency === 'eventual' || this.#isOurs(position);
   }
 
-  request({ caller, position, consistency }: Asker, question: Question): ReadRequest {
-    const { type, id, group, forAll } = question.kept as NonNullable<Question['kept']>;
+  cacheRequest({ caller, position, consistency }: Reader, query: CacheableQuery): ReadRequest {
+    const { type, id, group, forAll } = query.key as NonNullable<CacheableQuery['key']>;
     return {
       type,
       id,
@@ -95,21 +92,21 @@ export class Reads {
       ...(group === undefined ? {} : { group }),
       token: position === null || consistency === 'eventual' ? null : position.lsn,
       consistency,
-      load: (token) => this.#load(caller, question, token),
+      load: (token) => this.#load(caller, query, token),
     };
   }
 
   #isOurs(position: Position): boolean {
-    const { history } = this;
+    const { lineage } = this;
     return (
-      history !== null && history.timeline === position.timeline && history.systemId === position.systemId
+      lineage !== null && lineage.timeline === position.timeline && lineage.systemId === position.systemId
     );
   }
 
-  /** For all who ask at this moment, so with a deadline of its own and without anybody's wishes. */
+  /** Loads for all callers that wait for the entry: with a deadline of its own, and without one caller's headers. */
   async #load(
     { tenantId, principal, roles }: Caller,
-    question: Question,
+    query: CacheableQuery,
     token: bigint | null,
   ): Promise<Loaded> {
     const meta: RequestMeta = {
@@ -121,43 +118,38 @@ export class Reads {
       minPosition: token === null ? null : `${this.cache.coherence.history}.${token}`,
     };
     try {
-      return this.#loaded(await this.rpc.requestRaw(question.contract, meta, question.body()));
+      return this.#loaded(await this.rpc.requestRaw(query.contract, meta, query.body()));
     } catch (error) {
-      const absence = absent(error);
+      const absence = absenceOf(error);
       if (absence === null) throw error;
       return this.#loaded(absence, 404);
     }
   }
 
   #loaded(reply: BytesReply, status = 200): Loaded {
-    // A copy: the reply is a piece of what came over the socket, and would hold all of it.
+    // A copy: the reply is a slice of a socket buffer, and would keep all of it.
     const bytes = Buffer.from(reply.body);
-    if (reply.position === null)
-      throw new ServiceError('internal', 'The answer does not say of which state it is');
-    const seen = parsePosition(reply.position);
-    const holds = reply.holds === undefined ? null : parsePosition(reply.holds);
-    const history = historyOf(`${seen.systemId}.${seen.timeline}`);
-    this.#histories.set(bytes, history);
+    if (reply.position === null) throw new ServiceError('internal', 'The reply has no position');
+    const upperBound = parsePosition(reply.position);
+    const lowerBound = reply.holds === undefined ? null : parsePosition(reply.holds);
+    const lineage = lineageOf(`${upperBound.systemId}.${upperBound.timeline}`);
+    this.#lineages.set(bytes, lineage);
     return {
       bytes,
       version: reply.version ?? null,
-      position: holds?.lsn ?? 0n,
-      seen: seen.lsn,
-      // What does not say what it holds is answered and not kept.
-      history: holds === null ? '' : history.text,
+      position: lowerBound?.lsn ?? 0n,
+      seen: upperBound.lsn,
+      // A reply without a lower bound is answered, and not cached.
+      history: lowerBound === null ? '' : lineage.text,
       status,
       servedFrom: reply.servedFrom ?? 'primary',
     };
   }
 }
 
-/** An absence as a reply, if the error is one and says when it was so. */
-function absent(error: unknown): BytesReply | null {
+/** An absence as a reply, if the error is one and says at which position it was read. */
+function absenceOf(error: unknown): BytesReply | null {
   if (!(error instanceof ServiceError) || error.code !== 'not_found' || error.readAt === undefined)
     return null;
   return { body: Buffer.from(error.detail), ...error.readAt };
-}
-
-function answered(bytes: Buffer, etag: string, ifNoneMatch: string | undefined): Answer {
-  return noneMatch(ifNoneMatch, etag) ? { status: 200, bytes, etag } : { status: 304, etag };
 }

@@ -9,14 +9,13 @@ import type {
   RpcReply,
 } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
-import { formatPosition, parsePosition, type Position } from '@novacron/contracts/position';
+import { formatPosition, maxPosition, parsePosition, type Position } from '@novacron/contracts/position';
 import type { Caller } from './caller.js';
-import { later } from '../consistency/positions.js';
 
-/** How long a service has to answer, unless a route says otherwise. */
+/** How long a service has to answer, unless an operation says otherwise. */
 export const DEADLINE_MS = 10_000;
 
-/** What the gateway asks the services through; `RpcClient` of packages/messaging. */
+/** The client through which the gateway calls services; `RpcClient` of packages/messaging. */
 export interface Rpc {
   request<C extends RpcContract>(
     contract: C,
@@ -26,82 +25,94 @@ export interface Rpc {
   requestRaw(contract: RpcContract, meta: RequestMeta, body: unknown): Promise<BytesReply>;
 }
 
+/** The HTTP request behind a requester. */
+export interface RequesterHttp {
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  /** A signal that is aborted when the client disconnects. */
+  readonly gone: () => AbortSignal;
+}
+
 /**
- * One request, parsed and authorized. Carries the caller's position along: every question is asked at what
- * the caller has seen so far, and every answer moves it forward.
+ * Calls services on behalf of one request. It carries the caller's position along: every call is made at the highest
+ * position that the caller has observed, and every reply advances it.
  */
-export class Call<Params = unknown, Query = unknown, Body = unknown> {
+export class Requester {
   servedFrom: 'l1' | 'l2' | 'primary' | 'replica' | undefined;
-  /** An effect of this call was answered before, to the same Idempotency-Key. */
+  /** A service has answered this request before, for the same Idempotency-Key. */
   replayed = false;
-  /** The highest of what was presented, written and seen. */
-  position: Position | null;
+  consistency: Consistency = 'causal';
+  /** Sent with every change that the request makes. */
+  idempotency: RequestMeta['idempotency'];
 
   constructor(
     readonly caller: Caller,
-    readonly params: Params,
-    readonly query: Query,
-    readonly body: Body,
-    readonly headers: IncomingHttpHeaders,
-    readonly consistency: Consistency,
+    /** The highest position that was presented, written or observed. */
+    public position: Position | null,
     private readonly rpc: Rpc,
-    position: Position | null,
-    private readonly idempotency: RequestMeta['idempotency'],
-    /** A signal that is aborted when the client has gone away. */
-    readonly gone: () => AbortSignal,
-  ) {
-    this.position = position;
+    readonly http: RequesterHttp,
+  ) {}
+
+  get headers(): IncomingHttpHeaders {
+    return this.http.headers;
   }
 
   /**
-   * Asks a service for the caller. Changes made by `ask` belong to the request's Idempotency-Key.
-   * @param deadlineMs how long the answer may take
-   * @throws ServiceError as the service answered it, or `dependency_down`, `deadline_exceeded`
+   * Calls a service. Changes belong to the request's Idempotency-Key.
+   * @param deadlineMs how long the reply may take
+   * @throws ServiceError as the service replied, or `dependency_down`, `deadline_exceeded`
    */
-  async ask<C extends RpcContract>(
+  request<C extends RpcContract>(
     contract: C,
     body: BodyOf<C>,
     deadlineMs = DEADLINE_MS,
   ): Promise<RpcReply<ReplyOf<C>>> {
-    return this.noting(this.rpc.request(contract, this.meta(deadlineMs), body));
+    return this.#observing(this.rpc.request(contract, this.#meta(deadlineMs), body));
   }
 
-  /** As {@link ask}, with the answer's body as the JSON that came. */
-  askBytes(contract: RpcContract, body: unknown): Promise<BytesReply> {
-    return this.noting(this.rpc.requestRaw(contract, this.meta(DEADLINE_MS), body));
+  /** Like {@link request}, with the reply's body as the JSON that the service sent. */
+  requestRaw(contract: RpcContract, body: unknown): Promise<BytesReply> {
+    return this.#observing(this.rpc.requestRaw(contract, this.#meta(DEADLINE_MS), body));
   }
 
-  private async noting<R extends RpcReply<unknown>>(asked: Promise<R>): Promise<R> {
+  /** The answer shows the state at this position. */
+  observe(position: Position): void {
+    this.position = this.position === null ? position : later(this.position, position);
+  }
+
+  async #observing<R extends RpcReply<unknown>>(call: Promise<R>): Promise<R> {
     try {
-      const reply = await asked;
-      if (reply.position !== null) this.saw(parsePosition(reply.position));
-      // Services say it of reads; a change is made on the primary.
-      if (reply.position !== null) this.servedFrom = reply.servedFrom ?? 'primary';
+      const reply = await call;
+      if (reply.position !== null) {
+        this.observe(parsePosition(reply.position));
+        // Services name the server of a read; a change is made on the primary.
+        this.servedFrom = reply.servedFrom ?? 'primary';
+      }
       if (reply.replayed === true) this.replayed = true;
       return reply;
     } catch (error) {
-      // That there is nothing is something seen, too.
-      if (error instanceof ServiceError && error.readAt) this.saw(parsePosition(error.readAt.position));
+      // An absence is an observation as well.
+      if (error instanceof ServiceError && error.readAt) this.observe(parsePosition(error.readAt.position));
       throw error;
     }
   }
 
-  /** The answer shows state as of this position. */
-  saw(position: Position): void {
-    this.position = this.position === null ? position : later(this.position, position);
-  }
-
-  private meta(remainingMs: number): RequestMeta {
+  #meta(remainingMs: number): RequestMeta {
+    const { caller, consistency, position } = this;
     return {
-      tenantId: this.caller.tenantId,
-      principal: this.caller.principal,
-      roles: [...this.caller.roles],
-      // Whole milliseconds, as the envelope has them.
+      tenantId: caller.tenantId,
+      principal: caller.principal,
+      roles: [...caller.roles],
+      // The envelope takes whole milliseconds.
       remainingMs: Math.max(1, Math.ceil(remainingMs)),
-      consistency: this.consistency,
-      minPosition:
-        this.consistency === 'eventual' || this.position === null ? null : formatPosition(this.position),
+      consistency,
+      minPosition: consistency === 'eventual' || position === null ? null : formatPosition(position),
       ...(this.idempotency === undefined ? {} : { idempotency: this.idempotency }),
     };
   }
+}
+
+/** The later of two positions. Positions of two databases do not compare: then the newly observed one. */
+export function later(known: Position, observed: Position): Position {
+  return known.systemId === observed.systemId ? maxPosition(known, observed) : observed;
 }

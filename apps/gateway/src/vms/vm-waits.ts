@@ -1,39 +1,73 @@
-import { isTransient, type VmState } from '@novacron/vm-lifecycle/states';
+import { Injectable } from '@nestjs/common';
+import { ServiceError } from '@novacron/contracts/errors';
 import { GUEST_READY, Vm, vmsRpc } from '@novacron/contracts/vms';
-import type { Call } from '../reads/requester.js';
-import type { Services } from '../http/services.js';
-import { waitFor, type Verdict, type Waited, type Waiting } from '../waits/waits.js';
+import { isTransient, type VmState } from '@novacron/vm-lifecycle/states';
+import type { Answer } from '../http/answer.js';
+import type { Requester } from '../reads/requester.js';
+import { WaitSlots } from '../waits/wait-slots.js';
+import { Waits, type Verdict, type Waited, type Waiting } from '../waits/waits.js';
 
 /** A state; `settled`: no work in flight; `ready`: running, and the guest has reported that it is up. */
 export type WaitTarget = VmState | 'settled' | 'ready';
 
-/** Waits until a VM is in a state. See `waitFor`. */
-export function waitForVm(
-  call: Call,
-  services: Services,
-  id: Vm['id'],
-  target: WaitTarget,
-  timeoutMs: number,
-  own: Pick<Waiting<Vm>, 'slot' | 'known'>,
-): Promise<Waited<Vm>> {
-  return waitFor<Vm>(call, services, {
-    kind: 'vm',
-    id,
-    timeoutMs,
-    ...own,
-    read: async (deadlineMs) => (await call.ask(vmsRpc.get, { id, tombstone: true }, deadlineMs)).body,
-    decode: (data) => Vm.safeParse(data).data ?? null,
-    judge: judgeFor(target),
-  });
+/** Waits until a VM is in a state. */
+@Injectable()
+export class VmWaits {
+  constructor(
+    private readonly waits: Waits,
+    private readonly slots: WaitSlots,
+  ) {}
+
+  /** See `Waits.until`. */
+  until(
+    requester: Requester,
+    id: Vm['id'],
+    target: WaitTarget,
+    timeoutMs: number,
+    own: Pick<Waiting<Vm>, 'slot' | 'known'>,
+  ): Promise<Waited<Vm>> {
+    return this.waits.until<Vm>(requester, {
+      kind: 'vm',
+      id,
+      timeoutMs,
+      ...own,
+      read: async (deadlineMs) =>
+        (await requester.request(vmsRpc.get, { id, tombstone: true }, deadlineMs)).body,
+      decode: (data) => Vm.safeParse(data).data ?? null,
+      judge: judgeFor(target),
+    });
+  }
+
+  /** @throws ServiceError `wait_timeout`, `unreachable_state`, `too_many_waits`, or of the first read */
+  async answer(requester: Requester, id: Vm['id'], target: WaitTarget, timeoutMs: number): Promise<Answer> {
+    const slot = this.slots.take(requester.caller);
+    const { outcome, current } = await this.until(requester, id, target, timeoutMs, { slot });
+    switch (outcome) {
+      case 'reached':
+        return { status: 200, body: current, version: current.version };
+      case 'gone':
+        // The tombstone was purged during the wait.
+        if (target === 'deleted' || target === 'settled')
+          return { status: 200, body: { ...current, state: 'deleted' } };
+        throw new ServiceError('unreachable_state', 'The VM was deleted.');
+      case 'unreachable':
+        throw new ServiceError(
+          'unreachable_state',
+          `The VM is ${current.state}, and nothing leads to ${target}.`,
+        );
+      case 'timeout':
+        throw new ServiceError('wait_timeout', `The VM is ${current.state}, not yet ${target}.`);
+    }
+  }
 }
 
 /**
- * Whether the VM is where the wait wants it, or can no longer get there. Nothing leads there any more when it
- * is being deleted, when it is in error, and when the work that this wait saw in flight, or the start before
- * it, has ended elsewhere. A VM at rest that nothing was asked of may still be changed by anybody: not yet.
+ * Whether the VM has reached the target, or can no longer reach it. The target is unreachable when the VM is being
+ * deleted or in error, and when the work that this wait observed, or the start before it, ended elsewhere. Any caller
+ * may still change a VM at rest: then the wait goes on.
  */
 export function judgeFor(target: WaitTarget): (vm: Vm) => Verdict {
-  let sawWork = false;
+  let observedWork = false;
   return (vm) => {
     const settled = isSettled(vm);
     if (isReached(vm, target)) return 'reached';
@@ -41,13 +75,13 @@ export function judgeFor(target: WaitTarget): (vm: Vm) => Verdict {
     if (vm.state === 'deleting')
       return target === 'deleted' || target === 'settled' ? 'not_yet' : 'unreachable';
     if (!settled) {
-      sawWork = true;
+      observedWork = true;
       return 'not_yet';
     }
-    // A guest that runs may take its time until it is up.
+    // A running guest may need time until it is up.
     if (target === 'ready' && vm.state === 'running') return 'not_yet';
     const startFailed = vm.stopReason === 'start_failed' && (target === 'running' || target === 'ready');
-    return sawWork || startFailed || vm.state === 'error' ? 'unreachable' : 'not_yet';
+    return observedWork || startFailed || vm.state === 'error' ? 'unreachable' : 'not_yet';
   };
 }
 

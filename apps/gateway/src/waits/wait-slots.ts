@@ -1,4 +1,5 @@
 import { ServiceError } from '@novacron/contracts/errors';
+import { WAIT_LIMITS } from '../config.js';
 import type { Caller } from '../reads/caller.js';
 
 /** Waits at one time in this process. */
@@ -8,8 +9,6 @@ export interface WaitLimits {
   /** Of all tenants together. The rest of what the process can hold stays free for ordinary requests. */
   readonly total: number;
 }
-
-export const WAIT_LIMITS: WaitLimits = { perToken: 200, perTenant: 500, total: 2_000 };
 
 /** A wait's place. Release it when the wait ends; a second release does nothing. */
 export type Release = () => void;

@@ -87,19 +87,25 @@ function meter(): void {
 }
 
 async function gateway(): Promise<void> {
-  const { fastify } = await import('fastify');
+  const { Test } = await import('@nestjs/testing');
   const { Cache } = await import('@novacron/cache/cache');
   const { changesOf } = await import('@novacron/cache/rules');
+  const { RpcClient } = await import('@novacron/messaging/rpc-client');
+  const { DrainCoordinator } = await import('@novacron/service-kit/drain');
+  const { TOKENS } = await import('@novacron/service-kit/inject');
+  const { Readiness } = await import('@novacron/service-kit/readiness');
+  const { Replication } = await import('@novacron/service-kit/replication');
   const { startTelemetry } = await import('@novacron/telemetry/start');
   const { httpTelemetry } = await import('@novacron/telemetry/http');
   const { createLogger } = await import('@novacron/telemetry/logger');
-  const { ConsistencyTokens } = await import('../../dist/consistency/consistency-token.js');
-  const { Positions } = await import('../../dist/consistency/positions.js');
+  const { AppModule } = await import('../../dist/app.module.js');
+  const { FirstPosition } = await import('../../dist/consistency/first-position.js');
+  const { GatewayReadiness } = await import('../../dist/gateway-readiness.js');
+  const { GatewayAdapter } = await import('../../dist/http/gateway-adapter.js');
   const { serverOptions } = await import('../../dist/http/server-options.js');
   const { TokenVerifier } = await import('../../dist/auth/token-verifier.js');
-  const { serveHttp } = await import('../../dist/http.js');
-  const { RateLimits } = await import('../../dist/limits/rate-limits.js');
-  const { Reads } = await import('../../dist/reads/reads.js');
+  const { LimitSharing } = await import('../../dist/limits/limit-sharing.js');
+  const { InvalidationListener } = await import('../../dist/reads/invalidation-listener.js');
 
   const logger = createLogger('gateway', 'silent');
   await startTelemetry({
@@ -117,12 +123,14 @@ async function gateway(): Promise<void> {
   const list = Buffer.from(
     JSON.stringify({ items: Array.from({ length: 50 }, (_, i) => VM(i)), nextCursor: null }),
   );
-  const requestRaw = async ({ subject }: { subject: string }) => ({
-    ...(subject.endsWith('list') ? { body: list } : { body: one, version: 4 }),
-    position: `7.1.${lsn}`,
-    holds: `7.1.${lsn}`,
-    servedFrom: 'replica',
-  });
+  const position = () => ({ position: `7.1.${lsn}`, holds: `7.1.${lsn}`, servedFrom: 'replica' });
+  const rpc = {
+    request: async () => ({ body: VM(1), version: 1, ...position() }),
+    requestRaw: async ({ subject }: { subject: string }) => ({
+      ...(subject.endsWith('list') ? { body: list } : { body: one, version: 4 }),
+      ...position(),
+    }),
+  };
   const caller = {
     tenantId: TENANT,
     tenantName: 'bench',
@@ -132,21 +140,44 @@ async function gateway(): Promise<void> {
     // With a limit, so that what counting costs is in the figure.
     ratePerSecond: 1_000_000,
   };
-  const rpc = { requestRaw } as never;
-  const app = fastify(serverOptions);
-  if (process.env['TELEMETRY'] !== 'off') httpTelemetry(app, logger);
-  serveHttp(app, {
-    verifier: new TokenVerifier(Buffer.alloc(32), async () => ({ caller: caller as never, expiresAt: null })),
-    tokens: new ConsistencyTokens(Buffer.alloc(32)),
-    positions: new Positions(),
-    limits: new RateLimits(),
-    rpc,
-    services: { reads: new Reads(cache, rpc), draining: new AbortController().signal } as never,
-    ready: async () => ({ ready: true, status: 'ok', checks: {} }),
-    logger,
-  });
-  await app.listen({ port: 0, host: '127.0.0.1' });
-  process.send?.({ port: (app.server.address() as { port: number }).port });
+  const config = {
+    http: { corsOrigins: [] },
+    redis: {},
+    waits: {},
+    metricTimes: {},
+    keys: { consistency: Buffer.alloc(32), tokenHash: Buffer.alloc(32) },
+  };
+  const values: [string | symbol | (new (...args: never[]) => object), unknown][] = [
+    [TOKENS.config, config],
+    [TOKENS.logger, logger],
+    [TOKENS.nats, {}],
+    [TOKENS.jetStream, {}],
+    [TOKENS.systemDatabase, {}],
+    [DrainCoordinator, new DrainCoordinator(logger)],
+    [Readiness, new Readiness()],
+    [Replication, {}],
+    [RpcClient, rpc],
+  ];
+  const kit = {
+    module: class Kit {},
+    global: true,
+    providers: values.map(([provide, useValue]) => ({ provide, useValue })),
+    exports: values.map(([provide]) => provide),
+  };
+  const module = Test.createTestingModule({ imports: [kit, AppModule] })
+    .overrideProvider(Cache)
+    .useValue(cache)
+    .overrideProvider(TokenVerifier)
+    .useValue(
+      new TokenVerifier(Buffer.alloc(32), async () => ({ caller: caller as never, expiresAt: null })),
+    );
+  for (const idle of [FirstPosition, GatewayReadiness, LimitSharing, InvalidationListener])
+    module.overrideProvider(idle).useValue({});
+  const adapter = new GatewayAdapter({ ...serverOptions, skipMiddie: true });
+  if (process.env['TELEMETRY'] !== 'off') httpTelemetry(adapter.getInstance() as never, logger);
+  const app = (await module.compile()).createNestApplication(adapter, { bodyParser: false, logger: false });
+  await app.listen(0, '127.0.0.1');
+  process.send?.({ port: (app.getHttpServer().address() as { port: number }).port });
 }
 
 /** Sends what it is told, head and body, to whatever is asked. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '@novacron/contracts/ids';
 import { operations } from '@novacron/contracts/operations/all';
-import { PUBLIC_PATHS } from '../../src/public/public-routes.js';
+import { PUBLIC_PATHS } from '../../src/auth/unrouted.js';
 import { TestGateway } from '../support/gateway.js';
 
 /** The origin that the test's gateway allows. */

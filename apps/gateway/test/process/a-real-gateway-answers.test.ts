@@ -21,7 +21,7 @@ const seeded = newSeed();
 beforeAll(async () => {
   servers = await useTestServers({ nats: true, redis: true });
   await seed(servers, seeded);
-  service = await startService(gatewayService(), {
+  service = await startService(gatewayService, {
     env: { ...servers.env('gateway'), NOVACRON_HTTP_PORT: '0', NOVACRON_OPS_PORT: '0' },
     logger: createLogger('gateway', 'silent'),
   });

@@ -7,7 +7,6 @@ import { takesKey, type OperationContract } from '@novacron/contracts/operation'
 import { operations } from '@novacron/contracts/operations/all';
 import { eventually } from '@novacron/testkit/wait';
 import type { z } from 'zod';
-import { routes } from '../../src/routes.js';
 import { GUIDE_VM, TestGateway, type Answered } from '../support/gateway.js';
 import { HOST } from '../support/some-host.js';
 
@@ -78,8 +77,8 @@ const ask = (route: OperationContract, path: string, headers = {}): Promise<Answ
   });
 
 const withId = operations.filter(({ path }) => path.includes('{id}'));
-const cached = routes.filter(
-  ({ path, question, access }) => path.includes('{id}') && question !== undefined && access !== 'platform',
+const cached = operations.filter(
+  ({ path, answers, access }) => path.includes('{id}') && 304 in answers && access !== 'platform',
 );
 const keyed = operations.filter(takesKey);
 const withoutId = ({ status, json }: Answered) => [status, { ...json, requestId: '' }];

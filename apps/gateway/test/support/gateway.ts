@@ -1,33 +1,34 @@
 import { randomBytes } from 'node:crypto';
-import { jetstream } from '@nats-io/jetstream';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import type { AddressInfo } from 'node:net';
 import type { NatsConnection } from '@nats-io/transport-node';
-import { fastify, type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Role } from '@novacron/contracts/envelope';
 import { Cache } from '@novacron/cache/cache';
 import { L2 } from '@novacron/cache/l2';
 import { changesOf } from '@novacron/cache/rules';
 import { newId, type TenantId } from '@novacron/contracts/ids';
 import { connectNats } from '@novacron/messaging/connect';
-import { RpcClient } from '@novacron/messaging/rpc-client';
+import type { Database } from '@novacron/postgres/database';
+import { DrainCoordinator } from '@novacron/service-kit/drain';
+import { rootModule } from '@novacron/service-kit/kit-module';
+import { Readiness } from '@novacron/service-kit/readiness';
+import { Replication } from '@novacron/service-kit/replication';
+import { httpTelemetry } from '@novacron/telemetry/http';
 import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
-import { newApiToken, hashApiToken } from '../../src/auth/api-token.js';
-import { BodyBudget } from '../../src/http/body-budget.js';
-import { ConsistencyTokens } from '../../src/consistency/consistency-token.js';
-import { Positions } from '../../src/consistency/positions.js';
-import { trusting } from '../../src/http/server-options.js';
+import { AppModule } from '../../src/app.module.js';
+import { hashApiToken, newApiToken } from '../../src/auth/api-token.js';
 import { TokenVerifier, type StoredToken } from '../../src/auth/token-verifier.js';
-import { serveHttp } from '../../src/http.js';
-import { PushTargets } from '../../src/metrics/push-targets.js';
-import { MetricsIntake } from '../../src/metrics/metrics-publisher.js';
+import { ConsistencyTokens } from '../../src/consistency/consistency-token.js';
+import { FirstPosition } from '../../src/consistency/first-position.js';
+import { Positions } from '../../src/consistency/positions.js';
+import { BodyBudget } from '../../src/http/body-budget.js';
+import { GatewayAdapter } from '../../src/http/gateway-adapter.js';
+import { trusting } from '../../src/http/server-options.js';
+import { LimitSharing } from '../../src/limits/limit-sharing.js';
 import { type AddressLimit, RateLimits } from '../../src/limits/rate-limits.js';
-import { shareLimits } from '../../src/limits/share-limits.js';
-import { RedisConnection } from '@novacron/redis/connection';
-import { httpTelemetry } from '@novacron/telemetry/http';
-import { listenForInvalidations } from '../../src/reads/invalidation-listener.js';
-import { Reads } from '../../src/reads/reads.js';
-import { Changes } from '../../src/waits/changes.js';
-import { ReadTurns } from '../../src/waits/read-turns.js';
 import { WaitSlots } from '../../src/waits/wait-slots.js';
 import { StandInOrchestrator } from './stand-in-orchestrator.js';
 import { standInMetrics } from './stand-in-metrics.js';
@@ -35,7 +36,7 @@ import type { WireRequest } from '@novacron/contracts/envelope';
 
 export const GUIDE_VM = { name: 'web-1', config: { cpu: 2, memory: 4096, disk: 50, image: 'ubuntu-22.04' } };
 
-/** Most tests ask without a token far more often than anybody should. */
+/** Most tests send far more requests without a token than one address may. */
 const NO_LIMIT: AddressLimit = { burst: 1e6, perMinute: 1e6 };
 
 export interface Asked {
@@ -52,11 +53,22 @@ export interface Answered {
   readonly json: ReturnType<typeof JSON.parse>;
 }
 
-/** A gateway over a real NATS, with stand-ins for what answers; tokens are kept in memory. */
+/** Drains when a test says so, not when the application closes. */
+class TestDrain extends DrainCoordinator {
+  readonly stop = new AbortController();
+
+  override get signal(): AbortSignal {
+    return this.stop.signal;
+  }
+}
+
+/**
+ * The gateway's own module over a real NATS, with stand-ins for the services behind it. Tokens are kept in memory, and
+ * there is no database.
+ */
 export class TestGateway {
   readonly tenantId: TenantId;
   readonly metricsRequests: WireRequest[] = [];
-  readonly stopDraining = new AbortController();
   readonly positions = new Positions();
   readonly waits = new WaitSlots();
   readonly tokens: ConsistencyTokens;
@@ -71,11 +83,11 @@ export class TestGateway {
   nc!: NatsConnection;
   servers!: TestServers;
   fastify!: FastifyInstance;
+  private app!: NestFastifyApplication;
+  private drain!: TestDrain;
   url = '';
   /** Runs before a token is looked up. */
   beforeLookup = async (): Promise<void> => undefined;
-  private stopListening = (): void => undefined;
-  private stopSharing = (): void => undefined;
   private connections: NatsConnection[] = [];
 
   private constructor(
@@ -128,51 +140,69 @@ export class TestGateway {
 
   private async serve(): Promise<void> {
     this.nc = await this.connect('gateway');
-    this.fastify = fastify(trusting(this.trustedProxies));
     const logger = createLogger('gateway', 'silent');
     const url = this.servers.env('gateway')['NOVACRON_REDIS_URL'];
     this.l2 = url === undefined ? null : new L2({ url });
     this.cache = new Cache({ maxBytes: 16_000_000, l2: this.l2, rules: changesOf });
-    this.stopListening = listenForInvalidations(this.nc, this.cache, logger);
-    await this.nc.flush();
-    httpTelemetry(this.fastify, logger);
-    const limits = new RateLimits(this.address);
-    if (url !== undefined) {
-      const redis = new RedisConnection({ url });
-      const stop = shareLimits(limits, redis);
-      this.stopSharing = () => {
-        stop();
-        redis.close();
-      };
-    }
-    serveHttp(this.fastify, {
-      verifier: new TokenVerifier(this.key, async (hash) => {
-        await this.beforeLookup();
-        return this.stored.get(hash.toString('hex')) ?? null;
-      }),
-      tokens: this.tokens,
-      positions: this.positions,
-      limits,
-      rpc: new RpcClient(this.nc),
-      services: {
-        changes: new Changes(this.nc),
-        waits: this.waits,
-        readTurns: new ReadTurns(),
-        intake: new MetricsIntake(jetstream(this.nc), { retentionDays: 400, futureMinutes: 1_440 }),
-        pushTargets: new PushTargets(new RpcClient(this.nc)),
-        reads: new Reads(this.cache, new RpcClient(this.nc)),
-        replication: async () => ({ service: 'gateway', servers: [] }),
-        draining: this.stopDraining.signal,
+    this.drain = new TestDrain(logger);
+    const readiness = new Readiness();
+    const kit = {
+      name: 'gateway',
+      config: {
+        redis: { url },
+        http: { corsOrigins: ['https://console.example.org'] },
+        metricTimes: { retentionDays: 400, futureMinutes: 1_440 },
+        keys: { tokenHash: this.key, consistency: this.key },
       },
-      bodies: this.bodies,
-      corsOrigins: ['https://console.example.org'],
-      ready: async () => ({ ready: true, status: 'ok', checks: {} }),
       logger,
+      drain: this.drain,
+      readiness,
+      nc: this.nc,
+      databases: { api: {} as Database, sys: {} as Database },
+    };
+    const verifier = new TokenVerifier(this.key, async (hash) => {
+      await this.beforeLookup();
+      return this.stored.get(hash.toString('hex')) ?? null;
     });
-    this.url = await this.fastify.listen({ port: 0, host: '127.0.0.1' });
+    const module = Test.createTestingModule({ imports: [rootModule(kit, AppModule)] })
+      .overrideProvider(Cache)
+      .useValue(this.cache)
+      .overrideProvider(TokenVerifier)
+      .useValue(verifier)
+      .overrideProvider(ConsistencyTokens)
+      .useValue(this.tokens)
+      .overrideProvider(Positions)
+      .useValue(this.positions)
+      .overrideProvider(FirstPosition)
+      .useValue({})
+      .overrideProvider(RateLimits)
+      .useValue(new RateLimits(this.address))
+      .overrideProvider(BodyBudget)
+      .useValue(this.bodies)
+      .overrideProvider(WaitSlots)
+      .useValue(this.waits)
+      .overrideProvider(Replication)
+      .useValue({ get: async () => ({ service: 'gateway', servers: [] }) });
+    if (url === undefined) module.overrideProvider(LimitSharing).useValue({});
+    const compiled = await module.compile();
+    const adapter = new GatewayAdapter({ ...trusting(this.trustedProxies), skipMiddie: true });
+    this.fastify = adapter.getInstance() as unknown as FastifyInstance;
+    httpTelemetry(this.fastify, logger);
+    this.app = compiled.createNestApplication<NestFastifyApplication>(adapter, {
+      bodyParser: false,
+      logger: false,
+    });
+    await this.app.listen(0, '127.0.0.1');
+    readiness.serve();
+    this.url = `http://127.0.0.1:${(this.fastify.server.address() as AddressInfo).port}`;
   }
 
-  /** A token with this role; of the tests' tenant unless told. Each `name` has one of its own. */
+  /** Begins a drain: waits end, and nothing new begins. */
+  beginDrain(): void {
+    this.drain.stop.abort();
+  }
+
+  /** A token with this role; of the tests' tenant by default. Each `name` has one of its own. */
   token(
     role: Role = 'owner',
     tenantId: TenantId = this.tenantId,
@@ -196,7 +226,7 @@ export class TestGateway {
     return token;
   }
 
-  /** Asks as the tenant's owner unless told; `body` goes as JSON, a text as it is. */
+  /** Asks as the tenant's owner by default; `body` goes as JSON, a string as it is. */
   async ask(
     method: string,
     path: string,
@@ -223,10 +253,9 @@ export class TestGateway {
 
   async stop(): Promise<void> {
     for (const other of this.others) await other.stop();
-    this.stopDraining.abort();
-    await this.fastify.close();
-    this.stopListening();
-    this.stopSharing();
+    this.beginDrain();
+    await this.drain.run();
+    await this.app.close();
     this.l2?.close();
     await Promise.all(this.connections.map((nc) => nc.close()));
     if (this.servesFirst) await this.servers.stop();

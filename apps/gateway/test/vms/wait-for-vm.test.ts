@@ -142,7 +142,7 @@ describe('a wait', () => {
 
   // Last: from here on the gateway drains.
   it('is answered 408 when the gateway drains', async () => {
-    setTimeout(() => gateway.stopDraining.abort(), 200);
+    setTimeout(() => gateway.beginDrain(), 200);
     const started = performance.now();
     const answer = await wait('state=running&timeout=30');
     expect(answer.status).toBe(408);

@@ -4,7 +4,7 @@ import { newId, type TenantId } from '@novacron/contracts/ids';
 import { until } from '@novacron/testkit/wait';
 import { GUIDE_VM, TestGateway } from '../support/gateway.js';
 import { WAIT_READS } from '../../src/waits/read-turns.js';
-import { WAIT_LIMITS } from '../../src/waits/wait-slots.js';
+import { WAIT_LIMITS } from '../../src/config.js';
 
 let gateway: TestGateway;
 beforeAll(async () => {
