@@ -57,8 +57,7 @@ function linkerFlags() {
 
 function fingerprint(packages) {
   const hash = createHash('sha256').update(packages.join('\n'));
-  for (const file of ['go.mod', 'go.sum', 'go-programs.mjs', 'chart/podsecurity/main.go'])
-    hash.update(readFileSync(join(source, file)));
+  for (const file of ['go.mod', 'go.sum', 'go-programs.mjs']) hash.update(readFileSync(join(source, file)));
   return hash.digest('hex');
 }
 

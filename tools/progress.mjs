@@ -43,6 +43,30 @@ export function quietly(command, args, options, hint) {
   });
 }
 
+/** Runs a command with `input`; {code, output} with both of its streams. It never throws. */
+export function capture(command, args, { input = '', ...options } = {}) {
+  return new Promise((done) => {
+    const child = spawn(command, args, options);
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.stderr.on('data', (chunk) => (output += chunk));
+    child.stdin.on('error', () => undefined); // The command ended without reading; its exit code says why.
+    child.on('error', (error) => done({ code: 1, output: error.message }));
+    child.on('close', (code) => done({ code: code ?? 1, output }));
+    child.stdin.end(input);
+  });
+}
+
+/** Runs the main function of a program and sets its exit code. A Failure is one line on stderr, other errors have a stack. */
+export async function runMain(name, main) {
+  try {
+    process.exitCode = await main(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${name}: ${error instanceof Failure ? error.message : (error.stack ?? error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 const PARENT_MS = 500;
 

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { compose } from './compose.mjs';
-import { Failure, handOver } from './progress.mjs';
+import { Failure, handOver, runMain } from './progress.mjs';
 import { test } from './test.mjs';
 import { nodeCommand, prepare, root, toolEnvironment } from './toolchain.mjs';
 
@@ -98,10 +98,4 @@ async function main([command, ...args]) {
   return handOver(found[0], found[1], toolEnvironment({ NOVACRON_COMMAND_STARTED_AT: startedAt }));
 }
 
-main(process.argv.slice(2)).then(
-  (code) => (process.exitCode = code),
-  (error) => {
-    process.stderr.write(`novacron: ${error instanceof Failure ? error.message : (error.stack ?? error)}\n`);
-    process.exitCode = 1;
-  },
-);
+await runMain('novacron', main);

@@ -33,7 +33,7 @@ if (!__ENV.AUTH_TOKEN) throw new Error('AUTH_TOKEN must be an API token');
 const errors = new Rate('errors');
 const headers = { Authorization: `Bearer ${__ENV.AUTH_TOKEN}`, 'Content-Type': 'application/json' };
 
-/** Names the parts of the report, so that k6 keeps their figures. */
+/** Declares a threshold for each part of the report, so that k6 keeps its figures. */
 const shown = Object.fromEntries(PARTS.map((part) => [part, ['max>=0']]));
 
 export const options = {

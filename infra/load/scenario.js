@@ -1,7 +1,7 @@
 // The guide's load scenario as data and pure functions. k6 loads it (k6.js), and so does `npm run load` for
-// machines without k6: both make the same requests, in the same rhythm, and are judged by the same thresholds.
+// machines without k6: both send the same requests in the same rhythm, with the same thresholds.
 
-/** Users over time: each stage goes on a straight line from the last one's target to its own. */
+/** Users over time: in each stage the number changes linearly from the previous target to its own. */
 export const PROFILES = {
   /** The guide's own, 16 minutes. */
   guide: [
@@ -19,13 +19,13 @@ export const PROFILES = {
     { duration: '30s', target: 50 },
     { duration: '5s', target: 0 },
   ],
-  /** The guide's most users, for as long as it takes to restart every service in turn. */
+  /** The guide's most users, long enough to restart every service in turn. */
   rolling: [
     { duration: '30s', target: 200 },
     { duration: '4m', target: 200 },
     { duration: '10s', target: 0 },
   ],
-  /** Shows that it works; makes no figures. */
+  /** Shows that the scenario works. Its figures mean nothing. */
   smoke: [
     { duration: '1s', target: 10 },
     { duration: '4s', target: 10 },
@@ -33,24 +33,24 @@ export const PROFILES = {
   ],
 };
 
-/** The guide's: a run fails when one does not hold. `errors` counts answers other than the one that is due. */
+/** The guide's thresholds: a run fails when one of them fails. `errors` counts unexpected answers. */
 const GUIDE = {
   http_req_duration: ['p(95)<1000'],
   http_req_failed: ['rate<0.01'],
   errors: ['rate<0.01'],
 };
 
-/** No request may fail: while services are restarted, for instance. */
+/** No request may fail, for example during restarts. */
 const LOSSLESS = { errors: ['rate<0.01', 'rate<=0'] };
 
-/** Our own aims, with the most users; a run fails on them when it is asked to be strict. */
+/** Our own targets with the most users. A strict run fails on them. */
 const STRICT = {
   'http_req_duration{endpoint:list,peak:true}': ['p(95)<50'],
   'http_req_duration{endpoint:create,peak:true}': ['p(95)<200'],
   ...LOSSLESS,
 };
 
-/** What the report shows beside the thresholds. k6 keeps figures of a part only when a threshold names the part. */
+/** The report's parts without a threshold. k6 keeps a part's figures only when a threshold names the part. */
 export const PARTS = ['list', 'create'].flatMap((endpoint) => [
   `http_req_duration{endpoint:${endpoint}}`,
   `http_req_duration{endpoint:${endpoint},peak:true}`,
@@ -75,7 +75,7 @@ export function totalSeconds(stages) {
   return stages.reduce((sum, { duration }) => sum + seconds(duration), 0);
 }
 
-/** How many users there are after so many seconds; none after the end. */
+/** The number of users after some seconds; 0 after the end. */
 export function usersAt(stages, elapsed) {
   let from = 0;
   let begun = 0;
@@ -88,7 +88,7 @@ export function usersAt(stages, elapsed) {
   return 0;
 }
 
-/** Whether this is the time with the most users, and their number does not change. */
+/** Whether the number of users is at its maximum and constant. */
 export function atPeak(stages, elapsed) {
   const most = Math.max(...stages.map(({ target }) => target));
   let from = 0;
@@ -112,7 +112,7 @@ export function thinkTime() {
   return Math.random() * 3 + 1;
 }
 
-/** Tells the VMs of two runs apart, also of two that start at once. */
+/** Separates the VMs of two runs, even if they start at the same time. */
 export function newRun() {
   return (
     Date.now().toString(36) +
@@ -126,7 +126,7 @@ export function namePrefix(run) {
   return `test-vm-${run}-`;
 }
 
-/** The guide's VM, under a name that no other user and no other iteration has. */
+/** The guide's VM, with a name of its own for each user and iteration. */
 export function newVm(run, user, iteration) {
   return {
     name: `${namePrefix(run)}${user}-${iteration}`,
@@ -134,7 +134,7 @@ export function newVm(run, user, iteration) {
   };
 }
 
-/** The guide's checks: told, never a failure by themselves. */
+/** The guide's checks: reported, never a failure by themselves. */
 export const CHECKS = {
   list: {
     'VM list status is 200': (status) => status === 200,

@@ -1,7 +1,7 @@
-// What a run comes to, for both tools: out of k6's figures, or out of ours under k6's names.
+// Summarises a run for both tools, from k6's figures or from ours under k6's names.
 import { PARTS, THRESHOLDS } from './scenario.js';
 
-/** k6's way of naming a figure: `p(95)<1000` is about the value `p(95)`. */
+/** k6's syntax: `p(95)<1000` is a condition on the value `p(95)`. */
 const EXPRESSION = /^(p\(\d+\)|rate|count|max|med)\s*(<=|<|>=|>|==)\s*([\d.]+)$/;
 
 const COMPARE = {
@@ -12,7 +12,7 @@ const COMPARE = {
   '==': (a, b) => a === b,
 };
 
-/** A figure that is not there holds nothing: a run without requests fails. */
+/** A missing figure fails its threshold, so a run without requests fails. */
 function judged(metrics, metric, expression) {
   const [, figure, operator, bound] = EXPRESSION.exec(expression) ?? [];
   if (figure === undefined) throw new Error(`the threshold ${expression} of ${metric} is not understood`);

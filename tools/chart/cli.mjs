@@ -1,41 +1,52 @@
 // npm run chart -- install|check|write
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Failure } from '../progress.mjs';
+import { Failure, runMain } from '../progress.mjs';
 import { root } from '../toolchain.mjs';
-import { files, lint, matrix, unitTests } from './checks.mjs';
-import { findTool, install } from './tools.mjs';
-import { writtenFiles } from './written.mjs';
+import { chart, copiedFiles, files, helmDocs, lint, matrix, readme, unitTests } from './checks.mjs';
+import { findTool, install, PROGRAMS } from './tools.mjs';
 
 const usage = `usage: npm run chart -- COMMAND
-  install         build helm, helm-unittest and kubeconform out of the Go module proxy, into .toolchain
+  install         build helm, helm-docs, helm-unittest and kubeconform from the Go module proxy, into .toolchain
   check [--all]   lint, unit tests, and the rendered chart against the schemas of Kubernetes;
                   --all: every combination of the matrix, not only every pair (so does CI=true)
-  write           write the chart's README.md out of values.yaml, and its copies of infra/
+  write           write the chart's README.md from values.yaml (with helm-docs), and its copies of infra/
 `;
-
-const PROGRAMS = ['helm', 'helm-unittest', 'kubeconform', 'podsecurity'];
 
 async function check({ all }) {
   const missing = PROGRAMS.filter((name) => findTool(name) === undefined);
   const needed = (...names) => !names.some((name) => missing.includes(name));
-  const told = [];
+  const summaries = [];
   const faults = files();
+  if (needed('helm-docs')) faults.push(...(await readme()));
   if (needed('helm')) faults.push(...(await lint()));
   if (needed('helm-unittest')) {
     const tests = await unitTests();
     faults.push(...tests.faults);
-    told.push(tests.told);
+    summaries.push(tests.summary);
   }
-  if (needed(...PROGRAMS)) {
+  if (needed('helm', 'kubeconform')) {
     const rendered = await matrix({ all });
     faults.push(...rendered.faults);
-    told.push(rendered.told);
+    summaries.push(rendered.summary);
   }
   for (const fault of faults) process.stdout.write(`chart: ${fault}\n`);
-  if (missing.length > 0) told.push(`skipped what needs ${missing.join(', ')}: npm run chart -- install`);
-  process.stdout.write(`chart: ${told.join('; ')}\n`);
+  if (missing.length > 0)
+    summaries.push(`skipped the checks that need ${missing.join(', ')}: npm run chart -- install`);
+  process.stdout.write(`chart: ${summaries.join('; ')}\n`);
   return faults.length === 0 ? 0 : 1;
+}
+
+async function write() {
+  for (const [path, text] of copiedFiles()) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
+  }
+  if (findTool('helm-docs') === undefined)
+    throw new Failure('helm-docs is missing: npm run chart -- install');
+  const { code, output } = await helmDocs(chart);
+  process.stdout.write(output);
+  return code;
 }
 
 async function main([command, ...flags]) {
@@ -46,21 +57,11 @@ async function main([command, ...flags]) {
     case 'check':
       return check({ all: flags.includes('--all') || process.env.CI === 'true' });
     case 'write':
-      for (const [path, text] of writtenFiles()) {
-        mkdirSync(dirname(join(root, path)), { recursive: true });
-        writeFileSync(join(root, path), text);
-      }
-      return 0;
+      return write();
     default:
       process.stderr.write(usage);
       return command === '--help' ? 0 : 2;
   }
 }
 
-main(process.argv.slice(2)).then(
-  (code) => (process.exitCode = code),
-  (error) => {
-    process.stderr.write(`chart: ${error instanceof Failure ? error.message : error.stack}\n`);
-    process.exitCode = 1;
-  },
-);
+await runMain('chart', main);

@@ -1,26 +1,15 @@
-// The chart rendered over the matrix, and what is wrong with what came out.
-import { spawn } from 'node:child_process';
+// Renders the chart over the matrix and collects the faults of each rendering.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { capture } from '../progress.mjs';
 import { RELEASE } from './matrix.mjs';
 import { faultsBetween } from './references.mjs';
 import { findTool, KUBERNETES } from './tools.mjs';
 
-/** Runs a program with `input`; {code, output} with both of its streams. */
-export function run(name, args, input = '') {
-  return new Promise((done) => {
-    const child = spawn(findTool(name), args);
-    let output = '';
-    child.stdout.on('data', (chunk) => (output += chunk));
-    child.stderr.on('data', (chunk) => (output += chunk));
-    child.stdin.on('error', () => undefined); // it ended without reading: its exit code says why
-    child.on('error', (error) => done({ code: 1, output: error.message }));
-    child.on('close', (code) => done({ code, output }));
-    child.stdin.end(input);
-  });
-}
+/** Runs one of the chart's programs; {code, output}. */
+export const run = (name, args, input) => capture(findTool(name), args, { input });
 
 async function template(chart, folder, { values, apiVersions }) {
   const files = values.flatMap((object, index) => {
@@ -42,13 +31,13 @@ export function documentsOf(text) {
 
 const parsed = new Map();
 
-/** The object that a manifest is; most of them come again and again. */
+/** Parses a manifest. Most manifests repeat between renderings, so the result is kept. */
 function objectOf(text) {
   if (!parsed.has(text)) parsed.set(text, parse(text));
   return parsed.get(text);
 }
 
-/** Renders every combination; {documents: each once, faults: lines}. `faultsOf` looks at the objects of one of them. */
+/** Renders every combination; {documents: each once, faults: lines}. `faultsOf` checks the objects of one rendering. */
 export async function renderAll(chart, combinations, faultsOf = faultsBetween) {
   const documents = new Set();
   const faults = [];

@@ -3,19 +3,23 @@ import { buildPrograms, findProgram } from '../go-programs.mjs';
 
 export { KUBERNETES } from '../go-programs.mjs';
 
-/** Path of a program: the one built here, else the first on PATH, else undefined. */
+const PACKAGES = {
+  helm: 'helm.sh/helm/v3/cmd/helm',
+  'helm-docs': 'github.com/norwoodj/helm-docs/cmd/helm-docs',
+  'helm-unittest': 'github.com/helm-unittest/helm-unittest/cmd/helm-unittest',
+  kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform',
+};
+
+export const PROGRAMS = Object.keys(PACKAGES);
+
+/** Path of a program: the one in .toolchain, else the first on PATH, else undefined. */
 export const findTool = (name) => findProgram(name, ['chart']);
 
-/** Builds helm, helm-unittest, kubeconform and podsecurity; nothing to do when they are there. @throws Failure */
+/** Builds the programs that are missing. @throws Failure */
 export function install() {
   return buildPrograms({
     set: 'chart',
-    title: 'helm, helm-unittest, kubeconform, podsecurity (some minutes on a new machine)',
-    packages: [
-      'helm.sh/helm/v3/cmd/helm',
-      'github.com/helm-unittest/helm-unittest/cmd/helm-unittest',
-      'github.com/yannh/kubeconform/cmd/kubeconform',
-      './chart/podsecurity',
-    ],
+    title: `${PROGRAMS.join(', ')} (some minutes on a new machine)`,
+    packages: Object.values(PACKAGES),
   });
 }

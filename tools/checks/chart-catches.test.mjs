@@ -3,10 +3,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { chart, conforms, lint, restricted, unitTests } from '../chart/checks.mjs';
+import { chart, conforms, lint, readme, restricted, unitTests } from '../chart/checks.mjs';
 import { wrongEnvironments } from '../chart/environment.mjs';
+import { UNRESTRICTED } from '../chart/matrix.mjs';
 import { renderAll } from '../chart/render.mjs';
-import { documentedValues } from '../chart/readme.mjs';
 import { findTool } from '../chart/tools.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'novacron-chart-'));
@@ -38,11 +38,7 @@ const WRONG = {
     'revisionHistoryLimit',
     'revisionHistoryLimits',
   ],
-  'a field of a custom resource that there is none of': [
-    'autoscaling.yaml',
-    'minReplicaCount',
-    'minReplicas',
-  ],
+  'a field that a custom resource does not have': ['autoscaling.yaml', 'minReplicaCount', 'minReplicas'],
   'a value of the wrong type': ['deployments.yaml', 'revisionHistoryLimit: 5', 'revisionHistoryLimit: five'],
 };
 for (const [what, [file, right, wrong]] of Object.entries(WRONG)) {
@@ -53,12 +49,62 @@ for (const [what, [file, right, wrong]] of Object.entries(WRONG)) {
   });
 }
 
-test('a pod that may be root is not restricted', needs('helm', 'podsecurity'), async () => {
-  const { documents } = await rendered(spoiled('_pods.tpl', 'runAsNonRoot: true', 'runAsNonRoot: false'));
-  assert.match((await restricted(documents)).join(), /gateway is not restricted: .*runAsNonRoot/);
+const UNSAFE = {
+  'runs as root': ['runAsNonRoot: true', 'runAsNonRoot: false'],
+  'runs as user 0': ['runAsUser: 1000', 'runAsUser: 0'],
+  'has no seccomp profile': ['  seccompProfile: { type: RuntimeDefault }\n', ''],
+  'keeps its capabilities': ['drop: [ALL]', 'drop: [NET_RAW]'],
+  'adds a capability': ['{ drop: [ALL] }', '{ drop: [ALL], add: [SYS_ADMIN] }'],
+  'escalates privileges': ['allowPrivilegeEscalation: false', 'allowPrivilegeEscalation: true'],
+  'is privileged': ['readOnlyRootFilesystem: true', 'privileged: true'],
+  'uses the network of its node': [
+    'securityContext:\n  runAsNonRoot',
+    'hostNetwork: true\nsecurityContext:\n  runAsNonRoot',
+  ],
+};
+for (const [what, [right, wrong]] of Object.entries(UNSAFE)) {
+  test(`the check finds a pod that ${what}`, needs('helm', 'kubeconform'), async () => {
+    const { documents, faults } = await rendered(spoiled('_pods.tpl', right, wrong));
+    assert.deepEqual(faults, []);
+    assert.match((await restricted(documents)).join(), /gateway is not restricted: /);
+  });
+}
+
+test(
+  'the check finds a folder of the node, and an exemption that no pod needs',
+  needs('kubeconform'),
+  async () => {
+    const securityContext = { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } };
+    const container = {
+      securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+    };
+    const set = (name, volumes) =>
+      JSON.stringify({
+        apiVersion: 'apps/v1',
+        kind: 'DaemonSet',
+        metadata: { name },
+        spec: { template: { spec: { securityContext, containers: [container], volumes } } },
+      });
+    const [exempt] = UNRESTRICTED.map((each) => each.split('/')[1]);
+    const volumes = [{ name: 'disk', hostPath: { path: '/dev' } }];
+    assert.deepEqual(await restricted([set('safe'), set(exempt, volumes)]), []);
+    assert.match(
+      (await restricted([set('unsafe', volumes)])).join(),
+      /DaemonSet\/unsafe is not restricted: /,
+    );
+    assert.match((await restricted([set(exempt)])).join(), /is restricted and needs no exemption/);
+  },
+);
+
+test('the check finds a README.md that its values no longer match', needs('helm-docs'), async () => {
+  assert.deepEqual(await readme(), []);
+  cpSync(chart, folder, { recursive: true, force: true });
+  const path = join(folder, 'values.yaml');
+  writeFileSync(path, readFileSync(path, 'utf8').replace("nameOverride: ''", 'nameOverride: other'));
+  assert.match((await readme(folder)).join(), /README.md of the chart is not current/);
 });
 
-test('a combination that does not render is told by its name', needs('helm'), async () => {
+test('the check names a combination that does not render', needs('helm'), async () => {
   const { faults } = await rendered(spoiled('deployments.yaml', '.service.poolMax', '.service.poolMax.most'));
   assert.match(faults.join(), /^one: Error: .*poolMax/);
 });
@@ -67,10 +113,14 @@ test('the linter finds a template that cannot be read', needs('helm'), async () 
   assert.notDeepEqual(await lint(spoiled('services.yaml', '{{- range $name', '{{- rang $name')), []);
 });
 
-test('the unit tests miss a pod that is taken away too early', needs('helm-unittest'), async () => {
-  const { faults } = await unitTests(spoiled('deployments.yaml', 'maxUnavailable: 0', 'maxUnavailable: 1'));
-  assert.match(faults.join(), /FAIL .*the Deployments of the services/);
-});
+test(
+  'the unit tests fail when a rolling update removes a pod too early',
+  needs('helm-unittest'),
+  async () => {
+    const { faults } = await unitTests(spoiled('deployments.yaml', 'maxUnavailable: 0', 'maxUnavailable: 1'));
+    assert.match(faults.join(), /FAIL .*the Deployments of the services/);
+  },
+);
 
 const APART = {
   'a Service that leads nowhere': [
@@ -79,8 +129,13 @@ const APART = {
     'targetPort: https',
     /asks for port https/,
   ],
-  'a policy for no pod': ['networkpolicies.yaml', '"name" $name }}', '"name" "api" }}', /selects no pod/],
-  'an autoscaler of nothing': [
+  'a network policy that selects no pod': [
+    'networkpolicies.yaml',
+    '"name" $name }}',
+    '"name" "api" }}',
+    /selects no pod/,
+  ],
+  'an autoscaler of a Deployment that does not exist': [
     'autoscaling.yaml',
     'name: {{ include "novacron.fullname" $ }}-{{ $name }}',
     'name: api',
@@ -92,20 +147,20 @@ const APART = {
     '{{- end }}{{- if true }}',
     /autoscaler of nc-novacron-gateway is there twice/,
   ],
-  'an account that is not made': [
+  'a service account that does not exist': [
     'serviceaccounts.yaml',
     '"name" $name)',
     '"name" "all")',
     /ServiceAccount nc-novacron-gateway, which is not there/,
   ],
 };
-for (const [what, [file, right, wrong, told]] of Object.entries(APART)) {
+for (const [what, [file, right, wrong, message]] of Object.entries(APART)) {
   test(`the check finds ${what}`, needs('helm'), async () => {
-    assert.match((await rendered(spoiled(file, right, wrong))).faults.join('\n'), told);
+    assert.match((await rendered(spoiled(file, right, wrong))).faults.join('\n'), message);
   });
 }
 
-test('an app is refused what its configuration does not take', needs('helm'), async () => {
+test('the check finds a variable that an app does not read', needs('helm'), async () => {
   const generated = { secrets: { generate: true }, valkey: { enabled: true } };
   const spoil = spoiled('deployments.yaml', 'NOVACRON_PG_POOL_MAX', 'NOVACRON_PG_POOL');
   const combination = { name: 'one', values: [...values, generated], apiVersions: [] };
@@ -113,18 +168,14 @@ test('an app is refused what its configuration does not take', needs('helm'), as
   assert.match(faults.join('\n'), /nc-novacron-gateway reads no NOVACRON_PG_POOL/);
 });
 
-test('the bootstrap is refused without a password that its SQL asks for', needs('helm'), async () => {
-  const bootstrap = { bootstrap: { enabled: true, existingSecret: 'superuser' } };
-  const spoil = spoiled('jobs.yaml', '"OWNER" "API" "SYS"', '"OWNER" "API"');
-  const combination = { name: 'one', values: [...values, bootstrap], apiVersions: [] };
-  const { faults } = await renderAll(spoil, [combination], wrongEnvironments);
-  assert.match(faults.join('\n'), /reads NOVACRON_PG_METRICS_SYS_PASSWORD, which its Job does not give/);
-});
-
-test('a comment of a value becomes a row, with its path', () => {
-  const yaml = 'a:\n  # -- What it is.\n  b: 1\n  # not told\n  c: 2\n# -- Block.\nd:\n  e: 3\n';
-  assert.deepEqual(documentedValues(yaml), [
-    { path: 'a.b', fallback: '1', text: 'What it is.' },
-    { path: 'd', fallback: '', text: 'Block.' },
-  ]);
-});
+test(
+  'the check finds a password that bootstrap.sql reads and its Job does not set',
+  needs('helm'),
+  async () => {
+    const bootstrap = { bootstrap: { enabled: true, existingSecret: 'superuser' } };
+    const spoil = spoiled('jobs.yaml', '"OWNER" "API" "SYS"', '"OWNER" "API"');
+    const combination = { name: 'one', values: [...values, bootstrap], apiVersions: [] };
+    const { faults } = await renderAll(spoil, [combination], wrongEnvironments);
+    assert.match(faults.join('\n'), /reads NOVACRON_PG_METRICS_SYS_PASSWORD, which its Job does not give/);
+  },
+);

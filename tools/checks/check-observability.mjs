@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { root } from '../toolchain.mjs';
 import { configPaths, rulePaths, ruleTestPaths } from '../observability/files.mjs';
 import { COLLECTOR, collectorFindings } from '../observability/collector.mjs';
-import { DASHBOARD_FILES } from '../observability/dashboards/all.mjs';
-import { observabilityFindings, staleDashboards } from '../observability/findings.mjs';
+import { observabilityFindings } from '../observability/findings.mjs';
 import { findPromtool } from '../observability/promtool.mjs';
 
 const absolute = (paths) => paths.map((path) => join(root, path));
@@ -41,11 +40,7 @@ function collector() {
   return error !== undefined || status === 0;
 }
 
-const findings = [
-  ...observabilityFindings(root),
-  ...staleDashboards(root, DASHBOARD_FILES),
-  ...collectorFindings(root),
-];
+const findings = [...observabilityFindings(root), ...collectorFindings(root)];
 for (const finding of findings) process.stdout.write(`${finding}\n`);
 const passed = [promtool(), collector(), findings.length === 0];
 process.exitCode = passed.every(Boolean) ? 0 : 1;

@@ -1,32 +1,16 @@
-// npm run check [-- NAME...]: everything about the code that needs no running server. Every gate runs, whatever
-// the one before it said.
-import { spawn } from 'node:child_process';
+// npm run check [-- NAME...]: every check that needs no running server. A failed check does not stop the others.
+import { capture } from '../progress.mjs';
 import { root, toolEnvironment } from '../toolchain.mjs';
 import { GATES } from './gates.mjs';
 
 const names = GATES.map(({ name }) => name);
 
-/** Runs one gate; its output, and whether it passed. */
-function run({ command, args }) {
-  return new Promise((done) => {
-    const child = spawn(command, args, {
-      cwd: root,
-      env: toolEnvironment(),
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let output = '';
-    child.stdout.on('data', (chunk) => (output += chunk));
-    child.stderr.on('data', (chunk) => (output += chunk));
-    child.on('error', (error) => done({ passed: false, output: error.message }));
-    child.on('close', (code) => done({ passed: code === 0, output }));
-  });
-}
-
 async function runAndTell(gate) {
   const start = Date.now();
-  const { passed, output } = await run(gate);
+  const { code, output } = await capture(gate.command, gate.args, { cwd: root, env: toolEnvironment() });
+  const passed = code === 0;
   const seconds = ((Date.now() - start) / 1000).toFixed(1);
-  // What some gates say when they pass (warnings, what was skipped) is worth a look, turbo's table is not.
+  // Some checks print warnings or skipped parts when they pass; turbo prints a table that is not worth showing.
   if (!passed || gate.tells) process.stdout.write(output.trimEnd() && `${output.trimEnd()}\n`);
   process.stdout.write(
     `check ${gate.name.padEnd(10)} ${seconds.padStart(6)} s  ${passed ? 'ok' : `FAILED: ${gate.hint}`}\n`,

@@ -10,6 +10,8 @@ const WRONG = {
   eqeqeq: 'export const same = (a: number, b: number): boolean => a == b;',
   'no-console': 'console.log(1);',
   'no-process-env': 'export const home = process.env.HOME;',
+  'no-warning-comments': '// TODO later\nexport {};',
+  'no-focused-tests': "import { it } from '@jest/globals'; it.only('x', () => undefined);",
   'switch-exhaustiveness-check':
     "export function f(state: 'on' | 'off'): number { switch (state) { case 'on': return 1; } return 0; }",
 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { collectorFindings } from '../observability/collector.mjs';
-import { observabilityFindings, staleDashboards } from '../observability/findings.mjs';
+import { observabilityFindings } from '../observability/findings.mjs';
 import { FixtureRepository } from './fixture.mjs';
 
 const METRICS = {
@@ -122,15 +122,6 @@ test('a kind of panel that Grafana no longer has is found', () => {
   write({ panel: panelOf(GOOD, { type: 'graph' }) });
   assertFinds(/panels are timeseries/);
 });
-test('a dashboard that was changed by hand, is missing or comes from nowhere is found', () => {
-  repository.write('infra/grafana/dashboards/a.json', 'a');
-  const stale = (...made) => staleDashboards(repository.folder, made).map((line) => line.split(' ')[0]);
-  assert.deepEqual(stale(['a.json', 'a']), []);
-  assert.deepEqual(stale(['a.json', 'b']), ['infra/grafana/dashboards/a.json']);
-  assert.deepEqual(stale(['a.json', 'a'], ['b.json', 'b']), ['infra/grafana/dashboards/b.json']);
-  assert.deepEqual(stale(), ['infra/grafana/dashboards/a.json']);
-});
-
 const collector = (changes, pipeline) => ({
   receivers: { otlp: {} },
   processors: { memory_limiter: {}, batch: {} },

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasGo } from '../go-programs.mjs';
-import { Failure, handOver, phase } from '../progress.mjs';
+import { handOver, phase, runMain } from '../progress.mjs';
 import { nodeCommand, toolEnvironment } from '../toolchain.mjs';
 import { down, home, kubeconfig, up } from './control-plane.mjs';
 import { build, findTool, PROGRAMS } from './programs.mjs';
@@ -63,10 +63,4 @@ async function main([command, ...args]) {
   }
 }
 
-main(process.argv.slice(2)).then(
-  (code) => (process.exitCode = code),
-  (error) => {
-    process.stderr.write(`cluster: ${error instanceof Failure ? error.message : error.stack}\n`);
-    process.exitCode = 1;
-  },
-);
+await runMain('cluster', main);

@@ -1,36 +1,25 @@
-// kubectl and helm at the cluster, and waiting for what it shows.
-import { spawn } from 'node:child_process';
+// kubectl and helm for the cluster, and a wait for a condition.
 import { join } from 'node:path';
+import { capture } from '../progress.mjs';
 import { root } from '../toolchain.mjs';
 import { findTool } from './programs.mjs';
 
 const kubeconfig = join(root, '.novacron-cluster', 'admin.conf');
 
-/** Runs a program at the cluster with `input`; {code, output} with both of its streams. */
-function run(name, args, input = '') {
-  return new Promise((done) => {
-    const child = spawn(findTool(name), args, { env: { ...process.env, KUBECONFIG: kubeconfig } });
-    let output = '';
-    child.stdout.on('data', (chunk) => (output += chunk));
-    child.stderr.on('data', (chunk) => (output += chunk));
-    child.stdin.on('error', () => undefined); // it ended without reading: its exit code says why
-    child.on('error', (error) => done({ code: 1, output: error.message }));
-    child.on('close', (code) => done({ code: code ?? 1, output }));
-    child.stdin.end(input);
-  });
-}
+const run = (name, args, input) =>
+  capture(findTool(name), args, { input, env: { ...process.env, KUBECONFIG: kubeconfig } });
 
 export const kubectl = (args, input) => run('kubectl', args, input);
 export const helm = (args) => run('helm', args);
 
-/** Objects of a kind in a namespace, perhaps by labels (`a=b,c=d`). */
+/** The objects of a kind in a namespace, optionally selected by labels (`a=b,c=d`). */
 export async function list(namespace, kind, labels = '') {
   const { code, output } = await kubectl(['-n', namespace, 'get', kind, '-l', labels, '-o', 'json']);
   if (code !== 0) throw new Error(output);
   return JSON.parse(output).items;
 }
 
-/** One object by name, or undefined. */
+/** An object by name, or undefined. */
 export async function get(namespace, kind, name) {
   const { code, output } = await kubectl(['-n', namespace, 'get', kind, name, '-o', 'json']);
   return code === 0 ? JSON.parse(output) : undefined;

@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 export const RULES = 'infra/prometheus/rules';
 export const RULE_TESTS = 'infra/prometheus/tests';
 export const CONFIGS = 'infra/prometheus';
-export const DASHBOARDS = 'infra/grafana/dashboards';
+const DASHBOARDS = 'infra/grafana/dashboards';
 export const RUNBOOKS = 'docs/runbooks';
 export const METRICS_LIST = 'infra/prometheus/metrics.generated.json';
 
@@ -19,7 +19,7 @@ function named(root, folder, ending) {
 export const rulePaths = (root) => named(root, RULES, '.yml');
 export const ruleTestPaths = (root) => named(root, RULE_TESTS, '.yml');
 export const configPaths = (root) => named(root, CONFIGS, '.yml');
-export const dashboardPaths = (root) => named(root, DASHBOARDS, '.json');
+const dashboardPaths = (root) => named(root, DASHBOARDS, '.json');
 export const runbookPaths = (root) => named(root, RUNBOOKS, '.md');
 export const metricsList = (root) => JSON.parse(readFileSync(join(root, METRICS_LIST), 'utf8'));
 

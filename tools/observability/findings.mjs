@@ -3,8 +3,6 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import {
   alertTestsOf,
-  DASHBOARDS,
-  dashboardPaths,
   dashboardsOf,
   metricsList,
   panelsOf,
@@ -119,19 +117,6 @@ function wrongDashboards(root) {
     }
     return wrong.map((text) => `${path}: ${text}`);
   });
-}
-
-/** Dashboards that are not what they were made from; `made`: name of the file and its text, each. */
-export function staleDashboards(root, made) {
-  const committed = dashboardPaths(root);
-  const paths = made.map(([name]) => `${DASHBOARDS}/${name}`);
-  const stale = made
-    .map(([, text], index) => ({ path: paths[index], text }))
-    .filter(({ path, text }) => !committed.includes(path) || readFileSync(join(root, path), 'utf8') !== text)
-    .map(({ path }) => path);
-  return [...stale, ...committed.filter((path) => !paths.includes(path))].map(
-    (path) => `${path} is not what it is made from: node tools/observability/generate-dashboards.mjs`,
-  );
 }
 
 /** Everything that is wrong below `root`, a line each. */

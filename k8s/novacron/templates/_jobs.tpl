@@ -1,8 +1,8 @@
 {{/*
-Where the first installation itself brings the database or the secrets (cnpg, secrets.generate), no Job can run before
-it: there the Jobs are hooks after the installation, and retry until the database is there. Everywhere else they come
-before it, and one that fails stops the installation. An upgrade always runs them first. They are hooks in every case,
-so that a rollback, which applies an older revision's objects but none of its install hooks, runs none of them again.
+If the first installation itself makes the database or the secrets (cnpg, secrets.generate), no Job can run before it. Then
+the Jobs are hooks after the installation, and retry until the database is up. In all other cases they run before it, and a
+failed Job stops the installation. An upgrade always runs them first. They are hooks in every case: a rollback applies an
+older revision's objects without its install hooks, and so runs no Job again.
 */}}
 {{- define "novacron.installHook" -}}
 {{- or .Values.cnpg.enabled .Values.secrets.generate | ternary "post-install" "pre-install" -}}
@@ -18,7 +18,7 @@ annotations:
 
 {{/*
 A Job of one container. Takes {root, name, weight, image, container, volumes, events, service}; container and volumes are
-YAML, service gives the placement. A failed pod stays, because its log is the only account of the failure.
+YAML, service gives the placement. A failed pod stays, because only its log describes the failure.
 */}}
 {{- define "novacron.job" -}}
 {{- $context := dict "root" .root "name" .name "prefix" (include "novacron.jobPrefix" .root) -}}

@@ -1,4 +1,4 @@
-{{/* Prefix of the names of all objects: 40 characters. It must not change, since volumes and secrets are found by it. */}}
+{{/* Prefix of the names of all objects: 40 characters. It must not change, because volumes and secrets are found by it. */}}
 {{- define "novacron.fullname" -}}
 {{- $chart := default .Chart.Name .Values.nameOverride -}}
 {{- $name := contains $chart .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $chart) -}}
@@ -29,7 +29,7 @@ longest suffix, `-migrate-cache-invalidator`.
 {{- include "novacron.fullname" . | trunc 36 | trimSuffix "-" -}}
 {{- end }}
 
-{{/* metadata of an object of a component. Takes {root, name} and perhaps {prefix, suffix}. */}}
+{{/* metadata of an object of a component. Takes {root, name} and optionally {prefix, suffix}. */}}
 {{- define "novacron.metadata" -}}
 name: {{ .prefix | default (include "novacron.fullname" .root) }}-{{ .name }}{{ with .suffix }}-{{ . }}{{ end }}
 namespace: {{ .root.Release.Namespace }}

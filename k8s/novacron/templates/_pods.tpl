@@ -1,4 +1,4 @@
-{{/* What the restricted Pod Security Standard asks of a pod. Our images run as 1000. */}}
+{{/* The restricted Pod Security Standard for a pod. Our images run as user 1000. */}}
 {{- define "novacron.podSecurity" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -11,7 +11,7 @@ securityContext:
   seccompProfile: { type: RuntimeDefault }
 {{- end }}
 
-{{/* What it asks of a container. */}}
+{{/* The restricted Pod Security Standard for a container. */}}
 {{- define "novacron.containerSecurity" -}}
 securityContext:
   allowPrivilegeEscalation: false
@@ -28,7 +28,7 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
-{{/* Environment of every process of ours. Takes {root, settings: {resources, env, …}}; its own `env` is merged by novacron.mergedEnv. */}}
+{{/* Environment of each of our processes. Takes {root, settings: {resources, env, …}}; its own `env` is merged by novacron.mergedEnv. */}}
 {{- define "novacron.processEnv" -}}
 {{- $telemetry := .root.Values.telemetry -}}
 {{- $limits := .settings.resources.limits -}}
@@ -58,7 +58,7 @@ imagePullSecrets:
 {{- end }}
 
 {{/*
-The chart's environment with the operator's own, which wins: a name that stands twice is ambiguous to the API server.
+The chart's environment merged with the operator's, which takes precedence. The API server rejects a repeated name.
 Takes {list: the chart's, as YAML, env: the operator's, a map}.
 */}}
 {{- define "novacron.mergedEnv" -}}
@@ -73,7 +73,7 @@ Takes {list: the chart's, as YAML, env: the operator's, a map}.
 {{- toYaml $entries -}}
 {{- end }}
 
-{{/* Variables out of a Secret whose keys have their names. Takes {secret, keys}. */}}
+{{/* Variables from a Secret whose keys have their names. Takes {secret, keys}. */}}
 {{- define "novacron.secretEnv" -}}
 {{- $secret := .secret -}}
 {{- range .keys }}

@@ -21,7 +21,7 @@
 {{- include "novacron.amount" (dict "text" . "example" "500m, 2, 0.5") | float64 | ceil | int64 -}}
 {{- end }}
 
-{{/* A number as people write it: 1000000, not 1e+06. */}}
+{{/* A number without an exponent: 1000000, not 1e+06. */}}
 {{- define "novacron.text" -}}
 {{- if and (kindIs "float64" .) (eq (floor .) .) -}}{{ int64 . }}{{- else -}}{{ . }}{{- end -}}
 {{- end }}

@@ -1,9 +1,9 @@
-{{/* A new password. It begins with a letter: nothing takes it for a number. */}}
+{{/* A new password. It begins with a letter, so that no parser reads it as a number. */}}
 {{- define "novacron.password" -}}
 p{{ randAlphaNum 40 }}
 {{- end }}
 
-{{/* What a generated Secret holds in the cluster, as JSON, decoded. Takes {root, name}. */}}
+{{/* The decoded data of a generated Secret in the cluster, as JSON. Takes {root, name}. */}}
 {{- define "novacron.there" -}}
 {{- $found := lookup "v1" "Secret" .root.Release.Namespace (printf "%s-%s" (include "novacron.fullname" .root) .name) -}}
 {{- $data := dict -}}
@@ -21,7 +21,7 @@ kind: Secret
 metadata:
   {{- include "novacron.metadata" . | nindent 2 }}
   annotations:
-    # The data of the servers outlives the release, and is worth nothing without its passwords.
+    # The servers' data outlives the release, and is useless without its passwords.
     helm.sh/resource-policy: keep
 type: Opaque
 data:
@@ -30,7 +30,7 @@ data:
   {{- end }}
 {{- end }}
 
-{{/* One rendering, one password: the first caller makes it, or finds it in the cluster. */}}
+{{/* One password for each rendering: the first caller makes it, or finds it in the cluster. */}}
 {{- define "novacron.valkeyPassword" -}}
 {{- if not (hasKey .Release "novacronValkey") -}}
 {{- $there := include "novacron.there" (dict "root" . "name" "valkey") | fromJson -}}
@@ -63,8 +63,8 @@ redis://{{ .user }}:{{ include "novacron.valkeyUserPassword" . }}@{{ include "no
 {{- end }}
 
 {{/*
-A host as the agent reads it, as JSON. Id and password follow from the key of its Secret and its name: after a rollback,
-which takes newer hosts out of the Secret, the next upgrade gives them the same ones. The id is a UUIDv8 (RFC 9562).
+A host in the agent's format, as JSON. Id and password are derived from the key of its Secret and its name. A rollback
+removes newer hosts from the Secret, and the next upgrade then gives them the same id and password. The id is a UUIDv8 (RFC 9562).
 Takes {name, agent, key}.
 */}}
 {{- define "novacron.newHost" -}}
@@ -78,12 +78,12 @@ Takes {name, agent, key}.
 {{- toRawJson $host -}}
 {{- end }}
 
-{{/* What decides who is in an agent's Secret: pods that read it at their start are replaced when it changes. */}}
+{{/* The values that determine the hosts in an agent's Secret. Pods read it at their start, so a change replaces them. */}}
 {{- define "novacron.hostNames" -}}
 {{- eq .kind "DaemonSet" | ternary (join "," .nodes) (.hosts | toString) -}}
 {{- end }}
 
-{{/* The same of every agent that runs, for the server that knows them all. Takes the root. */}}
+{{/* The same for all enabled agents, for the NATS server, which has all their users. Takes the root. */}}
 {{- define "novacron.allHosts" -}}
 {{- $all := list -}}
 {{- range $name, $own := .Values.hostAgents -}}

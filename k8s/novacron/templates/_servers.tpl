@@ -5,7 +5,7 @@
 {{- else if .Values.cnpg.enabled -}}
 {{ include "novacron.fullname" . }}-postgres-rw:5432
 {{- else -}}
-{{- fail "postgres.primary is missing: say where Postgres is (host:port), or let the CloudNativePG operator make one (cnpg.enabled)" -}}
+{{- fail "postgres.primary is missing: set the address of Postgres (host:port), or let the CloudNativePG operator make one (cnpg.enabled)" -}}
 {{- end -}}
 {{- end }}
 
@@ -15,11 +15,11 @@
 {{- else if .Values.nats.enabled -}}
 nats://{{ include "novacron.fullname" . }}-nats:4222
 {{- else -}}
-{{- fail "nats.url is missing: say where NATS is (nats://host:port), or let the chart run it (nats.enabled)" -}}
+{{- fail "nats.url is missing: set the address of NATS (nats://host:port), or let the chart run it (nats.enabled)" -}}
 {{- end -}}
 {{- end }}
 
-{{/* Ports of the Postgres servers, one a line and each once. */}}
+{{/* Ports of the Postgres servers, one on each line, without duplicates. */}}
 {{- define "novacron.postgresPorts" -}}
 {{- $ports := list -}}
 {{- range prepend .Values.postgres.replicas (include "novacron.postgresPrimary" .) -}}
@@ -32,7 +32,7 @@ nats://{{ include "novacron.fullname" . }}-nats:4222
 {{- default "4222" (regexFind "[0-9]+$" (regexReplaceAll "/+$" (include "novacron.natsUrl" .) "")) -}}
 {{- end }}
 
-{{/* Keys of a service's Secret, but for the owner's password, which only migrations get. Takes the service. */}}
+{{/* Keys of a service's Secret, without the owner's password, which only migrations get. Takes the service. */}}
 {{- define "novacron.secretKeys" -}}
 NOVACRON_PG_API_PASSWORD NOVACRON_PG_SYS_PASSWORD NOVACRON_NATS_PASSWORD
 {{- if .redis }} NOVACRON_REDIS_URL{{ end }}

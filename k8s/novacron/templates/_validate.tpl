@@ -1,4 +1,4 @@
-{{/* What a schema of single values cannot see. Rendered with the Deployments, fails with a sentence. */}}
+{{/* Rules that a schema of single values cannot express. The Deployments include them; a violation fails the rendering. */}}
 {{- define "novacron.validate" -}}
 {{- include "novacron.validateDrain" . -}}
 {{- include "novacron.validateSecrets" . -}}
@@ -42,9 +42,9 @@
 {{- end }}
 
 {{/*
-Connections to the primary when every service has its most pods and two more of a rolling update, the new one and the
-one that drains, each with two pools, while all migrations run (three connections each). minReadySeconds of the
-Deployments keeps it at two.
+Connections to the primary when every service has its most pods and two more during a rolling update (the new one and the
+one that drains), each with two pools, while all migrations run (three connections each). minReadySeconds of the
+Deployments limits the extra pods to two.
 */}}
 {{- define "novacron.validateConnections" -}}
 {{- $sum := 0 -}}
@@ -73,7 +73,7 @@ Deployments keeps it at two.
 {{- fail (printf "hostAgents.%s: driver qemu needs kind DaemonSet, a process on each node" $name) -}}
 {{- end -}}
 {{- if and (eq $agent.driver "qemu") (not $agent.image.name) -}}
-{{- fail (printf "hostAgents.%s.image.name is missing: the image of host-agent holds no QEMU; name one that does" $name) -}}
+{{- fail (printf "hostAgents.%s.image.name is missing: the image of host-agent contains no QEMU; name one that does" $name) -}}
 {{- end -}}
 {{- if and $.Values.secrets.generate (not $agent.existingSecret) (eq $agent.kind "Deployment") (lt (int $agent.hosts) 1) -}}
 {{- fail (printf "hostAgents.%s.hosts is missing: say how many hosts secrets.generate makes" $name) -}}
@@ -82,7 +82,7 @@ Deployments keeps it at two.
 {{- end -}}
 {{- end }}
 
-{{/* The API server refuses pods that request more than their limit, after the hooks have run. */}}
+{{/* The API server refuses pods that request more than their limit, but only after the hooks have run. */}}
 {{- define "novacron.validateResources" -}}
 {{- $all := dict "nats.resources" .Values.nats.resources "valkey.resources" .Values.valkey.resources "cnpg.resources" .Values.cnpg.resources -}}
 {{- range $name, $own := .Values.services -}}
@@ -101,7 +101,7 @@ Deployments keeps it at two.
 {{- end -}}
 {{- end }}
 
-{{/* What an installed release cannot change is refused here, before the hooks of an upgrade run. */}}
+{{/* Refuses changes that an installed release does not support, before the hooks of an upgrade run. */}}
 {{- define "novacron.validateImmutable" -}}
 {{- if .Values.nats.enabled -}}
 {{- $name := printf "%s-nats" (include "novacron.fullname" .) -}}
