@@ -1,18 +1,18 @@
-// npm run compose: docker compose with this repository's files, by whichever Compose the machine has.
+// npm run compose: runs the installed Compose with this repository's files.
 import { spawnSync } from 'node:child_process';
 import { basename, join } from 'node:path';
 import { Failure, handOver } from './progress.mjs';
 import { root, toolEnvironment } from './toolchain.mjs';
 
 const usage = `usage: npm run compose -- COMMAND [arguments]
-  up      build the images, start everything, wait until the API answers, tell URL and token
+  up      build the images, start everything, wait until the API answers, print URL and token
   env     addresses and tokens, to eval
   test    the end-to-end tests of the local stack, against the containers (servers' ports appear on loopback)
   down    end it; with --volumes, remove ALL of its state
 Any other command goes to docker compose as it is, for instance ps, or logs -f gateway-1.
 `;
 
-/** Compose takes the folder's name when nothing else is said. */
+/** Compose uses the folder's name by default. */
 const project =
   process.env.COMPOSE_PROJECT_NAME ||
   basename(root)
@@ -35,7 +35,7 @@ function works(program, args) {
 function findCompose() {
   if (works('docker', ['compose', 'version'])) return ['docker', 'compose'];
   if (works('docker-compose', ['version'])) return ['docker-compose'];
-  throw new Failure('there is no docker compose. Install Docker with Compose v2, or docker-compose 1.29');
+  throw new Failure('docker compose is missing. Install Docker with Compose v2, or docker-compose 1.29');
 }
 
 function files(...more) {
@@ -56,7 +56,7 @@ function environment() {
   return { ...toolEnvironment(), COMPOSE_PROJECT_NAME: project };
 }
 
-/** By the container that has the secrets; addresses of servers only where they are published. */
+/** Runs the container that has the secrets. Prints addresses of servers only if they are published. */
 function userEnvironment(compose, ...addresses) {
   const program = ['node', 'dist/compose/init.js', 'env', url, ...addresses];
   return outputOf(compose, [...files(), 'run', '--rm', '-T', 'init', ...program]);
@@ -111,7 +111,7 @@ async function test(compose, args) {
   );
 }
 
-/** Runs one command; its exit code. */
+/** Runs one command and returns its exit code. */
 export async function compose([command, ...args]) {
   if (command === undefined || command === '--help') {
     process.stdout.write(usage);

@@ -1,5 +1,5 @@
-// Programs written in Go that checks and the cluster need: pinned by go.mod and go.sum beside this file, built out of
-// the Go module proxy into .toolchain. helm and the cluster come from one module, so that they agree on Kubernetes.
+// Builds the Go programs for the checks and the cluster from the Go module proxy into .toolchain. go.mod and go.sum pin
+// them. helm and the cluster come from one module, so that they have the same version of Kubernetes.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { accessSync, constants, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { root } from './toolchain.mjs';
 const source = join(root, 'tools');
 const goMod = () => readFileSync(join(source, 'go.mod'), 'utf8');
 
-/** The version of Kubernetes of the cluster, and the one that helm assumes; the schemas in chart/kinds are of it too. */
+/** The Kubernetes version of the cluster, of helm's checks, and of the schemas in chart/kinds. */
 export const KUBERNETES = '1.36.3';
 
 const folderOf = (set) => join(root, '.toolchain', set);
@@ -24,7 +24,7 @@ function isProgram(path) {
   }
 }
 
-/** Path of program `name` in the given sets (`chart`, `cluster`), else the first on PATH, else undefined. */
+/** The path of program `name` in the given sets (`chart`, `cluster`), otherwise on PATH, otherwise undefined. */
 export function findProgram(name, sets) {
   const folders = [...sets.map(folderOf), ...(process.env.PATH ?? '').split(delimiter)];
   return folders.map((folder) => join(folder, name)).find(isProgram);
@@ -34,7 +34,7 @@ export function hasGo() {
   return spawnSync('go', ['version']).status === 0;
 }
 
-/** Versions that programs take from their linker: helm its own and the cluster's, Kubernetes its own. */
+/** Versions that the linker sets: helm's own version and its Kubernetes version, and the version of Kubernetes. */
 function linkerFlags() {
   const [, helm] = /helm\.sh\/helm\/v3 (v\S+)/.exec(goMod());
   const [major, minor] = KUBERNETES.split('.');
@@ -62,8 +62,8 @@ function fingerprint(packages) {
 }
 
 /**
- * Builds `packages` into .toolchain/SET; nothing to do when they are there. `renamed` maps the name that Go gives a
- * program to the one that people know. @throws Failure when Go is missing, or the build fails
+ * Builds `packages` into .toolchain/SET, unless they are current. `renamed` maps the name that Go gives a program to its
+ * usual name. @throws Failure when Go is missing, or the build fails
  */
 export async function buildPrograms({ set, packages, title, renamed = {} }) {
   const bin = folderOf(set);
@@ -79,7 +79,7 @@ export async function buildPrograms({ set, packages, title, renamed = {} }) {
   }
   rmSync(bin, { recursive: true, force: true });
   mkdirSync(bin, { recursive: true });
-  // Without debug information Kubernetes needs a third of the disk, and the collector rarely runs at GOGC=400.
+  // Without debug information Kubernetes needs a third of the disk. With GOGC=400 the garbage collector rarely runs.
   const env = { ...process.env, CGO_ENABLED: '0', GOGC: '400', GOFLAGS: '-buildvcs=false -mod=readonly' };
   const flags = ['-p', '2', '-trimpath', '-gcflags=all=-dwarf=false', '-ldflags', linkerFlags()];
   await phase(title, () =>
@@ -87,7 +87,7 @@ export async function buildPrograms({ set, packages, title, renamed = {} }) {
       'go',
       ['build', ...flags, '-o', `${bin}/`, ...packages],
       { cwd: source, env },
-      'The reason stands above; the Go module proxy has to be reachable',
+      'The reason is above; the Go module proxy must be reachable',
     ),
   );
   for (const [from, to] of Object.entries(renamed)) renameSync(join(bin, from), join(bin, to));

@@ -1,10 +1,10 @@
-// One line for each phase, with its seconds, on a terminal or not.
+// Runs commands, and prints one line with the seconds of each phase.
 import { spawn } from 'node:child_process';
 
-/** A failure that is told in one line: what failed and what to do. */
+/** A failure that is printed in one line: the error and the next step. */
 export class Failure extends Error {}
 
-/** Runs `work`; prints `name … 1.2 s`, and a dot every five seconds so that a long phase shows life. */
+/** Runs `work`; prints `name … 1.2 s`, and a dot every five seconds during a long phase. */
 export async function phase(name, work) {
   const start = Date.now();
   process.stderr.write(`${name} …`);
@@ -71,9 +71,9 @@ const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 const PARENT_MS = 500;
 
 /**
- * Calls `end` for each signal that asks us to end. npm runs us in a shell, and of a signal to npm's process alone
- * (a supervisor, a CI job) the shell may die without a word to us: then our parent is another, and that is SIGTERM.
- * @returns how to stop listening
+ * Calls `end` for each signal that should end this process. npm runs it in a shell. If a supervisor or a CI job sends a
+ * signal only to npm, the shell may die without passing it on. The parent process then changes, which counts as SIGTERM.
+ * @returns a function that stops listening
  */
 function whenAskedToEnd(end) {
   for (const signal of Object.keys(SIGNALS)) process.on(signal, end);
@@ -83,7 +83,7 @@ function whenAskedToEnd(end) {
     clearInterval(watch);
     end('SIGTERM');
   };
-  // Whoever starts us without npm may leave us alone on purpose.
+  // A caller without npm may detach this process on purpose.
   const watch = process.env.npm_lifecycle_event === undefined ? undefined : setInterval(orphaned, PARENT_MS);
   return () => {
     clearInterval(watch);
@@ -91,7 +91,7 @@ function whenAskedToEnd(end) {
   };
 }
 
-/** Runs a command in our place: its terminal, our signals, its exit code (128 + n for a signal). */
+/** Runs a command in place of this process: it gets the terminal and the signals. Returns its exit code (128 + n for a signal). */
 export function handOver(command, args, env) {
   const child = spawn(command, args, { stdio: 'inherit', env });
   const stopListening = whenAskedToEnd((signal) => child.kill(signal));

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The one entry of every npm script: makes the machine ready, then hands over to the program that does the work.
+// The entry of every npm script: prepares the machine, then runs the program of the command.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { compose } from './compose.mjs';
@@ -14,11 +14,11 @@ const usage = `usage: node tools/run.mjs COMMAND [arguments]
   host    join a host: host join NAME             npm run host -- join NAME
   compose the same in containers                  npm run compose -- up
   bench   the benchmarks                          npm run bench
-  bench:check      is anything slower?          npm run bench:check
-  bench:baseline   what it compares with        npm run bench:baseline
+  bench:check      compare with the baseline    npm run bench:check
+  bench:baseline   write the baseline           npm run bench:baseline
   load    the guide's load scenario               npm run load
-  fuzz    requests made out of the OpenAPI document npm run fuzz
-  history no read is stale, whatever breaks        npm run history
+  fuzz    send generated requests                 npm run fuzz
+  history check reads during faults               npm run history
   chart   the Helm chart: install, check          npm run chart -- check
   cluster a real control plane for the chart      npm run cluster -- test
   check   types, lint, format, walls, dead code    npm run check
@@ -41,7 +41,7 @@ const needs = {
   fuzz: [...running, '@novacron/testkit'],
   history: [...running, '@novacron/history-checker'],
   chart: running,
-  // The chart's matrix reads what the apps are built to.
+  // The chart's matrix reads the built apps.
   cluster: running,
 };
 
@@ -69,12 +69,12 @@ async function main([command, ...args]) {
     throw new Failure(`Node ${process.versions.node} is too old. Install Node 20.19 or newer`);
   }
   if (command === 'test') {
-    // With a filter turbo builds what the chosen tests need; the servers are needed in any case.
+    // With a filter turbo builds the packages of the chosen tests. All tests need the servers.
     await prepare(args.some((arg) => arg.startsWith('--filter')) ? ['@novacron/testkit'] : []);
     return test(args);
   }
   if (command === 'compose') {
-    // Images are built in containers; only the tests run here.
+    // Containers build the images. Only the tests run here.
     if (args[0] === 'test') await prepare(['@novacron/testkit']);
     return compose(args);
   }
@@ -83,17 +83,17 @@ async function main([command, ...args]) {
     process.stderr.write(usage);
     return command === undefined || command === '--help' ? 0 : 2;
   }
-  // Looking at a running stack, stopping it, or reading the help must not wait for a build.
+  // Status, stop and help must not wait for a build.
   const asksForHelp = args.some((arg) => arg === '--help' || arg === '-h');
   const isBuilt = existsSync(found[1][0]) && existsSync(nodeCommand);
   if (asksForHelp && !isBuilt) {
     process.stdout.write(
-      `${usage}The options of ${command} are known once it was built: run it without --help.\n`,
+      `${usage}${command} must be built before it can list its options: run it without --help first.\n`,
     );
     return 0;
   }
   if (!(isBuilt && (asksForHelp || command === 'stack'))) await prepare(needs[command]);
-  // What `npm start` says it took counts from here, with the toolchain, the dependencies and the build.
+  // The duration that `npm start` prints counts from here, including toolchain, dependencies and build.
   const startedAt = String(Math.round(performance.timeOrigin));
   return handOver(found[0], found[1], toolEnvironment({ NOVACRON_COMMAND_STARTED_AT: startedAt }));
 }

@@ -1,4 +1,4 @@
-// Node 24 and pnpm in .toolchain, out of the npm registry; dependencies; build. Needs only Node 20.19 and npm.
+// Installs Node 24 and pnpm from the npm registry into .toolchain, installs dependencies, and builds. Needs Node 20.19 and npm.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -43,7 +43,7 @@ function npmCommand() {
   return existsSync(beside) ? beside : 'npm';
 }
 
-/** Makes .toolchain/bin/node (24) and .toolchain/bin/pnpm; nothing to do when they are there. */
+/** Makes .toolchain/bin/node (24) and .toolchain/bin/pnpm if they are missing. */
 async function ensureToolchain() {
   const nodePackage = nodePackages[platform];
   if (!nodePackage) {
@@ -78,7 +78,7 @@ async function ensureToolchain() {
   link('pnpm', join(toolchain, 'node_modules', `@pnpm/exe.${platform}`, 'pnpm'));
 }
 
-/** The environment in which `node` and `pnpm` are those of .toolchain. */
+/** An environment in which `node` and `pnpm` come from .toolchain. */
 export function toolEnvironment(extra = {}) {
   const path = `${join(toolchain, 'bin')}:${process.env.PATH ?? ''}`;
   return { ...process.env, PATH: path, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', ...extra };
@@ -122,7 +122,7 @@ async function build(packages) {
   );
 }
 
-/** Everything that comes before a program of this repository can run; quick when nothing changed. Builds `packages` with what they need; none named: all. */
+/** Prepares the machine for a program of this repository; quick when nothing changed. Builds `packages` with their dependencies, by default all. */
 export async function prepare(packages = []) {
   await ensureToolchain();
   await ensureDependencies();

@@ -1,4 +1,4 @@
-// Whether every process of ours gets an environment that its own configuration takes, and no variable in vain.
+// Checks that each of our processes gets an environment that its configuration accepts, without unused variables.
 import { join } from 'node:path';
 import { root } from '../toolchain.mjs';
 
@@ -32,14 +32,14 @@ function environment({ env = [] }, secrets) {
   return values;
 }
 
-/** Settings of the program that a container runs; undefined: none of ours, or the seed, which reads a few of its own. */
+/** The settings of a container's program. Undefined for foreign programs, and for the seed, which has settings of its own. */
 function settingsFor({ image, args = [], command }) {
   const app = APPS.find((name) => image.split(/[@:]/)[0].endsWith(`/${name}`));
   if (app === undefined || command !== undefined || args[1] === 'dist/seed.js') return undefined;
   return args[1] === 'dist/migrate.js' ? migrationEnv : settingsOf.get(app);
 }
 
-/** The passwords whose verifiers bootstrap.sql takes, and the Job that computes and runs it does not have. */
+/** Finds passwords whose verifiers bootstrap.sql reads, but which its Job does not set. */
 function missingPasswords(objects) {
   const sql = objects.find(({ kind, data }) => kind === 'ConfigMap' && data['bootstrap.sql'])?.data[
     'bootstrap.sql'
@@ -47,14 +47,14 @@ function missingPasswords(objects) {
   const job = objects.find(({ spec }) => spec?.template?.spec.containers[0].name === 'bootstrap');
   const given = new Set(job?.spec.template.spec.initContainers?.[0].env.map(({ name }) => name));
   const asked = [...(sql ?? '').matchAll(/^\\getenv (\S+) (\S+)$/gm)];
-  // Whoever runs Postgres makes the role for its replicas.
+  // The operator of Postgres makes the role for its replicas.
   const missing = asked.filter(
     ([, variable, name]) => variable !== 'replication_password' && !given.has(name),
   );
   return missing.map(([, , name]) => `bootstrap.sql reads ${name}, which its Job does not give`);
 }
 
-/** What is wrong with the environments in one rendering. */
+/** Returns the faults of the environments in one rendering. */
 export function wrongEnvironments(objects) {
   const secrets = new Map(
     objects.filter(({ kind }) => kind === 'Secret').map(({ metadata, data }) => [metadata.name, data]),

@@ -1,4 +1,4 @@
-// Every combination of the values that change what is rendered, by one choice of each row.
+// The combinations of values that the chart is rendered with: one choice from each row.
 export const RELEASE = 'nc';
 
 const servers = {
@@ -85,7 +85,7 @@ const surroundings = {
 
 const apis = { 'no monitoring API': [], 'monitoring API': ['monitoring.coreos.com/v1'] };
 
-/** Pods that the restricted Pod Security Standard does not let in, on purpose: they need folders and devices of their node. */
+/** Pods that violate the restricted Pod Security Standard on purpose: they need folders and devices of their node. */
 export const UNRESTRICTED = [`DaemonSet/${RELEASE}-novacron-host-agent-qemu`];
 
 const rows = [apis, servers, scaling, edge, agents, surroundings];
@@ -100,7 +100,7 @@ function product() {
 const pairsOf = (names) =>
   names.flatMap((one, index) => names.slice(index + 1).map((other) => `${one}; ${other}`));
 
-/** Few combinations in which every choice meets every choice of the other rows. */
+/** A few combinations that contain every pair of choices from two rows. */
 function everyPair(all) {
   const missing = new Set(all.flatMap(pairsOf));
   const chosen = [];
@@ -113,7 +113,7 @@ function everyPair(all) {
   return chosen;
 }
 
-/** [{name, values: objects of which later ones win, apiVersions}]: all of them, or few that cover every pair. */
+/** [{name, values: objects, later ones take precedence, apiVersions}]: all combinations, or a few that cover every pair. */
 export function combinations({ all }) {
   return (all ? product() : everyPair(product())).map((names) => ({
     name: names.join('; '),

@@ -1,4 +1,4 @@
-// What no schema sees: names, labels, ports and keys that have to be the same in two objects of one rendering.
+// Checks what no schema contains: names, labels, ports and keys that two objects of one rendering must share.
 
 const WORKLOADS = ['Deployment', 'StatefulSet', 'DaemonSet', 'Job'];
 
@@ -48,7 +48,7 @@ function* wrongSelectors(rendering) {
       DaemonSet: [spec?.selector?.matchLabels],
     }[kind];
     for (const labels of selectors ?? []) {
-      // Labels of other people's pods (DNS, the operator's Postgres) are theirs.
+      // Pods outside the release (DNS, the operator's Postgres) are not in the rendering.
       if (labels['app.kubernetes.io/instance'] !== rendering.release) continue;
       if (rendering.podsWith(labels).length === 0)
         yield `${named(object)} selects no pod: ${JSON.stringify(labels)}`;
@@ -79,7 +79,7 @@ function* wrongPorts(rendering) {
   }
 }
 
-/** [kind, name] of every object that another one names, as far as the chart makes such objects itself. */
+/** [kind, name] of every object that another one names, for kinds that the chart makes itself. */
 function* referencesOf({ kind, spec }, rendering) {
   for (const { kind: target, name } of valuesOf(spec, 'scaleTargetRef')) yield [target, name];
   for (const name of valuesOf(spec, 'serviceAccountName')) yield ['ServiceAccount', name];
@@ -102,7 +102,7 @@ function* wrongReferences(rendering) {
     }
     if (rendering.secrets.size === 0) continue;
     for (const { name, key } of valuesOf(object.spec, 'secretKeyRef')) {
-      // What the operator or the user makes is not ours to check.
+      // Secrets that the operator or the user makes are not in the rendering.
       if (!name.startsWith(`${rendering.release}-`) || name.endsWith('-superuser')) continue;
       if (rendering.secrets.get(name)?.[key] === undefined)
         yield `${named(object)} reads ${key} of Secret ${name}, which lacks it`;
@@ -110,7 +110,7 @@ function* wrongReferences(rendering) {
   }
 }
 
-/** Two objects of one name, or two autoscalers of one Deployment. */
+/** Finds two objects with one name, and two autoscalers of one Deployment. */
 function* conflicts(rendering) {
   const keys = rendering.objects.flatMap((object) => [
     named(object),
@@ -120,7 +120,7 @@ function* conflicts(rendering) {
     yield `${key} is there twice`;
 }
 
-/** What is wrong between the objects of one rendering. */
+/** Returns the faults between the objects of one rendering. */
 export function faultsBetween(objects) {
   const rendering = new Rendering(objects);
   return [wrongSelectors, wrongPorts, wrongReferences, conflicts].flatMap((find) => [...find(rendering)]);

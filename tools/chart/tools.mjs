@@ -12,7 +12,7 @@ const PACKAGES = {
 
 export const PROGRAMS = Object.keys(PACKAGES);
 
-/** Path of a program: the one in .toolchain, else the first on PATH, else undefined. */
+/** The path of a program in .toolchain, otherwise on PATH, otherwise undefined. */
 export const findTool = (name) => findProgram(name, ['chart']);
 
 /** Builds the programs that are missing. @throws Failure */

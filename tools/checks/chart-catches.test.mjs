@@ -17,7 +17,7 @@ const needs = (...names) => {
   return { skip: missing.length > 0 && `${missing.join(', ')} not there: npm run chart -- install` };
 };
 
-/** A copy of the chart in which `wrong` stands for `right`. */
+/** A copy of the chart in which `wrong` replaces `right`. */
 function spoiled(file, right, wrong) {
   cpSync(chart, folder, { recursive: true, force: true });
   const path = join(folder, 'templates', file);

@@ -1,6 +1,6 @@
-// Generated files are committed, so that a change of the API shows in its diff; here they are made again and
-// compared. A package takes part by a script `generate`: `node dist/generate.js` writes the files and prints
-// their paths, one a line.
+// Generated files are committed, so that a change of the API appears in its diff. This check generates them again and
+// compares. A package takes part with a script `generate`: `node dist/generate.js` writes the files and prints their
+// paths, one on each line.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { root } from '../toolchain.mjs';
@@ -23,6 +23,6 @@ const written = packages.flatMap(({ folder }) => {
 const after = textsOf(root);
 const stale = written.filter((path) => before.get(path) !== after.get(path));
 for (const path of stale)
-  process.stdout.write(`${path} was not current; it is now: look at the difference and commit it\n`);
-if (written.length === 0) process.stdout.write('nothing was generated: has the script `generate` gone?\n');
+  process.stdout.write(`${path} was not current and was written again: check the difference and commit it\n`);
+if (written.length === 0) process.stdout.write('nothing was generated: is the script `generate` missing?\n');
 process.exitCode = stale.length > 0 || written.length === 0 ? 1 : 0;

@@ -1,4 +1,4 @@
-// Rules, dashboards and runbooks fit each other and the metrics that services export; promtool, where it can be had,
+// Checks that rules, dashboards and runbooks fit each other and the exported metrics. promtool, if it is available,
 // checks the rules and runs their tests.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ function promtool() {
   return failed.length === 0;
 }
 
-/** The collector's own word on its configuration, where there is one. */
+/** Lets the collector validate its configuration, if it is installed. */
 function collector() {
   const { status, stdout, stderr, error } = spawnSync(
     'otelcol',

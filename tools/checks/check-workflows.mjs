@@ -1,5 +1,5 @@
-// What the ratchets cannot see of .github/workflows: that the npm scripts which they call are there, and what
-// actionlint says. It is a Go program: go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+// Checks of .github/workflows that read other files: the called npm scripts exist, and actionlint finds nothing.
+// actionlint is a Go program: go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -15,7 +15,7 @@ function unknownScripts() {
     const called = [...text.matchAll(/\bnpm run (?:--\S+ )*([\w:-]+)/g)].map(([, name]) => name);
     return called
       .filter((name) => scripts[name] === undefined)
-      .map((name) => `.github/workflows/${file}: there is no script ${name}`);
+      .map((name) => `.github/workflows/${file}: package.json has no script ${name}`);
   });
 }
 

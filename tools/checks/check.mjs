@@ -29,8 +29,8 @@ async function main(wanted) {
     if (wanted.length === 0 || wanted.includes(gate.name)) results.push(await runAndTell(gate));
   }
   const failed = results.filter(({ passed }) => !passed).map(({ name }) => name);
-  const told = failed.length > 0 ? `failed: ${failed.join(', ')}` : 'all ok';
-  process.stdout.write(`checks: ${results.length - failed.length} of ${results.length} ok; ${told}\n`);
+  const verdict = failed.length > 0 ? `failed: ${failed.join(', ')}` : 'all ok';
+  process.stdout.write(`checks: ${results.length - failed.length} of ${results.length} ok; ${verdict}\n`);
   return failed.length > 0 ? 1 : 0;
 }
 

@@ -1,4 +1,4 @@
-// What belongs to the repository, with or without git at hand.
+// The files of the repository. This also works without git.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 

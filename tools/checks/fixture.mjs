@@ -1,4 +1,4 @@
-// A repository of a few files in a temporary folder, for a gate to find what is wrong in it.
+// A repository of a few files in a temporary folder, in which a check must find an error.
 import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import { root } from '../toolchain.mjs';
 
 export class FixtureRepository {
-  // The real path: a gate that resolves links would otherwise see files outside of its folder.
+  // The real path: a check that resolves links would otherwise see files outside of its folder.
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'novacron-gates-')));
 
   write(path, text) {
@@ -45,7 +45,7 @@ export class FixtureRepository {
     copyFileSync(join(root, path), join(this.folder, path));
   }
 
-  /** Runs a program of node_modules here; what it printed. */
+  /** Runs a program of node_modules here and returns its output. */
   run(program, args) {
     const command = [join(root, 'node_modules', program), ...args];
     return spawnSync(process.execPath, command, { cwd: this.folder, encoding: 'utf8', timeout: 60_000 })

@@ -5,7 +5,7 @@ import { nodeCommand, root, turbo } from '../toolchain.mjs';
 const tool = (...path) => join(root, 'node_modules', ...path);
 const own = (name) => join(root, 'tools', 'checks', name);
 
-/** `--concurrency=1` would be slower on two cores; more would starve whoever works beside it. */
+/** `--concurrency=1` would be slower on two cores. More would slow down the rest of the machine. */
 const typecheck = [
   turbo,
   'run',
@@ -16,7 +16,7 @@ const typecheck = [
 ];
 
 export const GATES = [
-  { name: 'types', args: typecheck, hint: 'tsc’s messages stand above' },
+  { name: 'types', args: typecheck, hint: 'tsc’s messages are above' },
   {
     name: 'lint',
     args: [tool('oxlint', 'bin', 'oxlint'), '--format=unix'],
@@ -47,7 +47,7 @@ export const GATES = [
       '--no-progress',
       '--no-config-hints',
     ],
-    hint: 'delete what nobody uses; entry points: knip.json',
+    hint: 'delete unused code; entry points: knip.json',
   },
   { name: 'generated', args: [own('check-generated.mjs')], hint: 'pnpm -r run generate, then commit' },
   {
@@ -68,10 +68,10 @@ export const GATES = [
     tells: true,
     hint: 'rules, dashboards, runbooks: docs/observability.md',
   },
-  { name: 'workflows', args: [own('check-workflows.mjs')], hint: 'what is wrong stands above' },
+  { name: 'workflows', args: [own('check-workflows.mjs')], hint: 'the errors are above' },
   {
     name: 'gates',
     args: ['--test', '--test-reporter=dot', join(root, 'tools', 'checks') + '/*.test.mjs'],
-    hint: 'a gate no longer catches what it is there for',
+    hint: 'a check no longer finds the errors that it is meant to find',
   },
 ].map((gate) => ({ ...gate, command: nodeCommand }));

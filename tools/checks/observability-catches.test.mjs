@@ -22,7 +22,7 @@ const QUERIES = {
   ],
   'a label to group by that nothing has': ['sum by (sort) (things_total)', /the label sort/],
   'a histogram without its suffix': ['rate(work_seconds[5m])', /no service exports work_seconds/],
-  'what is no PromQL': ['sum(rate(things_total[5m])', /no PromQL/],
+  'invalid PromQL': ['sum(rate(things_total[5m])', /invalid PromQL/],
 };
 const RIGHT = {
   'parts of a histogram':

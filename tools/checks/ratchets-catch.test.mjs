@@ -27,7 +27,7 @@ const RIGHT = {
     'a.test.ts',
   ],
   'a generated file may be long': ['x\n'.repeat(1000), 'apps/gateway/openapi.generated.json'],
-  'a URL is no path of a machine': ['fetch(`${url}/work/root`)\n', 'a.ts'],
+  'a URL is not a path of a machine': ['fetch(`${url}/work/root`)\n', 'a.ts'],
   'versions come from the catalog': [
     '{"dependencies":{"zod":"catalog:","@novacron/config":"workspace:*"}}',
     'packages/x/package.json',

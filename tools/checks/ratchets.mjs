@@ -1,7 +1,7 @@
-// Habits that no linter knows: each a function from (path, text) to what is wrong.
+// Lint rules that no linter has: each is a function from (path, text) to findings.
 const CODE = /\.(ts|mjs|js)$/;
 const GENERATED = /\.generated\.|(^|\/)pnpm-lock\.yaml$/;
-/** This folder names the words that it forbids. */
+/** This folder contains the forbidden words. */
 const SELF = /^tools\/checks\//;
 
 const WARN_LINES = 250;
@@ -11,7 +11,7 @@ function linesOf(text) {
   return text.split('\n').length - (text.endsWith('\n') ? 1 : 0);
 }
 
-/** A long file is where design stopped. */
+/** A long file has too many responsibilities. */
 function length(path, text) {
   const lines = linesOf(text);
   if (!CODE.test(path) || lines <= WARN_LINES) return [];
@@ -34,10 +34,10 @@ function forbidLines(pattern, message, allowed = () => false) {
       .map(({ index }) => ({ severity: 'error', line: index + 1, text: message }));
 }
 
-/** Only what the machine cannot do may be skipped, and the line (or the one above) says what that is. */
+/** Only tests that need QEMU may be skipped, and the line (or the one above) must say so. */
 const skipped = forbidLines(
   /\b(it|test|describe)(\.\w+)?\.skip\(|\b(xit|xdescribe|xtest)\(/,
-  'a skipped test guards nothing; only QEMU tests may be skipped, with the reason in the line',
+  'a skipped test protects nothing; only QEMU tests may be skipped, with the reason in the line',
   ({ line, before }) => /qemu/i.test(line) || /qemu/i.test(before),
 );
 
@@ -51,14 +51,14 @@ const barrels = forbidLines(
   'a barrel; packages expose subpaths, files import from where a thing is',
 );
 
-/** A value of outside in a subject may split it, widen it, or make it one that NATS never takes. */
+/** An outside value in a subject may split it, widen it, or make it illegal. */
 const SUBJECT =
   /`(events|hosts|agents|metrics\.ingest|watermarks|wake|rpc|invalidations|_INBOX)\.[^`]*\$\{(?!string\})/;
 const HANDMADE = forbidLines(
   SUBJECT,
-  'a subject made by hand: subjectOf, subjectPattern and inboxPrefix of @novacron/contracts/subject refuse what may not be in one',
+  'a subject made by hand: use subjectOf, subjectPattern or inboxPrefix of @novacron/contracts/subject, which refuse illegal values',
 );
-/** A test may say a subject in full. */
+/** Tests may contain whole subjects. */
 function subjects(path, text) {
   const free = /(^|\/)test\/|\.test\.ts$|\.fixture\.ts$/;
   return free.test(path) ? [] : HANDMADE(path, text);
@@ -76,7 +76,7 @@ function catalog(path, text) {
     }));
 }
 
-/** Actions by commit, since a tag can be moved; no more rights than said; an end in any case. */
+/** Workflows pin actions to a commit, because a tag can move, and declare permissions, concurrency and a timeout. */
 function workflows(path, text) {
   if (!/^\.github\/workflows\/[^/]+\.ya?ml$/.test(path)) return [];
   const actions = forbidLines(/\buses:/, 'an action that is not pinned to a commit', ({ line }) =>
@@ -85,7 +85,7 @@ function workflows(path, text) {
   const missing = ['permissions', 'concurrency', 'timeout-minutes'].filter(
     (key) => !new RegExp(`^ *${key}:`, 'm').test(text),
   );
-  const gaps = missing.map((key) => ({ severity: 'error', text: `a workflow says its ${key}` }));
+  const gaps = missing.map((key) => ({ severity: 'error', text: `a workflow must declare its ${key}` }));
   return [...actions(path, text), ...gaps];
 }
 
@@ -95,7 +95,7 @@ function ratchetsFor(path) {
   return [...inCode, machinePaths, catalog, workflows];
 }
 
-/** What is wrong in one file: `{path, line?, severity: 'error' | 'warning', text}`. */
+/** The findings in one file: `{path, line?, severity: 'error' | 'warning', text}`. */
 export function findingsIn(path, text) {
   return ratchetsFor(path).flatMap((ratchet) => ratchet(path, text).map((finding) => ({ path, ...finding })));
 }

@@ -11,7 +11,7 @@ let folder;
 before(() => {
   folder = mkdtempSync(join(tmpdir(), 'nc-signals-'));
   const progress = JSON.stringify(join(root, 'tools', 'progress.mjs'));
-  // The stand-in for the stack: it says that it is up, and ends in order when it is asked to.
+  // A fake stack: it reports that it is up, and ends in order on SIGTERM.
   writeFileSync(
     join(folder, 'stack.mjs'),
     `import { writeFileSync } from 'node:fs';

@@ -9,7 +9,7 @@ import { down, home, kubeconfig, up } from './control-plane.mjs';
 import { build, findTool, PROGRAMS } from './programs.mjs';
 
 const usage = `usage: npm run cluster -- COMMAND
-  build          build Kubernetes, kwok, etcd and helm out of the Go module proxy, into .toolchain
+  build          build Kubernetes, kwok, etcd and helm from the Go module proxy, into .toolchain
   up             start a control plane with six simulated nodes on 127.0.0.1
   test [NAME]    install the chart on one of its own, scale, drain, upgrade, fail, roll back
   down           end the control plane, and remove its state
@@ -25,13 +25,13 @@ async function start() {
 
 async function test([name]) {
   if (missing().length > 0 && !hasGo()) {
-    process.stdout.write('cluster: skipped, since Kubernetes is built from Go: install Go 1.26 or newer\n');
+    process.stdout.write('cluster: skipped, because Kubernetes is built with Go: install Go 1.26 or newer\n');
     return 0;
   }
   await start();
   try {
     const files = name === undefined ? join(tests, '*.test.mjs') : join(tests, `${name}.test.mjs`);
-    // One after the other: each has its namespace, and all share two cores.
+    // One after the other, because all share two cores.
     return await handOver(
       nodeCommand,
       ['--test', '--test-concurrency=1', '--test-reporter=spec', files],

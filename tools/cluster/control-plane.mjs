@@ -13,7 +13,7 @@ import { findTool } from './programs.mjs';
 
 export const home = join(root, '.novacron-cluster');
 export const kubeconfig = join(home, 'admin.conf');
-/** What the metrics APIs answer: see metrics-api.mjs. */
+/** The load that the metrics APIs report: see metrics-api.mjs. */
 export const loadFile = join(home, 'load.json');
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -41,7 +41,7 @@ function start(name, program, args, env = {}) {
   writeFileSync(join(home, 'pid', name), String(child.pid));
 }
 
-/** A kubeconfig for each user, and the file by which the API server knows their tokens. */
+/** Writes a kubeconfig for each user, and the API server's file of their tokens. */
 function users(port) {
   const groups = { admin: 'system:masters', controllers: '', scheduler: '' };
   const names = {
@@ -89,7 +89,7 @@ function startApi([etcd, peers, api]) {
     '--bind-address=127.0.0.1',
     `--secure-port=${api}`,
     '--cert-dir=certificates',
-    // Endpoints may not hold an address of the loopback.
+    // Endpoints must not contain a loopback address.
     '--advertise-address=192.0.2.1',
     '--endpoint-reconciler-type=none',
     '--service-cluster-ip-range=10.96.0.0/16',
@@ -102,7 +102,7 @@ function startApi([etcd, peers, api]) {
   ]);
 }
 
-/** What needs the API server from its first moment. */
+/** Starts the processes that need the API server when they start. */
 function startRest([controllers, scheduler, kwok, metrics]) {
   start('kube-controller-manager', findTool('kube-controller-manager'), [
     '--kubeconfig=controllers.conf',
@@ -152,7 +152,7 @@ const alive = (pid) => {
   }
 };
 
-/** Starts everything, and resolves when the nodes are ready. What ran before is ended first. @throws Failure */
+/** Starts everything, and resolves when the nodes are ready. It first ends an earlier cluster. @throws Failure */
 export async function up() {
   await down();
   rmSync(home, { recursive: true, force: true });
@@ -177,7 +177,7 @@ export async function up() {
   if (!(await until(ready, 120_000))) throw new Failure(`the nodes are not ready: see ${join(home, 'log')}`);
 }
 
-/** Ends what `up` started, by its pids; the programs that depend on others first. */
+/** Ends the processes of `up` by their pids, dependent programs first. */
 export async function down() {
   const folder = join(home, 'pid');
   if (!existsSync(folder)) return;

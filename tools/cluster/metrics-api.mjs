@@ -1,7 +1,7 @@
 // Answers metrics.k8s.io and custom.metrics.k8s.io, behind the aggregator of the API server. metrics-server and the
-// Prometheus adapter do it elsewhere; their modules need other versions of Kubernetes. The load of a component is in a
-// file, {"gateway": {"cpu": 6000, "memory": 300, "http_active_connections": 900}}: cpu in millicores and custom metrics
-// of all its pods together, shared out among those that are ready; memory in MiB of each pod.
+// Prometheus adapter, which do this in a real cluster, need other versions of Kubernetes. A file has the load of each
+// component: {"gateway": {"cpu": 6000, "memory": 300, "http_active_connections": 900}}. cpu (in millicores) and custom
+// metrics are the sum of all pods, divided among the ready ones; memory is in MiB for each pod.
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
 
@@ -28,7 +28,7 @@ const isReady = ({ metadata, status }) =>
   metadata.deletionTimestamp === undefined &&
   (status.conditions ?? []).some(({ type, status: value }) => type === 'Ready' && value === 'True');
 
-/** Running pods that a selector finds, each with its share of the load. */
+/** The running pods of a selector, each with its share of the load. */
 async function measuredPods(namespace, selector) {
   const load = JSON.parse(readFileSync(METRICS_LOAD, 'utf8'));
   const query = selector ? `?labelSelector=${encodeURIComponent(selector)}` : '';
@@ -99,7 +99,7 @@ async function answer(url) {
       };
 }
 
-/** The certificate is that of the API server, which makes it at its start. */
+/** Waits for the API server's certificate, which it makes when it starts. */
 async function certificate() {
   for (;;) {
     try {

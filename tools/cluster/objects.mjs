@@ -1,4 +1,4 @@
-// What the cluster holds before anything is installed: nodes, a storage class, and the metrics APIs.
+// The objects of the cluster before any installation: nodes, a storage class, and the metrics APIs.
 
 const capacity = { cpu: '8', memory: '32Gi', pods: '110', 'ephemeral-storage': '100Gi' };
 
@@ -25,7 +25,7 @@ const storageClass = {
   provisioner: 'kubernetes.io/host-path',
 };
 
-/** The aggregator sends a group of APIs to a process on this machine. */
+/** Lets the aggregator send groups of APIs to a process on this machine. */
 function metricsApis(port) {
   const service = { name: 'metrics', namespace: 'kube-system', port };
   const group = (name, version, priority) => ({
@@ -54,7 +54,7 @@ function metricsApis(port) {
   ];
 }
 
-/** The built-in roles let an autoscaler read metrics.k8s.io, and leave custom metrics to the operator. */
+/** Lets autoscalers read custom metrics; the built-in roles cover only metrics.k8s.io. */
 const customMetricsReaders = [
   {
     apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -75,7 +75,7 @@ const customMetricsReaders = [
   },
 ];
 
-/** CloudNativePG's own definition is in no registry: this one lets the API server store its objects. */
+/** CloudNativePG publishes its definition in no registry. This one lets the API server store its objects. */
 const postgresClusters = {
   apiVersion: 'apiextensions.k8s.io/v1',
   kind: 'CustomResourceDefinition',
@@ -95,7 +95,7 @@ const postgresClusters = {
   },
 };
 
-/** Everything, in the order in which it is applied. */
+/** All objects, in the order of their application. */
 export function fleet({ nodes, metricsPort }) {
   return [
     ...Array.from({ length: nodes }, (_, index) => node(index)),

@@ -1,10 +1,10 @@
-// The collector's configuration, as far as it can be judged without a collector.
+// Checks of the collector's configuration that need no collector.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 
 export const COLLECTOR = 'infra/otel/collector.yaml';
-/** Of the core distribution, which docker-compose.yml runs; of the contrib distribution nothing. */
+/** Components of the core distribution, which docker-compose.yml runs. */
 const CORE = {
   receivers: ['otlp'],
   processors: [
@@ -20,7 +20,7 @@ const CORE = {
   extensions: ['health_check', 'pprof', 'zpages'],
 };
 
-/** What a name stands for when nothing is set: `${env:NAME:-otlp}` is `otlp`. */
+/** Replaces a variable by its default: `${env:NAME:-otlp}` is `otlp`. */
 const settled = (name) => /^\$\{env:\w+:-(.*)\}$/.exec(name)?.[1] ?? name;
 const typeOf = (name) => name.split('/')[0];
 
@@ -37,7 +37,7 @@ function wrongPipeline(config, [name, pipeline]) {
   ];
 }
 
-/** What is wrong with the collector's configuration, a line each. */
+/** Returns the faults of the collector's configuration, one line each. */
 export function collectorFindings(root) {
   const path = join(root, COLLECTOR);
   if (!existsSync(path)) return [`${COLLECTOR} is missing`];
@@ -52,7 +52,7 @@ export function collectorFindings(root) {
   return [
     ...foreign,
     ...missing.map((name) => `extensions has no ${name}`),
-    ...(pipelines.traces ? [] : ['there is no pipeline traces']),
+    ...(pipelines.traces ? [] : ['the pipeline traces is missing']),
     ...Object.entries(pipelines).flatMap((one) => wrongPipeline(config, one)),
   ].map((text) => `${COLLECTOR}: ${text}`);
 }

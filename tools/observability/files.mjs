@@ -23,7 +23,7 @@ const dashboardPaths = (root) => named(root, DASHBOARDS, '.json');
 export const runbookPaths = (root) => named(root, RUNBOOKS, '.md');
 export const metricsList = (root) => JSON.parse(readFileSync(join(root, METRICS_LIST), 'utf8'));
 
-/** All rules, each with the file that it stands in. */
+/** All rules, each with its file. */
 export function rulesOf(root) {
   return rulePaths(root).flatMap((path) =>
     parse(readFileSync(join(root, path), 'utf8')).groups.flatMap(({ rules }) =>
@@ -49,7 +49,7 @@ export function dashboardsOf(root) {
   }));
 }
 
-/** Panels of a dashboard, those in rows too. */
+/** The panels of a dashboard, including those in rows. */
 export function panelsOf({ panels = [] }) {
   return panels.flatMap((panel) => [panel, ...panelsOf(panel)]);
 }

@@ -1,4 +1,4 @@
-// What is wrong with rules, dashboards and runbooks: they must fit each other and what the services export.
+// Finds faults in rules, dashboards and runbooks: they must fit each other and the metrics that services export.
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import {
@@ -13,7 +13,7 @@ import {
 import { KnownMetrics } from './known-metrics.mjs';
 
 const SEVERITIES = ['page', 'ticket'];
-/** Headings that each runbook has, in this order. */
+/** The headings of each runbook, in this order. */
 const HEADINGS = ['What it means', 'What users see', 'How to look', 'What to do'];
 const PANELS = ['timeseries', 'stat', 'table', 'row'];
 /** Of Grafana 11 and 12. */
@@ -119,7 +119,7 @@ function wrongDashboards(root) {
   });
 }
 
-/** Everything that is wrong below `root`, a line each. */
+/** Returns all faults below `root`, one line each. */
 export function observabilityFindings(root) {
   const rules = rulesOf(root);
   return [

@@ -1,12 +1,12 @@
-// Which series exist: what the services export (the committed list), what rules record, what Prometheus makes itself.
+// The existing series: the services export them (the committed list), rules record them, or Prometheus makes them.
 import { asksFor } from './promql.mjs';
 
 /** Every scraped series has these. */
 const TARGET_LABELS = ['job', 'instance'];
-/** Prometheus' own, and those of the one exporter that is not ours. */
+/** Prometheus' own series, and those of node_exporter. */
 const FOREIGN = /^(up|scrape_duration_seconds|ALERTS|node_\w+)$/;
 
-/** Whether queries ask for what there is. `list`: metrics.generated.json; `recorded`: names of recording rules. */
+/** Checks that queries select existing series. `list`: metrics.generated.json; `recorded`: names of recording rules. */
 export class KnownMetrics {
   #series = new Map();
   #labels = new Set(TARGET_LABELS);
@@ -27,7 +27,7 @@ export class KnownMetrics {
     this.#labels.add('le');
   }
 
-  /** What is wrong with a query, a line each. */
+  /** Returns the faults of a query, one line each. */
   mistakesIn(query) {
     const { selectors, grouping, errors } = asksFor(query);
     if (selectors.every(({ name }) => name !== undefined && FOREIGN.test(name))) return errors;
@@ -49,8 +49,8 @@ export class KnownMetrics {
     if (!series && !recorded) return [`no service exports ${name}`];
     return matchers.flatMap(({ label, operator, value }) => {
       if (!(series?.labels ?? this.#labels).has(label)) return [`${name} has no label ${label}`];
-      const nobody = label === 'job' && operator === '=' && series && !series.jobs.includes(value);
-      return nobody && !value.startsWith('$') ? [`${value} does not export ${name}`] : [];
+      const isForeign = label === 'job' && operator === '=' && series && !series.jobs.includes(value);
+      return isForeign && !value.startsWith('$') ? [`${value} does not export ${name}`] : [];
     });
   }
 }

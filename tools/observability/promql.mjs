@@ -1,4 +1,4 @@
-// What a PromQL expression asks for, by Prometheus' own grammar.
+// Parses PromQL expressions with Prometheus' own grammar.
 import { parser } from '@prometheus-io/lezer-promql';
 
 const textOf = (query, { from, to }) => query.slice(from, to);
@@ -23,15 +23,15 @@ function selectorOf(query, node) {
 }
 
 /**
- * The series that a query selects, the labels that it groups or joins by, and where it is no PromQL.
- * Grafana's variables for spans of time may stand in it.
+ * Returns the series that a query selects, the labels that it groups or joins by, and its syntax errors.
+ * The query may contain Grafana's variables for durations.
  */
 export function asksFor(expression) {
   const query = expression.replace(/\$(__rate_interval|__interval|__range)\b/g, '5m');
   const asked = { selectors: [], grouping: [], errors: [] };
   parser.parse(query).iterate({
     enter({ node, type, name }) {
-      if (type.isError) asked.errors.push(`no PromQL near «${query.slice(node.from, node.from + 20)}»`);
+      if (type.isError) asked.errors.push(`invalid PromQL near «${query.slice(node.from, node.from + 20)}»`);
       if (name === 'VectorSelector') asked.selectors.push(selectorOf(query, node));
       if (name === 'GroupingLabels')
         for (const label of node.getChildren('LabelName')) asked.grouping.push(textOf(query, label));

@@ -1,4 +1,4 @@
-// promtool, Prometheus' own checker of rules: from PATH, or out of Debian's package without installing it.
+// Finds promtool, Prometheus' own checker of rules: on PATH, or in Debian's package without installing it.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ function runs(program) {
   return spawnSync(program, ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
-/** Unpacks promtool below `folder`; only the superuser can fetch the lists of packages first. */
+/** Unpacks promtool below `folder`. Only root can update the package lists first. */
 function unpack(folder) {
   const quiet = { cwd: folder, stdio: 'ignore', timeout: TIMEOUT_MS };
   rmSync(folder, { recursive: true, force: true });
@@ -17,11 +17,11 @@ function unpack(folder) {
   if (process.getuid() === 0) execFileSync('apt-get', ['update', '-q'], quiet);
   execFileSync('apt-get', ['download', '-q', 'prometheus'], quiet);
   const [archive] = readdirSync(folder).filter((name) => name.endsWith('.deb'));
-  // Renamed by apt when it holds a colon: only the one that is there counts.
+  // apt renames a file with a colon in its version, so take the only one in the folder.
   execFileSync('dpkg-deb', ['-x', archive, 'unpacked'], quiet);
 }
 
-/** The program, or why there is none. */
+/** Returns the program, or the reason why it is missing. */
 export function findPromtool(root) {
   if (runs('promtool')) return { program: 'promtool' };
   const folder = join(root, '.toolchain', 'promtool');
