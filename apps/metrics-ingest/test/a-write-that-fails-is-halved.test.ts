@@ -56,7 +56,7 @@ async function deadLetters(vm: TestVm): Promise<{ error: string; data: string }[
   return (await harness.sys.primary.query<{ error: string; data: string }>({ text }, [vm.vmId])).rows;
 }
 
-/** Publishes everything before anybody reads, so that it comes in one write. */
+/** Publishes every message before an ingester reads, so that one write has all of them. */
 async function inOneWrite(publish: () => Promise<void>): Promise<void> {
   const db = database('sys', STATEMENT_TIMEOUT_MS);
   await publish();
@@ -66,15 +66,15 @@ async function inOneWrite(publish: () => Promise<void>): Promise<void> {
   await db.close();
 }
 
-describe('a write of the intake', () => {
-  it('stores all but the one message that Postgres refuses, which is set aside whole and told to its tenant', async () => {
+describe('a write of the ingester', () => {
+  it('stores all but the one message that Postgres refuses, which is dead-lettered and shown to its tenant', async () => {
     const vm = await harness.place(newVm());
     await inOneWrite(async () => {
       for (const i of upTo(20)) {
-        // The newest one, as the trigger is asked about that one alone.
+        // The newest point, since the trigger fires for the newest point only.
         const point: Point = i === 7 ? [start + 100, POISON] : [start + i, i];
         await harness.publish(vm, 'requests', [point], 'gateway');
-        // Of other VMs in other partitions, so that the poison's write holds them, too.
+        // Points of other VMs in other partitions, so that they share the failing write.
         await harness.publish(await harness.place(newVm()), 'cpu_usage', [[start, i]]);
       }
     });
@@ -87,7 +87,7 @@ describe('a write of the intake', () => {
     expect(body.dropped).toMatchObject([{ reason: 'unstorable', points: 1, last: { metric: 'requests' } }]);
   });
 
-  it('sets aside a message that alone takes longer than a statement may', async () => {
+  it('dead-letters a message that exceeds the statement timeout by itself', async () => {
     const vm = await harness.place(newVm());
     await inOneWrite(async () => {
       for (const value of [1, SLOW, 2]) await harness.publish(vm, 'cpu_usage', [[start + value, value]]);
@@ -96,7 +96,7 @@ describe('a write of the intake', () => {
     expect(await deadLetters(vm)).toHaveLength(1);
   });
 
-  it('is stored in smaller ones when it is too large for the statement timeout, and loses nothing', async () => {
+  it('is stored in smaller writes without loss when it exceeds the statement timeout', async () => {
     const vms = await Promise.all(upTo(150).map(() => harness.place(newVm())));
     await inOneWrite(async () => {
       for (const vm of vms) await harness.publish(vm, 'cpu_usage', [[start, 5]]);

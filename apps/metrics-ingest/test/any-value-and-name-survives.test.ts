@@ -14,7 +14,7 @@ afterAll(() => harness.close());
 
 const SECOND = 1_000;
 const start = Math.floor(Date.now() / SECOND) * SECOND - 600_000;
-/** Any finite double, with those that break arithmetic far more often than by chance. */
+/** Any finite double; doubles that break arithmetic are frequent. */
 const value = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }),
   fc.constantFrom(
@@ -33,7 +33,7 @@ const name = fc.oneof(
   fc.constantFrom('constructor', '__proto__', 'null', '_', ':', 'a'.repeat(200)),
   fc.stringMatching(/^[a-z_:][a-z0-9_:]{0,30}$/),
 );
-/** Points of one metric, one a second. */
+/** Points of one metric, one per second. */
 const values = fc.array(value, { minLength: 1, maxLength: 12 });
 
 const points = (of: readonly number[]) => of.map((one, i): Point => [start + i * SECOND, one]);
@@ -41,11 +41,11 @@ const points = (of: readonly number[]) => of.map((one, i): Point => [start + i *
 async function range(vm: TestVm, metric: string[], agg: Aggregation, step: number) {
   const query = { vmId: vm.vmId as VmId, metric, from: start, to: start + 12 * SECOND, step, agg };
   const { body } = await harness.reader().range(metaOf(vm), query);
-  // As it travels.
+  // As JSON carries it.
   return (JSON.parse(JSON.stringify(body)) as typeof body).series.map((one) => one.values);
 }
 
-/** A double as a whole number of the smallest double's. */
+/** A double as a multiple of the smallest double. */
 function exactly(double: number): bigint {
   const bits = new DataView(new ArrayBuffer(8));
   bits.setFloat64(0, double);
@@ -56,7 +56,7 @@ function exactly(double: number): bigint {
   return double < 0 ? -size : size;
 }
 
-/** The sum as arithmetic without bounds has it; null beyond the doubles. */
+/** The exact sum; null when it exceeds a double. */
 function exactSum(of: readonly number[]): number | null {
   const sum = of.reduce((all, one) => all + exactly(one), 0n);
   const size = sum < 0n ? -sum : sum;
@@ -67,14 +67,14 @@ function exactSum(of: readonly number[]): number | null {
   return Number(sum >> shift) * 2 ** half * 2 ** (exponent - half);
 }
 
-/** Sums of doubles depend on their order: by at most this much. */
+/** How much the sum of doubles depends on their order. */
 function near(found: number | null, wanted: number, of: readonly number[]): boolean {
   const largest = Math.max(...of.map(Math.abs));
   return found !== null && Math.abs(found / 4 - wanted / 4) <= largest * 1e-13 + Number.MIN_VALUE;
 }
 
 describe('a metric of any legal name and any finite values', () => {
-  it('has a value or null for every aggregation, and leaves the metric beside it alone', async () => {
+  it('has a value or null for every aggregation, and does not affect another metric', async () => {
     await fc.assert(
       fc.asyncProperty(name, values, async (metric, given) => {
         const vm = await harness.place(newVm());
@@ -91,7 +91,7 @@ describe('a metric of any legal name and any finite values', () => {
         const [sum, sumBeside] = await of('sum');
         expect(sumBeside).toBe(6);
         const wanted = exactSum(given);
-        // On the edge of the doubles the order of additions decides.
+        // Near the largest double the order of additions decides.
         if (wanted !== null && sum !== null) expect(near(sum, wanted, given)).toBe(true);
         else expect(Math.abs(sum ?? wanted ?? Infinity)).toBeGreaterThan(1.7e308);
         const [avg, avgBeside] = await of('avg');
@@ -109,7 +109,7 @@ describe('a metric of any legal name and any finite values', () => {
     );
   });
 
-  it('has a rate that is a number or null, and so has the counter beside it', async () => {
+  it('has a rate that is a number or null, and so does another counter', async () => {
     await fc.assert(
       fc.asyncProperty(name, values, async (metric, given) => {
         const vm = await harness.place(newVm());
@@ -127,7 +127,7 @@ describe('a metric of any legal name and any finite values', () => {
   });
 
   it.each(['constructor', '__proto__', 'null'])(
-    '%s is told from the names that a tenant may not add',
+    'is accepted under the name %s, unlike names beyond the limit',
     async (metric) => {
       const { body } = await new AccountReader(harness.api, 0).refusedNames(metaOf(newVm()), [
         metric,

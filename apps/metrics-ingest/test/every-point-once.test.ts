@@ -16,7 +16,7 @@ afterAll(() => harness.close());
 
 const start = Math.floor(Date.now() / 3_600_000) * 3_600_000;
 
-/** Rows of the VM in the store: more than the points published means that some are stored twice. */
+/** Rows of the VM in the store. More rows than published points means duplicates. */
 async function rows(vm: TestVm): Promise<number[]> {
   const text = 'SELECT ts::float8 AS ts FROM metrics.points WHERE vm_id = $1 ORDER BY ts';
   const answer = await harness.sys.primary.query<{ ts: number }>({ text }, [vm.vmId]);
@@ -26,7 +26,7 @@ async function rows(vm: TestVm): Promise<number[]> {
 const point = (i: number): Point => [start + i, i];
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
 
-/** A database whose transactions fail after their commit, as when the connection is lost in that moment. */
+/** A database whose transactions fail after their commit, like a connection that is lost at that moment. */
 function losingCommits(times: number): Database {
   const { postgres } = loadConfig(settings, harness.servers.env('metrics'));
   const db = createDatabase({
@@ -47,7 +47,7 @@ function losingCommits(times: number): Database {
   };
 }
 
-describe('every point is stored once', () => {
+describe('a point is stored exactly once', () => {
   it('when the process dies between the commit and the acknowledgement', async () => {
     const vm = await harness.place(newVm());
     const db = losingCommits(3);
@@ -59,12 +59,12 @@ describe('every point is stored once', () => {
     await db.close();
   });
 
-  it('when a process is gone without a word and another one takes over', async () => {
+  it('when a process vanishes and another one takes over', async () => {
     const vm = await harness.place(newVm());
     const first = await harness.ingest();
     await harness.publish(vm, 'cpu_usage', [point(0)]);
     await harness.settled();
-    // It keeps reading and writing, while its leases say that it is dead.
+    // It continues to read and write, although its leases say that it is dead.
     await harness.sys.primary.batch({}, [
       {
         statement: {
@@ -82,7 +82,7 @@ describe('every point is stored once', () => {
     await first.stop();
   });
 
-  it('when processes come and go, and they share the partitions evenly', async () => {
+  it('when processes start and stop, and share the partitions evenly', async () => {
     const vms = await Promise.all(upTo(40).map(() => harness.place(newVm())));
     const all = [await harness.ingest()];
     let publishing = true;
@@ -100,7 +100,7 @@ describe('every point is stored once', () => {
     for (const vm of vms) expect(await rows(vm)).toEqual(upTo(sent));
   });
 
-  it('when NATS is killed and comes back', async () => {
+  it('when NATS is killed and restarted', async () => {
     const vm = await harness.place(newVm());
     const ingest = await harness.ingest();
     for (const i of upTo(10)) await harness.publish(vm, 'cpu_usage', [point(i)]);
@@ -112,7 +112,7 @@ describe('every point is stored once', () => {
     expect(await rows(vm)).toEqual(upTo(20));
   });
 
-  it('when the stream is made anew and counts from one again', async () => {
+  it('when the stream is recreated and counts from one again', async () => {
     const vm = await harness.place(newVm());
     const ingest = await harness.ingest();
     for (const i of upTo(10)) await harness.publish(vm, 'cpu_usage', [point(i)]);
@@ -125,7 +125,7 @@ describe('every point is stored once', () => {
     await harness.settled();
     await eventually(async () => expect(await rows(vm)).toEqual([0, 1, 2, 3, 4, 5, 5, 6, 7, 8, 9, 10]));
     expect(ingest.ingester.owned.size).toBe(16);
-    // Its sequence is lower than that of the old point, its history later.
+    // Its sequence is lower than that of the old point, but its stream generation is higher.
     const latest = await harness.sys.primary.query<{ value: number }>(
       { text: 'SELECT value FROM metrics.points WHERE vm_id = $1 AND ts = $2 ORDER BY pos DESC LIMIT 1' },
       [vm.vmId, start + 5],
@@ -133,13 +133,13 @@ describe('every point is stored once', () => {
     expect(latest.rows).toEqual([{ value: 500 }]);
   });
 
-  it('when the stream came back without its last messages', async () => {
+  it('when the stream has lost its last messages', async () => {
     const vm = await harness.place(newVm());
     await harness.ingest();
     for (const i of upTo(5)) await harness.publish(vm, 'cpu_usage', [point(i)]);
     await harness.settled();
     await harness.stopIngesters();
-    // As if JetStream had lost a hundred messages that Postgres has.
+    // Simulates that JetStream has lost a hundred messages that Postgres has.
     await harness.sys.primary.batch({}, [
       { statement: { text: 'UPDATE metrics.intake SET seq = seq + 100 WHERE seq > 0' } },
     ]);

@@ -93,7 +93,7 @@ export class MetricsHarness {
     return new SeriesReader(this.api, { owns: () => Promise.resolve(false) });
   }
 
-  /** Puts a VM into the directory, as its event would. */
+  /** Adds a VM to the directory, as its event would. */
   async place(vm: TestVm): Promise<TestVm> {
     await this.sys.primary.batch({}, [
       {
@@ -106,7 +106,7 @@ export class MetricsHarness {
     return vm;
   }
 
-  /** Publishes as the VM's host, and waits until JetStream has it. */
+  /** Publishes as the VM's host, and waits until JetStream has stored the message. */
   async publish(vm: TestVm, metric: string, points: readonly Point[], source = vm.hostId): Promise<number> {
     const subject = metricSubject(metricPartition(vm.vmId), source);
     const { seq } = await this.js.publish(subject, JSON.stringify(batchOf(vm, metric, points, source)));
@@ -119,7 +119,7 @@ export class MetricsHarness {
     await this.js.publish(metricSubject(partition, vm.hostId), JSON.stringify(batch));
   }
 
-  /** Resolves when everything published so far is stored. */
+  /** Resolves when every message published so far is stored in Postgres. */
   async settled(timeoutMs = 40_000): Promise<void> {
     const until = Date.now() + timeoutMs;
     const last = await this.lastOfEach();
@@ -134,7 +134,7 @@ export class MetricsHarness {
     }
   }
 
-  /** The last sequence of each partition; asked for once, since the server looks through the stream for it. */
+  /** The last sequence of each partition. Read once, since the server scans the stream for it. */
   private async lastOfEach(): Promise<number[]> {
     const manager = await this.js.jetstreamManager();
     const messages = Array.from({ length: METRIC_PARTITIONS }, (_, p) =>

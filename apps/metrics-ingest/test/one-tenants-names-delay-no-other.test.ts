@@ -16,14 +16,14 @@ afterAll(() => harness.close());
 const start = Date.now() - 600_000;
 const names = (from: number, count: number) => Array.from({ length: count }, (_, i) => `flood_${from + i}`);
 
-/** One point under each name, as its tenant pushes them. */
+/** Pushes one point under each name, as the tenant would. */
 async function push(vm: TestVm, metrics: string[]): Promise<void> {
   const points = metrics.map((): Point => [start, 1]);
   const batch = { ...batchOf(vm, '', points, 'gateway'), metrics, metric: metrics.map((_, i) => i) };
   await harness.js.publish(metricSubject(metricPartition(vm.vmId), 'gateway'), JSON.stringify(batch));
 }
 
-/** A VM whose points come by the same partition. */
+/** A VM whose points have the same partition. */
 function besides(vm: TestVm): TestVm {
   for (;;) {
     const other = newVm();
@@ -36,7 +36,7 @@ async function rows(vm: TestVm): Promise<number> {
   return (await harness.sys.primary.query<{ n: number }>({ text }, [vm.vmId])).rows[0]?.n ?? 0;
 }
 
-/** The database with a count of the statements that are sent to the primary. */
+/** The database with a count of statements sent to the primary. */
 function counting(): { db: Database; sent: () => number } {
   let sent = 0;
   const { primary } = harness.sys;
@@ -65,7 +65,7 @@ describe('a tenant that pushes 11,000 new names', () => {
       names: { used: 10_000, limit: 10_000 },
       dropped: [{ reason: 'too_many_names', points: 1_000, last: { vmId: flooding.vmId } }],
     });
-    // Names beyond the limit go on coming: the known ones and other tenants' points are stored all the same.
+    // Names beyond the limit continue to arrive. Points of known names and of other tenants are still stored.
     await push(flooding, [...names(20_000, 500), 'flood_7']);
     await harness.publish(quiet, 'cpu_usage', [[start + 11, 11]]);
     await harness.settled();

@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness.close());
 
-/** A directory with its clock and the orchestrator in hand. */
+/** A directory with control over its clock and the orchestrator. */
 function directory() {
   const hands = { now: Date.now(), away: false, asked: 0, known: [] as Located[] };
   const under = new Directory({
@@ -34,8 +34,8 @@ const entry = (vm: TestVm) => ({
   partition: metricPartition(vm.vmId),
 });
 
-describe('while the orchestrator is away', () => {
-  it('VMs of the directory are known as ever', async () => {
+describe('the directory, while the orchestrator is away', () => {
+  it('knows the VMs of its table', async () => {
     const vm = await harness.place(newVm());
     const { under, hands } = directory();
     hands.away = true;
@@ -43,7 +43,7 @@ describe('while the orchestrator is away', () => {
     expect(hands.asked).toBe(0);
   });
 
-  it('points of an unknown VM wait, for a bounded time', async () => {
+  it('lets points of an unknown VM wait for a bounded time', async () => {
     const vm = newVm();
     const { under, hands } = directory();
     hands.away = true;
@@ -54,7 +54,7 @@ describe('while the orchestrator is away', () => {
     expect(await under.lookup(claim(vm))).toEqual(new Map());
   });
 
-  it('and are taken when it is back', async () => {
+  it('accepts those points when the orchestrator is back', async () => {
     const vm = newVm();
     const { under, hands } = directory();
     hands.away = true;
@@ -65,7 +65,7 @@ describe('while the orchestrator is away', () => {
   });
 });
 
-describe('the orchestrator is asked', () => {
+describe('the directory asks the orchestrator', () => {
   it('once in two seconds about a VM that it does not know', async () => {
     const vm = newVm();
     const { under, hands } = directory();
@@ -77,7 +77,7 @@ describe('the orchestrator is asked', () => {
     expect(hands.asked).toBe(2);
   });
 
-  it('again when a host that lost a VM is no longer believed', async () => {
+  it('again when the entry of a host that lost a VM has expired', async () => {
     const vm = await harness.place(newVm());
     const { under, hands } = directory();
     await under.lookup(claim(vm));

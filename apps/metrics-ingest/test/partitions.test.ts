@@ -22,12 +22,12 @@ async function names(): Promise<string[]> {
 }
 
 describe('time partitions', () => {
-  it('are there ahead of the points', async () => {
+  it('exist before their points', async () => {
     await new Partitions(harness.sys, { retentionMs: 400 * day, futureMs: day }).maintain();
     expect((await names()).length).toBeGreaterThanOrEqual(3);
   });
 
-  it('are made for late points, and dropped with them when they are too old', async () => {
+  it('are created for late points, and dropped with them after the retention', async () => {
     const ingest = await harness.ingest();
     await harness.publish(vm, 'cpu_usage', [
       [now - 300 * day, 1],
@@ -43,9 +43,9 @@ describe('time partitions', () => {
     expect((await names()).length).toBe(before.length - 1);
   });
 
-  it('are made once when several processes need the same one', async () => {
+  it('are created once when several processes need the same one', async () => {
     const series = (time: number) => [
-      { ...vm, metricId: 1, times: [time], values: [1], generations: [1], seqs: [1] },
+      { ...vm, metricId: 1, times: [time], values: [1], streamGenerations: [1], seqs: [1] },
     ];
     const all = Array.from(
       { length: 8 },
@@ -71,7 +71,7 @@ describe('time partitions', () => {
     await harness.settled();
     await ingest.stop();
     await partitions.ensureFor([
-      { ...vm, metricId: 1, times: [now], values: [1], generations: [1], seqs: [1] },
+      { ...vm, metricId: 1, times: [now], values: [1], streamGenerations: [1], seqs: [1] },
     ]);
     await partitions.maintain();
     const { result } = await harness.sys.transaction({}, async (tx) => {
@@ -83,7 +83,7 @@ describe('time partitions', () => {
     });
     const plan = result.rows.map((row) => row['QUERY PLAN']).join('\n');
     const blocks = Number(/Heap Blocks: lossy=(\d+)/.exec(plan)?.[1]);
-    // 20,000 rows lie in about 240 blocks.
+    // 20,000 rows use about 240 blocks.
     expect(blocks).toBeLessThan(60);
   });
 });

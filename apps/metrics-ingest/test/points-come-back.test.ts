@@ -48,7 +48,7 @@ async function values(
 }
 
 describe('stored points', () => {
-  it('come back one for one, to the last bit, when the step is the sample interval', async () => {
+  it('are returned one by one and bit by bit when the step is the sample interval', async () => {
     const vm = await harness.place(newVm());
     const day: Point[] = Array.from({ length: 288 }, (_, i) => [start + i * 5 * minute, Math.random() * 100]);
     await harness.publish(vm, 'cpu_usage', day.slice(0, 100));
@@ -62,7 +62,7 @@ describe('stored points', () => {
     }
   });
 
-  it('are put into buckets from `from` on, with null where there is nothing', async () => {
+  it('are grouped into buckets from `from` on, with null for empty buckets', async () => {
     const vm = await harness.place(newVm());
     const at = start + 17;
     await harness.publish(vm, 'cpu_usage', [
@@ -81,7 +81,7 @@ describe('stored points', () => {
     });
   });
 
-  it('of a counter have a rate per second that survives its reset', async () => {
+  it('of a counter have a rate per second that survives a reset', async () => {
     const vm = await harness.place(newVm());
     const counter = [100, 160, 400, 50, 110];
     await harness.publish(
@@ -107,7 +107,7 @@ describe('stored points', () => {
     );
   });
 
-  it('at one time are one point: the one published last', async () => {
+  it('at one time count once: the one published last', async () => {
     const vm = await harness.place(newVm());
     await harness.publish(vm, 'cpu_usage', [
       [start, 1],
@@ -122,7 +122,7 @@ describe('stored points', () => {
     expect(body.values).toEqual({ cpu_usage: { value: 3, timestamp: start } });
   });
 
-  it('answer the latest of each metric, custom names among them, whatever comes late', async () => {
+  it('include the latest of each metric, also of custom names and after late points', async () => {
     const vm = await harness.place(newVm());
     await harness.publish(vm, 'app:queue_length', [[start + 5, 7]], 'gateway');
     await harness.publish(vm, 'cpu_usage', [[start + 10, 20]]);
@@ -136,7 +136,7 @@ describe('stored points', () => {
     expect(await values(vm, 'avg', 1, start, start + 1_000, 'app:queue_length')).toEqual([7]);
   });
 
-  it('of many metrics come in pages, each metric once', async () => {
+  it('of many metrics are returned in pages, each metric once', async () => {
     const vm = await harness.place(newVm());
     const names = Array.from({ length: 1_250 }, (_, i) => `app:${'x'.repeat(190)}_${i}`);
     for (const metrics of [names.slice(0, 700), names.slice(700)]) {
@@ -178,7 +178,7 @@ describe('stored points', () => {
     },
   );
 
-  it('fit one message in a range of as many points as one may ask for', () => {
+  it('fit one message in a range of the maximum of points', () => {
     const column = <T>(value: T) => Array<T>(MAX_POINTS_IN_ALL / 20).fill(value);
     const series = Array.from({ length: 20 }, () => ({
       metric: 'x'.repeat(200),
@@ -190,7 +190,7 @@ describe('stored points', () => {
     expect(Buffer.byteLength(JSON.stringify(series))).toBeLessThan(REPLY_BYTES);
   });
 
-  it('are nobody else’s: another tenant is told that there is no such VM', async () => {
+  it('are invisible to another tenant, whose request ends in not_found', async () => {
     const vm = await harness.place(newVm());
     await harness.publish(vm, 'cpu_usage', [[start, 1]]);
     await harness.settled();
@@ -201,7 +201,7 @@ describe('stored points', () => {
     });
   });
 
-  it('are read from a replica that has what the token has seen', async () => {
+  it('are read from a replica that has reached the token’s position', async () => {
     const vm = await harness.place(newVm());
     await harness.publish(vm, 'cpu_usage', [[start, 1]]);
     await harness.settled();
@@ -219,7 +219,7 @@ describe('stored points', () => {
     await eventually(async () => {
       const answer = await harness.reader().range(meta, query);
       expect(answer.body.series[0]?.values).toEqual([1]);
-      // On a busy machine the primary may have to answer now and then.
+      // On a busy machine the primary may sometimes serve the read.
       expect(answer.servedFrom).toBe('replica');
     });
   });

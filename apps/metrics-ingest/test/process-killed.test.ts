@@ -76,13 +76,13 @@ describe('the process', () => {
       metaOf(newVm()),
       LatestQuery.parse({ vmId: newVm().vmId }),
     );
-    // Nobody serves the orchestrator's requests here: a VM that is not in the directory cannot be judged.
+    // No orchestrator runs here, so a VM that is not in the directory cannot be checked.
     await expect(unknown).rejects.toMatchObject({ code: 'dependency_down' });
     expect(await ended(child, 'SIGTERM')).toBe(0);
     child = start();
   });
 
-  it('killed at any moment and started again stores every point once', async () => {
+  it('stores every point once when it is killed at any moment and restarted', async () => {
     const vms = await Promise.all(Array.from({ length: 50 }, () => harness.place(newVm())));
     let sent = 0;
     for (let round = 0; round < 2; round++) {

@@ -21,7 +21,7 @@ async function given(...points: Point[]): Promise<TestVm> {
   return vm;
 }
 
-/** The latest value, as somebody reads it who asks at this time. */
+/** The latest value, as a read at this time returns it. */
 async function latest(vm: TestVm, time = now): Promise<number | undefined> {
   const { body } = await harness.reader().latest(metaOf(vm), LatestQuery.parse({ vmId: vm.vmId }), time);
   return body.values['cpu_usage']?.value;
@@ -33,7 +33,7 @@ async function ahead(vm: TestVm): Promise<number> {
 }
 
 describe('the latest value of a metric', () => {
-  it('is the newest point of the present, whatever comes from the future, in any order', async () => {
+  it('is the newest present point, regardless of future points and of their order', async () => {
     for (const points of [
       [[at(-10), 1] as const, [at(180), 99] as const, [at(-5), 2] as const],
       [[at(180), 99] as const, [at(-10), 1] as const, [at(-5), 2] as const],
@@ -43,17 +43,17 @@ describe('the latest value of a metric', () => {
     }
   });
 
-  it('takes a point a few seconds ahead for one of the present', async () => {
+  it('treats a point a few seconds ahead as present', async () => {
     expect(await latest(await given([at(-5), 1], [at(2), 2]))).toBe(2);
   });
 
-  it('becomes the point of the future when its time has come', async () => {
+  it('becomes the future point when its time has come', async () => {
     const vm = await given([at(-10), 1], [at(180), 99]);
     expect(await latest(vm, at(181))).toBe(99);
     await moveArrived(harness.sys, at(181));
     expect(await ahead(vm)).toBe(0);
     expect(await latest(vm, at(181))).toBe(99);
-    // By a clock that is behind the one that moved it.
+    // Read by a clock that is behind the clock that moved it.
     expect(await latest(vm)).toBe(1);
   });
 
@@ -64,7 +64,7 @@ describe('the latest value of a metric', () => {
     expect(await latest(vm, at(130))).toBe(2);
   });
 
-  it('does not go back to an arrived point when a sender a few seconds ahead has a newer one', async () => {
+  it('does not return to an arrived point when a sender a few seconds ahead has a newer one', async () => {
     const vm = await given([at(-10), 0], [at(60), 1]);
     await harness.sys.primary.batch({}, [
       {
@@ -76,7 +76,7 @@ describe('the latest value of a metric', () => {
     expect(await latest(vm, at(61))).toBe(2);
   });
 
-  it('is found behind a row of the far future that the version before has left', async () => {
+  it('is found behind a row of the far future from the previous version', async () => {
     const vm = await given([at(-10), 1]);
     await harness.sys.primary.batch({}, [
       {

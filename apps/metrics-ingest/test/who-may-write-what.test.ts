@@ -8,7 +8,7 @@ import { batchOf, newVm, MetricsHarness, type Point, type TestVm } from './metri
 
 let harness: MetricsHarness;
 let orchestrator: NatsConnection;
-/** What the orchestrator would say, and what it was asked. */
+/** The orchestrator's answers, and its requests. */
 const located = new Map<string, { id: string; tenantId: string; hostId: string | null; deleted: boolean }>();
 const asked: string[] = [];
 
@@ -45,7 +45,7 @@ async function rejected(reason: string): Promise<number> {
   return Number(line.exec(await metricsText())?.[1] ?? 0);
 }
 
-/** Publishes and expects that all points are dropped for the reason. */
+/** Publishes and expects that every point is dropped for the reason. */
 async function dropped(reason: string, points: number, publish: () => Promise<unknown>): Promise<void> {
   const before = await rejected(reason);
   await publish();
@@ -84,7 +84,7 @@ function inDirectory(vm: TestVm): Promise<unknown> {
 }
 
 describe('a host', () => {
-  it('writes the VMs that are placed on it, and of no others', async () => {
+  it('writes the VMs that are placed on it, and no others', async () => {
     const mine = await harness.place(newVm());
     const other = await harness.place(newVm());
     located.set(other.vmId, {
@@ -101,7 +101,7 @@ describe('a host', () => {
     expect(await stored(other)).toEqual([]);
   });
 
-  it('writes a VM whose event has not come by, since the orchestrator is asked', async () => {
+  it('writes a VM whose event has not arrived, since the orchestrator confirms it', async () => {
     const vm = newVm();
     located.set(vm.vmId, { id: vm.vmId, tenantId: vm.tenantId, hostId: vm.hostId, deleted: false });
     await harness.publish(vm, 'cpu_usage', [point]);
@@ -110,7 +110,7 @@ describe('a host', () => {
     expect(await inDirectory(vm)).toMatchObject({ host_id: vm.hostId, version: 0 });
   });
 
-  it('that took a VM over may write it at once, whatever the directory still says', async () => {
+  it('writes a VM at once when it has taken it over, although the directory is outdated', async () => {
     const vm = await harness.place(newVm());
     const target = newId();
     located.set(vm.vmId, { id: vm.vmId, tenantId: vm.tenantId, hostId: target, deleted: false });
@@ -119,7 +119,7 @@ describe('a host', () => {
     expect(await stored(vm)).toEqual([point]);
   });
 
-  it('with a VM that nobody knows is asked about once, not with every message', async () => {
+  it('causes one lookup for an unknown VM, not one per message', async () => {
     const vm = newVm();
     await dropped('unknown_vm', 1, () => harness.publish(vm, 'cpu_usage', [point]));
     await dropped('unknown_vm', 1, () => harness.publish(vm, 'cpu_usage', [point]));
@@ -128,7 +128,7 @@ describe('a host', () => {
 });
 
 describe('the directory', () => {
-  it('follows the events by version, in whatever order they come', async () => {
+  it('follows the events by version, in any order', async () => {
     const vm = newVm();
     const [first, second] = [newId<string>(), newId<string>()];
     await vmEvent(vm, 3, second);
@@ -141,7 +141,7 @@ describe('the directory', () => {
     expect(await stored(vm)).toEqual([point]);
   });
 
-  it('passes over an event of a database that was left by a restore: its version would keep later ones out', async () => {
+  it('skips an event of a timeline that a restore has left, since its version would shadow later events', async () => {
     const vm = newVm();
     await vmEvent(vm, 9, newId(), 'deleted', '7000000000000000001');
     await vmEvent(vm, 2, vm.hostId);
@@ -150,7 +150,7 @@ describe('the directory', () => {
     );
   });
 
-  it('keeps a deleted VM: what was measured before is taken, what comes later is not', async () => {
+  it('keeps a deleted VM: accepts points from before the deletion, and no later ones', async () => {
     const vm = newVm();
     await vmEvent(vm, 1, vm.hostId);
     await vmEvent(vm, 2, null, 'deleted');
@@ -168,7 +168,7 @@ describe('the directory', () => {
 });
 
 describe('the gateway', () => {
-  it('writes a tenant’s own VMs, and of no other tenant', async () => {
+  it('writes VMs of the tenant, and of no other tenant', async () => {
     const vm = await harness.place(newVm());
     await harness.publish(vm, 'requests', [point], 'gateway');
     await dropped('foreign_vm', 1, () =>
@@ -178,7 +178,7 @@ describe('the gateway', () => {
   });
 });
 
-describe('what cannot be stored is counted, and stops nothing', () => {
+describe('an unstorable message is counted without stopping the ingester, when it is', () => {
   it.each([
     ['too_old', -401 * 86_400_000],
     ['in_future', 2 * 3_600_000],

@@ -3,20 +3,20 @@ import type { VmEntry } from '../vms/directory.js';
 import type { Incoming } from './incoming.js';
 import type { Rejections, RejectReason, Subject } from './rejections.js';
 
-/** The source that speaks for users, after the gateway has checked what they may write. */
+/** The source of points that users push. The gateway has checked their permissions. */
 export const GATEWAY = 'gateway';
 
-/** What is known while points are judged. */
+/** The state that the admission of points depends on. */
 export interface Admission {
   readonly vms: ReadonlyMap<string, VmEntry>;
   /** The number of a tenant's metric; undefined when the tenant has too many names. */
   metricId(tenantId: string, name: string): number | undefined;
-  /** Times outside are dropped: older ones have no partition any more, later ones are a wrong clock. */
+  /** Points outside these times are dropped: older ones have no partition, later ones come from a wrong clock. */
   readonly oldest: number;
   readonly newest: number;
 }
 
-/** Puts the good points of a message into the buffer and counts the others. */
+/** Adds a message's valid points to the buffer and counts the others as rejected. */
 export function admit(
   incoming: Incoming,
   known: Admission,
@@ -55,11 +55,11 @@ export function admit(
       targets.set(key, target);
     }
     if (typeof target === 'string') rejections.add(target, 1, subject());
-    else into.add(target, time, batch.value[i] as number, message.generation, message.seq);
+    else into.add(target, time, batch.value[i] as number, message.streamGeneration, message.seq);
   }
 }
 
-/** The tenant that pushed the point; for a point that a host measured, the tenant whose VM it is. */
+/** The tenant that pushed the point. For a point that a host measured, the VM's tenant. */
 function subjectOf(
   { batch }: Incoming,
   { vms }: Admission,
@@ -70,7 +70,7 @@ function subjectOf(
   return tenantId === undefined ? undefined : { tenantId, vmId, metric };
 }
 
-/** Whether the source may write this VM's metrics at all. */
+/** Whether the source may write this VM's metrics. */
 function judgeVm({ message, batch }: Incoming, vm: VmEntry | undefined): VmEntry | RejectReason {
   if (!vm) return 'unknown_vm';
   if (vm.partition !== message.partition) return 'wrong_partition';

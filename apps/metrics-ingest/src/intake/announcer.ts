@@ -3,28 +3,28 @@ import { formatPosition, maxPosition, type Position } from '@novacron/contracts/
 import { randomUUID } from 'node:crypto';
 
 export interface AnnouncerOptions {
-  /** Sends one message to all caches, at most once. */
+  /** Publishes one message to all caches, at most once. */
   readonly publish: (subject: string, message: string) => void;
-  /** While it is not so, what is to be told waits. */
+  /** While it is false, announcements wait. */
   readonly connected: () => boolean;
-  /** Shortest time between two announcements, milliseconds. */
+  /** The shortest time between two announcements, milliseconds. */
   readonly everyMs?: number;
-  /** VMs in one message. */
+  /** The maximum number of VMs in one message. */
   readonly maxVms?: number;
 }
 
 const EVERY_MS = 100;
-/** Some 160 KB. */
+/** About 160 KB. */
 const MAX_VMS = 2_000;
 
 /**
- * Tells caches whose VMs have new points, once for all writes of 100 ms; the first after a pause goes out at once.
- * What waits is a VM's two ids, each VM once. Messages are numbered, so that a lost one is noticed.
+ * Announces to caches which VMs have new points: once for all writes within 100 ms, and at once after a pause. Only the
+ * ids of a VM wait, each VM once. Messages are numbered, so that caches detect a lost one.
  */
 export class Announcer {
   #waiting = new Map<string, string>();
   #position: Position | undefined;
-  #toldAt = -Infinity;
+  #publishedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #source = randomUUID();
@@ -39,7 +39,7 @@ export class Announcer {
     this.#schedule();
   }
 
-  /** Something may have been committed that nobody tells, or others own what was ours: who listens begins anew. */
+  /** Some commits may have no announcement, or the partitions have other owners. Caches must start over. */
   restart(): void {
     this.#source = randomUUID();
     this.#n = 0;
@@ -47,30 +47,30 @@ export class Announcer {
 
   /** All commits of these partitions up to `upTo` have been added. */
   complete(partitions: readonly number[], upTo: Position): void {
-    this.#tell();
-    // What still waits is not told yet, so nothing is complete.
+    this.#publish();
+    // Announcements that still wait would make `complete` false.
     if (this.#waiting.size > 0 || !this.options.connected()) return;
     this.#send([], formatPosition(upTo), partitions);
   }
 
-  /** Tells what waits. */
+  /** Publishes the waiting announcements. */
   close(): void {
     this.#closed = true;
-    this.#tell();
+    this.#publish();
   }
 
   #schedule(): void {
     if (this.#timer || this.#closed || this.#waiting.size === 0) return;
     const everyMs = this.options.everyMs ?? EVERY_MS;
-    const wait = Math.max(0, this.#toldAt + everyMs - performance.now());
-    if (wait === 0 && this.options.connected()) this.#tell();
-    else this.#timer = setTimeout(() => this.#tell(), wait || everyMs).unref();
+    const wait = Math.max(0, this.#publishedAt + everyMs - performance.now());
+    if (wait === 0 && this.options.connected()) this.#publish();
+    else this.#timer = setTimeout(() => this.#publish(), wait || everyMs).unref();
   }
 
-  #tell(): void {
+  #publish(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#waiting.size > 0) this.#toldAt = performance.now();
+    if (this.#waiting.size > 0) this.#publishedAt = performance.now();
     if (this.options.connected() && this.#position) {
       const position = formatPosition(this.#position);
       const all = [...this.#waiting];

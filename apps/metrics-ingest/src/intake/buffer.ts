@@ -1,11 +1,11 @@
 import type { IntakeMessage } from './incoming.js';
 
 export interface BufferLimits {
-  /** The reader waits when this much is held: JetStream keeps the rest. */
+  /** The reader waits when the buffer holds this much; JetStream keeps the other messages. */
   readonly maxBytes: number;
-  /** One write takes about this much at most. */
+  /** One write takes about this many bytes at most. */
   readonly writeBytes: number;
-  /** A write waits this long after the first message for others to come with it. */
+  /** A write waits this long after its first message for others. */
   readonly lingerMs: number;
 }
 
@@ -16,7 +16,8 @@ export const BUFFER_LIMITS: BufferLimits = {
 };
 
 /**
- * Between the reader and the writer. Bounded by bytes; when full, `put` waits, so the reader stops asking JetStream for more. Nothing in it is acknowledged: dropping it loses nothing.
+ * The buffer between the reader and the writer, bounded by bytes. When it is full, `put` waits, so the reader stops
+ * requesting messages. Its messages are not acknowledged, so clearing it loses none.
  */
 export class IntakeBuffer {
   #messages: IntakeMessage[] = [];
@@ -35,12 +36,12 @@ export class IntakeBuffer {
     return this.#bytes;
   }
 
-  /** When JetStream stored the message that waits longest here; undefined when none does. */
+  /** When JetStream stored the oldest message in the buffer; undefined when it is empty. */
   get oldest(): number | undefined {
     return this.#messages[0]?.storedAt;
   }
 
-  /** Adds a message, after waiting for room. Does nothing once the buffer is given up. */
+  /** Waits for room and adds the message. Has no effect after the abort. */
   async put(message: IntakeMessage): Promise<void> {
     while (this.#bytes >= this.limits.maxBytes && !this.signal.aborted) await this.#changed();
     if (this.signal.aborted) return;
@@ -50,7 +51,7 @@ export class IntakeBuffer {
     if (this.#messages.length === 1) this.#wake();
   }
 
-  /** The messages of the next write, in the stream's order; empty once the buffer is given up. */
+  /** The messages of the next write, in the stream's order; empty after the abort. */
   async take(): Promise<IntakeMessage[]> {
     while (this.#messages.length === 0 && !this.signal.aborted) await this.#changed();
     if (this.#bytes < this.limits.writeBytes && !this.signal.aborted) await this.#linger();
@@ -67,7 +68,7 @@ export class IntakeBuffer {
     return taken;
   }
 
-  /** Forgets everything: it is read again from the stored positions. */
+  /** Removes every message; they are read again from the stored positions. */
   clear(): void {
     this.#messages = [];
     this.#bytes = 0;

@@ -28,7 +28,7 @@ const batch = fc.record(
 );
 
 describe('a batch', () => {
-  it('is taken exactly when the contract takes it', () => {
+  it('is accepted exactly when the contract accepts it', () => {
     fc.assert(
       fc.property(fc.oneof({ weight: 9, arbitrary: batch }, fc.anything()), (value) => {
         const contract = MetricBatch.safeParse(value);

@@ -1,24 +1,24 @@
 import { MetricBatch } from '@novacron/contracts/metrics';
 import { z } from 'zod';
 
-/** A message of the intake stream as it was read, in a form that does not know of NATS. */
+/** A message of the METRICS stream, independent of NATS types. */
 export interface IntakeMessage {
   readonly partition: number;
-  /** `metrics.ingest.<p>.<source>`: a host's id, or `gateway`. Only that NATS user can publish on it. */
+  /** From `metrics.ingest.<p>.<source>`: a host's id, or `gateway`. Only that NATS user can publish on the subject. */
   readonly source: string;
-  /** Grows with every new history of the stream. */
-  readonly generation: number;
+  /** Increases when the stream is recreated or loses messages. */
+  readonly streamGeneration: number;
   readonly seq: number;
   /** When JetStream stored it, in milliseconds since 1970. */
   readonly storedAt: number;
-  /** Messages behind it in the stream, of all partitions, when it was read. */
+  /** Messages of all partitions behind it in the stream when it was read. */
   readonly pending: number;
   readonly data: Uint8Array;
-  /** Tells JetStream that everything up to here is stored; once for the last of a write. */
+  /** Acknowledges every message up to this one; called for the last message of a write. */
   ack(): void;
 }
 
-/** A message with its batch; undefined when it is none. */
+/** A message with its batch; undefined when the message is not a valid batch. */
 export interface Incoming {
   readonly message: IntakeMessage;
   readonly batch: MetricBatch | undefined;
@@ -29,7 +29,7 @@ const { v, tenantId, vmIds, metrics } = MetricBatch.shape;
 const Head = z.object({ v, tenantId, vmIds, metrics });
 const COLUMNS = ['vm', 'metric', 'time', 'value'] as const;
 
-/** Parses a batch. A message that is none is not an error of ours: it is counted, and the intake goes on. */
+/** Parses a batch. A malformed message is counted, and the ingester continues. */
 export function decode(message: IntakeMessage): Incoming {
   let value: unknown;
   try {
@@ -41,8 +41,8 @@ export function decode(message: IntakeMessage): Incoming {
 }
 
 /**
- * What `MetricBatch` accepts, with the columns looked at by hand: the schema takes a microsecond for each
- * number, which is more than all the rest that happens to a point in this process. A test compares the two.
+ * Accepts exactly what `MetricBatch` accepts, but checks the columns by hand. The schema takes a microsecond for each
+ * number, which is more than all other work on a point in this process. A test compares the two.
  */
 export function batchOf(value: unknown): MetricBatch | undefined {
   const head = Head.safeParse(value);

@@ -14,7 +14,7 @@ import type { Writer } from './writer.js';
 
 const RENEW_MS = 1_000;
 const RETRY_LOOKUP_MS = 250;
-/** So often caches are told up to where they know of all points. */
+/** How often caches learn up to which position every point is announced. */
 const COMPLETE_MS = 100;
 
 export interface IngestRunOptions {
@@ -30,11 +30,11 @@ export class IngestRun {
   readonly #js: JetStreamClient;
   readonly #over = new AbortController();
   readonly #buffer: IntakeBuffer;
-  /** What each owned partition began with. */
+  /** The position at which each owned partition began. */
   readonly #resumes = new Map<number, Resume>();
   #reading: { readonly stop: AbortController; readonly done: Promise<void> } | undefined;
   #writing: Promise<void> = Promise.resolve();
-  /** When the oldest message of the write in hand was stored. */
+  /** When JetStream stored the oldest message of the current write. */
   #writingSince: number | undefined;
   #pending = 0;
   #writes = 0;
@@ -59,7 +59,7 @@ export class IngestRun {
     return this.#buffer.bytes;
   }
 
-  /** Messages of the stream, of all partitions, behind the last one that was read. */
+  /** Messages of all partitions in the stream behind the last one that was read. */
   get pending(): number {
     return this.#pending;
   }
@@ -102,7 +102,7 @@ export class IngestRun {
       this.#writing = this.#write(messages);
       await this.#writing;
       this.#writingSince = undefined;
-      // Before the next write begins: under load there may never be a pause for the loop below.
+      // Before the next write: under load the loop below may never find a pause.
       await this.#complete();
     }
   }
@@ -114,44 +114,44 @@ export class IngestRun {
     }
   }
 
-  /** Tells caches up to which position they know of all points; without a write in hand, every 100 ms at most. */
+  /** Announces up to which position every point is announced; between writes at most every 100 ms. */
   async #complete(): Promise<void> {
     if (performance.now() - this.#completeAt < COMPLETE_MS * 0.9) return;
     this.#completeAt = performance.now();
     const writes = this.#writes;
     try {
       const { partitions, upTo } = await this.options.leases.ownedUpTo();
-      // What is written since then may be committed before `upTo` and is not told yet.
+      // A newer write may have committed before `upTo` without an announcement.
       if (writes !== this.#writes || this.#ended) return;
       this.options.announcer.complete(
         partitions.filter((partition) => this.#resumes.has(partition)),
         upTo,
       );
     } catch (error) {
-      // Caches ask the owner meanwhile. What is wrong with Postgres, the leases find out.
-      this.options.logger.debug({ err: error }, 'caches cannot be told how far they are');
+      // Caches read from the owner meanwhile. The lease renewal handles errors of Postgres.
+      this.options.logger.debug({ err: error }, 'completeness announcement failed');
     }
   }
 
   #write(messages: readonly IntakeMessage[]): Promise<void> {
     const { writer, logger } = this.options;
-    const patient = {
+    const retrying = {
       write: (some: readonly IntakeMessage[]) => this.#writeSome(some),
-      setAside: (message: IntakeMessage, error: string) => writer.setAside(message, error),
+      deadLetter: (message: IntakeMessage, error: string) => writer.deadLetter(message, error),
     };
-    return writeInHalves(messages, patient, ({ partition, seq, source }, error) =>
+    return writeInHalves(messages, retrying, ({ partition, seq, source }, error) =>
       logger.error({ err: error, partition, seq, source }, 'metric message dead-lettered'),
     );
   }
 
-  /** Only a directory that is away for a moment is worth trying the same again. */
+  /** Retries the same messages only while the directory is unavailable. */
   async #writeSome(messages: readonly IntakeMessage[]): Promise<void> {
     for (;;) {
       try {
         return await this.options.writer.write(messages);
       } catch (error) {
         if (!(error instanceof DirectoryUnavailable) || this.#ended) throw error;
-        this.options.logger.warn({ err: error }, 'waiting for the orchestrator to say whose VMs these are');
+        this.options.logger.warn({ err: error }, 'VM lookup failed; retrying');
         await sleep(RETRY_LOOKUP_MS, undefined, { signal: this.#over.signal });
       }
     }
@@ -164,11 +164,11 @@ export class IngestRun {
     }
   }
 
-  /** Keeps the leases; where the share has changed, begins to read anew with what is owned now. */
+  /** Renews the leases. When the share has changed, restarts reading with the partitions owned now. */
   async #renew(): Promise<void> {
     const { owned, surplus } = await this.options.leases.renew();
     for (const [partition, { position }] of this.#resumes) {
-      // Won back in the same moment it has another fence: somebody may have written in between.
+      // A lease lost and taken again has another fence: another process may have written in between.
       if (!owned.some((one) => one.partition === partition && one.fence === position.fence)) {
         throw new Error(`the lease of partition ${partition} was lost`);
       }
@@ -186,14 +186,14 @@ export class IngestRun {
     this.options.logger.info({ partitions: [...this.#resumes.keys()] }, 'metric partitions owned');
   }
 
-  /** Leaves the positions of all partitions where the last write brought them, and nothing buffered. */
+  /** Stops reading, waits for the last write, and empties the buffer. */
   async #stopReading(): Promise<void> {
     this.#reading?.stop.abort();
-    // Cleared first to let a reader go that waits for room, which may put one more.
+    // Cleared first to release a reader that waits for room, which may add one more message.
     this.#buffer.clear();
     await this.#reading?.done;
     this.#buffer.clear();
-    // A failed write ends the run; here only its end matters.
+    // A failed write ends the run elsewhere; here only its end matters.
     await this.#writing.catch(() => undefined);
   }
 
@@ -207,13 +207,13 @@ export class IngestRun {
 
   async #take(added: readonly StoredPosition[]): Promise<void> {
     if (added.length === 0) return;
-    // Only after the claim: an older state of the stream would seem to have lost what the last owner read.
+    // Read after the lease was taken: in an older state the messages of the last owner would seem lost.
     const stream = await streamState(this.manager);
     const resumption = new Resumption(this.manager, this.options.leases, stream);
     for (const stored of added) {
       const resume = await resumption.of(stored);
-      if (stored.generation > 0 && resume.position.generation !== stored.generation) {
-        this.options.logger.warn({ before: stored, now: resume.position }, 'the stream has a new history');
+      if (stored.streamGeneration > 0 && resume.position.streamGeneration !== stored.streamGeneration) {
+        this.options.logger.warn({ before: stored, now: resume.position }, 'stream generation changed');
       }
       this.options.writer.own(resume.position);
       this.#resumes.set(stored.partition, resume);
@@ -235,7 +235,7 @@ export class IngestRun {
     this.#reading = { stop, done };
   }
 
-  /** Where a partition is now, when something of it was written since it was taken. */
+  /** The partition's current position, if this process has written messages of it. */
   #sinceThen(resume: Resume): Resume {
     const position = this.options.writer.positionOf(resume.position.partition);
     return position && position.seq > resume.position.seq ? { position, after: 0 } : resume;

@@ -42,12 +42,12 @@ export class Ingester {
     onReconnect(nc, () => this.#run?.fail(new Error('the NATS connection was lost')));
   }
 
-  /** Whether it reads at the moment; false while it is being built again. */
+  /** Whether it reads now; false between two runs. */
   get healthy(): boolean {
     return this.#healthy;
   }
 
-  /** Milliseconds since JetStream stored the oldest message that is read and not written; 0 when there is none. */
+  /** Milliseconds since JetStream stored the oldest message that is read but not written; 0 without such a message. */
   get lagMs(): number {
     const oldest = this.#run?.oldest;
     return oldest === undefined ? 0 : Math.max(0, Date.now() - oldest);
@@ -57,7 +57,7 @@ export class Ingester {
     return this.#run?.bufferedBytes ?? 0;
   }
 
-  /** Messages of the stream, of all partitions, behind the last one that was read. */
+  /** Messages of all partitions in the stream behind the last one that was read. */
   get pending(): number {
     return this.#run?.pending ?? 0;
   }
@@ -70,7 +70,7 @@ export class Ingester {
     this.#running ??= this.#runUntilStopped();
   }
 
-  /** Stops reading, lets the write in hand end and gives the partitions back. Unwritten messages go to the next owner. */
+  /** Stops reading, waits for the current write, and releases the partitions. Unwritten messages go to the next owner. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
@@ -94,7 +94,7 @@ export class Ingester {
       this.#own(new Set());
       if (this.#stop.signal.aborted) return;
       pause = performance.now() - startedAt > 10_000 ? FIRST_PAUSE_MS : Math.min(pause * 2, LAST_PAUSE_MS);
-      // An early end of the pause is the stop.
+      // Only the stop ends the pause early.
       await sleep(pause, undefined, { signal: this.#stop.signal }).catch(() => undefined);
     }
   }

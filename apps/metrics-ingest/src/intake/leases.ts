@@ -5,23 +5,23 @@ import type { Database, Statement } from '@novacron/postgres/database';
 import { SystemDatabase } from '@novacron/service-kit/inject';
 import { randomUUID } from 'node:crypto';
 
-/** How far a partition is, as Postgres has it. */
+/** The stream position of a partition in Postgres. */
 export interface StoredPosition {
   readonly partition: number;
-  /** When its stream was created, as JetStream says it; '' before the first. */
+  /** When its stream was created, in JetStream's format; '' before the first stream. */
   readonly stream: string;
-  readonly generation: number;
+  readonly streamGeneration: number;
   readonly seq: number;
-  /** When the message at `seq` was stored, in milliseconds since 1970; at seq 0 the time before which nothing is wanted. */
+  /** When JetStream stored the message at `seq`, in milliseconds since 1970. At seq 0: messages up to this time are skipped. */
   readonly messageAt: number;
-  /** Grows with every claim; a decimal text. */
+  /** Increases with every lease; a decimal text. */
   readonly fence: string;
 }
 
-/** A lease ends this long after its owner was last heard of. The fence, not the clock, is what keeps writes apart. */
+/** A lease ends this long after its owner's last renewal. Exclusive writes depend on the fence, not on the clock. */
 const LEASE = "interval '4 seconds'";
 
-const POSITION = `partition, stream, generation, seq::float8 AS seq, message_at::float8 AS "messageAt", fence::text AS fence`;
+const POSITION = `partition, stream, generation AS "streamGeneration", seq::float8 AS seq, message_at::float8 AS "messageAt", fence::text AS fence`;
 const ALIVE: Statement = {
   name: 'metrics_alive',
   text: `INSERT INTO metrics.ingesters (id, seen_until) VALUES ($1, now() + ${LEASE})
@@ -54,26 +54,26 @@ const OWNED: Statement = {
   name: 'metrics_owned',
   text: 'SELECT partition FROM metrics.intake WHERE owner = $1',
 };
-const ADOPT: Statement = {
-  name: 'metrics_adopt',
+const BEGIN_GENERATION: Statement = {
+  name: 'metrics_begin_generation',
   text: `UPDATE metrics.intake SET stream = $3, generation = generation + 1, seq = 0, message_at = $4
          WHERE partition = $1 AND fence = $2 RETURNING ${POSITION}`,
 };
 
 /**
- * Which partitions this process owns. Processes that live share them evenly: each claims what is free up to
- * its share and gives back what is beyond it.
+ * The leases of the partitions that this process owns. Live processes share the partitions evenly: each takes free ones
+ * up to its share and releases the surplus.
  */
 @Injectable()
 export class Leases {
-  /** This process among the ingesters. */
+  /** Identifies this process among the ingesters. */
   readonly #id = randomUUID();
 
   constructor(@SystemDatabase() private readonly db: Database) {}
 
   /**
-   * Tells that this process lives and takes its share.
-   * @returns all that it owns now, and those of them that it must stop and {@link release}
+   * Renews this process's leases and takes its share.
+   * @returns the partitions that it owns now, and the surplus among them that it must stop reading and {@link release}
    */
   async renew(): Promise<{ owned: StoredPosition[]; surplus: number[] }> {
     const { results } = await this.db.primary.batch({}, [
@@ -96,8 +96,8 @@ export class Leases {
   }
 
   /**
-   * @returns what this process owned at `upTo`, a position before the look: who owns a partition now has claimed it,
-   *   and so committed anything, later than that
+   * @returns the partitions that this process owned at `upTo`, a position read before the query. A later owner of one
+   *   has leased it after `upTo`, and so commits its points after `upTo`.
    */
   async ownedUpTo(): Promise<{ partitions: number[]; upTo: Position }> {
     const { rows, position } = await this.db.primary.query<{ partition: number }>(OWNED, [this.#id], {
@@ -111,7 +111,7 @@ export class Leases {
     await this.db.primary.batch({}, [{ statement: RELEASE, params: [this.#id, partitions] }]);
   }
 
-  /** Gives everything back, so that another process need not wait for the leases to end. */
+  /** Releases every lease, so that another process need not wait until the leases end. */
   async leave(): Promise<void> {
     const all = Array.from({ length: METRIC_PARTITIONS }, (_, partition) => partition);
     await this.db.primary.batch({}, [
@@ -121,16 +121,16 @@ export class Leases {
   }
 
   /**
-   * Begins a new history of a partition: its stream is another one, or lost what was read from it.
-   * @param after messages stored up to this time (milliseconds since 1970) were of the history before; kept with
-   *   the position until the first write
+   * Begins a new stream generation of a partition, because its stream was recreated or lost messages already read.
+   * @param after messages stored up to this time (milliseconds since 1970) belong to the generation before. It is kept
+   *   with the position until the first write.
    */
-  async adopt(position: StoredPosition, stream: string, after: number): Promise<StoredPosition> {
+  async beginGeneration(position: StoredPosition, stream: string, after: number): Promise<StoredPosition> {
     const { results } = await this.db.primary.batch({}, [
-      { statement: ADOPT, params: [position.partition, position.fence, stream, after] },
+      { statement: BEGIN_GENERATION, params: [position.partition, position.fence, stream, after] },
     ]);
-    const adopted = results[0]?.rows[0] as unknown as StoredPosition | undefined;
-    if (!adopted) throw new Error(`partition ${position.partition} is not ours any more`);
-    return adopted;
+    const begun = results[0]?.rows[0] as unknown as StoredPosition | undefined;
+    if (!begun) throw new Error(`partition ${position.partition} is no longer owned by this process`);
+    return begun;
   }
 }

@@ -3,21 +3,21 @@ import { GATEWAY } from './admit.js';
 import type { VmEntry } from '../vms/directory.js';
 import type { Incoming } from './incoming.js';
 
-/** Names that one write may make, so that no tenant's new names keep other tenants' points waiting for long. */
+/** New names of one write, bounded so that one tenant's new names do not delay other tenants' points. */
 const NEW_NAMES_PER_WRITE = 2_000;
 
 type Name = readonly [tenantId: string, name: string];
 
-/** Messages that are written together, and the names that their points may be stored under. */
+/** Messages that are written together, and the new names that their points need. */
 export interface Part {
   readonly incoming: readonly Incoming[];
   readonly names: readonly Name[];
 }
 
 /**
- * Cuts the messages of a write, in order, into parts with few new names each. A part is made only when the one
- * before it is written, so names that are known by then count no more.
- * @param limit new names of a part; a message with more of them is a part of its own
+ * Splits the messages of a write, in order, into parts with few new names each. A part is computed after the one before
+ * it is written, so names that are known by then no longer count.
+ * @param limit new names of a part; a message with more new names is a part of its own
  */
 export function* partsByNames(
   incoming: readonly Incoming[],
@@ -41,7 +41,7 @@ export function* partsByNames(
   if (part.length > 0) yield { incoming: part, names: wanted };
 }
 
-/** The names of points that may be stored, each with the tenant whose VM it is about, as far as they are new. */
+/** The new names of the points that may be stored, each with the tenant of its VM. */
 function newNames(
   { message, batch }: Incoming,
   vms: ReadonlyMap<string, VmEntry>,

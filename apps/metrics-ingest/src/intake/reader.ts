@@ -10,26 +10,26 @@ import {
 import type { IntakeMessage } from './incoming.js';
 import { STREAM, type Resume } from './resume.js';
 
-/** Messages asked for at a time; at most this many wait in the client. */
+/** Messages requested at a time; at most this many wait in the client. */
 const PREFETCH = 256;
-/** The server forgets a consumer that nobody has asked for this long. */
+/** The server deletes a consumer without requests for this long. */
 const INACTIVE_NS = 60_000_000_000;
 const ACK_WAIT_NS = 60_000_000_000;
 const HEARTBEAT_MS = 5_000;
 const EXPIRES_MS = 15_000;
 
-/** The consumer is gone or silent: whoever reads opens it again from the stored position. */
+/** The consumer is gone or silent. The next run recreates it from the stored position. */
 export class ReaderLost extends Error {
   override readonly name = 'ReaderLost';
 }
 
 /**
- * Reads the partitions that are asked for from JetStream, in order, and hands each message on, waiting where
- * `hand` waits. Ends when the signal says so.
+ * Reads the given partitions from JetStream in order, and passes each message to `hand`, which may wait. Ends when the
+ * signal fires.
  *
- * One consumer takes the whole stream and passes over partitions of other processes: the messages of all
- * partitions come in one order, so that one write can take what came together, and an idle process keeps one
- * request open instead of sixteen. The price is that each process is sent what the others store.
+ * One consumer reads the whole stream and skips the partitions of other processes. So the messages of all partitions
+ * arrive in one order, one write can take neighbouring messages, and an idle process keeps one request open instead of
+ * sixteen. In exchange each process receives the messages of the others.
  * @throws ReaderLost when the consumer is gone, silent or out of order
  */
 export async function readPartitions(
@@ -58,7 +58,7 @@ export async function readPartitions(
     for await (const message of messages) {
       if (signal.aborted || lost !== undefined) break;
       delivery++;
-      // A gap, or one again: JetStream would give what is missing only after its patience, behind newer ones.
+      // A gap or a redelivery: JetStream would deliver the missing messages only after its ack wait, behind newer ones.
       if (message.info.deliverySequence !== delivery) {
         lost = 'deliveries are missing';
         break;
@@ -70,13 +70,13 @@ export async function readPartitions(
     signal.removeEventListener('abort', stop);
     messages.stop();
     await watching;
-    // The server forgets it by itself; this is only sooner.
+    // The server would delete it later by itself.
     await manager.consumers.delete(STREAM, name).catch(() => undefined);
   }
   if (!signal.aborted) throw new ReaderLost(lost ?? 'the consumer ended');
 }
 
-/** Begins with the first message that any partition wants. */
+/** Begins with the first message that any partition needs. */
 function consumerConfig(resumes: readonly Resume[]): Partial<ConsumerConfig> {
   const anew = resumes.filter(({ after }) => after > 0);
   const seq = Math.min(...resumes.filter(({ after }) => after === 0).map(({ position }) => position.seq + 1));
@@ -99,7 +99,7 @@ function consumerConfig(resumes: readonly Resume[]): Partial<ConsumerConfig> {
   };
 }
 
-/** The message, when it is of a partition that wants it. */
+/** The message, if it belongs to a wanted partition behind its position. */
 function intakeMessage(message: JsMsg, wanted: ReadonlyMap<number, Resume>): IntakeMessage | undefined {
   // metrics.ingest.<p>.<source>
   const [, , partition, source = ''] = message.subject.split('.');
@@ -109,7 +109,7 @@ function intakeMessage(message: JsMsg, wanted: ReadonlyMap<number, Resume>): Int
   if (storedAt <= resume.after) return undefined;
   return {
     partition: Number(partition),
-    generation: resume.position.generation,
+    streamGeneration: resume.position.streamGeneration,
     source,
     seq: message.seq,
     storedAt,

@@ -2,7 +2,7 @@ import type { DropReason } from '@novacron/contracts/metrics';
 import { counter } from '@novacron/telemetry/metrics';
 import type { DroppedPoints } from '../store/write.js';
 
-/** Why a point was dropped. `malformed` counts messages: what is in them cannot be told. */
+/** Why a point was dropped. `malformed` counts messages, since their points are not readable. */
 const REASONS = [
   'malformed',
   'bad_index',
@@ -18,10 +18,10 @@ const REASONS = [
 ] as const;
 export type RejectReason = (typeof REASONS)[number];
 
-/** The reasons that a tenant is shown. The others are faults of hosts, which only operators can mend. */
+/** The reasons that tenants see. The others are faults of hosts, which only operators can fix. */
 const SHOWN: Readonly<Partial<Record<RejectReason, DropReason>>> = {
   unknown_vm: 'unknown_vm',
-  // A VM of another tenant is as good as none.
+  // A VM of another tenant looks like a missing one.
   foreign_vm: 'unknown_vm',
   vm_deleted: 'vm_deleted',
   too_old: 'too_old',
@@ -36,19 +36,19 @@ const rejected = counter(
   REASONS.map((reason) => ({ reason })),
 );
 
-/** What dropped points are about, as their sender spelled it. */
+/** The VM and metric of dropped points, in their sender's spelling. */
 export interface Subject {
   readonly tenantId: string;
   readonly vmId: string;
   readonly metric: string;
 }
 
-/** Counts what one write dropped; told to the metrics only once that write is committed. */
+/** Counts the points that one write dropped; exported as metrics after that write's commit. */
 export class Rejections {
   readonly counts = new Map<RejectReason, number>();
   readonly #dropped = new Map<string, DroppedPoints>();
 
-  /** @param subject undefined when the tenant is not known */
+  /** @param subject undefined for an unknown tenant */
   add(reason: RejectReason, points = 1, subject?: Subject): void {
     if (points <= 0) return;
     this.counts.set(reason, (this.counts.get(reason) ?? 0) + points);
@@ -59,7 +59,7 @@ export class Rejections {
     this.#dropped.set(key, { ...subject, reason: shown, points: before + points });
   }
 
-  /** Sorted by tenant and reason, so that two writes lock rows in one order. */
+  /** Sorted by tenant and reason, so that concurrent writes lock rows in the same order. */
   dropped(): DroppedPoints[] {
     return [...this.#dropped].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
   }

@@ -3,9 +3,9 @@ import type { Leases, StoredPosition } from './leases.js';
 
 export const STREAM = 'METRICS';
 
-/** What partitions are read from: positions are of this stream alone. */
+/** The state of the stream that the positions belong to. */
 export interface StreamState {
-  /** When it was created, as JetStream says it. */
+  /** When it was created, in JetStream's format. */
   readonly created: string;
   readonly lastSeq: number;
 }
@@ -15,21 +15,21 @@ export async function streamState(manager: JetStreamManager): Promise<StreamStat
   return { created: info.created, lastSeq: info.state.last_seq };
 }
 
-/** A partition with what of the stream it still wants. */
+/** Where to resume a partition in the stream. */
 export interface Resume {
   readonly position: StoredPosition;
-  /** Messages stored up to this time are not wanted; 0 unless sequences were given out anew. */
+  /** Messages stored up to this time are skipped; 0 unless the stream reuses sequences. */
   readonly after: number;
 }
 
 /**
- * Compares stored positions with the stream that is there now. A stream that was made anew, or that came back
- * from a crash without its last messages, gives sequences out a second time: then a new generation begins.
+ * Compares stored positions with the current stream. A stream that was recreated, or that lost its last messages in a
+ * crash, reuses sequences. In that case a new stream generation begins.
  */
 export class Resumption {
   readonly #storedAt = new Map<number, Promise<number | undefined>>();
 
-  /** @param stream as it is after the positions were read: an older state would seem to have lost messages */
+  /** @param stream its state after the positions were read; in an older state messages would seem lost */
   constructor(
     private readonly manager: JetStreamManager,
     private readonly leases: Leases,
@@ -38,20 +38,20 @@ export class Resumption {
 
   async of(stored: StoredPosition): Promise<Resume> {
     const { created, lastSeq } = this.stream;
-    if (stored.stream !== created) return this.#anew(stored, 0);
+    if (stored.stream !== created) return this.#newGeneration(stored, 0);
     if (stored.seq === 0) return { position: stored, after: stored.messageAt };
-    // What was stored before is known by its time: new messages may have taken the lost ones' sequences already.
-    if (stored.seq > lastSeq) return this.#anew(stored, stored.messageAt);
+    // Stored messages are recognised by time, since new messages may already have the sequences of lost ones.
+    if (stored.seq > lastSeq) return this.#newGeneration(stored, stored.messageAt);
     const there = await this.#timeOf(stored.seq);
     const same = there === undefined || there === stored.messageAt;
-    return same ? { position: stored, after: 0 } : this.#anew(stored, stored.messageAt);
+    return same ? { position: stored, after: 0 } : this.#newGeneration(stored, stored.messageAt);
   }
 
-  async #anew(stored: StoredPosition, after: number): Promise<Resume> {
-    return { position: await this.leases.adopt(stored, this.stream.created, after), after };
+  async #newGeneration(stored: StoredPosition, after: number): Promise<Resume> {
+    return { position: await this.leases.beginGeneration(stored, this.stream.created, after), after };
   }
 
-  /** When the message at a sequence was stored; undefined when it is there no more. */
+  /** When the message at a sequence was stored; undefined when the stream no longer has it. */
   #timeOf(seq: number): Promise<number | undefined> {
     let time = this.#storedAt.get(seq);
     if (!time) {

@@ -22,15 +22,15 @@ const writeSeconds = histogram(
   [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
 );
 
-/** What comes of the messages of one transaction. */
+/** The result of the messages of one transaction. */
 interface Outcome extends Pick<Write, 'series' | 'deadLetter'> {
   readonly rejections: Rejections;
 }
 
 /**
- * Turns messages into transactions: points and positions together. It keeps the positions of this process'
- * partitions as Postgres has them. After an error that ends the run they are read again; a write that failed for its
- * content or its size goes on with them, since its transaction changed nothing.
+ * Turns messages into transactions of points and positions. It keeps the stream positions of this process's partitions
+ * equal to those in Postgres. They are read again after an error that ends the run. A write that failed for its content
+ * or size continues with them, since its transaction changed nothing.
  */
 @Injectable()
 export class Writer {
@@ -44,7 +44,7 @@ export class Writer {
     private readonly announcer: Announcer,
   ) {}
 
-  /** From here on this partition's messages are written behind this position. */
+  /** From now on this partition's messages behind this position are written. */
   own(position: StoredPosition): void {
     this.#positions.set(position.partition, position);
   }
@@ -58,35 +58,35 @@ export class Writer {
   }
 
   /**
-   * Stores the points of the messages, which are in the stream's order, and acknowledges them. All partitions
-   * advance to the last of them: what lies between is of other processes. Messages with many new metric names are
-   * stored in several transactions, one after the other; after an error the first of them may be stored.
-   * @throws PositionMoved when a partition is not ours any more, DirectoryUnavailable when the same messages
-   *   are to be tried again, and what Postgres throws; nothing is stored then, or (connection lost in COMMIT)
-   *   nothing is known
+   * Stores the points of messages in the stream's order, and acknowledges them. All partitions advance to the last
+   * message, since the messages between belong to other processes. Messages with many new metric names are stored in
+   * several transactions, one after the other. After an error the first of them may be stored.
+   * @throws PositionMoved when this process no longer owns a partition, DirectoryUnavailable when the caller should
+   *   retry the same messages, and errors of Postgres. The failed transaction stored nothing, except that its outcome
+   *   is unknown when the connection was lost during COMMIT.
    */
   async write(messages: readonly IntakeMessage[]): Promise<void> {
     const owned = messages.filter((message) => this.#wants(message));
     if (owned.length === 0) return;
     const incoming = owned.map(decode);
-    const vms = await this.directory.lookup(claims(incoming));
+    const vms = await this.directory.lookup(reportedHosts(incoming));
     this.names.trim();
     for (const part of partsByNames(incoming, vms, this.names)) await this.#writePart(part, vms);
   }
 
   /**
-   * Keeps a message aside, whole, instead of storing its points, and goes on behind it.
+   * Stores the whole message as a dead letter instead of its points, and advances behind it.
    * @throws as {@link write}
    */
-  async setAside(message: IntakeMessage, error: string): Promise<void> {
+  async deadLetter(message: IntakeMessage, error: string): Promise<void> {
     if (!this.#wants(message)) return;
     const rejections = new Rejections();
     const { batch } = decode(message);
     const { tenantId, vmIds, metrics } = batch ?? {};
     const subject = tenantId ? { tenantId, vmId: vmIds?.[0] ?? '', metric: metrics?.[0] ?? '' } : undefined;
     rejections.add('unstorable', batch?.time.length || 1, subject);
-    const { partition, generation, seq, source, storedAt, data } = message;
-    const deadLetter = { partition, generation, seq, source, storedAt, data, error };
+    const { partition, streamGeneration, seq, source, storedAt, data } = message;
+    const deadLetter = { partition, streamGeneration, seq, source, storedAt, data, error };
     await this.#commit(message, { series: [], rejections, deadLetter });
   }
 
@@ -125,20 +125,20 @@ export class Writer {
     rejections.publish();
   }
 
-  /** What lies behind the position is stored already, whoever reads it again. */
-  #wants({ partition, generation, seq }: IntakeMessage): boolean {
+  /** A message up to the position is stored already. */
+  #wants({ partition, streamGeneration, seq }: IntakeMessage): boolean {
     const position = this.#positions.get(partition);
-    return position !== undefined && generation === position.generation && seq > position.seq;
+    return position !== undefined && streamGeneration === position.streamGeneration && seq > position.seq;
   }
 
   #advances({ seq, storedAt }: IntakeMessage): Advance[] {
     return [...this.#positions.values()]
       .filter((position) => position.seq < seq)
       .sort((a, b) => a.partition - b.partition)
-      .map(({ partition, fence, generation, seq: from }) => ({
+      .map(({ partition, fence, streamGeneration, seq: from }) => ({
         partition,
         fence,
-        generation,
+        streamGeneration,
         from,
         to: seq,
         messageAt: storedAt,
@@ -151,8 +151,8 @@ export class Writer {
   }
 }
 
-/** Who says of each VM that it runs on it; of two hosts that say so the last one asked for. */
-function claims(incoming: readonly Incoming[]): Map<string, string | null> {
+/** VM → the host that reports it. Of two hosts that report one VM the later one counts; null for the gateway. */
+function reportedHosts(incoming: readonly Incoming[]): Map<string, string | null> {
   const all = new Map<string, string | null>();
   for (const { message, batch } of incoming) {
     const host = message.source === GATEWAY ? null : message.source;

@@ -5,8 +5,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { partitionFunctions } from './partition-functions.js';
 
 /**
- * The first shape of the store. `points` has no B-tree, which would cost four times the intake; its BRIN index
- * works because a write is sorted by VM, so that few blocks hold any one VM.
+ * The first schema of the store. `points` has no B-tree, which would make writes four times as slow. Its BRIN index works
+ * because a write is sorted by VM, so that few blocks contain any one VM.
  */
 export class Points1764000000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -33,7 +33,7 @@ const points = [
    ) PARTITION BY RANGE (ts)`,
   `COMMENT ON COLUMN metrics.points.ts IS 'milliseconds since 1970'`,
   `COMMENT ON COLUMN metrics.points.pos IS 'generation of the stream * 2^48 + sequence: of two points at one time the higher one holds'`,
-  // A bloom filter, not the minimum and maximum: writers take turns at a partition's end, and their VMs overlap.
+  // A bloom filter instead of minimum and maximum: writers alternate at a partition's end, and their VMs overlap.
   `CREATE INDEX points_brin ON metrics.points
      USING brin (vm_id uuid_bloom_ops(n_distinct_per_range = 128, false_positive_rate = 0.01), ts)
      WITH (pages_per_range = 8)`,
@@ -48,7 +48,7 @@ const points = [
   ...grants('metrics', 'partitions', { api: '', sys: 'SELECT' }),
 ];
 
-/** Which tenant and host a VM belongs to, as the orchestrator's events tell it. */
+/** The tenant and host of each VM, from the orchestrator's events. */
 const directory = [
   `CREATE TABLE metrics.vms (
      tenant_id uuid NOT NULL,
@@ -63,7 +63,7 @@ const directory = [
   ...tenantTable('metrics', 'vms', { api: 'SELECT' }),
 ];
 
-/** Custom metric names; the built-in ones have fixed numbers below 1000. */
+/** Custom metric names; the built-in ones have fixed ids below 1000. */
 const names = [
   `CREATE TABLE metrics.names (
      tenant_id uuid NOT NULL,
@@ -89,7 +89,7 @@ const latest = [
   ...tenantTable('metrics', 'latest', { api: 'SELECT' }),
 ];
 
-/** Who reads which partition of the intake, and how far it is: what makes it exactly once in effect. */
+/** The owner and the stream position of each partition, which make the effect exactly-once. */
 const intake = [
   `CREATE TABLE metrics.intake (
      partition smallint PRIMARY KEY,

@@ -2,7 +2,7 @@ import { runAll } from '@novacron/postgres/migrate';
 import { grants, tenantTable } from '@novacron/postgres/tenancy';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** New tables only: instances of the version before run on beside them. */
+/** New tables only, so that instances of the previous version continue to work. */
 export class IntakeAccount1764007200000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runAll(runner, dropped, deadLetters, ahead);
@@ -13,7 +13,7 @@ export class IntakeAccount1764007200000 implements MigrationInterface {
   }
 }
 
-/** Points that the intake dropped, by tenant, hour and reason. */
+/** Points that the ingester dropped, by tenant, hour and reason. */
 const dropped = [
   `CREATE TABLE metrics.dropped (
      tenant_id uuid NOT NULL,
@@ -31,7 +31,7 @@ const dropped = [
   ...tenantTable('metrics', 'dropped', { api: 'SELECT' }),
 ];
 
-/** Messages that cannot be stored, whole: the intake goes on behind them. */
+/** Whole messages that cannot be stored; the ingester continues behind them. */
 const deadLetters = [
   `CREATE TABLE metrics.dead_letters (
      partition smallint NOT NULL,
@@ -49,7 +49,7 @@ const deadLetters = [
   ...grants('metrics', 'dead_letters', { api: '', sys: 'SELECT, INSERT, DELETE' }),
 ];
 
-/** The newest point of a series that lies in the future; it moves to `latest` when its time has come. */
+/** The newest future point of a series. It moves to `latest` when its time has come. */
 const ahead = [
   `CREATE TABLE metrics.ahead (
      tenant_id uuid NOT NULL,

@@ -1,9 +1,9 @@
 /**
- * Partitions are made and dropped by the owner's functions, so that the role that ingests needs no right to
- * change tables. They take numbers alone: no text of a caller reaches a statement.
+ * The owner's functions create and drop partitions, so that the ingesting role needs no right to change tables. They
+ * take numbers only: no text of a caller reaches a statement.
  */
 export const partitionFunctions = [
-  // ATTACH of a table made beforehand lets reads and writes go on; CREATE ... PARTITION OF would lock them out.
+  // ATTACH of an existing table allows reads and writes meanwhile; CREATE ... PARTITION OF would block them.
   `CREATE FUNCTION metrics.add_partition(first bigint, beyond bigint) RETURNS boolean
      LANGUAGE plpgsql SECURITY DEFINER SET search_path = metrics, pg_temp AS $$
    DECLARE
@@ -19,7 +19,7 @@ export const partitionFunctions = [
      INSERT INTO partitions (name, from_ts, to_ts) VALUES (part, first, beyond);
      RETURN true;
    END $$`,
-  // Dropping locks the parent for a moment: who cannot get it at once tries again later, with readers let through.
+  // Dropping locks the parent briefly. If the lock is not free at once, the caller retries later, so readers never wait.
   `CREATE FUNCTION metrics.drop_partitions(before bigint, at_most int) RETURNS int
      LANGUAGE plpgsql SECURITY DEFINER SET search_path = metrics, pg_temp SET lock_timeout = '500ms' AS $$
    DECLARE
@@ -35,7 +35,7 @@ export const partitionFunctions = [
      END LOOP;
      RETURN dropped;
    END $$`,
-  // A block range that is not in the index yet is read by every query, so it is put there soon after it is full.
+  // Every query reads a block range that is not in the index. So a range is indexed soon after it is full.
   `CREATE FUNCTION metrics.summarize_partitions(firsts bigint[]) RETURNS int
      LANGUAGE plpgsql SECURITY DEFINER SET search_path = metrics, pg_catalog, pg_temp AS $$
    DECLARE

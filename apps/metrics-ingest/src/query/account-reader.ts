@@ -19,7 +19,7 @@ const DROPPED: Statement = {
          FROM metrics.dropped WHERE hour >= $1::bigint ORDER BY reason, hour DESC`,
   table: 'dropped',
 };
-const THERE: Statement = {
+const EXISTING: Statement = {
   name: 'metrics_names_there',
   text: 'SELECT name FROM metrics.names WHERE name = ANY ($1::text[])',
   table: 'names',
@@ -27,14 +27,14 @@ const THERE: Statement = {
 
 type DroppedRow = Omit<IntakeResult['dropped'][number], 'last'> & IntakeResult['dropped'][number]['last'];
 
-/** What became of a tenant's points on their way in. */
+/** Reads a tenant's account: its names, and its points that were dropped. */
 export class AccountReader {
   constructor(
     private readonly db: Database,
     private readonly perTenant = NAMES_PER_TENANT,
   ) {}
 
-  /** The tenant's names, and the points that were dropped in the last 24 hours, from the start of an hour. */
+  /** The number of the tenant's names, and its points dropped in the last 24 hours, from the start of an hour. */
   async account({ tenantId, remainingMs }: RequestMeta, now = Date.now()): Promise<Read<IntakeResult>> {
     const since = now - SINCE_MS - ((now - SINCE_MS) % HOUR_MS);
     const answers = await this.db.strong.read({ tenantId, timeoutMs: remainingMs }, [
@@ -47,7 +47,7 @@ export class AccountReader {
     return { body: { since, names: { used, limit: this.perTenant }, dropped }, ...shown(answers) };
   }
 
-  /** The names that would be beyond the tenant's limit, if points came under all of these now. */
+  /** Those of the names that would exceed the tenant's limit. */
   async refusedNames(
     { tenantId, remainingMs }: RequestMeta,
     names: readonly string[],
@@ -55,13 +55,13 @@ export class AccountReader {
     const custom = [...new Set(names)].filter((name) => builtInId(name) === undefined);
     const answers = await this.db.strong.read({ tenantId, timeoutMs: remainingMs }, [
       { statement: USED },
-      { statement: THERE, params: [custom] },
+      { statement: EXISTING, params: [custom] },
     ]);
     const used = (answers.results[0]?.rows[0] as { used: number } | undefined)?.used ?? 0;
-    const there = new Set(
+    const existing = new Set(
       (answers.results[1]?.rows as unknown as { name: string }[]).map(({ name }) => name),
     );
     const room = Math.max(0, this.perTenant - used);
-    return { body: { refused: custom.filter((name) => !there.has(name)).slice(room) }, ...shown(answers) };
+    return { body: { refused: custom.filter((name) => !existing.has(name)).slice(room) }, ...shown(answers) };
   }
 }

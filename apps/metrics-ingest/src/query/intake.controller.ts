@@ -4,7 +4,7 @@ import { metricsRpc, type IntakeResult } from '@novacron/contracts/metrics';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { AccountReader } from './account-reader.js';
 
-/** A tenant's account with the intake, over request/reply. */
+/** Serves a tenant's account with the ingester over request/reply. */
 @Controller()
 export class IntakeController {
   constructor(private readonly reader: AccountReader) {}

@@ -1,10 +1,10 @@
 import type { Call, Statement } from '@novacron/postgres/database';
 import { BUILT_IN_IDS } from '../store/metric-names.js';
 
-/** A future point whose series has a present one, too, is looked for this far back. */
+/** For a series with a future point the newest present point is searched this far back. */
 const LOOK_BACK_MS = 3_600_000;
 
-/** The newest present and the newest future point of each series of a VM, as far as there are such; by pages of series. */
+/** The newest present and the newest future point of each series of a VM, if any, in pages of series. */
 const NEWEST: Statement = {
   name: 'metrics_latest_read',
   text: `WITH newest AS (
@@ -15,7 +15,7 @@ const NEWEST: Statement = {
          LEFT JOIN metrics.names n USING (metric_id) ORDER BY metric_id, ts`,
   table: 'latest',
 };
-/** No name: a plan made without the times would open every partition there is. */
+/** Unnamed: a generic plan, made without the times, would open every partition. */
 const STORED: Statement = {
   text: `SELECT DISTINCT ON (metric_id) metric_id AS id, value, ts::float8 AS timestamp FROM metrics.points
          WHERE vm_id = $1::uuid AND metric_id = ANY ($2::int[]) AND ts > $3::bigint AND ts <= $4::bigint
@@ -32,12 +32,12 @@ export interface NewestRow {
 
 const builtInNames = new Map(Object.entries(BUILT_IN_IDS).map(([name, id]) => [id, name]));
 
-/** @param after only series with higher numbers */
+/** @param after only series with higher ids */
 export function newestOf(vmId: string, after: number, limit: number): Call {
   return { statement: NEWEST, params: [vmId, after, limit] };
 }
 
-/** The rows of the first `limit` series, and the last one's number when there are more. */
+/** The rows of the first `limit` series, and the last one's id when there are more. */
 export function pageOf(
   rows: readonly NewestRow[],
   limit: number,
@@ -52,12 +52,12 @@ export function storedOf(vmId: string, ids: readonly number[], present: number):
   return { statement: STORED, params: [vmId, ids, present - LOOK_BACK_MS, present] };
 }
 
-/** Series with points of the future: one that became present may be in the store only. */
+/** Series with future points. Their newest present point may exist in `points` only. */
 export function idsAhead(rows: readonly NewestRow[], present: number): number[] {
   return [...new Set(rows.filter(({ timestamp }) => timestamp > present).map(({ id }) => id))];
 }
 
-/** Name → newest value that is not in the future. Any legal name is a key like others, `__proto__` too. */
+/** Name → newest value that is not in the future. Every legal name is a plain key, also `__proto__`. */
 export function latestValues(
   rows: readonly NewestRow[],
   stored: readonly Omit<NewestRow, 'name'>[],

@@ -1,12 +1,12 @@
 import { BUILT_IN_METRICS, isBuiltIn, type Aggregation, type RangeQuery } from '@novacron/contracts/metrics';
 import { ServiceError } from '@novacron/contracts/errors';
 
-/** Points of one series in one answer, as in Prometheus. */
+/** The maximum of points of one series in one reply, as in Prometheus. */
 export const MAX_POINTS = 11_000;
-/** Points of all series in one answer: what fits into a NATS message of 1 MB. */
+/** The maximum of points of all series in one reply, so that it fits a NATS message of 1 MB. */
 export const MAX_POINTS_IN_ALL = 24_000;
 
-/** A rate needs a sample before the first: it is looked for this far back, or one step where that is longer. */
+/** A rate needs a sample before the first. It is searched this far back, or one step if that is longer. */
 const LOOK_BACK_MS = 15 * 60_000;
 
 /** A range query with its bounds checked. Times are milliseconds. */
@@ -14,22 +14,22 @@ export interface RangePlan {
   readonly from: number;
   readonly to: number;
   readonly stepMs: number;
-  /** Buckets of `stepMs`, the last one perhaps shorter. */
+  /** The number of buckets of `stepMs`; the last one may be shorter. */
   readonly buckets: number;
   readonly agg: Aggregation;
   readonly metrics: readonly string[];
-  /** From when on points are read. */
+  /** The time from which points are read. */
   readonly readFrom: number;
 }
 
-/** @throws ServiceError invalid_request, naming the field */
+/** @throws ServiceError invalid_request that names the field */
 export function planRange(query: RangeQuery): RangePlan {
   const { from, to, agg } = query;
   const stepMs = query.step * 1_000;
   const metrics = [...new Set(query.metric)];
   if (to <= from) throw invalid('/to', 'must be later than from');
   if (!Number.isSafeInteger(from) || Math.abs(from) > 8.64e15 || to > 8.64e15)
-    throw invalid('/from', 'is no time');
+    throw invalid('/from', 'is not a time');
   const buckets = Math.ceil((to - from) / stepMs);
   if (buckets > MAX_POINTS) {
     throw invalid(
@@ -45,13 +45,13 @@ export function planRange(query: RangeQuery): RangePlan {
   }
   if (agg === 'rate') {
     const gauge = metrics.find((name) => isBuiltIn(name) && BUILT_IN_METRICS[name].type === 'gauge');
-    if (gauge !== undefined) throw invalid('/agg', `${gauge} is no counter: it has no rate`);
+    if (gauge !== undefined) throw invalid('/agg', `${gauge} is not a counter, so it has no rate`);
   }
   const readFrom = agg === 'rate' ? from - Math.max(LOOK_BACK_MS, stepMs) : from;
   return { from, to, stepMs, buckets, agg, metrics, readFrom };
 }
 
-/** The unit of what an aggregation of this metric answers; '' where none is known. */
+/** The unit of this metric under an aggregation; '' when it is unknown. */
 export function unitOf(metric: string, agg: Aggregation): string {
   const unit = isBuiltIn(metric) ? BUILT_IN_METRICS[metric].unit : '';
   return agg === 'rate' ? `${unit}/s` : unit;

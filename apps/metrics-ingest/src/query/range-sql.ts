@@ -3,19 +3,19 @@ import type { Statement } from '@novacron/postgres/database';
 import { pointsOf } from '../store/points.js';
 
 /*
- * $1 VM, $2 metric numbers, $3 from, $4 to, $5 step, all times in milliseconds; for a rate $6 from when on
- * points are read. No names: a plan made without the times would open every partition there is.
+ * $1 VM, $2 metric ids, $3 from, $4 to, $5 step, all times in milliseconds; for a rate $6 the time from which points
+ * are read. The statements are unnamed: a generic plan, made without the times, would open every partition.
  */
 const buckets = (value: string) =>
   `SELECT metric_id AS metric, ((ts - $3::bigint) / $5::bigint)::int AS bucket, ${value} AS value
    FROM (${pointsOf('$3::bigint', '$4::bigint')}) AS points GROUP BY 1, 2`;
 
-/** The same value as a number without bounds. Through text, since a cast of its own rounds to 15 digits. */
+/** The value as an unbounded number. It is cast through text, since a direct cast rounds to 15 digits. */
 const EXACT = 'value::text::numeric';
 
 /**
- * Increase over elapsed time between neighbouring points, each pair in the bucket of its later point. A counter
- * that is lower than before began again at 0, so all of it is increase.
+ * The increase over the elapsed time between neighbouring points, each pair in the bucket of its later point. A counter
+ * that decreased was reset to 0, so its whole value is increase.
  */
 const rate = (value: string) => `SELECT metric_id AS metric, ((ts - $3::bigint) / $5::bigint)::int AS bucket,
     sum(CASE WHEN value >= before THEN value - before ELSE value END) * 1000 / sum(ts - ts_before) AS value
@@ -29,8 +29,8 @@ const asText = (text: string) => `SELECT metric, bucket, value::text AS value FR
 const statement = (text: string): Statement => ({ text, table: 'points' });
 
 /**
- * Comes before a range in its transaction. The planner takes a BRIN index for useless, since it thinks that one
- * VM's rows lie everywhere; they lie together in each write. Then a few blocks are read: too few to share.
+ * Precedes a range in its transaction. The planner ignores the BRIN index, since it assumes that one VM's rows are
+ * everywhere, although they are together in each write. The index leaves few blocks, too few for parallel workers.
  */
 export const BY_INDEX: Statement = {
   name: 'metrics_by_index',
@@ -49,8 +49,8 @@ export const RANGE: Readonly<Record<Aggregation, Statement>> = {
 };
 
 /**
- * For ranges whose arithmetic leaves the bounds of a double (SQLSTATE 22003), though every value is one: exact,
- * some ten times slower, with values as text. Aggregations that only pick a value cannot fail.
+ * For ranges whose arithmetic exceeds a double (SQLSTATE 22003), although every value is a double: exact, about ten
+ * times slower, with values as text. Aggregations that only pick a value cannot fail.
  */
 export const EXACT_RANGE: Readonly<Record<'avg' | 'sum' | 'rate', Statement>> = {
   avg: statement(buckets(`avg(${EXACT})::text`)),
@@ -58,7 +58,7 @@ export const EXACT_RANGE: Readonly<Record<'avg' | 'sum' | 'rate', Statement>> = 
   rate: statement(asText(rate(EXACT))),
 };
 
-/** What a tenant may know of a VM, and the numbers of its custom names. */
+/** Whether the tenant has the VM. */
 export const KNOWN_VM: Statement = {
   name: 'metrics_known_vm',
   text: 'SELECT 1 AS known FROM metrics.vms WHERE vm_id = $1::uuid',

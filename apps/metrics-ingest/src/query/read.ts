@@ -1,7 +1,7 @@
 import { formatPosition } from '@novacron/contracts/position';
 import type { Answers } from '@novacron/postgres/database';
 
-/** An answer with the state that it shows. */
+/** A reply with the bounds of its read position. */
 export interface Read<T> {
   readonly body: T;
   readonly position: string;
@@ -9,7 +9,7 @@ export interface Read<T> {
   readonly servedFrom: 'primary' | 'replica';
 }
 
-/** `position`: what a token for this answer must ask for, as nothing in it is later. `holds`: what it has for certain. */
+/** `position` is the upper bound of the read position, which a token for this reply must require; `holds` is the lower bound. */
 export function shown({ position, seen, servedFrom }: Answers): Omit<Read<unknown>, 'body'> {
   return { position: formatPosition(seen), holds: formatPosition(position), servedFrom };
 }

@@ -17,7 +17,7 @@ import { shown, type Read } from './read.js';
 interface Bucket {
   readonly metric: number;
   readonly bucket: number;
-  /** A text is exact, and may be beyond what a double holds. */
+  /** A text is exact, and may exceed a double. */
   readonly value: number | string;
 }
 
@@ -31,19 +31,19 @@ function exactOf(agg: RangePlan['agg']): Statement | undefined {
 /** Reads the series of one VM under the tenant's row-level security. */
 @Injectable()
 export class SeriesReader {
-  /** @param vms asked for a VM whose first event has not arrived */
+  /** @param vms for a VM whose first event has not arrived */
   constructor(
     @TenantDatabase() private readonly db: Database,
     @Inject(VmLocator) private readonly vms: Pick<VmLocator, 'owns'>,
   ) {}
 
   /**
-   * The values of each metric at `from + k * step`; null where there were no points, or where the result is larger than a double.
+   * The values of each metric at `from + k * step`; null without points, or when the result exceeds a double.
    * @throws ServiceError not_found, invalid_request
    */
   async range(meta: RequestMeta, query: RangeQuery): Promise<Read<RangeResult>> {
     const plan = planRange(query);
-    const { ids, without } = await this.#numbers(meta, plan.metrics);
+    const { ids, without } = await this.#idsOf(meta, plan.metrics);
     const params = [query.vmId, [...ids.values()], plan.from, plan.to, plan.stepMs];
     const all = plan.agg === 'rate' ? [...params, plan.readFrom] : params;
     const read = (statement: Statement) =>
@@ -76,7 +76,7 @@ export class SeriesReader {
     const session = this.#session(meta);
     const answers = await session.read(readOptions(meta), [
       { statement: KNOWN_VM, params: [vmId] },
-      newestOf(vmId, numberBefore(cursor), limit + 1),
+      newestOf(vmId, idBefore(cursor), limit + 1),
     ]);
     await this.#requireVm(meta, vmId, answers);
     const { rows, nextId } = pageOf(answers.results[1]?.rows as unknown as NewestRow[], limit);
@@ -112,10 +112,10 @@ export class SeriesReader {
   }
 
   /**
-   * Names → numbers; a name without points has none and is left out.
-   * @returns also, when one was left out, up to where that is so: a later state may have it
+   * Names → ids; names without points have no id and are left out.
+   * @returns also, when a name was left out, the position of that read: a later state may have the name
    */
-  async #numbers(
+  async #idsOf(
     meta: RequestMeta,
     metrics: readonly string[],
   ): Promise<{ ids: Map<string, number>; without?: Position }> {
@@ -138,8 +138,8 @@ export class SeriesReader {
   }
 }
 
-/** The number of the last metric on the page before; 0 for the first page. @throws ServiceError invalid_request */
-function numberBefore(cursor: string | undefined): number {
+/** The id of the last metric on the page before; 0 for the first page. @throws ServiceError invalid_request */
+function idBefore(cursor: string | undefined): number {
   if (cursor === undefined) return 0;
   const number = /^m(\d{1,9})$/.exec(cursor)?.[1];
   if (number !== undefined) return Number(number);
@@ -167,7 +167,7 @@ function rangeResult(
   for (const id of ids.values()) values.set(id, new Array<number | null>(plan.buckets).fill(null));
   for (const { metric, bucket, value } of rows) {
     const column = values.get(metric);
-    // A result beyond the largest double has no place in JSON.
+    // JSON cannot represent a result beyond the largest double.
     if (column) column[bucket] = Number.isFinite(Number(value)) ? Number(value) : null;
   }
   return {

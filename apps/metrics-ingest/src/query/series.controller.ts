@@ -10,7 +10,7 @@ import {
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { SeriesReader } from './series-reader.js';
 
-/** The series of a VM over request/reply. */
+/** Serves the series of a VM over request/reply. */
 @Controller()
 export class SeriesController {
   constructor(private readonly reader: SeriesReader) {}

@@ -4,7 +4,7 @@ import type { Series } from './series-buffer.js';
 export const COPY_POINTS =
   'COPY metrics.points (tenant_id, vm_id, metric_id, ts, value, pos) FROM STDIN WITH (FORMAT binary)';
 
-/** Bytes given to the connection at a time: COPY in small pieces is ten times slower. */
+/** Bytes per write to the connection: COPY in small pieces is ten times slower. */
 const CHUNK_BYTES = 256 * 1024;
 /** Field count; two uuids, an int4 and three 8-byte fields, each behind its length. */
 const ROW_BYTES = 2 + (4 + 16) * 2 + (4 + 4) + (4 + 8) * 3;
@@ -32,7 +32,7 @@ export function* encodeCopy(series: Iterable<Series>): Generator<Buffer> {
       row.copy(chunk, used);
       writeInt64(chunk, used + TIME_AT, one.times[i] as number);
       chunk.writeDoubleBE(one.values[i] as number, used + VALUE_AT);
-      writePosition(chunk, used + POS_AT, one.generations[i] as number, one.seqs[i] as number);
+      writePosition(chunk, used + POS_AT, one.streamGenerations[i] as number, one.seqs[i] as number);
       used += ROW_BYTES;
     }
   }
@@ -40,7 +40,7 @@ export function* encodeCopy(series: Iterable<Series>): Generator<Buffer> {
   yield TRAILER;
 }
 
-/** What all rows of a series have in common, with the fields' lengths in place. */
+/** The bytes that all rows of a series share, with the fields' lengths. */
 function rowTemplate(series: Series): Buffer {
   const row = Buffer.alloc(ROW_BYTES);
   let at = row.writeInt16BE(6, 0);
@@ -59,14 +59,14 @@ function writeInt64(target: Buffer, at: number, value: number): void {
   target.writeUInt32BE(((value % TWO_32) + TWO_32) % TWO_32, at + 4);
 }
 
-/** generation * 2^48 + seq, which does not fit a double. */
-function writePosition(target: Buffer, at: number, generation: number, seq: number): void {
-  target.writeInt16BE(generation, at);
+/** streamGeneration * 2^48 + seq, which does not fit a double. */
+function writePosition(target: Buffer, at: number, streamGeneration: number, seq: number): void {
+  target.writeInt16BE(streamGeneration, at);
   target.writeUInt16BE(Math.floor(seq / TWO_32), at + 2);
   target.writeUInt32BE(seq % TWO_32, at + 4);
 }
 
 /** The position of a point as a decimal text, for statements other than COPY. */
-export function positionOf(generation: number, seq: number): string {
-  return String((BigInt(generation) << 48n) | BigInt(seq));
+export function positionOf(streamGeneration: number, seq: number): string {
+  return String((BigInt(streamGeneration) << 48n) | BigInt(seq));
 }

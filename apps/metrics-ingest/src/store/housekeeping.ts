@@ -11,7 +11,7 @@ import { Partitions } from './partitions.js';
 const EVERY_MS = 15_000;
 const FORGET_EVERY = 40;
 
-/** A deleted VM is forgotten when the last of its points is. */
+/** A deleted VM is removed when its last points are. */
 const FORGET_VMS: Statement = {
   name: 'metrics_forget_vms',
   text: `WITH gone AS (
@@ -21,7 +21,7 @@ const FORGET_VMS: Statement = {
   table: 'vms',
 };
 
-/** What was dropped is shown for a week; messages that were set aside are kept as long, the newest 200 of them. */
+/** Counts of dropped points are kept for a week. Dead letters are kept as long, at most the newest 200. */
 const KEPT_MS = 7 * 86_400_000;
 const FORGET_DROPPED: Statement = {
   name: 'metrics_forget_dropped',
@@ -76,7 +76,7 @@ export class Housekeeping implements OnApplicationBootstrap {
       } catch (error) {
         this.logger.warn({ err: error }, 'metric store housekeeping failed');
       }
-      // An early end of the pause is the stop.
+      // Only the stop ends the pause early.
       await sleep(EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
     }
   }

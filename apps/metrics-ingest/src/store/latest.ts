@@ -2,10 +2,10 @@ import type { Database, Statement, Transaction } from '@novacron/postgres/databa
 import { positionOf } from './copy-binary.js';
 import type { Series } from './series-buffer.js';
 
-/** A point this far ahead of the clock is of the present: clocks of hosts differ by less. */
+/** A point this far ahead of the clock counts as present, since clocks of hosts differ by less. */
 export const PRESENT_MS = 5_000;
 
-/** Of a series the newest point that is not in the future. A row of the future gives way to any present one. */
+/** Keeps the newest point of a series that is not in the future. Any present point replaces a future one. */
 const KEEP = `ON CONFLICT (tenant_id, vm_id, metric_id) DO UPDATE SET ts = excluded.ts, value = excluded.value, pos = excluded.pos`;
 const LATEST: Statement = {
   name: 'metrics_latest',
@@ -20,7 +20,7 @@ const AHEAD: Statement = {
          ${KEEP} WHERE (excluded.ts, excluded.pos) >= (a.ts, a.pos)`,
   table: 'ahead',
 };
-/** Rows in the order in which the intake locks them. */
+/** Locks rows in the same order as the ingester. */
 const ARRIVED: Statement = {
   name: 'metrics_arrived',
   text: `WITH due AS (
@@ -36,8 +36,8 @@ const ARRIVED: Statement = {
 };
 
 /**
- * Keeps the newest point of each series for reads of the latest values: in `latest` the newest of the present,
- * in `ahead` the newest of the future, which reads take no notice of until its time has come.
+ * Keeps the newest point of each series for reads of the latest values: `latest` has the newest present point, `ahead`
+ * the newest future point, which reads ignore until its time has come.
  * @param now milliseconds since 1970
  */
 export async function keepLatest(tx: Transaction, series: readonly Series[], now: number): Promise<void> {
@@ -48,12 +48,12 @@ export async function keepLatest(tx: Transaction, series: readonly Series[], now
   if (others.length > 0) await tx.query(LATEST, [...columns(others, present), present]);
 }
 
-/** Makes future points whose time has come the latest ones. Safe to repeat, and to run in several processes. */
+/** Moves future points whose time has come to `latest`. Safe to repeat, and to run in several processes. */
 export async function moveArrived(db: Database, now = Date.now()): Promise<void> {
   await db.primary.batch({}, [{ statement: ARRIVED, params: [now, now + PRESENT_MS] }]);
 }
 
-/** Of each series the newest point that is not later than `until`; there is one. */
+/** The newest point of each series up to `until`; every series has one. */
 function columns(series: readonly Series[], until: number): unknown[] {
   const newest = series.map(({ times }) => {
     let at = times.length - 1;
@@ -68,6 +68,6 @@ function columns(series: readonly Series[], until: number): unknown[] {
     pick((s) => s.metricId),
     pick((s, at) => s.times[at]),
     pick((s, at) => s.values[at]),
-    pick((s, at) => positionOf(s.generations[at] as number, s.seqs[at] as number)),
+    pick((s, at) => positionOf(s.streamGenerations[at] as number, s.seqs[at] as number)),
   ];
 }

@@ -1,7 +1,7 @@
 import { BUILT_IN_METRICS, NAMES_PER_TENANT } from '@novacron/contracts/metrics';
 import type { Database, Statement } from '@novacron/postgres/database';
 
-/** The built-in metrics' numbers are stored with every point: they never change. */
+/** The built-in metrics' ids are stored with every point, so they never change. */
 export const BUILT_IN_IDS: Readonly<Record<keyof typeof BUILT_IN_METRICS, number>> = {
   cpu_usage: 1,
   memory_usage: 2,
@@ -15,11 +15,11 @@ export function builtInId(name: string): number | undefined {
   return Object.hasOwn(BUILT_IN_IDS, name) ? BUILT_IN_IDS[name as keyof typeof BUILT_IN_IDS] : undefined;
 }
 
-/** Names of one statement. One statement counts the tenant's names once, so its cost does not grow with them. */
+/** Names per statement. A statement counts the tenant's names once, so its cost does not grow with them. */
 const NAMES_PER_STATEMENT = 500;
-/** A tenant at the limit is not looked up again for this long. */
+/** The names of a tenant at its limit are not read again for this long. */
 const FULL_MS = 60_000;
-/** Names that the process remembers, of all tenants; some 50 MB. */
+/** Names of all tenants in memory; about 50 MB. */
 const MAX_REMEMBERED = 500_000;
 
 const READ: Statement = {
@@ -32,7 +32,7 @@ const READ_ALL: Statement = {
   text: `SELECT name, metric_id AS id FROM metrics.names WHERE tenant_id = $1::uuid`,
   table: 'names',
 };
-/** One process at a time adds names of a tenant: two would each fill the room that both saw. */
+/** One process at a time adds names of a tenant: two would each fill the room that both observed. */
 const LOCK: Statement = {
   name: 'metrics_names_lock',
   text: `SELECT pg_advisory_xact_lock(hashtextextended('novacron:metrics:names:' || $1::uuid, 0))`,
@@ -49,20 +49,20 @@ const ADD: Statement = {
 
 interface TenantNames {
   readonly ids: Map<string, number>;
-  /** Until then `ids` has every name of the tenant, and there is no room for another one. */
+  /** Until then `ids` has every name of the tenant, and there is no room for another. */
   fullUntil: number;
 }
 
 export interface MetricNamesOptions {
-  /** Names that a tenant may have; points of further names are dropped. */
+  /** The maximum of names of a tenant; points of further names are dropped. */
   readonly perTenant?: number;
   readonly now?: () => number;
 }
 
 /**
- * Names → numbers, for the intake. A tenant's names are made when their first point comes. A tenant costs a
- * bounded number of short statements, ever: each one takes a piece of the names, and the names of a tenant at
- * the limit are known whole, so that further ones are refused without a statement.
+ * Names → ids for the ingester. A name is created with its first point. A tenant costs a bounded number of short
+ * statements in total: each one handles a part of the names, and all names of a tenant at its limit are in memory, so
+ * that further names are refused without a statement.
  */
 export class MetricNames {
   readonly #tenants = new Map<string, TenantNames>();
@@ -77,18 +77,18 @@ export class MetricNames {
     this.#now = options.now ?? Date.now;
   }
 
-  /** The number of a name that {@link learn} was given; undefined when the tenant has too many. */
+  /** The id of a name that {@link learn} has handled; undefined when the tenant has too many names. */
   idOf(tenantId: string, name: string): number | undefined {
     return builtInId(name) ?? this.#tenants.get(tenantId)?.ids.get(name);
   }
 
-  /** Whether {@link learn} would ask Postgres about the name. */
+  /** Whether {@link learn} would send a statement for the name. */
   isNew(tenantId: string, name: string): boolean {
     if (this.idOf(tenantId, name) !== undefined) return false;
     return (this.#tenants.get(tenantId)?.fullUntil ?? 0) <= this.#now();
   }
 
-  /** Reads and makes the numbers of these names, before the transaction that uses them. */
+  /** Reads or creates the ids of these names, before the transaction that uses them. */
   async learn(wanted: Iterable<readonly [tenantId: string, name: string]>): Promise<void> {
     const names = new Map<string, Set<string>>();
     for (const [tenantId, name] of wanted) {
@@ -100,7 +100,7 @@ export class MetricNames {
     for (const [tenantId, ofTenant] of names) await this.#learn(tenantId, [...ofTenant]);
   }
 
-  /** Forgets all names once they are too many; to be called when nothing that was learned is in use. */
+  /** Removes all names from memory when they are too many. Call it while no id is in use. */
   trim(): void {
     let names = 0;
     for (const { ids } of this.#tenants.values()) names += ids.size;
@@ -125,7 +125,7 @@ export class MetricNames {
     }
   }
 
-  /** @returns the names that the table does not have */
+  /** @returns the names that are not in the table */
   async #read(tenantId: string, tenant: TenantNames, names: readonly string[]): Promise<string[]> {
     const { rows } = await this.db.primary.query<{ name: string; id: number }>(READ, [tenantId, names]);
     for (const { name, id } of rows) tenant.ids.set(name, id);

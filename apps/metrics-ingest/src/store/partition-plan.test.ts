@@ -5,8 +5,8 @@ import { covers, DAY, HOUR, missingSpans, spanFor, widthFor, type Span } from '.
 const now = Date.UTC(2026, 10, 23, 16, 30);
 const year = 365 * DAY;
 
-describe('partitions of time', () => {
-  it('any order of points makes partitions that hold them and never overlap', () => {
+describe('time partitions', () => {
+  it('contain the points of any order, and never overlap', () => {
     const times = fc.array(fc.integer({ min: now - year, max: now + HOUR }), { maxLength: 60 });
     fc.assert(
       fc.property(times, fc.constantFrom(0, 3_000, 9_000, 90_000), (all, rate) => {
@@ -23,7 +23,7 @@ describe('partitions of time', () => {
     );
   });
 
-  it('a change of the width in the middle of a day leaves no hole ahead', () => {
+  it('leave no gap ahead when the width changes in the middle of a day', () => {
     const hourly = missingSpans(now, now + 2 * HOUR, HOUR, []);
     expect(hourly).toHaveLength(3);
     const wider = missingSpans(now, now + DAY, DAY, hourly);
@@ -31,14 +31,14 @@ describe('partitions of time', () => {
     for (let time = now; time <= now + DAY; time += 10 * 60_000) expect(covers(all, time)).toBe(true);
   });
 
-  it('a busy fleet gets narrow partitions, an idle one a table a day', () => {
+  it('are narrow for a busy fleet, and one table a day for an idle one', () => {
     expect(widthFor(10)).toBe(DAY);
     expect(widthFor(800)).toBe(6 * HOUR);
     expect(widthFor(5_500)).toBe(HOUR);
     expect(widthFor(200_000)).toBe(HOUR / 4);
   });
 
-  it('a year of late points makes dozens of tables, not thousands', () => {
+  it('are dozens of tables for a year of late points, not thousands', () => {
     const spans: Span[] = [];
     for (let time = now - year; time < now; time += HOUR) {
       if (covers(spans, time)) continue;

@@ -3,28 +3,28 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
 /**
- * The widths that a time partition may have, each a multiple of the one before, all counted from 1970. So any
- * two partitions are apart or one holds the other, and every time finds one that fits.
+ * The widths that a time partition may have, each a multiple of the one before, all counted from 1970. So any two
+ * partitions are disjoint or nested, and every time has a fitting one.
  */
 const WIDTHS = [15 * MINUTE, HOUR, 6 * HOUR, DAY, 30 * DAY] as const;
 const NARROWEST = WIDTHS[0];
 
-/** Rows beyond which a partition is too big to seal, vacuum or scan in seconds (about 1.8 GB). */
+/** The maximum of rows with which a partition can be sealed, vacuumed or scanned in seconds (about 1.8 GB). */
 const ROWS_PER_PARTITION = 20_000_000;
-/** A point this late goes into a wider partition, so that a year of them makes dozens of tables, not thousands. */
+/** A point this late goes into a wider partition, so that a year of late points makes dozens of tables, not thousands. */
 const LATE = 2 * DAY;
 const VERY_LATE = 60 * DAY;
 
-/** A partition's times in milliseconds since 1970, the end not included. */
+/** A partition's times in milliseconds since 1970, the end excluded. */
 export interface Span {
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * How wide the next partitions are: as wide as possible with at most {@link ROWS_PER_PARTITION}, so that an
- * idle fleet makes one table a day and a busy one four an hour.
- * @param rowsPerSecond of all ingesters together; undefined while it is not known
+ * The width of the next partitions: as wide as possible with at most {@link ROWS_PER_PARTITION}. An idle fleet makes one
+ * table a day and a busy one four an hour.
+ * @param rowsPerSecond of all ingesters together; undefined while it is unknown
  */
 export function widthFor(rowsPerSecond: number | undefined): number {
   if (rowsPerSecond === undefined) return HOUR;
@@ -32,7 +32,7 @@ export function widthFor(rowsPerSecond: number | undefined): number {
   return fitting ?? NARROWEST;
 }
 
-/** Whether a partition holds the time; `spans` are sorted and apart. */
+/** Whether a partition contains the time; `spans` are sorted and disjoint. */
 export function covers(spans: readonly Span[], time: number): boolean {
   let low = 0;
   let high = spans.length;
@@ -45,8 +45,8 @@ export function covers(spans: readonly Span[], time: number): boolean {
 }
 
 /**
- * The partition to make for a time that has none: of the width that its age and the rate call for, narrower
- * where a part of that is taken.
+ * The partition to create for a time without one: of the width for its age and the rate, narrower where a part of that
+ * exists already.
  */
 export function spanFor(time: number, now: number, preferred: number, spans: readonly Span[]): Span {
   const age = now - time;
@@ -60,8 +60,8 @@ export function spanFor(time: number, now: number, preferred: number, spans: rea
 }
 
 /**
- * The partitions to make so that every time from `now` to `until` has one.
- * @param spans sorted; not changed
+ * The partitions to create so that every time from `now` to `until` has one.
+ * @param spans sorted; not modified
  */
 export function missingSpans(now: number, until: number, preferred: number, spans: readonly Span[]): Span[] {
   const made: Span[] = [];

@@ -3,9 +3,9 @@ import type { Series } from './series-buffer.js';
 import { covers, HOUR, missingSpans, spanFor, widthFor, type Span } from './partition-plan.js';
 
 export interface PartitionsOptions {
-  /** Points older than this are dropped, on their way in and in the store. Milliseconds. */
+  /** Points older than this are dropped, by the ingester and in the store. Milliseconds. */
   readonly retentionMs: number;
-  /** A point this far in the future is a wrong clock. Milliseconds. */
+  /** A point further in the future comes from a wrong clock. Milliseconds. */
   readonly futureMs: number;
   readonly now?: () => number;
 }
@@ -34,12 +34,12 @@ const ROWS: Statement = {
   text: 'SELECT sum(rows)::float8 AS rows FROM metrics.intake',
 };
 
-/** Made this far ahead, so that no write waits for a table. */
+/** Partitions are created this far ahead, so that no write waits for a table. */
 const AHEAD_MS = 2 * HOUR;
 /** The rate is measured over at least this time. */
 const RATE_OVER_MS = 60_000;
 
-/** The time partitions of metrics.points: made ahead and for late points, summarised, dropped when too old. */
+/** The time partitions of metrics.points: created ahead and for late points, summarised, dropped after the retention. */
 export class Partitions {
   readonly #now: () => number;
   #spans: Span[] = [];
@@ -54,18 +54,18 @@ export class Partitions {
     this.#now = options.now ?? Date.now;
   }
 
-  /** The times that are taken in: `oldest` and `newest` in milliseconds since 1970. */
+  /** The times of points that are accepted, in milliseconds since 1970. */
   window(): { oldest: number; newest: number } {
     const now = this.#now();
     return { oldest: now - this.options.retentionMs, newest: now + this.options.futureMs };
   }
 
-  /** Rows a second that all ingesters together took in lately; undefined while it is not known. */
+  /** Rows per second of all ingesters in the last minute; undefined while it is unknown. */
   get rowsPerSecond(): number | undefined {
     return this.#rate;
   }
 
-  /** Makes the partitions that these points need. */
+  /** Creates the partitions that these points need. */
   async ensureFor(series: readonly Series[]): Promise<void> {
     const spansRead = this.#spans;
     for (const { times } of series) {
@@ -80,7 +80,7 @@ export class Partitions {
       this.#touched = new Set([...this.#touched].filter((from) => this.#find(from)));
   }
 
-  /** What is due from time to time: partitions ahead, the index of what was written, what is too old. */
+  /** Periodic work: creates partitions ahead, indexes written blocks, drops old partitions. */
   async maintain(): Promise<void> {
     await this.#measure();
     await this.#read();
@@ -98,13 +98,13 @@ export class Partitions {
   }
 
   async #make(time: number): Promise<Span> {
-    // Another process may have made or dropped some.
+    // Another process may have created or dropped some.
     await this.#read();
     const made = this.#find(time);
     if (made) return made;
     await this.#add(spanFor(time, this.#now(), widthFor(this.#rate), this.#spans));
     const span = this.#find(time);
-    if (!span) throw new Error(`no partition for ${new Date(time).toISOString()} could be made`);
+    if (!span) throw new Error(`no partition for ${new Date(time).toISOString()} could be created`);
     return span;
   }
 
@@ -124,7 +124,7 @@ export class Partitions {
     await this.db.primary.batch({}, [{ statement: SUMMARIZE, params: [touched] }]);
   }
 
-  /** A lock that is not to be had at once is no reason to stop: the next round tries again. */
+  /** Drops nothing when the lock is not free at once; the next round retries. */
   async #drop(before: number): Promise<void> {
     if (!this.#spans.some(({ to }) => to <= before)) return;
     await this.db.primary.batch({}, [{ statement: DROP, params: [before] }]);

@@ -1,23 +1,23 @@
-/** All points of one VM's metric that go into one write. */
+/** The points of one VM's metric in one write. */
 export interface Series {
   readonly tenantId: string;
   readonly vmId: string;
   readonly metricId: number;
-  /** Milliseconds since 1970, and what was measured then. */
+  /** Milliseconds since 1970, and the values of those times. */
   readonly times: number[];
   readonly values: number[];
-  /** The generation of the stream and the sequence in it that each point came with. */
-  readonly generations: number[];
+  /** The stream generation and the stream sequence of each point. */
+  readonly streamGenerations: number[];
   readonly seqs: number[];
 }
 
 export function newSeries(tenantId: string, vmId: string, metricId: number): Series {
-  return { tenantId, vmId, metricId, times: [], values: [], generations: [], seqs: [] };
+  return { tenantId, vmId, metricId, times: [], values: [], streamGenerations: [], seqs: [] };
 }
 
 /**
- * Collects the points of one write by series. Points are added in the order of their positions: of two at one
- * time the later addition holds.
+ * Collects the points of one write by series. Points are added in the order of their positions: of two at one time the
+ * later addition counts.
  */
 export class SeriesBuffer {
   readonly #byVm = new Map<string, Map<number, Series>>();
@@ -27,7 +27,7 @@ export class SeriesBuffer {
     return this.#points;
   }
 
-  /** The series of a VM's metric, made when it is the first point's. */
+  /** The series of a VM's metric, created with its first point. */
   series(tenantId: string, vmId: string, metricId: number): Series {
     let ofVm = this.#byVm.get(vmId);
     if (!ofVm) this.#byVm.set(vmId, (ofVm = new Map<number, Series>()));
@@ -36,15 +36,15 @@ export class SeriesBuffer {
     return series;
   }
 
-  add(series: Series, time: number, value: number, generation: number, seq: number): void {
+  add(series: Series, time: number, value: number, streamGeneration: number, seq: number): void {
     series.times.push(time);
     series.values.push(value);
-    series.generations.push(generation);
+    series.streamGenerations.push(streamGeneration);
     series.seqs.push(seq);
     this.#points++;
   }
 
-  /** Every series, sorted by VM and metric, each in order of time with one point for each time. */
+  /** Every series, sorted by VM and metric, each in order of time with one point per time. */
   sorted(): Series[] {
     const vms = [...this.#byVm.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
     return vms.flatMap(([, metrics]) =>
@@ -68,7 +68,7 @@ function inOrder(series: Series): Series {
     ...series,
     times: pick(times),
     values: pick(series.values),
-    generations: pick(series.generations),
+    streamGenerations: pick(series.streamGenerations),
     seqs: pick(series.seqs),
   };
 }

@@ -10,18 +10,18 @@ import type { Series } from './series-buffer.js';
 
 const COPY_TIMEOUT_MS = 35_000;
 
-/** How far one partition of the intake gets with a write. */
+/** The advance of one partition's stream position by a write. */
 export interface Advance {
   readonly partition: number;
   readonly fence: string;
-  readonly generation: number;
+  readonly streamGeneration: number;
   readonly from: number;
   readonly to: number;
   /** When JetStream stored the message at `to`, in milliseconds since 1970. */
   readonly messageAt: number;
 }
 
-/** The stored position is not where this process left it: someone else owns the partition, or wrote this already. */
+/** The stored position is not where this process left it: another process owns the partition, or the write was done already. */
 export class PositionMoved extends Error {
   override readonly name = 'PositionMoved';
 }
@@ -61,7 +61,7 @@ export interface DroppedPoints {
 /** A message that is kept whole instead of its points being stored, and the error that they met. */
 export interface DeadLetter {
   readonly partition: number;
-  readonly generation: number;
+  readonly streamGeneration: number;
   readonly seq: number;
   readonly source: string;
   /** When JetStream stored it, in milliseconds since 1970. */
@@ -80,8 +80,8 @@ export interface Write {
 }
 
 /**
- * Stores points, and what was dropped, together with the positions that they bring the intake to: all or
- * nothing. The positions go first, so that a process that lost its partition fails before it copies anything.
+ * Stores points and counts of dropped points together with the new stream positions, all or nothing. The positions go
+ * first, so that a process that lost its partition fails before it copies points.
  * @param now milliseconds since 1970
  * @returns the position at or after the commit
  * @throws PositionMoved when a position is not at its `from` under this fence
@@ -95,15 +95,15 @@ export async function writePoints(db: Database, write: Write, now = Date.now()):
       await keepLatest(tx, series, now);
     }
     if (deadLetter) await tx.query(DEAD_LETTER, deadLetterColumns(deadLetter));
-    // Last, since writers of other processes wait for these rows.
+    // Last, because writers of other processes wait for these rows.
     if (dropped.length > 0) await tx.query(DROPPED, droppedColumns(dropped, now));
   });
   return position;
 }
 
 function deadLetterColumns(letter: DeadLetter): unknown[] {
-  const { partition, generation, seq, source, storedAt, error, data } = letter;
-  return [partition, generation, seq, source, storedAt, error, Buffer.from(data)];
+  const { partition, streamGeneration, seq, source, storedAt, error, data } = letter;
+  return [partition, streamGeneration, seq, source, storedAt, error, Buffer.from(data)];
 }
 
 function droppedColumns(dropped: readonly DroppedPoints[], now: number): unknown[] {
@@ -121,16 +121,16 @@ async function advance(
   const { rowCount } = await tx.query(ADVANCE, [
     column('partition'),
     column('fence'),
-    column('generation'),
+    column('streamGeneration'),
     column('from'),
     column('to'),
     column('messageAt'),
-    // Only the sum over all partitions is ever read.
+    // Only the sum over all partitions is read.
     advances.map((_, i) => (i === 0 ? rows : 0)),
   ]);
   if (rowCount !== advances.length) {
     throw new PositionMoved(
-      `${advances.length - rowCount} of ${advances.length} partitions are not ours any more`,
+      `${advances.length - rowCount} of ${advances.length} partitions are no longer owned by this process`,
     );
   }
 }
@@ -138,7 +138,7 @@ async function advance(
 async function copy(tx: Transaction, series: readonly Series[]): Promise<void> {
   const client = await tx.client();
   const target = client.query(copyFrom(COPY_POINTS));
-  // The server's statement timeout does not help against a server that is gone.
+  // The statement timeout has no effect when the server is gone.
   const signal = AbortSignal.timeout(COPY_TIMEOUT_MS);
   await pipeline(Readable.from(encodeCopy(series), { objectMode: true, highWaterMark: 2 }), target, {
     signal,

@@ -1,42 +1,42 @@
 import { metricPartition } from '@novacron/contracts/metrics';
 import type { Database, Statement } from '@novacron/postgres/database';
 
-/** Whose a VM is and where it runs, or ran last. */
+/** The tenant of a VM, and the host on which it runs or ran last. */
 export interface VmEntry {
   readonly vmId: string;
   readonly tenantId: string;
   readonly hostId: string | null;
   /** Milliseconds since 1970; null while it lives. */
   readonly deletedAt: number | null;
-  /** The partition of the intake that its points come by. */
+  /** The partition of the METRICS stream for its points. */
   readonly partition: number;
 }
 
-/** What the orchestrator answers for VMs that it knows. */
+/** The orchestrator's answer for a known VM. */
 export interface Located {
   readonly id: string;
   readonly tenantId: string;
   readonly hostId: string | null;
   readonly deleted: boolean;
-  /** Milliseconds since 1970; absent from an orchestrator of the version before. */
+  /** Milliseconds since 1970; missing from an orchestrator of the previous version. */
   readonly deletedAt?: number | null | undefined;
 }
 
-/** The orchestrator cannot be asked: whoever needs it tries again instead of dropping points. */
+/** The orchestrator is unavailable. The caller should retry instead of dropping points. */
 export class DirectoryUnavailable extends Error {
   override readonly name = 'DirectoryUnavailable';
 }
 
 export interface DirectoryOptions {
   readonly db: Database;
-  /** Asks the owner about at most 1,000 VMs. */
+  /** Asks the orchestrator about at most 1,000 VMs. */
   readonly locate: (ids: readonly string[]) => Promise<readonly Located[]>;
   readonly now?: () => number;
-  /** How long the intake waits for an orchestrator that is down before it drops points of unknown VMs. */
+  /** How long to wait for an unavailable orchestrator before points of unknown VMs are dropped. */
   readonly patienceMs?: number;
 }
 
-const SEEN: Statement = {
+const READ: Statement = {
   name: 'metrics_directory',
   text: `SELECT vm_id AS "vmId", tenant_id AS "tenantId", host_id AS "hostId", deleted_at::float8 AS "deletedAt"
          FROM metrics.vms WHERE vm_id = ANY ($1::uuid[])`,
@@ -49,24 +49,24 @@ const REMEMBER: Statement = {
 };
 
 const LOCATE_AT_MOST = 1_000;
-/** A write asks about this many VMs; of more unknown ones the rest waits for a later write of their host. */
+/** A write asks about this many VMs at most. Further unknown VMs wait for a later write of their host. */
 const LOCATE_PER_WRITE = 4_000;
-/** An entry that agrees with its writer is believed this long: so long a host that lost a VM may still write. */
+/** An entry that agrees with its writer is valid this long. So long a host that lost a VM may still write. */
 const BELIEVED_MS = 5_000;
-/** What the orchestrator did not know, or places elsewhere, is not asked for again within this time. */
+/** A VM that the orchestrator does not know, or places elsewhere, is not asked about again within this time. */
 const REFUSED_MS = 2_000;
 const MAX_ENTRIES = 200_000;
 
 interface Cached {
   readonly entry: VmEntry | undefined;
   readonly until: number;
-  /** The orchestrator has confirmed it, so that asking again tells nothing new for now. */
+  /** The orchestrator has confirmed it, so another request would return the same for now. */
   readonly confirmed: boolean;
 }
 
 /**
- * VM → tenant and host. Three levels: this process for seconds, the table that the events keep, and the
- * orchestrator for VMs whose events have not come by or say otherwise than the host.
+ * VM → tenant and host, from three levels: this process's memory for seconds, the table that the events update, and the
+ * orchestrator for VMs whose events have not arrived or disagree with the host.
  */
 export class Directory {
   readonly #cache = new Map<string, Cached>();
@@ -80,19 +80,19 @@ export class Directory {
   }
 
   /**
-   * The entries of all VMs that are known.
-   * @param claims VM → the host that says it runs there; null: anyone may write it
-   * @throws DirectoryUnavailable while the orchestrator is needed and away, for at most the patience
+   * The entries of all known VMs.
+   * @param reported VM → the host that reports it; null: any source may write it
+   * @throws DirectoryUnavailable while the orchestrator is needed but unavailable, for at most `patienceMs`
    */
-  async lookup(claims: ReadonlyMap<string, string | null>): Promise<Map<string, VmEntry>> {
+  async lookup(reported: ReadonlyMap<string, string | null>): Promise<Map<string, VmEntry>> {
     if (this.#cache.size > MAX_ENTRIES) this.#cache.clear();
-    const doubtful = (id: string) => !this.#settled(id, claims.get(id) ?? null);
-    const unseen = [...claims.keys()].filter(doubtful);
+    const doubtful = (id: string) => !this.#settled(id, reported.get(id) ?? null);
+    const unseen = [...reported.keys()].filter(doubtful);
     if (unseen.length > 0) await this.#read(unseen);
     const unknown = unseen.filter(doubtful);
     if (unknown.length > 0) await this.#ask(unknown.slice(0, LOCATE_PER_WRITE));
     const found = new Map<string, VmEntry>();
-    for (const id of claims.keys()) {
+    for (const id of reported.keys()) {
       const entry = this.#cache.get(id)?.entry;
       if (entry) found.set(id, entry);
     }
@@ -106,7 +106,7 @@ export class Directory {
   }
 
   async #read(ids: string[]): Promise<void> {
-    const { rows } = await this.options.db.primary.query<Omit<VmEntry, 'partition'>>(SEEN, [ids]);
+    const { rows } = await this.options.db.primary.query<Omit<VmEntry, 'partition'>>(READ, [ids]);
     for (const id of ids) this.#cache.delete(id);
     const until = this.#now() + BELIEVED_MS;
     for (const row of rows) {
@@ -143,7 +143,7 @@ export class Directory {
     return { vmId, tenantId, hostId, deletedAt, partition: metricPartition(vmId) };
   }
 
-  /** The table keeps what its events say; only a VM that it does not know is added. */
+  /** Adds VMs that the table does not have. Existing rows are changed by events only. */
   async #remember(located: readonly Located[]): Promise<void> {
     const entries = located
       .map((one) => this.#entryOf(one))
