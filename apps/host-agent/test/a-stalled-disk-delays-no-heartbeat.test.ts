@@ -13,7 +13,7 @@ import { systemClock } from '../src/time/clock.js';
 import { FaultyDriver } from './driver-contract/faulty-driver.js';
 import { SimulatedDriver } from '../src/drivers/simulated/driver.js';
 import { NO_FAILURES, parseLatencies } from '../src/drivers/simulated/settings.js';
-import { seededRandom } from '../src/random.js';
+import { seededRandom } from '@novacron/async/random';
 import { FakeOrchestrator } from './fake-orchestrator.js';
 
 const FULL: ReportedCondition = { type: 'StorageFull', reason: 'NoSpace', message: 'the disk is full' };

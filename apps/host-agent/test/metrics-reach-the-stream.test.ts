@@ -5,7 +5,7 @@ import { MetricBatch, metricPartition } from '@novacron/contracts/metrics';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { seededRandom } from '../src/random.js';
+import { seededRandom } from '@novacron/async/random';
 import { AgentUnderTest } from './agent-under-test.js';
 
 interface Point {

@@ -10,7 +10,7 @@ import { systemClock } from '../src/time/clock.js';
 import { DiskReserve } from '../src/state/disk-reserve.js';
 import { SimulatedDriver } from '../src/drivers/simulated/driver.js';
 import { NO_FAILURES, parseLatencies } from '../src/drivers/simulated/settings.js';
-import { seededRandom } from '../src/random.js';
+import { seededRandom } from '@novacron/async/random';
 import { SmallDisk } from '@novacron/testkit/small-disk';
 
 const probe = SmallDisk.mount(1);

@@ -1,7 +1,7 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { retry } from '@novacron/async/retry';
 import { inboxPrefix } from '@novacron/contracts/subject';
 import type { Logger } from '@novacron/telemetry/logger';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface NatsOptions {
   /** One URL, or several of one cluster, separated by commas. */
@@ -33,17 +33,17 @@ const healths = new WeakMap<NatsConnection, Health>();
  * @throws the signal's reason when the signal fires first
  */
 export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
-  for (let delay = FIRST_RETRY_MS; ; delay = Math.min(delay * 2, LAST_RETRY_MS)) {
-    options.signal?.throwIfAborted();
-    try {
-      return watched(await connectOnce(options), options.logger);
-    } catch (error) {
+  const { signal, logger, onRetry } = options;
+  return retry(async () => watched(await connectOnce(options), logger), {
+    firstMs: FIRST_RETRY_MS,
+    maxMs: LAST_RETRY_MS,
+    signal,
+    onRetry: (error, retryInMs) => {
       const reason = error instanceof Error ? error.message : String(error);
-      options.onRetry?.(reason);
-      options.logger?.warn({ reason, retryInMs: delay }, 'NATS connect failed');
-    }
-    await sleep(delay, undefined, options.signal === undefined ? {} : { signal: options.signal });
-  }
+      onRetry?.(reason);
+      logger?.warn({ reason, retryInMs }, 'NATS connect failed');
+    },
+  });
 }
 
 /** Whether a request would be sent at once. A connection that `connectNats` did not make counts as connected. */

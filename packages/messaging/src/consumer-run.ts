@@ -1,13 +1,16 @@
 /** Shared by the consumers of a stream: rebuilding, and detecting that no more messages can arrive. */
 import { JetStreamApiError, type ConsumerMessages } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { Backoff } from '@novacron/async/backoff';
+import { sleep } from '@novacron/async/sleep';
 import { consumed } from '@novacron/telemetry/diagnostics';
 import type { Logger } from '@novacron/telemetry/logger';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { onReconnect } from './connect.js';
 
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 5_000;
+/** After a run of this length the pause is short again. */
+const LONG_RUN_MS = 10_000;
 /** The server's heartbeat on an idle stream. After two missing ones the consumer ends and is rebuilt. */
 export const HEARTBEAT_MS = 5_000;
 
@@ -23,7 +26,7 @@ export interface RebuildOptions {
 export async function rebuilding(options: RebuildOptions, run: () => Promise<void>): Promise<void> {
   const { nc, stream, durable, stop, logger } = options;
   const names = { stream, consumer: durable };
-  let pause = FIRST_PAUSE_MS;
+  const backoff = new Backoff({ firstMs: FIRST_PAUSE_MS, maxMs: LAST_PAUSE_MS });
   while (!stop.aborted) {
     const builtAt = performance.now();
     try {
@@ -33,9 +36,9 @@ export async function rebuilding(options: RebuildOptions, run: () => Promise<voi
     }
     if (stop.aborted || nc.isClosed()) return;
     consumed.publish({ ...names, outcome: 'rebuilt' });
-    pause = performance.now() - builtAt > 10_000 ? FIRST_PAUSE_MS : Math.min(pause * 2, LAST_PAUSE_MS);
+    if (performance.now() - builtAt > LONG_RUN_MS) backoff.reset();
     // Only the stop ends the pause early.
-    await sleep(pause, undefined, { signal: stop }).catch(() => undefined);
+    await sleep(backoff.next(), { signal: stop }).catch(() => undefined);
   }
 }
 

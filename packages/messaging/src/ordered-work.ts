@@ -1,8 +1,9 @@
 import type { JsMsg } from '@nats-io/jetstream';
+import { Backoff } from '@novacron/async/backoff';
+import { sleep } from '@novacron/async/sleep';
 import { consumed } from '@novacron/telemetry/diagnostics';
 import type { Logger } from '@novacron/telemetry/logger';
 import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface StreamMessage {
   readonly subject: string;
@@ -110,9 +111,10 @@ export class OrderedWork {
 
   async #untilDone(batch: readonly JsMsg[]): Promise<void> {
     this.#inHand = batch;
-    for (let pause = FIRST_PAUSE_MS; !this.#over; pause = Math.min(pause * 2, LAST_PAUSE_MS)) {
+    const backoff = new Backoff({ firstMs: FIRST_PAUSE_MS, maxMs: LAST_PAUSE_MS });
+    while (!this.#over) {
       if (await this.#attempt(batch)) break;
-      await sleep(pause, undefined, { signal: this.options.stop }).catch(() => undefined);
+      await sleep(backoff.next(), { signal: this.options.stop }).catch(() => undefined);
     }
     this.#inHand = [];
   }

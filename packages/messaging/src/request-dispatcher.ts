@@ -1,4 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { endsWithin } from '@novacron/async/deadline';
 import { ServiceError } from '@novacron/contracts/errors';
 import { REPLY_BYTES } from '@novacron/contracts/reply-size';
 import { rpc } from '@novacron/telemetry/diagnostics';
@@ -6,6 +7,9 @@ import type { Logger } from '@novacron/telemetry/logger';
 import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
 import { waitedForLoopMs } from './loop-delay.js';
 import { encodeReply, errorReply, RETRY_AFTER_MS } from './wire.js';
+
+/** How long the drain of subscriptions may take. */
+const DRAIN_MS = 1_000;
 
 /** A valid request: its handler, and how long the caller still waits. */
 export interface Work {
@@ -59,10 +63,7 @@ export class RequestDispatcher {
   async drain(): Promise<void> {
     const open = this.#subscriptions.splice(0).filter((subscription) => !subscription.isClosed());
     // Without a connection a drain of the subscription would never resolve.
-    await Promise.race([
-      Promise.allSettled(open.map((subscription) => subscription.drain())),
-      new Promise((resolve) => setTimeout(resolve, 1_000).unref()),
-    ]);
+    await endsWithin(() => Promise.allSettled(open.map((subscription) => subscription.drain())), DRAIN_MS);
     if (this.#inFlight > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 

@@ -1,4 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import { retry } from '@novacron/async/retry';
 import type { natsEnv, postgresEnv } from '@novacron/config/fragments';
 import type { Config } from '@novacron/config/load';
 import { connectNats, isConnected, onReconnect } from '@novacron/messaging/connect';
@@ -8,7 +9,6 @@ import type { Migration } from '@novacron/postgres/migrate';
 import { QueryMonitor } from '@novacron/postgres/query-monitor';
 import { missingMigrations } from '@novacron/postgres/schema-current';
 import type { Logger } from '@novacron/telemetry/logger';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { DrainCoordinator } from './drain.js';
 import type { Readiness } from './readiness.js';
 
@@ -127,14 +127,15 @@ async function restoreStreams(
   ensure: () => Promise<void>,
   { logger, drain }: Pick<DependencyOptions, 'logger' | 'drain'>,
 ): Promise<void> {
-  while (isConnected(nc) && !drain.signal.aborted) {
-    try {
-      return await ensure();
-    } catch (error) {
-      logger.warn({ err: error }, 'stream creation failed');
-      await sleep(LAST_RETRY_MS, undefined, { ref: false });
-    }
-  }
+  const usable = () => isConnected(nc) && !drain.signal.aborted;
+  if (!usable()) return;
+  await retry(ensure, {
+    firstMs: LAST_RETRY_MS,
+    maxMs: LAST_RETRY_MS,
+    ref: false,
+    retryIf: usable,
+    onRetry: (err) => logger.warn({ err }, 'stream creation failed'),
+  }).catch(() => undefined);
 }
 
 /** Retries a required step of the start until it succeeds or the drain begins. Meanwhile /ready shows the last reason. */
@@ -144,19 +145,18 @@ export async function retryUntilReady<T>(
   attempt: () => Promise<T>,
 ): Promise<T> {
   readiness.waitFor(name, 'trying');
-  for (let delay = FIRST_RETRY_MS; ; delay = Math.min(delay * 2, LAST_RETRY_MS)) {
-    drain.signal.throwIfAborted();
-    try {
-      const result = await attempt();
-      readiness.waitFor(name, undefined);
-      return result;
-    } catch (error) {
+  const result = await retry(attempt, {
+    firstMs: FIRST_RETRY_MS,
+    maxMs: LAST_RETRY_MS,
+    signal: drain.signal,
+    onRetry: (error, retryInMs) => {
       const reason = error instanceof Error ? error.message : String(error);
       readiness.waitFor(name, reason);
-      logger.warn({ reason, retryInMs: delay }, `${name} not ready`);
-    }
-    await sleep(delay, undefined, { signal: drain.signal });
-  }
+      logger.warn({ reason, retryInMs }, `${name} not ready`);
+    },
+  });
+  readiness.waitFor(name, undefined);
+  return result;
 }
 
 /** Sends buffered messages and ends. Without a connection a drain would hang, so the connection is only closed. */

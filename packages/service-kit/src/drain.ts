@@ -1,3 +1,4 @@
+import { withDeadline } from '@novacron/async/deadline';
 import type { Logger } from '@novacron/telemetry/logger';
 
 /** The phases in their order. Readiness goes off before the first. */
@@ -64,19 +65,13 @@ export class DrainCoordinator {
   }
 
   async #end(step: Step, leftMs: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      // Every step is at least started, even when no time is left.
-      timer = setTimeout(() => reject(new Error('not done in time')), Math.max(leftMs, 50));
-    });
     try {
-      await Promise.race([Promise.resolve().then(step.run), late]);
+      // Every step is at least started, even when no time is left.
+      await withDeadline(step.run, Math.max(leftMs, 50), () => new Error('not done in time'));
       return true;
     } catch (error) {
       this.logger.error({ err: error, phase: step.phase, step: step.name }, 'drain step failed');
       return false;
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

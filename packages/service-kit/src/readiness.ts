@@ -1,3 +1,5 @@
+import { withDeadline } from '@novacron/async/deadline';
+import { Periodic } from '@novacron/async/periodic';
 import { observableGauge } from '@novacron/telemetry/metrics';
 import type { Readiness as Report } from '@novacron/telemetry/ops';
 
@@ -53,8 +55,9 @@ export class Readiness {
 
   /** Repeats the checks, so that `novacron_degraded` is current without readers of the report. @returns a function that stops it */
   keepFresh(): () => void {
-    const timer = setInterval(() => void this.report(), REFRESH_MS).unref();
-    return () => clearInterval(timer);
+    const checks = new Periodic(() => this.report(), { everyMs: REFRESH_MS });
+    checks.start();
+    return () => void checks.stop();
   }
 
   /** Reports a dependency that the start waits for, and why; `undefined` when it is available. */
@@ -112,16 +115,10 @@ export class Readiness {
 }
 
 async function outcome(check: Check): Promise<{ ok: boolean; detail?: string }> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_BOUND_MS} ms`)), CHECK_BOUND_MS);
-  });
   try {
-    await Promise.race([Promise.resolve().then(check), late]);
+    await withDeadline(check, CHECK_BOUND_MS, () => new Error(`no answer within ${CHECK_BOUND_MS} ms`));
     return { ok: true };
   } catch (error) {
     return { ok: false, detail: error instanceof Error ? error.message : String(error) };
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -9,7 +9,7 @@ import { AgentHarness } from '../../test/driver-contract/agent-harness.js';
 import type { Fault } from '../../test/driver-contract/faulty-driver.js';
 import { SimulatedDriver } from '../drivers/simulated/driver.js';
 import { NO_FAILURES, parseLatencies } from '../drivers/simulated/settings.js';
-import { seededRandom } from '../random.js';
+import { seededRandom } from '@novacron/async/random';
 import { HOST_FAILED } from './public-error.js';
 
 const ignoresItsEnd: Fault = () => new Promise(() => undefined);

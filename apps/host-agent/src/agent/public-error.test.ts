@@ -10,7 +10,7 @@ import { AgentHarness, type CommandBody } from '../../test/driver-contract/agent
 import { DriverError } from '../drivers/driver.js';
 import { SimulatedDriver } from '../drivers/simulated/driver.js';
 import { NO_FAILURES, parseLatencies } from '../drivers/simulated/settings.js';
-import { seededRandom } from '../random.js';
+import { seededRandom } from '@novacron/async/random';
 import { asDriverError, isPublic } from './public-error.js';
 
 const segment = fc.stringMatching(/^[a-z][a-z0-9._-]{0,12}$/);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { systemClock } from '../time/clock.js';
 import type { AgentConfig } from '../config.js';
 import type { HostEntry } from './hosts-file.js';
-import { hashText, seededRandom } from '../random.js';
+import { fnv1a } from '@novacron/async/hash';
+import { seededRandom } from '@novacron/async/random';
 import type { Driver } from '../drivers/driver.js';
 import { probeAccelerator } from '../drivers/qemu/accelerator.js';
 import { QemuDriver } from '../drivers/qemu/driver.js';
@@ -38,7 +39,7 @@ async function openSimulated(settings: AgentConfig['simulated']): Promise<OpenDr
       path: join(folder, 'guests.journal'),
       releaseReserve,
       clock: systemClock,
-      random: seededRandom(seed ^ hashText(host.hostId)),
+      random: seededRandom(seed ^ fnv1a(host.hostId)),
       latencies,
       failureRates,
       images: settings.images,

@@ -1,7 +1,8 @@
 import { jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { retry } from '@novacron/async/retry';
+import { sleep } from '@novacron/async/sleep';
 import type { Logger } from '@novacron/telemetry/logger';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BUFFER_LIMITS, IntakeBuffer } from './buffer.js';
 import { DirectoryUnavailable } from '../vms/directory.js';
 import type { Announcer } from './announcer.js';
@@ -109,7 +110,7 @@ export class IngestRun {
 
   async #completeWhileIdle(): Promise<void> {
     while (!this.#ended) {
-      await sleep(COMPLETE_MS, undefined, { signal: this.#over.signal }).catch(() => undefined);
+      await sleep(COMPLETE_MS, { signal: this.#over.signal }).catch(() => undefined);
       if (this.#writingSince === undefined && !this.#ended) await this.#complete();
     }
   }
@@ -145,21 +146,18 @@ export class IngestRun {
   }
 
   /** Retries the same messages only while the directory is unavailable. */
-  async #writeSome(messages: readonly IntakeMessage[]): Promise<void> {
-    for (;;) {
-      try {
-        return await this.options.writer.write(messages);
-      } catch (error) {
-        if (!(error instanceof DirectoryUnavailable) || this.#ended) throw error;
-        this.options.logger.warn({ err: error }, 'VM lookup failed; retrying');
-        await sleep(RETRY_LOOKUP_MS, undefined, { signal: this.#over.signal });
-      }
-    }
+  #writeSome(messages: readonly IntakeMessage[]): Promise<void> {
+    return retry(() => this.options.writer.write(messages), {
+      firstMs: RETRY_LOOKUP_MS,
+      maxMs: RETRY_LOOKUP_MS,
+      retryIf: (error) => error instanceof DirectoryUnavailable && !this.#ended,
+      onRetry: (err) => this.options.logger.warn({ err }, 'VM lookup failed; retrying'),
+    });
   }
 
   async #renewAlways(): Promise<void> {
     while (!this.#ended) {
-      await sleep(RENEW_MS, undefined, { signal: this.#over.signal }).catch(() => undefined);
+      await sleep(RENEW_MS, { signal: this.#over.signal }).catch(() => undefined);
       if (!this.#ended) await this.#renew();
     }
   }

@@ -1,10 +1,11 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Injectable } from '@nestjs/common';
+import { Backoff } from '@novacron/async/backoff';
+import { sleep } from '@novacron/async/sleep';
 import { onReconnect } from '@novacron/messaging/connect';
 import { Nats, ServiceLogger } from '@novacron/service-kit/inject';
 import type { Logger } from '@novacron/telemetry/logger';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { VmEvents } from '../vms/vm-events.js';
 import { Announcer } from './announcer.js';
 import { IngestRun } from './ingest-run.js';
@@ -13,6 +14,8 @@ import { Writer } from './writer.js';
 
 const FIRST_PAUSE_MS = 100;
 const LAST_PAUSE_MS = 2_000;
+/** After a run of this length the pause is short again. */
+const LONG_RUN_MS = 10_000;
 
 /** The partition whose owner also reads the VM events: one process at a time. */
 const EVENTS_WITH = 0;
@@ -82,7 +85,7 @@ export class Ingester {
   }
 
   async #runUntilStopped(): Promise<void> {
-    let pause = FIRST_PAUSE_MS;
+    const backoff = new Backoff({ firstMs: FIRST_PAUSE_MS, maxMs: LAST_PAUSE_MS });
     while (!this.#stop.signal.aborted) {
       const startedAt = performance.now();
       try {
@@ -93,9 +96,9 @@ export class Ingester {
       this.#healthy = false;
       this.#own(new Set());
       if (this.#stop.signal.aborted) return;
-      pause = performance.now() - startedAt > 10_000 ? FIRST_PAUSE_MS : Math.min(pause * 2, LAST_PAUSE_MS);
+      if (performance.now() - startedAt > LONG_RUN_MS) backoff.reset();
       // Only the stop ends the pause early.
-      await sleep(pause, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      await sleep(backoff.next(), { signal: this.#stop.signal }).catch(() => undefined);
     }
   }
 

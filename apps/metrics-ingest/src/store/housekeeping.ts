@@ -1,10 +1,10 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
+import { Periodic } from '@novacron/async/periodic';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import { observableGauge } from '@novacron/telemetry/metrics';
 import { DrainCoordinator } from '@novacron/service-kit/drain';
 import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { moveArrived } from './latest.js';
 import { Partitions } from './partitions.js';
 
@@ -38,8 +38,12 @@ const FORGET_DEAD: Statement = {
 /** Runs the store's periodic tasks. A task that fails is logged and runs again in the next round. */
 @Injectable()
 export class Housekeeping implements OnApplicationBootstrap {
-  readonly #stop = new AbortController();
-  #running: Promise<void> | undefined;
+  readonly #rounds = new Periodic(() => this.#round(), {
+    everyMs: EVERY_MS,
+    firstRun: 'now',
+    onError: (err) => this.logger.warn({ err }, 'metric store housekeeping failed'),
+  });
+  #count = 0;
 
   constructor(
     @SystemDatabase() private readonly db: Database,
@@ -58,27 +62,15 @@ export class Housekeeping implements OnApplicationBootstrap {
   }
 
   onApplicationBootstrap(): void {
-    this.#running = this.#run();
-    this.drain.add('consumers', 'housekeeping', () => this.stop());
+    this.#rounds.start();
+    this.drain.add('consumers', 'housekeeping', () => this.#rounds.stop());
   }
 
-  async stop(): Promise<void> {
-    this.#stop.abort();
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    for (let round = 0; !this.#stop.signal.aborted; round++) {
-      try {
-        await this.partitions.maintain();
-        await moveArrived(this.db);
-        if (round % FORGET_EVERY === 0) await this.#forget();
-      } catch (error) {
-        this.logger.warn({ err: error }, 'metric store housekeeping failed');
-      }
-      // Only the stop ends the pause early.
-      await sleep(EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
-    }
+  async #round(): Promise<void> {
+    const round = this.#count++;
+    await this.partitions.maintain();
+    await moveArrived(this.db);
+    if (round % FORGET_EVERY === 0) await this.#forget();
   }
 
   async #forget(): Promise<void> {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../time/clock.js';
 import { describeDriverContract } from '../../../test/driver-contract/contract.js';
-import { seededRandom } from '../../random.js';
+import { seededRandom } from '@novacron/async/random';
 import { SimulatedDriver } from './driver.js';
 import { NO_FAILURES, parseLatencies } from './settings.js';
 

@@ -3,7 +3,7 @@ import type { VmId } from '@novacron/contracts/ids';
 import type { Capability, Capacity } from '@novacron/contracts/infrastructure';
 import type { Clock } from '../../time/clock.js';
 import type { AppendOptions } from '../../state/journal.js';
-import type { Random } from '../../random.js';
+import type { Random } from '@novacron/async/random';
 import { absent, DriverError, type Driver, type Sample } from '../driver.js';
 import { cloudInitOf, consoleOf, factOf, withEvent, type Guest, type GuestEvent } from './guest.js';
 import { GuestStore } from './guest-store.js';

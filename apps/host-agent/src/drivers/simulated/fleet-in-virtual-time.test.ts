@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { VirtualClock } from '../../time/clock.js';
-import { seededRandom } from '../../random.js';
+import { seededRandom } from '@novacron/async/random';
 import { SimulatedDriver, type SimulatedDriverOptions } from './driver.js';
 import { parseFailureRates, parseLatencies } from './settings.js';
 

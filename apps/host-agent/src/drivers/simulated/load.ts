@@ -1,4 +1,4 @@
-import { hashText } from '../../random.js';
+import { fnv1a } from '@novacron/async/hash';
 import type { Sample } from '../driver.js';
 import type { Guest } from './guest.js';
 import { TRACE_LINES, TRACE_STEP_MS, traceFor, type Trace } from './trace.js';
@@ -16,7 +16,7 @@ export function sampleOf(load: Load, guest: Guest, time: number): Sample {
   const trace = traceFor(load.traces, guest);
   const [cpu, memory] = trace ? traceAt(trace, time) : cycleAt(load.seed, guest.vmId, time);
   const uptime = Math.max(0, time - guest.bootedAt) / 1_000;
-  const share = hashText(guest.vmId) / 4_294_967_296;
+  const share = fnv1a(guest.vmId) / 4_294_967_296;
   return {
     vmId: guest.vmId,
     time,
@@ -39,7 +39,7 @@ function traceAt(trace: Trace, time: number): readonly [number, number] {
 
 /** Percent of CPU and memory: busiest at an hour of the guest's own, with a ripple of minutes. */
 function cycleAt(seed: number, vmId: string, time: number): readonly [number, number] {
-  const own = hashText(`${seed}:${vmId}`);
+  const own = fnv1a(`${seed}:${vmId}`);
   const phase = (own % 1_440) / 1_440;
   const base = 5 + ((own >>> 11) % 30);
   const swing = 10 + ((own >>> 17) % 50);

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { hashText } from '../../random.js';
+import { fnv1a } from '@novacron/async/hash';
 
 const run = promisify(execFile);
 
@@ -39,7 +39,7 @@ export async function readTraces(path: string): Promise<Trace[]> {
 export function traceFor(traces: readonly Trace[], vm: { vmId: string; name: string }): Trace | undefined {
   if (traces.length === 0) return undefined;
   const number = /\d{1,15}$/.exec(vm.name)?.[0];
-  return traces[(number === undefined ? hashText(vm.vmId) : Number(number)) % traces.length];
+  return traces[(number === undefined ? fnv1a(vm.vmId) : Number(number)) % traces.length];
 }
 
 async function readFrom(path: string): Promise<Trace[]> {
