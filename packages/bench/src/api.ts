@@ -4,15 +4,15 @@ import { Pool } from 'undici';
 /** The guide's VM. */
 const CONFIG = { cpu: 2, memory: 4096, disk: 50, image: 'ubuntu-22.04' };
 
-export interface Answer {
+export interface ApiAnswer {
   readonly status: number;
   readonly text: string;
-  /** of the answer; the consistency token and where it was served from */
+  /** the consistency token */
   readonly token: string;
   readonly servedFrom: string;
 }
 
-/** The API as a client's library would call it: kept-alive connections, one request at a time on each. */
+/** The API as a client library would call it: persistent connections, one request at a time on each. */
 export class Api {
   private readonly pool: Pool;
   private readonly headers: Record<string, string>;
@@ -39,7 +39,7 @@ export class Api {
   }
 
   /** GET that is answered 200. @throws when it is not */
-  async read(path: string, headers?: Readonly<Record<string, string>>): Promise<Answer> {
+  async read(path: string, headers?: Readonly<Record<string, string>>): Promise<ApiAnswer> {
     const answer = await this.call('GET', path, undefined, headers);
     if (answer.status !== 200)
       throw new Error(`GET ${path} was answered ${answer.status}: ${answer.text.slice(0, 300)}`);
@@ -51,7 +51,7 @@ export class Api {
     path: string,
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
-  ): Promise<Answer> {
+  ): Promise<ApiAnswer> {
     const key = method === 'POST' ? { 'idempotency-key': randomUUID() } : undefined;
     const answer = await this.pool.request({
       method,

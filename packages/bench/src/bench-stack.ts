@@ -8,7 +8,7 @@ import pg from 'pg';
 import { Api } from './api.js';
 import type { BenchContext } from './benchmark.js';
 
-/** Beyond what any benchmark makes: limits are not what is measured. */
+/** Beyond what any benchmark creates: the limits are not measured. */
 const ROOM = {
   NOVACRON_QUOTA_VMS: '1000000',
   NOVACRON_QUOTA_CPU: '10000000',
@@ -33,7 +33,7 @@ export interface BenchStack {
   readonly primaryPort: number;
 }
 
-/** Runs `work` on a fresh stack that is removed afterwards, whatever happens. */
+/** Runs `work` on a fresh stack, which is removed afterwards in any case. */
 export async function withStack<T>(
   context: BenchContext,
   options: BenchStackOptions,

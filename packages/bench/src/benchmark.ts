@@ -1,4 +1,4 @@
-/** What a figure is held against: the figure itself, or its ratio to the baseline of the same run. */
+/** The bound of a figure: of the figure itself, or of its ratio to the baseline of the same run. */
 export interface Target {
   readonly of: 'value' | 'ratio';
   readonly atLeast?: number;
@@ -22,9 +22,9 @@ export interface Measurement {
 }
 
 export interface BenchContext {
-  /** one line for the person who waits */
+  /** one line for the operator */
   readonly progress: (line: string) => void;
-  /** shorter rounds, and fewer: to see that a benchmark works, not for figures */
+  /** shorter and fewer rounds: they show that a benchmark works, and are not for figures */
   readonly quick: boolean;
   /** where each process of a stack leaves its CPU profile when it ends */
   readonly profileDir?: string;
@@ -38,7 +38,7 @@ export interface Benchmark {
   run(context: BenchContext): Promise<Measurement[]>;
 }
 
-/** Whether the figure is what was aimed at; undefined without a target. */
+/** Whether the figure meets its target; undefined without one. */
 export function meetsTarget({ value, ratio, target }: Measurement): boolean | undefined {
   if (!target) return undefined;
   const figure = target.of === 'ratio' ? ratio : value;

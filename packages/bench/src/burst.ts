@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '@novacron/async/sleep';
 import { countVms, withStack, type BenchStack } from './bench-stack.js';
 import type { BenchContext, Benchmark } from './benchmark.js';
 import { median } from './stats.js';

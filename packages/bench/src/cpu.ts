@@ -32,7 +32,7 @@ function stat(pid: number | string): Stat | undefined {
     const ownTicks = utime + stime;
     return { parent: fields[1] ?? 0, ownTicks, allTicks: ownTicks + ended + endedSystem };
   } catch {
-    return undefined; // it has ended since the directory was read
+    return undefined; // the process has ended since the directory was read
   }
 }
 
@@ -50,8 +50,8 @@ export function withChildrenMs(pid: number): number {
 export type CpuUse = Readonly<Record<string, number>>;
 
 /**
- * Time on the CPU does not grow when other programs are in the way, as time on the clock does: it tells on a
- * busy machine what a quiet one would be capable of.
+ * CPU time does not grow when other programs use the machine, unlike elapsed time. On a busy machine it therefore shows
+ * what a quiet one would achieve.
  */
 export function cpuUse(stack: StackProcess): CpuUse {
   const services = SERVICES.map((name) => [name, (stat(stack.pid(name) ?? 0)?.ownTicks ?? 0) * TICK_MS]);

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '@novacron/async/sleep';
 import { makeBaseline, settle, strayStatements } from './baseline-database.js';
 import { liveJobs, withStack, type BenchStack } from './bench-stack.js';
 import type { BenchContext, Benchmark, Measurement } from './benchmark.js';

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '@novacron/async/sleep';
 import { withStack, type BenchStack } from './bench-stack.js';
 import type { Benchmark } from './benchmark.js';
 import { closedLoop } from './closed-loop.js';

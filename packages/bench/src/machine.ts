@@ -16,9 +16,9 @@ export interface Machine {
 }
 
 export interface Moment {
-  /** of the last minute, as `uptime` has it: above `cpus`, others are in the way */
+  /** of the last minute, as `uptime` reports it: above `cpus`, other programs use the machine */
   readonly load: number;
-  /** of a fixed piece of work on one core: tells a slow moment of a shared machine from a fast one */
+  /** of a fixed piece of work on one core: distinguishes a slow moment of a shared machine from a fast one */
   readonly yardstickMs: number;
 }
 

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '@novacron/async/sleep';
 import type { BenchContext, Benchmark, Measurement } from './benchmark.js';
 import { withStack, type BenchStack } from './bench-stack.js';
 import { median } from './stats.js';

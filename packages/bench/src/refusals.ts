@@ -14,7 +14,7 @@ interface Hostile {
   readonly path: string;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** All of it is work that was asked for: the figure has no target. */
+  /** The request is valid work: its figure has no target. */
   readonly accepted?: boolean;
 }
 
@@ -37,7 +37,7 @@ function push(point: (i: number) => unknown): string {
   return JSON.stringify({ series });
 }
 
-/** Requests below the size limits that have as much wrong with them as fits. */
+/** Requests below the size limits with as many errors as fit. */
 function requests(): readonly Hostile[] {
   const now = Date.now();
   const unknown = Array.from({ length: 600_000 }, (_, i) => `"f${i}":1`).join(',');
@@ -91,7 +91,7 @@ async function cost(stack: BenchStack, one: Hostile, times: number): Promise<num
 
 export const refusals: Benchmark = {
   name: 'refusals',
-  about: `CPU of the gateway for requests with as much wrong in them as fits, at most ${MOST_MS} ms each`,
+  about: `CPU of the gateway for requests with as many errors as fit, at most ${MOST_MS} ms each`,
   run: (context) =>
     withStack(context, {}, async (stack) => {
       const [rounds, times] = context.quick ? [1, 5] : [5, 20];

@@ -50,7 +50,7 @@ export function readBaseline(file: string): Baseline {
     baseline = JSON.parse(readFileSync(file, 'utf8')) as Baseline;
   } catch (error) {
     throw new Error(
-      `${file} is no baseline (${(error as Error).message}); npm run bench:baseline writes one`,
+      `${file} is not a baseline (${(error as Error).message}); npm run bench:baseline writes one`,
       {
         cause: error,
       },

@@ -98,16 +98,17 @@ async function load(target: Target, options: Chosen): Promise<boolean> {
   );
 }
 
-/** The load through nginx while every service is restarted, as often as it lasts; no request may fail. */
+/** The load through nginx, while every service is restarted repeatedly. No request may fail. */
 function restarting(stack: StackProcess, options: Chosen): Promise<boolean> {
   return withPairs(stack, async ({ url, restartAll }) => {
     const over = new AbortController();
     let whole = 0;
-    const told = ({ name, ms }: Restart) => progress(`${name} was restarted in ${(ms / 1_000).toFixed(1)} s`);
+    const report = ({ name, ms }: Restart) =>
+      progress(`${name} was restarted in ${(ms / 1_000).toFixed(1)} s`);
     const restarts = (async () => {
-      while (!over.signal.aborted) if (await restartAll(over.signal, told)) whole += 1;
+      while (!over.signal.aborted) if (await restartAll(over.signal, report)) whole += 1;
     })();
-    // Whatever happens to the restarts, the load ends in order; then they are asked.
+    // A failure of the restarts does not interrupt the load. It is awaited afterwards.
     restarts.catch(() => undefined);
     const passed = await load({ url, token: stack.token }, options).finally(() => over.abort());
     await restarts;

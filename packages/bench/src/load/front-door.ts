@@ -46,7 +46,7 @@ export async function openFrontDoor(directory: string, gateways: readonly string
   };
   mkdirSync(directory, { recursive: true });
   execFileSync('sh', [join(repositoryRoot, 'infra', 'nginx', 'render'), directory], { env });
-  // As root its workers would be nobody, who need not reach into a temporary directory.
+  // As root its workers would run as the user `nobody`, which may not read the temporary directory.
   const user = process.getuid?.() === 0 ? ' user root;' : '';
   const program: Program = {
     name: 'nginx',

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '@novacron/async/sleep';
 import { type AnotherGateway, startAnotherGateway } from '@novacron/local-stack/stack/another-gateway';
 import { type AnotherService, startAnotherService } from '@novacron/local-stack/stack/another-service';
 import { layout } from '@novacron/local-stack/layout';
@@ -8,7 +8,7 @@ import type { StackProcess } from '@novacron/local-stack/stack/stack-process';
 import { readStatus } from '@novacron/local-stack/home/status';
 
 const PAIRED = ['vm-orchestrator', 'metrics-ingest', 'cache-invalidator'] as const;
-/** A host has one agent: it is restarted alone. Its VMs go on, and what they are told waits. */
+/** A host has one agent, which is restarted alone. Its VMs go on, and commands for them wait. */
 const ALONE = 'host-agent-sim';
 const WITHIN_MS = 120_000;
 /** Where a fault would show: after a restart, before the next. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { Recorder } from './recorder.js';
+import { LoadRecorder } from './load-recorder.js';
 import { scenario, summarise } from './scenario.js';
 
 const guide = scenario.PROFILES['guide'] ?? [];
-const facts = { tool: 'autocannon', at: '', profile: 'guide', url: '', users: 200, seconds: 960 };
+const options = { tool: 'autocannon', at: '', profile: 'guide', url: '', users: 200, seconds: 960 };
 
 describe("the guide's stages", () => {
   it('are 2, 5, 2, 5 and 2 minutes, to 100 and to 200 users and back', () => {
@@ -37,19 +37,19 @@ it('gives no two VMs one name: not of two users, two iterations or two runs that
 
 describe('a run', () => {
   const recorded = (answers: readonly (readonly [number, number])[]) => {
-    const recorder = new Recorder();
+    const recorder = new LoadRecorder();
     for (const [status, ms] of answers) recorder.add('list', true, status, ms);
     return recorder;
   };
   const good = Array.from({ length: 99 }, () => [200, 20] as const);
 
   it('passes when every threshold holds', () => {
-    expect(summarise(recorded(good).metrics(1), facts, 'guide')).toMatchObject({ passed: true, failed: 0 });
+    expect(summarise(recorded(good).metrics(1), options, 'guide')).toMatchObject({ passed: true, failed: 0 });
   });
 
   it('fails on one error in a hundred, and says what was answered', () => {
     const recorder = recorded([...good, [503, 20]]);
-    const { passed, thresholds } = summarise(recorder.metrics(1), facts, 'guide');
+    const { passed, thresholds } = summarise(recorder.metrics(1), options, 'guide');
     expect(passed).toBe(false);
     expect(thresholds.filter(({ ok }) => !ok)).toEqual([
       { metric: 'http_req_failed', expression: 'rate<0.01', value: 0.01, ok: false },
@@ -60,13 +60,13 @@ describe('a run', () => {
 
   it('fails when the 95th of a hundred takes a second', () => {
     const slow = Array.from({ length: 6 }, () => [200, 1_000] as const);
-    expect(summarise(recorded([...good.slice(6), ...slow]).metrics(1), facts, 'guide').passed).toBe(false);
+    expect(summarise(recorded([...good.slice(6), ...slow]).metrics(1), options, 'guide').passed).toBe(false);
   });
 
   it('fails by our own aims only when it is asked to be strict', () => {
     const slow = recorded(good.map(([status]) => [status, 60] as const)).metrics(1);
-    expect(summarise(slow, facts, 'guide').passed).toBe(true);
-    const strict = summarise(slow, facts, 'strict');
+    expect(summarise(slow, options, 'guide').passed).toBe(true);
+    const strict = summarise(slow, options, 'strict');
     expect(strict.thresholds.filter(({ ok }) => !ok).map(({ metric }) => metric)).toEqual([
       'http_req_duration{endpoint:list,peak:true}',
       // Nothing was created: what was not measured holds nothing.
@@ -76,11 +76,11 @@ describe('a run', () => {
 
   it('that must lose nothing fails on a single error', () => {
     const one = recorded([...Array.from({ length: 999 }, () => [200, 20] as const), [503, 20]]).metrics(1);
-    expect(summarise(one, facts, 'guide').passed).toBe(true);
-    expect(summarise(one, facts, 'lossless').passed).toBe(false);
+    expect(summarise(one, options, 'guide').passed).toBe(true);
+    expect(summarise(one, options, 'lossless').passed).toBe(false);
   });
 
   it('that made no request fails', () => {
-    expect(summarise(new Recorder().metrics(1), facts, 'guide').passed).toBe(false);
+    expect(summarise(new LoadRecorder().metrics(1), options, 'guide').passed).toBe(false);
   });
 });

@@ -30,10 +30,10 @@ interface Scenario {
 /** The figures of one metric, under k6's names: `count`, `rate`, `med`, `p(95)`. */
 export type Figures = Readonly<Record<string, number>>;
 
-/** Which thresholds a run is judged by. */
+/** The thresholds that apply to a run. */
 export type Demands = 'guide' | 'lossless' | 'strict';
 
-export interface Facts {
+export interface SummaryOptions {
   readonly tool: string;
   readonly at: string;
   readonly profile: string;
@@ -43,7 +43,7 @@ export interface Facts {
 }
 
 /** A results file. */
-export interface Summary extends Facts {
+export interface Summary extends SummaryOptions {
   readonly version: 1;
   readonly requests: number;
   readonly perSecond: number;
@@ -63,7 +63,7 @@ export interface Summary extends Facts {
 
 /** infra/load/summary.js */
 interface Summaries {
-  summarise(metrics: Readonly<Record<string, Figures>>, facts: Facts, demands: Demands): Summary;
+  summarise(metrics: Readonly<Record<string, Figures>>, options: SummaryOptions, demands: Demands): Summary;
   table(summary: Summary): string;
 }
 

@@ -7,7 +7,7 @@ export interface Rolling {
   /** nginx in front of both gateways */
   readonly url: string;
   /** Restarts everything in turn, once; ends early when the load is over. @returns whether it came to the end */
-  restartAll(loadIsOver: AbortSignal, told: (restart: Restart) => void): Promise<boolean>;
+  restartAll(loadIsOver: AbortSignal, onRestart: (restart: Restart) => void): Promise<boolean>;
 }
 
 /** Runs `work` with two of every service of the stack and nginx in front. */
@@ -18,9 +18,9 @@ export async function withPairs<T>(stack: StackProcess, work: (rolling: Rolling)
     try {
       return await work({
         url: door.url,
-        restartAll: async (loadIsOver, told) => {
+        restartAll: async (loadIsOver, onRestart) => {
           for await (const one of pairs.restartAll((gateway) => door.trusts(gateway, loadIsOver))) {
-            told(one);
+            onRestart(one);
             if (loadIsOver.aborted) return false;
           }
           return true;

@@ -3,10 +3,10 @@ import { scenario, type Endpoint } from './scenario.js';
 
 /** As k6's. */
 const TIMEOUT_S = 60;
-/** autocannon has no "until told": nobody lets a load run for a week. */
+/** autocannon has no unlimited duration: a week is longer than any load. */
 const FOR_EVER_S = 604_800;
 
-/** Each client would keep three histograms, 2.5 MB for every user; the recorder has what they hold. */
+/** Each client would keep three histograms, 2.5 MB for every user. The recorder holds the same figures. */
 const none = {
   __custom: true,
   recordValue() {},
@@ -47,7 +47,7 @@ export interface UserOptions {
     ms: number,
     reason?: string,
   ) => void;
-  /** the connection failed; a request that was under way is told of apart */
+  /** the connection failed; a request that was under way is reported separately */
   readonly onConnectionError: (error: Error) => void;
 }
 

@@ -1,16 +1,16 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Recorder } from './recorder.js';
+import { sleep } from '@novacron/async/sleep';
+import { LoadRecorder } from './load-recorder.js';
 import { scenario, type Stage } from './scenario.js';
 import { User } from './user.js';
 
 const TICK_MS = 100;
-/** So many connections that fail with no answer in between, and nobody is there. */
+/** After this many failed connections without an answer in between, the server counts as absent. */
 const HOPELESS = 2_000;
 /** A server that is restarted behind a balancer is away for less. */
 const HOPELESS_AFTER_MS = 15_000;
 
 export interface LoadOptions {
-  /** Users are spread over them by their numbers. */
+  /** Users are distributed over them by their numbers. */
   readonly urls: readonly string[];
   readonly token: string;
   readonly stages: readonly Stage[];
@@ -25,22 +25,22 @@ export interface LoadOptions {
 }
 
 export interface LoadRun {
-  readonly recorder: Recorder;
+  readonly recorder: LoadRecorder;
   readonly seconds: number;
   readonly mostUsers: number;
 }
 
-/** The scenario with autocannon's clients, one for each user. @throws when no answer at all */
+/** The scenario with autocannon's clients, one for each user. @throws when the server does not answer at all */
 export async function runUsers(options: LoadOptions): Promise<LoadRun> {
   const { urls, token, stages, run, signal, progress } = options;
-  const recorder = new Recorder();
+  const recorder = new LoadRecorder();
   const start = performance.now();
   const elapsed = () => (performance.now() - start) / 1_000;
   const running: User[] = [];
   const ending: Promise<void>[] = [];
   let started = 0;
   let mostUsers = 0;
-  const nobody = { failures: 0, since: 0, error: undefined as Error | undefined };
+  const absence = { failures: 0, since: 0, error: undefined as Error | undefined };
   const begin = () => {
     const number = (started += 1);
     return new User({
@@ -51,32 +51,32 @@ export async function runUsers(options: LoadOptions): Promise<LoadRun> {
       pace: options.pace ?? 1,
       keys: options.keys ?? false,
       onAnswer: (endpoint, sentAt, status, ms, reason) => {
-        if (status !== 0) nobody.failures = 0;
+        if (status !== 0) absence.failures = 0;
         recorder.add(endpoint, scenario.atPeak(stages, (sentAt - start) / 1_000), status, ms, reason);
       },
       onConnectionError: (error) => {
-        if (nobody.failures === 0) nobody.since = performance.now();
-        nobody.failures += 1;
-        nobody.error = error;
+        if (absence.failures === 0) absence.since = performance.now();
+        absence.failures += 1;
+        absence.error = error;
       },
     });
   };
-  const hopeless = () => nobody.failures > HOPELESS && performance.now() - nobody.since > HOPELESS_AFTER_MS;
+  const hopeless = () => absence.failures > HOPELESS && performance.now() - absence.since > HOPELESS_AFTER_MS;
   const length = scenario.totalSeconds(stages);
-  let told = 0;
+  let reportedAt = 0;
   while (elapsed() < length && signal?.aborted !== true && !hopeless()) {
     const wanted = scenario.usersAt(stages, elapsed());
     while (running.length < wanted) running.push(begin());
     while (running.length > wanted) ending.push((running.pop() as User).stop());
     mostUsers = Math.max(mostUsers, running.length);
-    if (elapsed() - told >= 10) {
-      told = elapsed();
+    if (elapsed() - reportedAt >= 10) {
+      reportedAt = elapsed();
       const failed = [...recorder.reasons.values()].reduce((sum, count) => sum + count, 0);
       progress?.(`${running.length} users, ${recorder.requests} requests, ${failed} not as due`);
     }
     await sleep(TICK_MS);
   }
   await Promise.all([...ending, ...running.map((user) => user.stop())]);
-  if (hopeless()) throw new Error(`no answer at ${urls.join(', ')}: ${nobody.error?.message}`);
+  if (hopeless()) throw new Error(`no answer from ${urls.join(', ')}: ${absence.error?.message}`);
   return { recorder, seconds: elapsed(), mostUsers };
 }

@@ -1,4 +1,4 @@
-import type { Answer, Api } from '../api.js';
+import type { Api, ApiAnswer } from '../api.js';
 import type { BenchStack } from '../bench-stack.js';
 import type { BenchContext, Measurement } from '../benchmark.js';
 import { quantile } from '../stats.js';
@@ -20,7 +20,7 @@ interface Round {
 }
 
 /** The VM in an answer, which is it or a list. */
-function found(answer: Answer, id: string): Vm | undefined {
+function found(answer: ApiAnswer, id: string): Vm | undefined {
   const body = JSON.parse(answer.text) as Vm | { items: Vm[] };
   return 'items' in body ? body.items.find((vm) => vm.id === id) : body;
 }
@@ -119,14 +119,14 @@ export async function afterWrite(
 
 /** While the replica replays nothing: its lag grows from nothing to as long as `work` takes. */
 async function standingStill<T>(stack: BenchStack, work: () => Promise<T>): Promise<T> {
-  const tell = async (verb: 'pause' | 'resume') => {
+  const control = async (verb: 'pause' | 'resume') => {
     const { code, stderr } = await stack.process.run('replica', verb, REPLICA);
     if (code !== 0) throw new Error(`the replica did not ${verb}: ${stderr}`);
   };
-  await tell('pause');
+  await control('pause');
   try {
     return await work();
   } finally {
-    await tell('resume');
+    await control('resume');
   }
 }

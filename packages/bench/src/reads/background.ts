@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '@novacron/async/sleep';
 import type { Api } from '../api.js';
 
 /** Begins `rate` works each second until `signal`; resolves when all are done. The first error ends it. */

@@ -1,4 +1,4 @@
-/** What the two programs of the baseline are told when they start. */
+/** The settings that the two programs of the baseline receive at their start. */
 export interface BaselineSettings {
   readonly nats: { readonly servers: string[]; readonly user: string; readonly pass: string };
   readonly postgres: {

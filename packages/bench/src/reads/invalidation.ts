@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '@novacron/async/sleep';
 import { connect } from '@nats-io/transport-node';
 import type { Api } from '../api.js';
 import type { BenchStack } from '../bench-stack.js';
@@ -20,7 +20,7 @@ interface Round {
   readonly goneSinceSent: number[];
 }
 
-/** When each version of each VM was told to the L1s, as a gateway hears it. */
+/** When each version of each VM was published to the L1s, as a gateway receives it. */
 async function listen(stack: BenchStack) {
   const url = new URL(stack.process.env()['NOVACRON_NATS_ADMIN_URL'] ?? '');
   const nc = await connect({ servers: url.host, user: url.username, pass: url.password });
@@ -59,7 +59,7 @@ async function oneWrite(
   into.goneSinceSent.push(gone - sent);
   const key = `${id}:${vm.version}`;
   while (!heard.has(key)) {
-    if (performance.now() - answered > GIVE_UP_MS) throw new Error(`nothing was told of ${id}`);
+    if (performance.now() - answered > GIVE_UP_MS) throw new Error(`no invalidation of ${id} arrived`);
     await sleep(1);
   }
   into.broadcast.push((heard.get(key) ?? NaN) - answered);
@@ -91,7 +91,7 @@ export async function invalidation(
       if (round === 0) continue; // it warms up
       const p = (samples: number[]) => [0.5, 0.99].map((q) => quantile(samples, q).toFixed(1)).join(' / ');
       context.progress(
-        `reads: invalidation ${round}: ${into.gone.length} writes, told after p50/p99 ${p(into.broadcast)} ms, gone after ${p(into.gone)} ms`,
+        `reads: invalidation ${round}: ${into.gone.length} writes, published after p50/p99 ${p(into.broadcast)} ms, gone after ${p(into.gone)} ms`,
       );
       rounds.push(into);
     }

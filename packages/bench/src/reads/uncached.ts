@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '@novacron/async/sleep';
 import type { BenchStack } from '../bench-stack.js';
 import type { BenchContext, Measurement } from '../benchmark.js';
 import { closedLoop } from '../closed-loop.js';
@@ -19,7 +19,7 @@ interface Way {
 
 interface Sample {
   readonly rate: number;
-  /** milliseconds of all processes of the way, for each request, without what they take when nobody asks */
+  /** milliseconds of all processes of the way, for each request, without what they take while idle */
   readonly cpu: number;
   /** the same by component */
   readonly by: Readonly<Record<string, number>>;
@@ -45,7 +45,7 @@ function waysOf(stack: BenchStack, nest: DefaultNest): Way[] {
     {
       name: 'miss',
       pids: { ...services, ...pids('redis', 'postgres-replica-1') },
-      // A question that nobody has asked before, with the same answer.
+      // A new query with the same answer.
       read: async () => void (await stack.api.read(`${PATH}&cursor=${nextCursor()}`)),
     },
     {
@@ -65,7 +65,7 @@ const used = (pids: Way['pids']): Used =>
 const since = (before: Used, pids: Way['pids']) =>
   [...used(pids)].map(([name, ms]) => [name, ms - (before.get(name) ?? 0)] as const);
 
-/** Milliseconds each second that the components take while nobody asks: heartbeats, watermarks, probes. */
+/** Milliseconds per second that the idle components take: heartbeats, watermarks, probes. */
 async function idle(ways: readonly Way[], seconds: number): Promise<Used> {
   const pids = Object.assign({}, ...ways.map((way) => way.pids)) as Way['pids'];
   const before = used(pids);

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Answer, Api } from '../api.js';
+import { sleep } from '@novacron/async/sleep';
+import type { Api, ApiAnswer } from '../api.js';
 import { countVms, liveJobs, type BenchStack } from '../bench-stack.js';
 
 export interface Vm {
@@ -22,6 +22,6 @@ export async function patchTag(api: Api, id: string, value: string): Promise<{ v
   return { vm: JSON.parse(text) as Vm, token };
 }
 
-export function vmIn({ text }: Answer): Vm {
+export function vmIn({ text }: ApiAnswer): Vm {
   return JSON.parse(text) as Vm;
 }

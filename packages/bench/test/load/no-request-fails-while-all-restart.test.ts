@@ -40,8 +40,8 @@ afterAll(() => stack?.remove(), 60_000);
           signal: over.signal,
         });
         try {
-          const nobody = new AbortController().signal;
-          expect(await restartAll(nobody, (one) => restarts.push(one))).toBe(true);
+          const never = new AbortController().signal;
+          expect(await restartAll(never, (one) => restarts.push(one))).toBe(true);
         } finally {
           over.abort();
           await users;

@@ -26,7 +26,7 @@ it('makes its requests, reports them, and leaves none of its VMs behind', async 
   const { code, stdout, results } = await runLoad(stack.url, stack.token);
   expect({ code, stdout }).toMatchObject({ code: 0 });
   expect(stdout).toMatch(/all +\d+ .*\nlist +\d+ /);
-  // Ten users for five seconds, who think for one to four: more than one list each, and far below no pause at all.
+  // Ten users for five seconds, with one to four seconds of think time: each sends several lists, far fewer than without.
   expect(results?.requests).toBeGreaterThan(10);
   expect(results?.requests).toBeLessThan(100);
   expect(results).toMatchObject({ profile: 'smoke', users: 10, failed: 0, errors: 0, passed: true });
@@ -36,7 +36,7 @@ it('makes its requests, reports them, and leaves none of its VMs behind', async 
 }, 120_000);
 
 it('fails when its token is not known, with what was answered', async () => {
-  const { code, stdout, results } = await runLoad(stack.url, 'nobody');
+  const { code, stdout, results } = await runLoad(stack.url, 'no-such-token');
   expect(code).toBe(1);
   expect(stdout).toContain('list: 401');
   expect(results?.thresholds.filter(({ ok }) => !ok).map(({ metric }) => metric)).toContain(

@@ -7,8 +7,8 @@ interface Sample {
   readonly ms: number;
 }
 
-/** Keeps what was answered, and gives it out as k6 would have it. */
-export class Recorder {
+/** Records the answers, and computes k6's metrics from them. */
+export class LoadRecorder {
   readonly #samples: Sample[] = [];
   readonly #reasons = new Map<string, number>();
   #failed = 0;
@@ -19,12 +19,12 @@ export class Recorder {
     return this.#samples.length;
   }
 
-  /** What was answered otherwise than due, or not at all, and how often. */
+  /** Unexpected answers and missing ones, with their counts. */
   get reasons(): ReadonlyMap<string, number> {
     return this.#reasons;
   }
 
-  /** One request; status 0: it was not answered, for `reason`. */
+  /** Records one request. Status 0: it was not answered, for `reason`. */
   add(endpoint: Endpoint, peak: boolean, status: number, ms: number, reason = `${status}`): void {
     this.#samples.push({ endpoint, peak, ms });
     if (status < 200 || status >= 400) this.#failed += 1;
@@ -37,7 +37,7 @@ export class Recorder {
       this.#checks[holds(status, ms) ? 'passes' : 'fails'] += 1;
   }
 
-  /** k6's metrics by their names. Without requests there are none, and no threshold holds. */
+  /** k6's metrics by their names. Without requests the result is empty, and no threshold holds. */
   metrics(seconds: number): Record<string, Figures> {
     const count = this.#samples.length;
     if (count === 0) return {};
