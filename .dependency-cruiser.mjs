@@ -102,6 +102,18 @@ export default {
       ['ledger'],
       ['messages', 'redis', 'migrations'],
     ]),
+    ...floorsOf('vm-orchestrator', [
+      ['api', 'migrations'],
+      ['drain', 'restarts', 'maintenance'],
+      ['admission'],
+      ['operations'],
+      ['jobs'],
+      ['resync', 'placement'],
+      ['hosts'],
+      ['vms'],
+      ['quotas'],
+      ['outbox', 'database'],
+    ]),
     {
       name: 'packages-do-not-import-apps',
       comment: 'A package serves the apps and knows none of them; tests may start one as a process',

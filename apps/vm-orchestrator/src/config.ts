@@ -2,7 +2,13 @@ import { natsEnv, opsEnv, postgresEnv, telemetryEnv } from '@novacron/config/fra
 import type { Config } from '@novacron/config/load';
 import { integer, oneOf, optionalText, type Setting } from '@novacron/config/settings';
 import { z } from 'zod';
-import type { CatalogueEntry } from './hosts/image-catalogue.js';
+
+/** An image that hosts may offer. */
+export interface CatalogueEntry {
+  readonly name: string;
+  /** Whether a VM can be made anew on another host without losing anything: its disk holds nothing of its own. */
+  readonly rebuildable: boolean;
+}
 
 /** Everything that the orchestrator is told by its environment. Sizes: `cpu` vCPUs, `memory` MiB, `disk` GiB. */
 export const orchestratorSettings = {

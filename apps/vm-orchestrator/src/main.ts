@@ -1,4 +1,4 @@
 import { runService } from '@novacron/service-kit/run';
-import { orchestrator } from './orchestrator.js';
+import { orchestrator } from './app.module.js';
 
 await runService(orchestrator);

@@ -1,38 +1,38 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { VmId } from '@novacron/contracts/ids';
 import { QuotaOfFailedCreates1764032400000 } from '../src/migrations/0010-quota-of-failed-creates.js';
-import { cancelJob } from '../src/admission/cancel-job.js';
-import { Fixture, spec } from './fixture.js';
+import { JobCanceller } from '../src/admission/cancel-job.js';
+import { OrchestratorHarness, spec } from './support/orchestrator-harness.js';
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start({ env: { NOVACRON_QUOTA_VMS: '3' } });
+  harness = await OrchestratorHarness.start({ env: { NOVACRON_QUOTA_VMS: '3' } });
 }, 120_000);
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 /** Takes the host away from placement, or gives it back. */
 async function schedulable(is: boolean): Promise<void> {
-  await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = $1', [is]);
-  await fixture.core.hosts.refresh();
+  await harness.admin.query('UPDATE orchestrator.hosts SET schedulable = $1', [is]);
+  await harness.snapshot.refresh();
 }
 const expire = (id: VmId) =>
-  fixture.admin.query(
+  harness.admin.query(
     `UPDATE orchestrator.jobs SET deadline = now() - interval '1 s', due_at = now() WHERE vm_id = $1`,
     [id],
   );
-const waits = (id: VmId) => fixture.until(id, (vm) => vm.conditions.length > 0);
+const waits = (id: VmId) => harness.until(id, (vm) => vm.conditions.length > 0);
 /** A VM that has waited for a host until its deadline. */
 async function failed(name: string): Promise<VmId> {
-  const { id } = await fixture.create(name);
+  const { id } = await harness.create(name);
   await waits(id);
   await expire(id);
-  await fixture.until(id, (vm) => vm.state === 'error');
+  await harness.until(id, (vm) => vm.state === 'error');
   return id;
 }
-const used = async () => (await fixture.booked()).quota;
+const used = async () => (await harness.booked()).quota;
 async function remove(id: VmId): Promise<void> {
-  await fixture.act(id, 'delete');
-  await fixture.until(id, (vm) => vm.state === 'deleted');
+  await harness.act(id, 'delete');
+  await harness.until(id, (vm) => vm.state === 'deleted');
 }
 
 describe('a create that no host has room for', () => {
@@ -40,7 +40,7 @@ describe('a create that no host has room for', () => {
   afterEach(() => schedulable(true));
 
   it('shows the condition CapacityAvailable=false with the placement summary while it waits', async () => {
-    const { id } = await fixture.create('waits-1');
+    const { id } = await harness.create('waits-1');
     const waiting = await waits(id);
     expect(waiting).toMatchObject({
       state: 'pending',
@@ -54,28 +54,28 @@ describe('a create that no host has room for', () => {
       ],
     });
     await schedulable(true);
-    const placed = await fixture.until(id, (vm) => vm.state === 'running');
+    const placed = await harness.until(id, (vm) => vm.state === 'running');
     expect(placed.conditions).toEqual([]);
     await remove(id);
   });
 
   it('makes one version of the VM for one explanation, however often it is placed again', async () => {
-    const { id } = await fixture.create('waits-2');
+    const { id } = await harness.create('waits-2');
     const { version } = await waits(id);
     const attempts = () =>
-      fixture.one<{ attempt: number }>('SELECT attempt FROM orchestrator.jobs WHERE vm_id = $1', [id]);
+      harness.one<{ attempt: number }>('SELECT attempt FROM orchestrator.jobs WHERE vm_id = $1', [id]);
     while ((await attempts()).attempt < 3) await new Promise((done) => setTimeout(done, 100));
-    expect((await fixture.row(id)).version).toBe(version);
+    expect((await harness.row(id)).version).toBe(version);
     await remove(id);
   });
 
   it('ends in error with the code no_capacity and the summary', async () => {
     const id = await failed('fails-1');
-    expect(await fixture.row(id)).toMatchObject({
+    expect(await harness.row(id)).toMatchObject({
       last_error: { code: 'no_capacity', detail: expect.stringContaining('schedulable refused 1') },
       conditions: [{ type: 'CapacityAvailable', status: 'false' }],
     });
-    const job = await fixture.one<{ error: { code: string } }>(
+    const job = await harness.one<{ error: { code: string } }>(
       'SELECT error FROM orchestrator.jobs WHERE vm_id = $1',
       [id],
     );
@@ -92,9 +92,9 @@ describe('the quota', () => {
     const id = await failed('quota-1');
     expect(await used()).toBe(0);
     await schedulable(true);
-    await fixture.act(id, 'retry');
+    await harness.act(id, 'retry');
     expect(await used()).toBe(1);
-    const vm = await fixture.until(id, (row) => row.state === 'running');
+    const vm = await harness.until(id, (row) => row.state === 'running');
     expect(vm).toMatchObject({ quota_held: true, conditions: [], last_error: null });
     await remove(id);
     expect(await used()).toBe(0);
@@ -105,9 +105,9 @@ describe('the quota', () => {
     const id = await failed('quota-2');
     await schedulable(true);
     const others = [];
-    for (const n of [1, 2, 3]) others.push((await fixture.running(`other-${n}`)).id);
-    await expect(fixture.act(id, 'retry')).rejects.toMatchObject({ code: 'quota_exceeded' });
-    expect(await fixture.row(id)).toMatchObject({ state: 'error', quota_held: false });
+    for (const n of [1, 2, 3]) others.push((await harness.running(`other-${n}`)).id);
+    await expect(harness.act(id, 'retry')).rejects.toMatchObject({ code: 'quota_exceeded' });
+    expect(await harness.row(id)).toMatchObject({ state: 'error', quota_held: false });
     for (const other of others) await remove(other);
     await remove(id);
     expect(await used()).toBe(0);
@@ -115,16 +115,16 @@ describe('the quota', () => {
 
   it('is not held after a cancelled create, or one that its host failed', async () => {
     await schedulable(false);
-    const cancelled = await fixture.create('quota-3');
+    const cancelled = await harness.create('quota-3');
     await waits(cancelled.id);
-    await cancelJob(fixture.core.api, fixture.meta(), cancelled.task?.jobId as never);
+    await harness.get(JobCanceller).cancel(harness.meta(), cancelled.task?.jobId as never);
     expect(await used()).toBe(0);
-    expect(await fixture.row(cancelled.id)).toMatchObject({ state: 'error', conditions: [] });
+    expect(await harness.row(cancelled.id)).toMatchObject({ state: 'error', conditions: [] });
     await schedulable(true);
-    fixture.host.interfere = (command, host) => (command.kind === 'create' ? host.fail(command) : undefined);
-    const { id } = await fixture.create('quota-4');
-    await fixture.until(id, (vm) => vm.state === 'error');
-    fixture.host.interfere = () => undefined;
+    harness.host.interfere = (command, host) => (command.kind === 'create' ? host.fail(command) : undefined);
+    const { id } = await harness.create('quota-4');
+    await harness.until(id, (vm) => vm.state === 'error');
+    harness.host.interfere = () => undefined;
     expect(await used()).toBe(0);
     await remove(cancelled.id);
     await remove(id);
@@ -135,16 +135,16 @@ describe('the quota', () => {
     await schedulable(false);
     const id = await failed('quota-5');
     const { config } = spec('quota-5');
-    await fixture.admin.query('UPDATE orchestrator.vms SET quota_held = true WHERE id = $1', [id]);
-    await fixture.admin.query(
+    await harness.admin.query('UPDATE orchestrator.vms SET quota_held = true WHERE id = $1', [id]);
+    await harness.admin.query(
       `UPDATE orchestrator.quotas SET used_vms = 1, used_cpu = $2, used_memory = $3, used_disk = $4
        WHERE tenant_id = $1`,
-      [fixture.tenantId, config.cpu, config.memory, config.disk],
+      [harness.tenantId, config.cpu, config.memory, config.disk],
     );
-    const query = (sql: string) => fixture.admin.query(`SET search_path = orchestrator; ${sql}`);
+    const query = (sql: string) => harness.admin.query(`SET search_path = orchestrator; ${sql}`);
     for (let i = 0; i < 2; i++) await new QuotaOfFailedCreates1764032400000().up({ query } as never);
-    const quota = await fixture.one('SELECT * FROM orchestrator.quotas WHERE tenant_id = $1', [
-      fixture.tenantId,
+    const quota = await harness.one('SELECT * FROM orchestrator.quotas WHERE tenant_id = $1', [
+      harness.tenantId,
     ]);
     expect(quota).toMatchObject({ used_vms: '0', used_cpu: '0', used_memory: '0', used_disk: '0' });
   });

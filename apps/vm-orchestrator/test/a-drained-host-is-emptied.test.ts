@@ -2,39 +2,41 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { HostId } from '@novacron/contracts/ids';
 import { Host } from '@novacron/contracts/infrastructure';
 import { until } from '@novacron/testkit/wait';
-import { Fixture } from './fixture.js';
-import type { ScriptedHost } from './fleet.js';
+import { Drainer } from '../src/drain/drainer.js';
+import { Heartbeats } from '../src/hosts/heartbeats.js';
+import { HostActions } from '../src/admission/host-actions.js';
+import { HostDirectory } from '../src/hosts/host-directory.js';
+import { OrchestratorHarness } from './support/orchestrator-harness.js';
+import type { FakeHost } from './support/fake-host.js';
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start({ hosts: 0 });
+  harness = await OrchestratorHarness.start({ hosts: 0 });
 }, 120_000);
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
-const actions = () => fixture.core.hostsSide.actions;
+const actions = () => harness.get(HostActions);
 const host = async (id: HostId) =>
   Host.parse(
-    (await fixture.core.hostsSide.directory.host(fixture.meta({ roles: ['platform_operator'] }), id)).body,
+    (await harness.get(HostDirectory).host(harness.meta({ roles: ['platform_operator'] }), id)).body,
   );
 const rebuildable = (is: boolean) =>
-  fixture.admin.query(`UPDATE orchestrator.images SET rebuildable = $1 WHERE name = 'ubuntu-22.04'`, [is]);
+  harness.admin.query(`UPDATE orchestrator.images SET rebuildable = $1 WHERE name = 'ubuntu-22.04'`, [is]);
 
 /** A host that is the only one while its VMs come to run. */
-async function withVms(
-  names: string[],
-): Promise<{ old: ScriptedHost; ids: Awaited<ReturnType<typeof ids>> }> {
-  for (const other of fixture.hosts) await schedulable(other.id, false);
-  const old = await fixture.addHost();
+async function withVms(names: string[]): Promise<{ old: FakeHost; ids: Awaited<ReturnType<typeof ids>> }> {
+  for (const other of harness.hosts) await schedulable(other.id, false);
+  const old = await harness.addHost();
   return { old, ids: await ids(names) };
 }
 const ids = async (names: string[]) => {
   const found = [];
-  for (const name of names) found.push((await fixture.running(name)).id);
+  for (const name of names) found.push((await harness.running(name)).id);
   return found;
 };
 async function schedulable(id: HostId, is: boolean): Promise<void> {
-  await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = $2 WHERE id = $1', [id, is]);
-  await fixture.core.hosts.refresh();
+  await harness.admin.query('UPDATE orchestrator.hosts SET schedulable = $2 WHERE id = $1', [id, is]);
+  await harness.snapshot.refresh();
 }
 /** The host once its drain is as wanted. */
 async function drained(id: HostId, wanted: (now: Host) => boolean): Promise<Host> {
@@ -51,11 +53,11 @@ describe('a drain with mode stop', () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['runs-1', 'runs-2', 'is-off']);
     const [first, second, off] = ids as [never, never, never];
-    await fixture.act(off, 'stop');
-    await fixture.until(off, (vm) => vm.state === 'stopped');
-    const target = await fixture.addHost();
+    await harness.act(off, 'stop');
+    await harness.until(off, (vm) => vm.state === 'stopped');
+    const target = await harness.addHost();
 
-    const { answer } = await actions().act(fixture.meta(), old.id, 'drain', {
+    const { answer } = await actions().act(harness.meta(), old.id, 'drain', {
       mode: 'stop',
       graceSeconds: 1,
     });
@@ -65,7 +67,7 @@ describe('a drain with mode stop', () => {
     expect(end.drain).toMatchObject({ total: 3, left: 0, blocked: [] });
 
     for (const id of [first, second]) {
-      const vm = await fixture.until(id, (row) => row.task === null);
+      const vm = await harness.until(id, (row) => row.task === null);
       expect(vm).toMatchObject({
         state: 'running',
         host_id: target.id,
@@ -76,25 +78,25 @@ describe('a drain with mode stop', () => {
       expect(old.power.get(id)).toBe('absent');
       expect(target.of(id)).toEqual(['create', 'start']);
     }
-    const stayedOff = await fixture.until(off, (row) => row.task === null);
+    const stayedOff = await harness.until(off, (row) => row.task === null);
     expect(stayedOff).toMatchObject({ state: 'stopped', stop_reason: 'user', host_id: target.id });
     expect(target.of(off)).toEqual(['create']);
-    expect(await fixture.booked()).toMatchObject({ hosts: 3, quota: 3 });
+    expect(await harness.booked()).toMatchObject({ hosts: 3, quota: 3 });
   });
 
   it('leaves a VM stopped whose disk is on this host alone, and names it', async () => {
     await rebuildable(false);
     const { old, ids } = await withVms(['has-a-disk']);
     const [id] = ids as [never];
-    await fixture.addHost();
-    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    await harness.addHost();
+    await actions().act(harness.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
     const now = await drained(old.id, ({ drain }) => drain?.blocked.length === 1);
     expect(now.drain).toMatchObject({
       finishedAt: null,
       left: 1,
       blocked: [{ vmId: id, name: 'has-a-disk', reason: expect.stringContaining('not rebuildable') }],
     });
-    expect(await fixture.row(id)).toMatchObject({
+    expect(await harness.row(id)).toMatchObject({
       state: 'stopped',
       stop_reason: 'host_drained',
       host_id: old.id,
@@ -102,38 +104,38 @@ describe('a drain with mode stop', () => {
     expect(old.of(id)).not.toContain('delete');
     await expect(actions().remove(old.id)).rejects.toMatchObject({ code: 'invalid_state' });
 
-    await actions().act(fixture.meta(), old.id, 'uncordon');
+    await actions().act(harness.meta(), old.id, 'uncordon');
     expect(await host(old.id)).toMatchObject({ drain: null, schedulable: true });
-    await fixture.act(id, 'start');
-    await fixture.until(id, (vm) => vm.state === 'running');
+    await harness.act(id, 'start');
+    await harness.until(id, (vm) => vm.state === 'running');
   });
 
   it('moves a VM that never ran, whatever its image', async () => {
     await rebuildable(false);
-    for (const other of fixture.hosts) await schedulable(other.id, false);
-    const old = await fixture.addHost();
-    const { id } = await fixture.create('never-ran', { autostart: false });
-    await fixture.until(id, (vm) => vm.state === 'stopped');
-    const target = await fixture.addHost();
-    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    for (const other of harness.hosts) await schedulable(other.id, false);
+    const old = await harness.addHost();
+    const { id } = await harness.create('never-ran', { autostart: false });
+    await harness.until(id, (vm) => vm.state === 'stopped');
+    const target = await harness.addHost();
+    await actions().act(harness.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
     await drained(old.id, (now) => now.drain?.finishedAt !== null);
-    expect(await fixture.row(id)).toMatchObject({ state: 'stopped', host_id: target.id });
+    expect(await harness.row(id)).toMatchObject({ state: 'stopped', host_id: target.id });
   });
 
   it('waits with a VM that no other host has room for, and moves it when one has', async () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['waits']);
     const [id] = ids as [never];
-    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    await actions().act(harness.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
     const now = await drained(old.id, ({ drain }) => drain?.blocked.length === 1);
     expect(now.drain?.blocked[0]?.reason).toContain('schedulable refused');
-    expect(await fixture.row(id)).toMatchObject({
+    expect(await harness.row(id)).toMatchObject({
       state: 'stopped',
       stop_reason: 'host_drained',
       conditions: [{ type: 'CapacityAvailable', status: 'false' }],
     });
-    const target = await fixture.addHost();
-    const vm = await fixture.until(id, (row) => row.state === 'running');
+    const target = await harness.addHost();
+    const vm = await harness.until(id, (row) => row.state === 'running');
     expect(vm).toMatchObject({ host_id: target.id, conditions: [], stop_reason: null });
     await drained(old.id, (host) => host.drain?.finishedAt !== null);
   });
@@ -142,19 +144,19 @@ describe('a drain with mode stop', () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['fails-there']);
     const [id] = ids as [never];
-    const target = await fixture.addHost();
+    const target = await harness.addHost();
     target.interfere = (command, host) => (command.kind === 'create' ? host.fail(command) : undefined);
-    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
-    const failed = await fixture.until(id, (vm) => vm.state === 'error');
+    await actions().act(harness.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    const failed = await harness.until(id, (vm) => vm.state === 'error');
     expect(failed).toMatchObject({
       host_id: null,
       quota_held: false,
       last_error: { code: 'driver_error' },
     });
     target.interfere = () => undefined;
-    await expect(fixture.act(id, 'start')).rejects.toMatchObject({ code: 'invalid_state' });
-    await fixture.act(id, 'retry');
-    expect(await fixture.until(id, (vm) => vm.state === 'running')).toMatchObject({
+    await expect(harness.act(id, 'start')).rejects.toMatchObject({ code: 'invalid_state' });
+    await harness.act(id, 'retry');
+    expect(await harness.until(id, (vm) => vm.state === 'running')).toMatchObject({
       host_id: target.id,
       quota_held: true,
     });
@@ -164,51 +166,51 @@ describe('a drain with mode stop', () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['forced-off']);
     const [id] = ids as [never];
-    const target = await fixture.addHost();
+    const target = await harness.addHost();
     let release = () => {};
     const released = new Promise<undefined>((resolve) => (release = () => resolve(undefined)));
     target.interfere = ({ kind }) => (kind === 'create' ? released : undefined);
-    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    await actions().act(harness.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
     await until(() => target.of(id).includes('create'));
-    const { body } = await fixture.act(id, 'force-stop');
+    const { body } = await harness.act(id, 'force-stop');
     expect(body.job?.kind).toBe('cold-migrate');
     release();
-    expect(await fixture.until(id, (vm) => vm.task === null)).toMatchObject({
+    expect(await harness.until(id, (vm) => vm.task === null)).toMatchObject({
       state: 'stopped',
       desired_state: 'stopped',
       host_id: target.id,
       last_error: null,
     });
     expect(new Set(target.of(id))).toEqual(new Set(['create']));
-    await fixture.act(id, 'start');
-    await fixture.until(id, (vm) => vm.state === 'running');
+    await harness.act(id, 'start');
+    await harness.until(id, (vm) => vm.state === 'running');
   });
 
   it('leaves a VM stopped whose guest does not start on the other host, and a start is enough', async () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['starts-later']);
     const [id] = ids as [never];
-    const target = await fixture.addHost();
+    const target = await harness.addHost();
     target.interfere = (command, host) => (command.kind === 'start' ? host.fail(command) : undefined);
-    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
-    expect(await fixture.until(id, (vm) => vm.host_id === target.id && vm.task === null)).toMatchObject({
+    await actions().act(harness.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    expect(await harness.until(id, (vm) => vm.host_id === target.id && vm.task === null)).toMatchObject({
       state: 'stopped',
       stop_reason: 'start_failed',
       last_error: { code: 'driver_error' },
     });
     target.interfere = () => undefined;
-    await fixture.act(id, 'start');
-    await fixture.until(id, (vm) => vm.state === 'running');
+    await harness.act(id, 'start');
+    await harness.until(id, (vm) => vm.state === 'running');
   });
 
   it('forces a guest whose host cannot shut it down', async () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['has-no-button']);
     const [id] = ids as [never];
-    const target = await fixture.addHost();
+    const target = await harness.addHost();
     old.interfere = (command, host) => (command.kind === 'shutdown' ? host.fail(command) : undefined);
-    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 300 });
-    const vm = await fixture.until(id, (row) => row.state === 'running' && row.host_id === target.id);
+    await actions().act(harness.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 300 });
+    const vm = await harness.until(id, (row) => row.state === 'running' && row.host_id === target.id);
     expect(vm).toMatchObject({ last_error: null });
     expect(old.of(id)).toEqual(expect.arrayContaining(['shutdown', 'force-stop']));
   });
@@ -217,36 +219,36 @@ describe('a drain with mode stop', () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['is-damaged']);
     const [id] = ids as [never];
-    const target = await fixture.addHost();
+    const target = await harness.addHost();
     old.interfere = (command, host) =>
       command.kind === 'shutdown' || command.kind === 'force-stop' ? host.fail(command) : undefined;
-    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    await actions().act(harness.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
     const now = await drained(old.id, ({ drain }) => drain?.blocked.length === 1);
     expect(now.drain?.blocked).toMatchObject([{ vmId: id, reason: expect.stringContaining('told to fail') }]);
-    expect(await fixture.row(id)).toMatchObject({ state: 'running', task: null, host_id: old.id });
-    for (let look = 0; look < 3; look++) await fixture.core.drainer.tick();
-    const { n } = await fixture.one<{ n: number }>(
+    expect(await harness.row(id)).toMatchObject({ state: 'running', task: null, host_id: old.id });
+    for (let look = 0; look < 3; look++) await harness.get(Drainer).tick();
+    const { n } = await harness.one<{ n: number }>(
       `SELECT count(*)::int AS n FROM orchestrator.jobs WHERE vm_id = $1 AND kind = 'cold-migrate'`,
       [id],
     );
     expect(n).toBe(1);
 
     old.interfere = () => undefined;
-    await fixture.admin.query(
+    await harness.admin.query(
       `UPDATE orchestrator.vms SET last_error = jsonb_set(last_error, '{at}', '"2026-01-01T00:00:00.000Z"') WHERE id = $1`,
       [id],
     );
-    await fixture.until(id, (row) => row.state === 'running' && row.host_id === target.id);
+    await harness.until(id, (row) => row.state === 'running' && row.host_id === target.id);
   });
 
   it('takes facts of the new host, whose epoch may be lower', async () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['new-facts']);
     const [id] = ids as [never];
-    await fixture.admin.query('UPDATE orchestrator.vms SET fact_epoch = 50 WHERE id = $1', [id]);
-    await fixture.addHost();
-    await actions().act(fixture.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
-    const vm = await fixture.until(id, (row) => row.state === 'running' && row.host_id !== old.id);
+    await harness.admin.query('UPDATE orchestrator.vms SET fact_epoch = 50 WHERE id = $1', [id]);
+    await harness.addHost();
+    await actions().act(harness.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
+    const vm = await harness.until(id, (row) => row.state === 'running' && row.host_id !== old.id);
     expect(Number(vm.fact_epoch)).toBe(1);
   });
 });
@@ -255,17 +257,17 @@ describe('a drain without a mode', () => {
   it('says what modes there are when the host has VMs, and cordons an empty host', async () => {
     await rebuildable(true);
     const { old } = await withVms(['stays']);
-    await expect(actions().act(fixture.meta(), old.id, 'drain')).rejects.toMatchObject({
+    await expect(actions().act(harness.meta(), old.id, 'drain')).rejects.toMatchObject({
       code: 'capability_unsupported',
       detail: expect.stringContaining('{"mode": "stop"}'),
     });
     await expect(
-      actions().act(fixture.meta(), old.id, 'cordon', { mode: 'stop', graceSeconds: 30 }),
+      actions().act(harness.meta(), old.id, 'cordon', { mode: 'stop', graceSeconds: 30 }),
     ).rejects.toMatchObject({
       code: 'invalid_request',
     });
-    const empty = await fixture.addHost();
-    expect((await actions().act(fixture.meta(), empty.id, 'drain')).answer).toMatchObject({
+    const empty = await harness.addHost();
+    expect((await actions().act(harness.meta(), empty.id, 'drain')).answer).toMatchObject({
       schedulable: false,
       drain: null,
     });
@@ -274,16 +276,16 @@ describe('a drain without a mode', () => {
 
 describe('the removal of a host', () => {
   it('leaves nothing of an empty one, tells of its end, and does not stop the heartbeats of others', async () => {
-    const empty = await fixture.addHost();
-    const other = await fixture.addHost();
-    const { heartbeats } = fixture.core.hostsSide;
-    await heartbeats.beat(empty.id, 1);
-    await heartbeats.beat(other.id, 1);
+    const empty = await harness.addHost();
+    const other = await harness.addHost();
+    const heartbeats = harness.get(Heartbeats);
+    await heartbeats.receive(empty.id, 1);
+    await heartbeats.receive(other.id, 1);
     await actions().remove(empty.id);
-    await fixture.admin.query(`UPDATE orchestrator.heartbeats SET at = now() - interval '1 day'`);
-    await heartbeats.beat(other.id, 1);
+    await harness.admin.query(`UPDATE orchestrator.heartbeats SET at = now() - interval '1 day'`);
+    await heartbeats.receive(other.id, 1);
     await heartbeats.flush();
-    const { at } = await fixture.one<{ at: Date }>(
+    const { at } = await harness.one<{ at: Date }>(
       'SELECT at FROM orchestrator.heartbeats WHERE host_id = $1',
       [other.id],
     );
@@ -291,18 +293,18 @@ describe('the removal of a host', () => {
     await expect(host(empty.id)).rejects.toMatchObject({ code: 'not_found' });
     await expect(actions().remove(empty.id)).rejects.toMatchObject({ code: 'not_found' });
     const ends = () =>
-      fixture.one<{ n: number }>(
+      harness.one<{ n: number }>(
         `SELECT (SELECT count(*) FROM orchestrator.outbox WHERE resource_id = $1 AND type = 'host.deleted')::int
               + (SELECT count(*) FROM orchestrator.outbox_pending WHERE resource_id = $1 AND type = 'host.deleted')::int
            AS n`,
         [empty.id],
       );
     expect((await ends()).n).toBe(1);
-    expect(fixture.core.hosts.host(empty.id)).toBeUndefined();
+    expect(harness.snapshot.host(empty.id)).toBeUndefined();
   });
 
   it('is for good: the host does not register again on its own word', async () => {
-    const empty = await fixture.addHost();
+    const empty = await harness.addHost();
     await actions().remove(empty.id);
     const body = {
       name: 'comes-back',

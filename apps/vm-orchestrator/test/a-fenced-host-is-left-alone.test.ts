@@ -2,37 +2,37 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { VmFact } from '@novacron/contracts/agents';
 import type { JobId, VmId } from '@novacron/contracts/ids';
 import { until } from '@novacron/testkit/wait';
-import { cancelJob } from '../src/admission/cancel-job.js';
-import { Fixture } from './fixture.js';
-import type { ScriptedHost } from './fleet.js';
+import { HostActions } from '../src/admission/host-actions.js';
+import { JobCanceller } from '../src/admission/cancel-job.js';
+import { OrchestratorHarness } from './support/orchestrator-harness.js';
+import type { FakeHost } from './support/fake-host.js';
 
-let fixture: Fixture;
-let host: ScriptedHost;
+let harness: OrchestratorHarness;
+let host: FakeHost;
 beforeAll(async () => {
-  fixture = await Fixture.start();
-  host = fixture.host;
-  await fixture.admin.query(
+  harness = await OrchestratorHarness.start();
+  host = harness.host;
+  await harness.admin.query(
     `INSERT INTO orchestrator.inventories (host_id, next_at) VALUES ($1, now() + interval '1 day')`,
     [host.id],
   );
 });
-afterAll(() => fixture.stop());
+afterAll(() => harness.stop());
 
-const stateOf = async (of: ScriptedHost) => {
-  const row = await fixture.one<{ state: string; conditions: { type: string }[] }>(
+const stateOf = async (of: FakeHost) => {
+  const row = await harness.one<{ state: string; conditions: { type: string }[] }>(
     'SELECT state, conditions FROM orchestrator.hosts WHERE id = $1',
     [of.id],
   );
   return { state: row.state, conditions: row.conditions.map(({ type }) => type) };
 };
-const act = (action: 'fence' | 'uncordon') =>
-  fixture.core.hostsSide.actions.act(fixture.meta(), host.id, action);
+const act = (action: 'fence' | 'uncordon') => harness.get(HostActions).act(harness.meta(), host.id, action);
 const facts = (): VmFact[] =>
   [...host.power].map(([vmId, power]) => ({ vmId, power, incarnation: 1, reason: null }));
 
 /** Whether the disk of a VM holds nothing but its image. */
 const rebuildable = (yes: boolean) =>
-  fixture.admin.query(
+  harness.admin.query(
     `INSERT INTO orchestrator.images (name, rebuildable) VALUES ('ubuntu-22.04', $1)
      ON CONFLICT (name) DO UPDATE SET rebuildable = excluded.rebuildable`,
     [yes],
@@ -40,20 +40,20 @@ const rebuildable = (yes: boolean) =>
 
 /** The host is not heard for so long that it is down. */
 async function fallSilent(): Promise<void> {
-  await fixture.admin.query(
+  await harness.admin.query(
     `UPDATE orchestrator.heartbeats SET at = now() - interval '1 hour' WHERE host_id = $1`,
     [host.id],
   );
   await until(async () => (await stateOf(host)).state === 'down');
 }
 
-const idle = (id: VmId) => fixture.until(id, (vm) => vm.task === null);
+const idle = (id: VmId) => harness.until(id, (vm) => vm.task === null);
 
 /** The agent is heard again, and that is written down. */
 async function isHeard(): Promise<void> {
   await host.say('heartbeat', { epoch: 1, seq: 1_000, guests: host.power.size });
   await until(async () => {
-    const heard = await fixture.one<{ ago: number }>(
+    const heard = await harness.one<{ ago: number }>(
       `SELECT extract(epoch FROM now() - at)::float8 AS ago FROM orchestrator.heartbeats WHERE host_id = $1`,
       [host.id],
     );
@@ -67,21 +67,21 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
   let kept: VmId;
 
   beforeAll(async () => {
-    lost = (await fixture.running('lost-1')).id;
-    off = (await fixture.running('off-1')).id;
-    kept = (await fixture.running('kept-1')).id;
-    await fixture.act(off, 'stop');
+    lost = (await harness.running('lost-1')).id;
+    off = (await harness.running('off-1')).id;
+    kept = (await harness.running('kept-1')).id;
+    await harness.act(off, 'stop');
     await idle(off);
     await fallSilent();
     await act('fence');
-    expect(await fixture.row(lost)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
+    expect(await harness.row(lost)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
     await isHeard();
   });
 
   it('is not sent a start: where the disk holds more than its image, the start says why not', async () => {
     const heard = host.commands.length;
     await rebuildable(false);
-    await expect(fixture.act(lost, 'start')).rejects.toMatchObject({
+    await expect(harness.act(lost, 'start')).rejects.toMatchObject({
       code: 'invalid_state',
       detail: expect.stringMatching(/fenced.*not rebuildable/),
     });
@@ -91,25 +91,25 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
   it('is not sent a start: without another host that has the image, the start says why not', async () => {
     const heard = host.commands.length;
     await rebuildable(true);
-    await expect(fixture.act(lost, 'start')).rejects.toMatchObject({
+    await expect(harness.act(lost, 'start')).rejects.toMatchObject({
       code: 'invalid_state',
       detail: expect.stringMatching(/fenced.*no other host/),
     });
     await host.say('report', { epoch: 1, seq: 1_001, facts: facts() });
-    expect(await fixture.row(lost)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost', task: null });
+    expect(await harness.row(lost)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost', task: null });
     expect(host.commands).toHaveLength(heard);
   });
 
   describe('whose lost VM finds no room elsewhere', () => {
-    let full: ScriptedHost;
+    let full: FakeHost;
     beforeAll(async () => {
-      full = await fixture.addHost({ cpu: 1, memory: 1, disk: 1 });
+      full = await harness.addHost({ cpu: 1, memory: 1, disk: 1 });
     });
-    afterAll(() => fixture.core.hostsSide.actions.act(fixture.meta(), full.id, 'cordon'));
+    afterAll(() => harness.get(HostActions).act(harness.meta(), full.id, 'cordon'));
 
     const waits = async () => {
-      const { body } = await fixture.act(lost, 'start');
-      await fixture.until(lost, (vm) => vm.conditions.some(({ type }) => type === 'CapacityAvailable'));
+      const { body } = await harness.act(lost, 'start');
+      await harness.until(lost, (vm) => vm.conditions.some(({ type }) => type === 'CapacityAvailable'));
       return body.job?.id as JobId;
     };
     const asBefore = async (code: string) => {
@@ -117,7 +117,7 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
       expect(vm).toMatchObject({ state: 'stopped', stop_reason: 'host_lost', host_id: host.id });
       expect(vm.last_error).toMatchObject({ code });
       expect(vm.conditions.map(({ type }) => type)).not.toContain('CapacityAvailable');
-      const left = await fixture.one<{ n: number }>(
+      const left = await harness.one<{ n: number }>(
         'SELECT count(*)::int AS n FROM orchestrator.cleanups WHERE vm_id = $1',
         [lost],
       );
@@ -125,13 +125,13 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
     };
 
     it('keeps it as it was when the start is cancelled', async () => {
-      await cancelJob(fixture.core.api, fixture.meta(), await waits());
+      await harness.get(JobCanceller).cancel(harness.meta(), await waits());
       await asBefore('cancelled');
     });
 
     it('keeps it as it was when the start has waited in vain', async () => {
       const id = await waits();
-      await fixture.admin.query(
+      await harness.admin.query(
         `UPDATE orchestrator.jobs SET deadline = now() - interval '1 s' WHERE id = $1`,
         [id],
       );
@@ -141,8 +141,8 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
 
   it('has its lost VM started on another host, with a new disk', async () => {
     const heard = host.commands.length;
-    const other = await fixture.addHost();
-    const { body } = await fixture.act(lost, 'start');
+    const other = await harness.addHost();
+    const { body } = await harness.act(lost, 'start');
     expect(body.vm).toMatchObject({ state: 'pending', desiredState: 'running' });
     expect(await idle(lost)).toMatchObject({
       state: 'running',
@@ -156,10 +156,10 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
 
   it('loses nothing of a VM that is deleted, and is not told of it yet', async () => {
     const heard = host.commands.length;
-    const quota = (await fixture.booked()).quota;
-    await fixture.act(off, 'delete');
-    expect(await fixture.until(off, (vm) => vm.state === 'deleted')).toMatchObject({ host_id: null });
-    expect((await fixture.booked()).quota).toBe(quota - 1);
+    const quota = (await harness.booked()).quota;
+    await harness.act(off, 'delete');
+    expect(await harness.until(off, (vm) => vm.state === 'deleted')).toMatchObject({ host_id: null });
+    expect((await harness.booked()).quota).toBe(quota - 1);
     expect(host.commands).toHaveLength(heard);
   });
 
@@ -168,9 +168,9 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
     await isHeard();
     await act('uncordon');
     expect(await stateOf(host)).toEqual({ state: 'up', conditions: ['Reconciling'] });
-    await fixture.act(kept, 'start');
+    await harness.act(kept, 'start');
     await until(async () => {
-      const waits = await fixture.one<{ n: number }>(
+      const waits = await harness.one<{ n: number }>(
         `SELECT count(*)::int AS n FROM orchestrator.jobs WHERE vm_id = $1 AND status = 'waiting'`,
         [kept],
       );
@@ -183,9 +183,9 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
     expect(await idle(kept)).toMatchObject({ state: 'running', host_id: host.id });
     // What it had of the VMs that are elsewhere or gone is removed.
     await until(() => host.of(lost).includes('delete') && host.of(off).includes('delete'));
-    expect(await fixture.row(lost)).toMatchObject({ state: 'running' });
+    expect(await harness.row(lost)).toMatchObject({ state: 'running' });
     const vms = () =>
-      fixture.one<{ vm_count: number }>('SELECT vm_count FROM orchestrator.hosts WHERE id = $1', [host.id]);
+      harness.one<{ vm_count: number }>('SELECT vm_count FROM orchestrator.hosts WHERE id = $1', [host.id]);
     await until(async () => (await vms()).vm_count === 1);
   });
 });

@@ -3,30 +3,31 @@ import type { Command } from '@novacron/contracts/agents';
 import type { JobId, VmId } from '@novacron/contracts/ids';
 import { until } from '@novacron/testkit/wait';
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
-import { cancelJob } from '../src/admission/cancel-job.js';
-import { retryJob } from '../src/admission/retry-job.js';
 import type { JobRow } from '../src/jobs/row.js';
 import { OPERATIONS } from '../src/operations/registry.js';
-import { Fixture } from './fixture.js';
+import { JobCanceller } from '../src/admission/cancel-job.js';
+import { JobRetrier } from '../src/admission/retry-job.js';
+import { Worker } from '../src/jobs/worker.js';
+import { OrchestratorHarness } from './support/orchestrator-harness.js';
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start({ env: { NOVACRON_JOB_SLOTS: '2' } });
+  harness = await OrchestratorHarness.start({ env: { NOVACRON_JOB_SLOTS: '2' } });
 });
-afterAll(() => fixture.stop());
+afterAll(() => harness.stop());
 
 let release = (): void => undefined;
 afterEach(() => {
   release();
-  fixture.host.interfere = () => undefined;
-  fixture.host.obeysShutdown = true;
+  harness.host.interfere = () => undefined;
+  harness.host.obeysShutdown = true;
 });
 
 /** Holds the first command of a kind on the host, before it has its effect. */
 function hold(kind: Command['kind']): { vmId: VmId | null } {
   const held: { vmId: VmId | null } = { vmId: null };
   const released = new Promise<void>((resolve) => (release = resolve));
-  fixture.host.interfere = async (command) => {
+  harness.host.interfere = async (command) => {
     if (command.kind !== kind || held.vmId !== null) return undefined;
     held.vmId = command.vmId;
     await released;
@@ -37,28 +38,32 @@ function hold(kind: Command['kind']): { vmId: VmId | null } {
 }
 
 const jobOf = (id: VmId) =>
-  fixture.one<JobRow>('SELECT * FROM orchestrator.jobs WHERE vm_id = $1 ORDER BY created_at DESC LIMIT 1', [
+  harness.one<JobRow>('SELECT * FROM orchestrator.jobs WHERE vm_id = $1 ORDER BY created_at DESC LIMIT 1', [
     id,
   ]);
-const cancel = (id: JobId) => cancelJob(fixture.core.api, fixture.meta(), id).then(({ body }) => body);
-const idle = (id: VmId) => fixture.until(id, (vm) => vm.task === null);
+const cancel = (id: JobId) =>
+  harness
+    .get(JobCanceller)
+    .cancel(harness.meta(), id)
+    .then(({ body }) => body);
+const idle = (id: VmId) => harness.until(id, (vm) => vm.task === null);
 
 /** A VM whose job stands at the step that sends `kind`. */
 async function heldAt(name: string, action: VmAction | 'create', kind: Command['kind']): Promise<VmId> {
   if (action === 'create') {
     const held = hold(kind);
-    const { id } = await fixture.create(name);
+    const { id } = await harness.create(name);
     await until(() => held.vmId === id);
     return id;
   }
-  const { id } = await fixture.running(name);
+  const { id } = await harness.running(name);
   const first: Partial<Record<VmAction, VmAction>> = { start: 'stop', resume: 'pause' };
   if (first[action]) {
-    await fixture.act(id, first[action]);
+    await harness.act(id, first[action]);
     await idle(id);
   }
   const held = hold(kind);
-  await fixture.act(id, action);
+  await harness.act(id, action);
   await until(() => held.vmId === id);
   return id;
 }
@@ -71,24 +76,24 @@ describe('a step that can be undone', () => {
     ['pause', 'pause', { state: 'running', desired_state: 'running' }, 'running'],
     ['resume', 'resume', { state: 'paused', desired_state: 'paused' }, 'paused'],
   ] as const)('of %s (command %s) is undone when its job is cancelled', async (action, kind, vm, power) => {
-    const before = await fixture.booked();
+    const before = await harness.booked();
     const id = await heldAt(`undone-${action}-${kind}`, action, kind);
     const cancelling = await cancel((await jobOf(id)).id);
     expect(cancelling).toMatchObject({ status: 'waiting', error: { code: 'cancelled' } });
     expect(await idle(id)).toMatchObject({ ...vm, last_error: { code: 'cancelled' } });
-    expect(fixture.host.power.get(id)).toBe(power);
+    expect(harness.host.power.get(id)).toBe(power);
     expect(await jobOf(id)).toMatchObject({ status: 'cancelled', error: { code: 'cancelled' } });
-    if (vm.state === 'error') expect((await fixture.booked()).hosts).toBe(before.hosts);
+    if (vm.state === 'error') expect((await harness.booked()).hosts).toBe(before.hosts);
   });
 
   it('answers a second cancel with the job that is being cancelled', async () => {
     const id = await heldAt('twice-1', 'create', 'create');
     const job = await jobOf(id);
-    const held = fixture.host.interfere;
-    fixture.host.interfere = (command, host) => (command.kind === 'delete' ? 'silence' : held(command, host));
+    const held = harness.host.interfere;
+    harness.host.interfere = (command, host) => (command.kind === 'delete' ? 'silence' : held(command, host));
     await cancel(job.id);
     expect(await cancel(job.id)).toMatchObject({ id: job.id, error: { code: 'cancelled' } });
-    fixture.host.interfere = () => undefined;
+    harness.host.interfere = () => undefined;
     await idle(id);
   });
 
@@ -98,8 +103,8 @@ describe('a step that can be undone', () => {
     await cancel(jobId);
     await idle(id);
     release();
-    fixture.host.interfere = () => undefined;
-    await retryJob(fixture.core.api, fixture.core.actor, fixture.meta(), jobId);
+    harness.host.interfere = () => undefined;
+    await harness.get(JobRetrier).retry(harness.meta(), jobId);
     expect(await idle(id)).toMatchObject({ state: 'running', desired_state: 'running' });
   });
 });
@@ -114,7 +119,7 @@ describe('a step that cannot be undone', () => {
     ['reset', 'reset'],
     ['delete', 'delete'],
   ] as const)('of %s (command %s) goes on when a cancel is refused with the reason', async (action, kind) => {
-    fixture.host.obeysShutdown = false;
+    harness.host.obeysShutdown = false;
     const id = await heldAt(`too-late-${action}-${kind}`, action, kind);
     const { id: jobId } = await jobOf(id);
     await expect(cancel(jobId)).rejects.toMatchObject({
@@ -122,7 +127,7 @@ describe('a step that cannot be undone', () => {
       detail: expect.stringMatching(/too late: .{10}/),
     });
     release();
-    fixture.host.interfere = () => undefined;
+    harness.host.interfere = () => undefined;
     await idle(id);
     expect((await jobOf(id)).status).toBe('succeeded');
   });
@@ -133,24 +138,24 @@ describe('a job that no worker has begun', () => {
     'of %s is cancelled at once, and its VM is as before',
     async (action) => {
       const ids: VmId[] = [];
-      for (const n of [1, 2]) ids.push((await fixture.running(`filler-${action}-${n}`)).id);
-      const { id } = await fixture.running(`queued-${action}`);
+      for (const n of [1, 2]) ids.push((await harness.running(`filler-${action}-${n}`)).id);
+      const { id } = await harness.running(`queued-${action}`);
       if (action === 'start') {
-        await fixture.act(id, 'stop');
+        await harness.act(id, 'stop');
         await idle(id);
       }
-      const before = await fixture.row(id);
+      const before = await harness.row(id);
       let release = (): void => undefined;
       const released = new Promise<void>((resolve) => (release = resolve));
-      fixture.host.interfere = async () => void (await released);
+      harness.host.interfere = async () => void (await released);
       // Two slots, both taken.
-      for (const filler of ids) await fixture.act(filler, 'pause');
-      await until(() => fixture.core.worker.free === 0);
-      await fixture.act(id, action);
+      for (const filler of ids) await harness.act(filler, 'pause');
+      await until(() => harness.get(Worker).free === 0);
+      await harness.act(id, action);
       expect((await jobOf(id)).status).toBe('queued');
       expect(await cancel((await jobOf(id)).id)).toMatchObject({ status: 'cancelled' });
       const { state, desired_state, stop_reason } = before;
-      expect(await fixture.row(id)).toMatchObject({ state, desired_state, stop_reason, task: null });
+      expect(await harness.row(id)).toMatchObject({ state, desired_state, stop_reason, task: null });
       release();
       for (const filler of ids) await idle(filler);
     },

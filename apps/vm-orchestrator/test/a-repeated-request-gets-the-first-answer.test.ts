@@ -1,27 +1,28 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import type { JobId } from '@novacron/contracts/ids';
-import { cancelJob } from '../src/admission/cancel-job.js';
-import { retryJob } from '../src/admission/retry-job.js';
-import { Fixture, spec } from './fixture.js';
+import { Admission } from '../src/admission/admission.js';
+import { JobCanceller } from '../src/admission/cancel-job.js';
+import { JobRetrier } from '../src/admission/retry-job.js';
+import { OrchestratorHarness, spec } from './support/orchestrator-harness.js';
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start({ env: { NOVACRON_JOB_QUEUE: '20' } });
+  harness = await OrchestratorHarness.start({ env: { NOVACRON_JOB_QUEUE: '20' } });
 });
-afterAll(() => fixture.stop());
+afterAll(() => harness.stop());
 afterEach(async () => {
   await hosts(`images = '{ubuntu-22.04}', schedulable = true`);
-  await fixture.admin.query('UPDATE orchestrator.quotas SET limit_vms = 1000');
+  await harness.admin.query('UPDATE orchestrator.quotas SET limit_vms = 1000');
 });
 
 const keyed = (key: string): RequestMeta =>
-  fixture.meta({ idempotency: { key, route: 'POST /route', bodyHash: 'h' } });
+  harness.meta({ idempotency: { key, route: 'POST /route', bodyHash: 'h' } });
 
 /** Changes every host, and waits until the orchestrator knows. */
 async function hosts(set: string): Promise<void> {
-  await fixture.admin.query(`UPDATE orchestrator.hosts SET ${set}`);
-  await fixture.core.hosts.refresh();
+  await harness.admin.query(`UPDATE orchestrator.hosts SET ${set}`);
+  await harness.snapshot.refresh();
 }
 
 let number = 0;
@@ -30,7 +31,7 @@ async function fillTheQueue(): Promise<void> {
   await hosts('schedulable = false');
   let refusal: unknown = null;
   while (refusal === null)
-    refusal = await fixture.create(`waits-${number++}`).then(
+    refusal = await harness.create(`waits-${number++}`).then(
       () => null,
       (error: unknown) => error,
     );
@@ -38,26 +39,26 @@ async function fillTheQueue(): Promise<void> {
 }
 
 async function emptyTheQueue(): Promise<void> {
-  await fixture.admin.query(
+  await harness.admin.query(
     `UPDATE orchestrator.jobs SET status = 'cancelled' WHERE status IN ('queued', 'running', 'waiting')`,
   );
-  await fixture.core.admission.count();
+  await harness.get(Admission).count();
 }
 
-const create = (meta: RequestMeta, name: string) => fixture.core.creator.create(meta, spec(name));
+const create = (meta: RequestMeta, name: string) => harness.creator.create(meta, spec(name));
 
 describe('a create', () => {
   it('gets its first answer after its image was retired', async () => {
     const first = await create(keyed('image'), 'by-image');
     await hosts(`images = '{other}'`);
-    await expect(create(fixture.meta(), 'by-image-2')).rejects.toMatchObject({ code: 'unknown_image' });
+    await expect(create(harness.meta(), 'by-image-2')).rejects.toMatchObject({ code: 'unknown_image' });
     expect(await create(keyed('image'), 'by-image')).toMatchObject({ replayed: true, body: first.body });
   });
 
   it('gets its first answer when the quota is used up, and its name taken', async () => {
     const first = await create(keyed('quota'), 'by-quota');
-    await fixture.admin.query('UPDATE orchestrator.quotas SET limit_vms = used_vms');
-    await expect(create(fixture.meta(), 'by-quota-2')).rejects.toMatchObject({ code: 'quota_exceeded' });
+    await harness.admin.query('UPDATE orchestrator.quotas SET limit_vms = used_vms');
+    await expect(create(harness.meta(), 'by-quota-2')).rejects.toMatchObject({ code: 'quota_exceeded' });
     expect(await create(keyed('quota'), 'by-quota')).toMatchObject({ replayed: true, body: first.body });
   });
 
@@ -80,17 +81,16 @@ describe('a create', () => {
 
 describe('an action', () => {
   it('gets its first answer when no further job is let in, and after the VM was deleted', async () => {
-    const { id } = await fixture.running('act-1');
-    const stop = () =>
-      fixture.core.actor.act(keyed('stop'), { id, action: 'stop', options: { graceSeconds: 1 } });
+    const { id } = await harness.running('act-1');
+    const stop = () => harness.actor.act(keyed('stop'), { id, action: 'stop', options: { graceSeconds: 1 } });
     const first = await stop();
-    await fixture.until(id, (vm) => vm.state === 'stopped');
+    await harness.until(id, (vm) => vm.state === 'stopped');
     await fillTheQueue();
     expect(await stop()).toMatchObject({ replayed: true, body: first.body });
     await emptyTheQueue();
     await hosts('schedulable = true');
-    await fixture.act(id, 'delete');
-    await fixture.until(id, (vm) => vm.state === 'deleted');
+    await harness.act(id, 'delete');
+    await harness.until(id, (vm) => vm.state === 'deleted');
     expect(await stop()).toMatchObject({ replayed: true, body: first.body });
   });
 });
@@ -98,10 +98,10 @@ describe('an action', () => {
 describe('a cancel and a retry', () => {
   it('get their first answers, whatever became of the job and its VM', async () => {
     await hosts('schedulable = false');
-    const vm = await fixture.create('waits-for-room');
+    const vm = await harness.create('waits-for-room');
     const id = vm.task?.jobId as JobId;
-    const cancel = () => cancelJob(fixture.core.api, keyed('cancel'), id);
-    const retry = () => retryJob(fixture.core.api, fixture.core.actor, keyed('retry'), id);
+    const cancel = () => harness.get(JobCanceller).cancel(keyed('cancel'), id);
+    const retry = () => harness.get(JobRetrier).retry(keyed('retry'), id);
     const cancelled = await cancel();
     expect(cancelled).toMatchObject({ body: { id, status: 'cancelled' } });
     expect(cancelled.replayed).toBeUndefined();
@@ -110,22 +110,22 @@ describe('a cancel and a retry', () => {
     const retried = await retry();
     expect(retried.replayed).toBeUndefined();
     expect(await retry()).toMatchObject({ replayed: true, body: retried.body });
-    await fixture.act(vm.id, 'delete');
-    await fixture.until(vm.id, (row) => row.state === 'deleted');
-    await fixture.admin.query('DELETE FROM orchestrator.jobs WHERE id = $1', [id]);
+    await harness.act(vm.id, 'delete');
+    await harness.until(vm.id, (row) => row.state === 'deleted');
+    await harness.admin.query('DELETE FROM orchestrator.jobs WHERE id = $1', [id]);
     expect(await cancel()).toMatchObject({ replayed: true, body: cancelled.body });
     expect(await retry()).toMatchObject({ replayed: true, body: retried.body });
   });
 
   it('under a key of another body are refused', async () => {
     await hosts('schedulable = false');
-    const vm = await fixture.create('waits-too');
+    const vm = await harness.create('waits-too');
     const meta = (bodyHash: string) =>
-      fixture.meta({ idempotency: { key: 'body', route: 'POST /route', bodyHash } });
-    await cancelJob(fixture.core.api, meta('one'), vm.task?.jobId as JobId);
-    const other = cancelJob(fixture.core.api, meta('two'), vm.task?.jobId as JobId);
+      harness.meta({ idempotency: { key: 'body', route: 'POST /route', bodyHash } });
+    await harness.get(JobCanceller).cancel(meta('one'), vm.task?.jobId as JobId);
+    const other = harness.get(JobCanceller).cancel(meta('two'), vm.task?.jobId as JobId);
     await expect(other).rejects.toMatchObject({ code: 'idempotency_mismatch' });
-    const retry = retryJob(fixture.core.api, fixture.core.actor, meta('three'), vm.task?.jobId as JobId);
+    const retry = harness.get(JobRetrier).retry(meta('three'), vm.task?.jobId as JobId);
     await expect(retry).rejects.toMatchObject({ code: 'idempotency_mismatch' });
   });
 });

@@ -2,19 +2,19 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { JobId, VmId } from '@novacron/contracts/ids';
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
 import { optionsOf, type JobArgs } from '../src/jobs/args.js';
-import { retryJob } from '../src/admission/retry-job.js';
 import type { JobKind } from '../src/vms/row.js';
 import { OPERATIONS } from '../src/operations/registry.js';
-import { cancelJob } from '../src/admission/cancel-job.js';
-import { Fixture } from './fixture.js';
+import { JobCanceller } from '../src/admission/cancel-job.js';
+import { JobRetrier } from '../src/admission/retry-job.js';
+import { OrchestratorHarness } from './support/orchestrator-harness.js';
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start();
+  harness = await OrchestratorHarness.start();
 });
-afterAll(() => fixture.stop());
+afterAll(() => harness.stop());
 afterEach(() => {
-  fixture.host.interfere = () => undefined;
+  harness.host.interfere = () => undefined;
 });
 
 interface Stored {
@@ -23,16 +23,16 @@ interface Stored {
   args: JobArgs;
 }
 const lastJob = (id: VmId) =>
-  fixture.one<Stored>(
+  harness.one<Stored>(
     'SELECT id, status, args FROM orchestrator.jobs WHERE vm_id = $1 ORDER BY created_at DESC LIMIT 1',
     [id],
   );
-const idle = (id: VmId) => fixture.until(id, (vm) => vm.task === null);
-const retry = (job: JobId) => retryJob(fixture.core.api, fixture.core.actor, fixture.meta(), job);
+const idle = (id: VmId) => harness.until(id, (vm) => vm.task === null);
+const retry = (job: JobId) => harness.get(JobRetrier).retry(harness.meta(), job);
 
 /** Every command of the host fails, for good; a failed create leaves nothing behind. */
 function failing(): void {
-  fixture.host.interfere = (command, host) => (command.kind === 'delete' ? undefined : host.fail(command));
+  harness.host.interfere = (command, host) => (command.kind === 'delete' ? undefined : host.fail(command));
 }
 
 describe('a retried job', () => {
@@ -43,19 +43,19 @@ describe('a retried job', () => {
   const first: Partial<Record<VmAction, VmAction>> = { start: 'stop', resume: 'pause' };
 
   it.each(actions)('of %s has the arguments of its caller', async (action) => {
-    const { id } = await fixture.running(`retried-${action}`);
+    const { id } = await harness.running(`retried-${action}`);
     const before = first[action];
     if (before) {
-      await fixture.act(id, before);
+      await harness.act(id, before);
       await idle(id);
     }
     failing();
-    await fixture.act(id, action, 7);
+    await harness.act(id, action, 7);
     await idle(id);
     const failed = await lastJob(id);
     expect(failed.status).toBe('failed');
 
-    fixture.host.interfere = () => undefined;
+    harness.host.interfere = () => undefined;
     // A force-stop that failed leaves the VM unknown; every other one where it was.
     const { body: job } = await retry(failed.id);
     expect(job.kind).toBe(action);
@@ -67,14 +67,14 @@ describe('a retried job', () => {
   });
 
   it('gives the guest the grace of the first one', async () => {
-    const { id } = await fixture.running('grace-1');
+    const { id } = await harness.running('grace-1');
     failing();
-    await fixture.act(id, 'reboot', 7);
+    await harness.act(id, 'reboot', 7);
     await idle(id);
-    fixture.host.interfere = () => undefined;
+    harness.host.interfere = () => undefined;
     await retry((await lastJob(id)).id);
     await idle(id);
-    const graces = fixture.host.commands.flatMap((c) =>
+    const graces = harness.host.commands.flatMap((c) =>
       c.vmId === id && c.kind === 'reboot' ? [c.graceMs] : [],
     );
     expect(graces).toEqual([7_000, 7_000]);
@@ -84,37 +84,37 @@ describe('a retried job', () => {
 describe('a create without autostart', () => {
   it.each(['the VM', 'its job'])('ends in stopped when %s is retried after a failure', async (what) => {
     failing();
-    const { id } = await fixture.create(`off-${what.replaceAll(' ', '-').toLowerCase()}`, {
+    const { id } = await harness.create(`off-${what.replaceAll(' ', '-').toLowerCase()}`, {
       autostart: false,
     });
-    await fixture.until(id, (vm) => vm.state === 'error');
-    fixture.host.interfere = () => undefined;
-    if (what === 'the VM') await fixture.act(id, 'retry');
+    await harness.until(id, (vm) => vm.state === 'error');
+    harness.host.interfere = () => undefined;
+    if (what === 'the VM') await harness.act(id, 'retry');
     else await retry((await lastJob(id)).id);
     expect(await idle(id)).toMatchObject({ state: 'stopped', desired_state: 'stopped' });
-    expect(fixture.host.of(id)).not.toContain('start');
+    expect(harness.host.of(id)).not.toContain('start');
   });
 
   it('ends in stopped when it is retried after a cancel', async () => {
-    await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = false');
-    await fixture.core.hosts.refresh();
-    const { id } = await fixture.create('off-cancelled', { autostart: false });
-    await cancelJob(fixture.core.api, fixture.meta(), (await lastJob(id)).id);
-    expect((await fixture.row(id)).state).toBe('error');
-    await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = true');
-    await fixture.core.hosts.refresh();
+    await harness.admin.query('UPDATE orchestrator.hosts SET schedulable = false');
+    await harness.snapshot.refresh();
+    const { id } = await harness.create('off-cancelled', { autostart: false });
+    await harness.get(JobCanceller).cancel(harness.meta(), (await lastJob(id)).id);
+    expect((await harness.row(id)).state).toBe('error');
+    await harness.admin.query('UPDATE orchestrator.hosts SET schedulable = true');
+    await harness.snapshot.refresh();
     await retry((await lastJob(id)).id);
     expect(await idle(id)).toMatchObject({ state: 'stopped', stop_reason: 'not_started' });
-    expect(fixture.host.of(id)).not.toContain('start');
+    expect(harness.host.of(id)).not.toContain('start');
   });
 });
 
 describe('a create whose guest did not start', () => {
   it('starts it when its job is retried', async () => {
-    fixture.host.interfere = (command, host) => (command.kind === 'start' ? host.fail(command) : undefined);
-    const { id } = await fixture.create('unstarted-1');
-    await fixture.until(id, (vm) => vm.stop_reason === 'start_failed');
-    fixture.host.interfere = () => undefined;
+    harness.host.interfere = (command, host) => (command.kind === 'start' ? host.fail(command) : undefined);
+    const { id } = await harness.create('unstarted-1');
+    await harness.until(id, (vm) => vm.stop_reason === 'start_failed');
+    harness.host.interfere = () => undefined;
     await retry((await lastJob(id)).id);
     expect(await idle(id)).toMatchObject({ state: 'running' });
   });

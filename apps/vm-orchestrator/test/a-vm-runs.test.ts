@@ -2,20 +2,20 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CommandReply } from '@novacron/contracts/agents';
 import { ConsoleLog } from '@novacron/contracts/vms';
 import { waitUntil } from '@novacron/local-stack/supervisor/processes';
-import { consoleLog } from '../src/hosts/console-log.js';
-import { Fixture } from './fixture.js';
+import { ConsoleLogs } from '../src/hosts/console-logs.js';
+import { OrchestratorHarness } from './support/orchestrator-harness.js';
 
 type Done = Extract<CommandReply, { outcome: 'done' }>;
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start({ hosts: 2 });
+  harness = await OrchestratorHarness.start({ hosts: 2 });
 });
-afterAll(() => fixture.stop());
+afterAll(() => harness.stop());
 
 describe('the life of a VM', () => {
   it('goes from a create to running, with its place explained and its steps in the job', async () => {
-    const vm = await fixture.create('web-1', { tags: { tier: 'web' } });
+    const vm = await harness.create('web-1', { tags: { tier: 'web' } });
     expect(vm).toMatchObject({
       state: 'pending',
       desiredState: 'running',
@@ -23,11 +23,11 @@ describe('the life of a VM', () => {
       task: { kind: 'create', step: 'place' },
     });
 
-    const row = await fixture.until(vm.id, (v) => v.state === 'running');
+    const row = await harness.until(vm.id, (v) => v.state === 'running');
     expect(row).toMatchObject({ task: null, incarnation: 1, observed_generation: 1, quota_held: true });
-    const host = fixture.hosts.find((h) => h.id === row.host_id);
+    const host = harness.hosts.find((h) => h.id === row.host_id);
     expect(host?.of(vm.id)).toEqual(['create', 'start']);
-    const job = await fixture.one<{ status: string; history: { step: string; outcome: string }[] }>(
+    const job = await harness.one<{ status: string; history: { step: string; outcome: string }[] }>(
       'SELECT status, history FROM orchestrator.jobs WHERE vm_id = $1',
       [vm.id],
     );
@@ -37,7 +37,7 @@ describe('the life of a VM', () => {
       ['provision', 'next'],
       ['start', 'done'],
     ]);
-    const placement = await fixture.one<{ explanation: { hostId: string; candidates: number } }>(
+    const placement = await harness.one<{ explanation: { hostId: string; candidates: number } }>(
       'SELECT explanation FROM orchestrator.placements WHERE vm_id = $1',
       [vm.id],
     );
@@ -45,13 +45,13 @@ describe('the life of a VM', () => {
   });
 
   it('stops without autostart', async () => {
-    const vm = await fixture.create('cold-1', { autostart: false });
-    const row = await fixture.until(vm.id, (v) => v.task === null);
+    const vm = await harness.create('cold-1', { autostart: false });
+    const row = await harness.until(vm.id, (v) => v.task === null);
     expect(row).toMatchObject({ state: 'stopped', stop_reason: 'not_started' });
   });
 
   it('stops, starts, pauses, resumes, reboots and resets', async () => {
-    const { id } = await fixture.running('round-1');
+    const { id } = await harness.running('round-1');
     for (const [action, state] of [
       ['pause', 'paused'],
       ['resume', 'running'],
@@ -61,56 +61,54 @@ describe('the life of a VM', () => {
       ['start', 'running'],
       ['force-stop', 'stopped'],
     ] as const) {
-      const { body } = await fixture.act(id, action);
+      const { body } = await harness.act(id, action);
       expect(body.job).toMatchObject({ kind: action, vmId: id });
-      const row = await fixture.until(id, (v) => v.task === null);
+      const row = await harness.until(id, (v) => v.task === null);
       expect([action, row.state]).toEqual([action, state]);
     }
   });
 
   it('is forced off when the guest does not hear the button', async () => {
-    const { id, host_id } = await fixture.running('deaf-1');
-    const host = fixture.hosts.find((h) => h.id === host_id);
+    const { id, host_id } = await harness.running('deaf-1');
+    const host = harness.hosts.find((h) => h.id === host_id);
     if (host) host.obeysShutdown = false;
-    await fixture.act(id, 'stop', 1);
-    const row = await fixture.until(id, (v) => v.state === 'stopped');
+    await harness.act(id, 'stop', 1);
+    const row = await harness.until(id, (v) => v.state === 'stopped');
     if (host) host.obeysShutdown = true;
     expect(row.stop_reason).toBe('user');
     expect(host?.of(id)).toContain('force-stop');
   });
 
   it('shows of a console that is full of control characters what fits one message', async () => {
-    const { id } = await fixture.running('noisy-1');
-    for (const host of fixture.hosts) {
+    const { id } = await harness.running('noisy-1');
+    for (const host of harness.hosts) {
       host.interfere = (command) =>
         command.kind === 'console-log'
           ? { ...(host.obey(command) as Done), text: '\u0001'.repeat(160_000) }
           : undefined;
     }
-    const { core } = fixture;
-    const ports = { db: core.api, link: core.link, hosts: core.hosts };
-    const { body } = await consoleLog(ports, fixture.meta(), { id, maxBytes: 262_144 });
-    for (const host of fixture.hosts) host.interfere = () => undefined;
+    const { body } = await harness.get(ConsoleLogs).read(harness.meta(), { id, maxBytes: 262_144 });
+    for (const host of harness.hosts) host.interfere = () => undefined;
     expect(ConsoleLog.parse(body)).toMatchObject({ vmId: id, truncated: true });
     expect(body.text.length).toBeGreaterThan(130_000);
   });
 
   it('ends with nothing booked: name, quota and room are free', async () => {
-    const before = await fixture.booked();
-    const { id } = await fixture.running('gone-1');
-    await fixture.act(id, 'delete');
-    const row = await fixture.until(id, (v) => v.state === 'deleted');
+    const before = await harness.booked();
+    const { id } = await harness.running('gone-1');
+    await harness.act(id, 'delete');
+    const row = await harness.until(id, (v) => v.state === 'deleted');
     expect(row).toMatchObject({ host_id: null, quota_held: false, task: null });
-    expect(await fixture.booked()).toEqual(before);
-    await expect(fixture.create('gone-1')).resolves.toMatchObject({ state: 'pending' });
+    expect(await harness.booked()).toEqual(before);
+    await expect(harness.create('gone-1')).resolves.toMatchObject({ state: 'pending' });
   });
 
   it('tells every change as an event with a dense number, in the order of versions', async () => {
-    const { id } = await fixture.running('told-1');
-    const reached = await fixture.until(id, (v) => v.state === 'running');
+    const { id } = await harness.running('told-1');
+    const reached = await harness.until(id, (v) => v.state === 'running');
     const told = async () =>
       (
-        await fixture.admin.query<{ version: string; type: string }>(
+        await harness.admin.query<{ version: string; type: string }>(
           `SELECT version, type FROM orchestrator.outbox WHERE resource_id = $1 ORDER BY seq`,
           [id],
         )

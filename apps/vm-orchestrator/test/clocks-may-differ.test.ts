@@ -5,20 +5,20 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { JobRow } from '../src/jobs/row.js';
-import { Fixture } from './fixture.js';
+import { OrchestratorHarness } from './support/orchestrator-harness.js';
 
 const HOUR_MS = 3_600_000;
 const GRACE_S = 5;
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 const RealDate = Date;
 beforeAll(async () => {
-  fixture = await Fixture.start();
+  harness = await OrchestratorHarness.start();
 });
-afterAll(() => fixture.stop());
+afterAll(() => harness.stop());
 afterEach(() => {
   globalThis.Date = RealDate;
-  fixture.host.obeysShutdown = true;
+  harness.host.obeysShutdown = true;
 });
 
 /** Sets the clock of this process. */
@@ -34,8 +34,8 @@ function setClock(byMs: number): void {
 /** When the host was told what, by the monotonic clock of this process. */
 function heard(vmId: VmId, kind: string): Promise<number> {
   return new Promise((resolve) => {
-    const before = fixture.host.interfere;
-    fixture.host.interfere = (command, host) => {
+    const before = harness.host.interfere;
+    harness.host.interfere = (command, host) => {
       if (command.vmId === vmId && command.kind === kind) resolve(performance.now());
       return before(command, host);
     };
@@ -46,18 +46,18 @@ function heard(vmId: VmId, kind: string): Promise<number> {
 async function graceOf(id: VmId, meanwhile: () => void): Promise<number> {
   const pressed = heard(id, 'shutdown');
   const forced = heard(id, 'force-stop');
-  await fixture.act(id, 'stop', GRACE_S);
+  await harness.act(id, 'stop', GRACE_S);
   const at = await pressed;
   meanwhile();
   return (await forced) - at;
 }
 
 async function expectStopped(id: VmId): Promise<void> {
-  expect(await fixture.until(id, (vm) => vm.task === null)).toMatchObject({
+  expect(await harness.until(id, (vm) => vm.task === null)).toMatchObject({
     state: 'stopped',
     stop_reason: 'user',
   });
-  const job = await fixture.one<JobRow>(
+  const job = await harness.one<JobRow>(
     `SELECT * FROM orchestrator.jobs WHERE vm_id = $1 AND kind = 'stop'`,
     [id],
   );
@@ -75,8 +75,8 @@ describe('an orchestrator whose clock is set', () => {
     ['back', -HOUR_MS],
     ['forward', HOUR_MS],
   ])('an hour %s during a stop gives the guest its grace, no less and not much more', async (way, byMs) => {
-    const { id } = await fixture.running(`set-${way}`);
-    fixture.host.obeysShutdown = false;
+    const { id } = await harness.running(`set-${way}`);
+    harness.host.obeysShutdown = false;
     const grace = await graceOf(id, () => setClock(byMs));
     expect(grace).toBeGreaterThan(LEAST_GRACE_MS);
     await expectStopped(id);
@@ -84,9 +84,9 @@ describe('an orchestrator whose clock is set', () => {
 
   it('stamps VMs and jobs by the clock of the database', async () => {
     setClock(HOUR_MS);
-    const { id } = await fixture.running('stamped-1');
+    const { id } = await harness.running('stamped-1');
     setClock(0);
-    const far = await fixture.one<{ vm: number; job: number; deadline: number }>(
+    const far = await harness.one<{ vm: number; job: number; deadline: number }>(
       `SELECT abs(extract(epoch FROM v.created_at - now()))::float8 AS vm,
         abs(extract(epoch FROM j.updated_at - now()))::float8 AS job,
         abs(extract(epoch FROM j.deadline - now()))::float8 AS deadline
@@ -116,7 +116,7 @@ describe('two orchestrators whose clocks are an hour apart', () => {
     const preload = `data:text/javascript,${encodeURIComponent(skew)}`;
     const env = {
       PATH: process.env['PATH'],
-      ...fixture.servers.env('orchestrator'),
+      ...harness.servers.env('orchestrator'),
       NOVACRON_LOG_LEVEL: 'error',
     };
     child = spawn(process.execPath, ['--import', preload, main], {
@@ -124,15 +124,15 @@ describe('two orchestrators whose clocks are an hour apart', () => {
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     const workers = () =>
-      fixture.one<{ n: number }>(
+      harness.one<{ n: number }>(
         `SELECT count(*)::int AS n FROM orchestrator.workers WHERE seen_at > now() - interval '3 s'`,
       );
     await until(async () => (await workers()).n === 2);
 
     const ids = await Promise.all(
-      Array.from({ length: 8 }, async (_, i) => (await fixture.running(`apart-${way}-${i}`)).id),
+      Array.from({ length: 8 }, async (_, i) => (await harness.running(`apart-${way}-${i}`)).id),
     );
-    fixture.host.obeysShutdown = false;
+    harness.host.obeysShutdown = false;
     // Each looks at the guests about four times a second: over the grace both have had all of them.
     const graces = await Promise.all(ids.map((id) => graceOf(id, () => undefined)));
     for (const grace of graces) expect(grace).toBeGreaterThan(LEAST_GRACE_MS);

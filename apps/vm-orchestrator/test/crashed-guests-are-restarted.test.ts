@@ -1,19 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { VmId } from '@novacron/contracts/ids';
 import type { RestartPolicy } from '@novacron/contracts/vms';
-import { patchVm } from '../src/admission/patch.js';
 import type { VmRow } from '../src/vms/row.js';
-import { Fixture } from './fixture.js';
+import { Restarts } from '../src/restarts/restarts.js';
+import { VmPatcher } from '../src/admission/patch.js';
+import { OrchestratorHarness } from './support/orchestrator-harness.js';
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start();
-  await fixture.admin.query(
+  harness = await OrchestratorHarness.start();
+  await harness.admin.query(
     `INSERT INTO orchestrator.inventories (host_id, next_at) VALUES ($1, now() + interval '1 day')`,
-    [fixture.host.id],
+    [harness.host.id],
   );
 });
-afterAll(() => fixture.stop());
+afterAll(() => harness.stop());
 
 const policy = (mode: RestartPolicy['mode'], maxAttempts = 5): RestartPolicy => ({
   mode,
@@ -22,32 +23,32 @@ const policy = (mode: RestartPolicy['mode'], maxAttempts = 5): RestartPolicy => 
 });
 
 async function running(name: string, restartPolicy?: RestartPolicy): Promise<VmId> {
-  const { id } = await fixture.create(name, restartPolicy ? { restartPolicy } : {});
-  await fixture.until(id, (vm) => vm.state === 'running');
+  const { id } = await harness.create(name, restartPolicy ? { restartPolicy } : {});
+  await harness.until(id, (vm) => vm.state === 'running');
   return id;
 }
 
 let seq = 10_000;
 /** The guest ends by itself, and its host reports that. */
 async function ends(id: VmId, reason: string): Promise<void> {
-  fixture.host.power.set(id, 'stopped');
+  harness.host.power.set(id, 'stopped');
   const fact = { vmId: id, power: 'stopped', incarnation: 1, reason };
-  await fixture.host.say('report', { epoch: 1, seq: ++seq, facts: [fact] });
+  await harness.host.say('report', { epoch: 1, seq: ++seq, facts: [fact] });
 }
 
-const starts = (id: VmId) => fixture.host.of(id).filter((kind) => kind === 'start').length;
+const starts = (id: VmId) => harness.host.of(id).filter((kind) => kind === 'start').length;
 const started = (id: VmId, times: number) =>
-  fixture.until(id, (vm) => vm.state === 'running' && vm.task === null && starts(id) === times);
+  harness.until(id, (vm) => vm.state === 'running' && vm.task === null && starts(id) === times);
 /** Several looks of the restarts, all of which leave the VM alone. */
 async function looks(): Promise<void> {
-  for (let i = 0; i < 3; i++) await fixture.core.restarts.tick();
+  for (let i = 0; i < 3; i++) await harness.get(Restarts).tick();
 }
 const conditionOf = ({ conditions }: VmRow) => conditions.find(({ type }) => type === 'CrashLoop');
 
 describe('a guest that crashed', () => {
   it.each(['on-failure', 'always'] as const)('is started again with the policy %s', async (mode) => {
     const id = await running(`crashed-${mode}`, policy(mode));
-    const { generation } = await fixture.row(id);
+    const { generation } = await harness.row(id);
     await ends(id, 'crashed');
     const vm = await started(id, 2);
     expect(vm).toMatchObject({ desired_state: 'running', stop_reason: null, generation, restarts: 1 });
@@ -58,7 +59,7 @@ describe('a guest that crashed', () => {
     const id = await running('crashed-never');
     await ends(id, 'crashed');
     await looks();
-    expect(await fixture.row(id)).toMatchObject({
+    expect(await harness.row(id)).toMatchObject({
       state: 'stopped',
       stop_reason: 'crashed',
       restart_at: null,
@@ -71,25 +72,25 @@ describe('a guest that crashed', () => {
       await ends(id, 'crashed');
       await started(id, attempt + 1);
     }
-    expect(conditionOf(await fixture.row(id))).toMatchObject({ status: 'true', reason: 'BackOff' });
+    expect(conditionOf(await harness.row(id))).toMatchObject({ status: 'true', reason: 'BackOff' });
     await ends(id, 'crashed');
-    const vm = await fixture.until(id, (v) => conditionOf(v)?.reason === 'AttemptsExhausted');
+    const vm = await harness.until(id, (v) => conditionOf(v)?.reason === 'AttemptsExhausted');
     await looks();
-    expect((await fixture.row(id)).version).toBe(vm.version);
+    expect((await harness.row(id)).version).toBe(vm.version);
     expect(starts(id)).toBe(3);
 
-    await fixture.act(id, 'start');
+    await harness.act(id, 'start');
     expect(await started(id, 4)).toMatchObject({ restarts: null, conditions: [] });
   });
 
   it('is started again when only its start fails, and counts as an attempt', async () => {
     const id = await running('fails-once', policy('on-failure'));
     let failures = 1;
-    fixture.host.interfere = (command, host) =>
+    harness.host.interfere = (command, host) =>
       command.vmId === id && command.kind === 'start' && failures-- > 0 ? host.fail(command) : undefined;
     await ends(id, 'crashed');
     expect(await started(id, 3)).toMatchObject({ restarts: 2 });
-    fixture.host.interfere = () => undefined;
+    harness.host.interfere = () => undefined;
   });
 });
 
@@ -100,7 +101,7 @@ describe('a guest that powered itself off', () => {
     await ends(off, 'guest_shutdown');
     await ends(on, 'guest_shutdown');
     await started(on, 2);
-    expect(await fixture.row(off)).toMatchObject({
+    expect(await harness.row(off)).toMatchObject({
       state: 'stopped',
       stop_reason: 'guest_shutdown',
       restart_at: null,
@@ -111,24 +112,24 @@ describe('a guest that powered itself off', () => {
 describe('a user’s stop', () => {
   it.each(['stop', 'force-stop'] as const)('(%s) is not undone by the policy always', async (action) => {
     const id = await running(`kept-off-${action}`, policy('always'));
-    await fixture.act(id, action);
-    await fixture.until(id, (vm) => vm.state === 'stopped' && vm.task === null);
+    await harness.act(id, action);
+    await harness.until(id, (vm) => vm.state === 'stopped' && vm.task === null);
     await looks();
-    expect(await fixture.row(id)).toMatchObject({ state: 'stopped', stop_reason: 'user', restart_at: null });
+    expect(await harness.row(id)).toMatchObject({ state: 'stopped', stop_reason: 'user', restart_at: null });
   });
 
   it('ends the back-off of a guest that crashed', async () => {
     const id = await running('stopped-meanwhile', { mode: 'always', maxAttempts: 5, backoff: 3_600 });
     await ends(id, 'crashed');
-    await fixture.until(id, (vm) => vm.restart_at !== null);
-    const { body } = await fixture.act(id, 'stop');
+    await harness.until(id, (vm) => vm.restart_at !== null);
+    const { body } = await harness.act(id, 'stop');
     expect(body.job).toBeNull();
-    await fixture.admin.query(
+    await harness.admin.query(
       `UPDATE orchestrator.vms SET restart_at = now() WHERE id = $1 AND restart_at IS NOT NULL`,
       [id],
     );
     await looks();
-    expect(await fixture.row(id)).toMatchObject({
+    expect(await harness.row(id)).toMatchObject({
       state: 'stopped',
       desired_state: 'stopped',
       restart_at: null,
@@ -138,11 +139,11 @@ describe('a user’s stop', () => {
 
 describe('a restart policy', () => {
   it('is shown, `never` where none was given, and changed by PATCH', async () => {
-    const { id, restartPolicy } = await fixture.create('patched-1');
+    const { id, restartPolicy } = await harness.create('patched-1');
     expect(restartPolicy).toEqual({ mode: 'never', maxAttempts: 5, backoff: 10 });
-    await fixture.until(id, (vm) => vm.state === 'running');
+    await harness.until(id, (vm) => vm.state === 'running');
     const patch = { restartPolicy: policy('on-failure') };
-    const { body } = await patchVm(fixture.core.api, fixture.meta(), { id, patch });
+    const { body } = await harness.get(VmPatcher).patch(harness.meta(), { id, patch });
     expect(body.restartPolicy).toEqual(patch.restartPolicy);
     await ends(id, 'crashed');
     await started(id, 2);

@@ -3,27 +3,25 @@ import { newId, type TenantId } from '@novacron/contracts/ids';
 import { REPLY_BYTES } from '@novacron/contracts/reply-size';
 import { Vm, VmListQuery, VmPage } from '@novacron/contracts/vms';
 import { waitUntil } from '@novacron/local-stack/supervisor/processes';
-import { listVms, select } from '../src/vms/list.js';
+import { select } from '../src/vms/list.js';
 import { vmEvent } from '../src/vms/change.js';
 import { encodeCursor } from '../src/database/keyset.js';
-import { getVm } from '../src/vms/read.js';
 import type { VmRow } from '../src/vms/row.js';
 import { VM_STATES } from '@novacron/vm-lifecycle/states';
-import { Fixture } from './fixture.js';
+import { VmReads } from '../src/vms/vm-reads.js';
+import { OrchestratorHarness } from './support/orchestrator-harness.js';
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start();
-  await fixture.addHost(undefined, ['user-data']);
+  harness = await OrchestratorHarness.start();
+  await harness.addHost(undefined, ['user-data']);
 });
-afterAll(() => fixture.stop());
+afterAll(() => harness.stop());
 
-async function list(query: Record<string, unknown> = {}, tenantId = fixture.tenantId) {
-  const reply = await listVms(
-    fixture.core.api,
-    fixture.meta({ tenantId, consistency: 'strong' }),
-    VmListQuery.parse(query),
-  );
+async function list(query: Record<string, unknown> = {}, tenantId = harness.tenantId) {
+  const reply = await harness
+    .get(VmReads)
+    .list(harness.meta({ tenantId, consistency: 'strong' }), VmListQuery.parse(query));
   return VmPage.parse(JSON.parse(reply.body.json));
 }
 
@@ -73,7 +71,7 @@ async function inEveryState(tenantId: TenantId): Promise<void> {
     { ...bare, id: newId(), name: `bare-${state}`, state },
     { ...bare, ...full, id: newId(), name: `full-${state}`, state },
   ]);
-  await fixture.admin.query(
+  await harness.admin.query(
     'INSERT INTO orchestrator.vms SELECT * FROM json_populate_recordset(null::orchestrator.vms, $1)',
     [JSON.stringify(rows)],
   );
@@ -92,16 +90,16 @@ describe('a list', () => {
     async (consistency) => {
       const tenantId = newId<TenantId>();
       await inEveryState(tenantId);
-      const meta = fixture.meta({ tenantId, consistency });
+      const meta = harness.meta({ tenantId, consistency });
       const shown = await waitFor(async () => {
-        const { body } = await listVms(fixture.core.api, meta, VmListQuery.parse({ limit: 500 }));
+        const { body } = await harness.get(VmReads).list(meta, VmListQuery.parse({ limit: 500 }));
         const { items } = JSON.parse(body.json) as VmPageType;
         return items.length === STATES.length * 2 ? items : undefined;
       });
       for (const item of shown) {
         Vm.parse(item);
-        const { body } = await getVm(fixture.core.api, meta, { id: item.id });
-        const { rows } = await fixture.core.sys.primary.query<VmRow>(
+        const { body } = await harness.get(VmReads).get(meta, { id: item.id });
+        const { rows } = await harness.service.context.sys.primary.query<VmRow>(
           { text: 'SELECT * FROM vms WHERE id = $1' },
           [item.id],
         );
@@ -115,14 +113,14 @@ describe('a list', () => {
   );
 
   it('shows what the workers made of a VM as a single read shows it', async () => {
-    await fixture.create('json-1', { tags: { owner: 'ü\\ "q"' }, userData: 'x' });
-    await fixture.running('json-2');
-    await fixture.create('json-3', { autostart: false });
+    await harness.create('json-1', { tags: { owner: 'ü\\ "q"' }, userData: 'x' });
+    await harness.running('json-2');
+    await harness.create('json-3', { autostart: false });
     await waitUntil(async () => (await list()).items.every((vm) => vm.task === null), 60_000);
     const { items } = await list();
     expect(items).toHaveLength(3);
     for (const item of items) {
-      const { body } = await getVm(fixture.core.api, fixture.meta({ consistency: 'strong' }), {
+      const { body } = await harness.get(VmReads).get(harness.meta({ consistency: 'strong' }), {
         id: item.id,
       });
       expect(item).toEqual(body);
@@ -131,7 +129,7 @@ describe('a list', () => {
 
   it('comes page by page without a gap or a double, in every order, while rows come', async () => {
     for (let i = 0; i < 25; i++)
-      await fixture.create(`page-${String(i).padStart(2, '0')}`, { tags: { page: 'yes' } });
+      await harness.create(`page-${String(i).padStart(2, '0')}`, { tags: { page: 'yes' } });
     for (const sort of ['createdAt', '-createdAt', 'name', '-name']) {
       const seen: string[] = [];
       let cursor: string | null = null;
@@ -169,14 +167,14 @@ describe('a list', () => {
       Array.from({ length: 50 }, (_, i) => [`${'t'.repeat(60)}${i}`, '\u0001'.repeat(255)]),
     );
     const names = Array.from({ length: 27 }, (_, i) => `wide-${String(i).padStart(2, '0')}`);
-    for (const name of names) await fixture.create(name, { tags }, { tenantId });
+    for (const name of names) await harness.create(name, { tags }, { tenantId });
     const pages: number[] = [];
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
       const query = VmListQuery.parse({ sort: 'name', limit: 500, ...(cursor === null ? {} : { cursor }) });
-      const meta = fixture.meta({ tenantId, consistency: 'strong' });
-      const { json } = (await listVms(fixture.core.api, meta, query)).body;
+      const meta = harness.meta({ tenantId, consistency: 'strong' });
+      const { json } = (await harness.get(VmReads).list(meta, query)).body;
       expect(Buffer.byteLength(json)).toBeLessThan(REPLY_BYTES);
       const page = VmPage.parse(JSON.parse(json));
       pages.push(page.items.length);
@@ -189,21 +187,21 @@ describe('a list', () => {
 
   it('reads no more of wide rows than a page holds, and goes on behind one that is larger than a page', async () => {
     const tenantId = newId<TenantId>();
-    for (let i = 0; i < 4; i++) await fixture.create(`huge-${i}`, {}, { tenantId });
+    for (let i = 0; i < 4; i++) await harness.create(`huge-${i}`, {}, { tenantId });
     // Larger than the API lets any be.
-    await fixture.admin.query(
+    await harness.admin.query(
       `UPDATE orchestrator.vms SET tags = jsonb_build_object('huge', repeat('x', 600000)) WHERE tenant_id = $1`,
       [tenantId],
     );
     const { statement, params } = select(tenantId, VmListQuery.parse({ limit: 500, sort: 'name' }));
-    const { rows } = await fixture.core.api.primary.query(statement, params, { tenantId });
+    const { rows } = await harness.service.context.api.primary.query(statement, params, { tenantId });
     expect(rows).toHaveLength(2);
-    const meta = fixture.meta({ tenantId, consistency: 'strong' });
+    const meta = harness.meta({ tenantId, consistency: 'strong' });
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
       const query = VmListQuery.parse({ sort: 'name', limit: 500, ...(cursor === null ? {} : { cursor }) });
-      const page = JSON.parse((await listVms(fixture.core.api, meta, query)).body.json) as VmPageType;
+      const page = JSON.parse((await harness.get(VmReads).list(meta, query)).body.json) as VmPageType;
       seen.push(...page.items.map(({ name }) => name));
       cursor = page.nextCursor;
     } while (cursor !== null);
@@ -229,7 +227,7 @@ describe('at 100,000 VMs of 50 tenants', () => {
   const tenants = Array.from({ length: 50 }, () => newId<TenantId>());
 
   beforeAll(async () => {
-    await fixture.admin.query(
+    await harness.admin.query(
       `INSERT INTO orchestrator.vms (tenant_id, id, name, state, desired_state, cpu, memory, disk, image, zone, tags, ssh_keys,
          autostart, fence, quota_held, version, created_at, updated_at)
        SELECT ($1::uuid[])[1 + i % 50], gen_random_uuid(), 'big-' || i, (ARRAY['running','stopped','error','deleted'])[1 + i % 4],
@@ -238,7 +236,7 @@ describe('at 100,000 VMs of 50 tenants', () => {
        FROM generate_series(1, 100000) AS i`,
       [tenants],
     );
-    await fixture.admin.query('ANALYZE orchestrator.vms');
+    await harness.admin.query('ANALYZE orchestrator.vms');
   });
 
   it.each([
@@ -257,7 +255,7 @@ describe('at 100,000 VMs of 50 tenants', () => {
     { cursor: encodeCursor({ sort: '-createdAt', value: '2026-11-23T16:30:00.000Z', id: newId() }) },
   ])('no list reads the whole table: %j', async (query) => {
     const { statement, params } = select(tenants[3] as TenantId, VmListQuery.parse(query));
-    const client = await fixture.admin.connect();
+    const client = await harness.admin.connect();
     try {
       await client.query(`SET search_path = orchestrator`);
       // Planned for these values, and, as a named statement soon is, for any.

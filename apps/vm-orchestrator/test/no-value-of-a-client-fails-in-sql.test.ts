@@ -4,19 +4,19 @@ import { newId } from '@novacron/contracts/ids';
 import { JobListQuery } from '@novacron/contracts/jobs';
 import { VmListQuery } from '@novacron/contracts/vms';
 import fc from 'fast-check';
-import { listJobs } from '../src/jobs/list.js';
-import { listVms } from '../src/vms/list.js';
-import { Fixture } from './fixture.js';
+import { JobReads } from '../src/jobs/job-reads.js';
+import { VmReads } from '../src/vms/vm-reads.js';
+import { OrchestratorHarness } from './support/orchestrator-harness.js';
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start();
+  harness = await OrchestratorHarness.start();
 });
-afterAll(() => fixture.stop());
+afterAll(() => harness.stop());
 
-const meta = () => fixture.meta({ consistency: 'strong' });
-const listVmsBy = (query: unknown) => listVms(fixture.core.api, meta(), VmListQuery.parse(query));
-const listJobsBy = (query: unknown) => listJobs(fixture.core.api, meta(), JobListQuery.parse(query));
+const meta = () => harness.meta({ consistency: 'strong' });
+const listVmsBy = (query: unknown) => harness.get(VmReads).list(meta(), VmListQuery.parse(query));
+const listJobsBy = (query: unknown) => harness.get(JobReads).list(meta(), JobListQuery.parse(query));
 const SORTS = VmListQuery.shape.sort.unwrap().options;
 const cursorOf = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 

@@ -2,17 +2,18 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type TenantId } from '@novacron/contracts/ids';
 import type { BodyOf, RequestMeta } from '@novacron/contracts/envelope';
 import type { Vm, vmsRpc } from '@novacron/contracts/vms';
-import { coreOf } from '../src/orchestrator.js';
-import { patchVm } from '../src/admission/patch.js';
-import { Fixture, spec } from './fixture.js';
+import { VmActor } from '../src/admission/act.js';
+import { VmCreator } from '../src/admission/create.js';
+import { VmPatcher } from '../src/admission/patch.js';
+import { OrchestratorHarness, spec } from './support/orchestrator-harness.js';
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start({
+  harness = await OrchestratorHarness.start({
     env: { NOVACRON_QUOTA_VMS: '60', NOVACRON_QUOTA_CPU: '100', NOVACRON_JOB_SLOTS: '16' },
   });
 });
-afterAll(() => fixture.stop());
+afterAll(() => harness.stop());
 
 const keyed = (key: string, bodyHash = 'h1'): Partial<RequestMeta> => ({
   idempotency: { key, route: 'POST /vms', bodyHash },
@@ -20,7 +21,7 @@ const keyed = (key: string, bodyHash = 'h1'): Partial<RequestMeta> => ({
 
 describe('a create is refused', () => {
   it('when the name is taken, also within one batch', async () => {
-    const answers = await Promise.allSettled(Array.from({ length: 8 }, () => fixture.create('same-name')));
+    const answers = await Promise.allSettled(Array.from({ length: 8 }, () => harness.create('same-name')));
     expect(answers.filter((a) => a.status === 'fulfilled')).toHaveLength(1);
     for (const answer of answers) {
       if (answer.status === 'rejected') expect(answer.reason).toMatchObject({ code: 'name_taken' });
@@ -31,8 +32,8 @@ describe('a create is refused', () => {
     const tenant = { tenantId: newId<TenantId>() };
     const big = { config: { cpu: 101, memory: 4096, disk: 50, image: 'ubuntu-22.04' } };
     const [refused, admitted] = await Promise.allSettled([
-      fixture.create('too-big', big, tenant),
-      fixture.create('small', {}, tenant),
+      harness.create('too-big', big, tenant),
+      harness.create('small', {}, tenant),
     ]);
     expect(admitted.status).toBe('fulfilled');
     expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'quota_exceeded' } });
@@ -40,12 +41,12 @@ describe('a create is refused', () => {
   });
 
   it('when zone or image are unknown, naming those that there are', async () => {
-    await expect(fixture.create('z', { zone: 'moon' })).rejects.toMatchObject({
+    await expect(harness.create('z', { zone: 'moon' })).rejects.toMatchObject({
       code: 'unknown_zone',
       detail: expect.stringContaining('sim'),
     });
     const image = { config: { cpu: 1, memory: 512, disk: 1, image: 'beos' } };
-    await expect(fixture.create('i', image)).rejects.toMatchObject({
+    await expect(harness.create('i', image)).rejects.toMatchObject({
       code: 'unknown_image',
       detail: expect.stringContaining('ubuntu-22.04'),
     });
@@ -57,49 +58,49 @@ describe('user data and SSH keys', () => {
     ['user data', { userData: '#cloud-config' }],
     ['SSH keys', { sshKeys: ['ssh-ed25519 AAAA me'] }],
   ])('are refused before anything is written where no host can apply them (%s)', async (name, given) => {
-    await expect(fixture.create(`cloud-${name.split(' ')[0]?.toLowerCase()}`, given)).rejects.toMatchObject({
+    await expect(harness.create(`cloud-${name.split(' ')[0]?.toLowerCase()}`, given)).rejects.toMatchObject({
       code: 'capability_unsupported',
       detail: 'No host of zone sim that runs ubuntu-22.04 can do userData and sshKeys',
     });
-    const { n } = await fixture.one<{ n: number }>(
+    const { n } = await harness.one<{ n: number }>(
       `SELECT count(*)::int AS n FROM orchestrator.vms WHERE name LIKE 'cloud-%'`,
     );
     expect(n).toBe(0);
   });
 
   it('lead to the one host that can apply them', async () => {
-    const able = await fixture.addHost(undefined, ['user-data']);
+    const able = await harness.addHost(undefined, ['user-data']);
     for (let i = 0; i < 5; i++) {
-      const { id } = await fixture.create(`with-keys-${i}`, { sshKeys: ['ssh-ed25519 AAAA me'] });
-      const vm = await fixture.until(id, ({ state }) => state === 'running');
+      const { id } = await harness.create(`with-keys-${i}`, { sshKeys: ['ssh-ed25519 AAAA me'] });
+      const vm = await harness.until(id, ({ state }) => state === 'running');
       expect(vm.host_id).toBe(able.id);
     }
     const create = able.commands.find(({ kind }) => kind === 'create');
     expect(create).toMatchObject({ spec: { sshKeys: ['ssh-ed25519 AAAA me'], userData: null } });
     // The other tests interfere with the first host.
-    await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = false WHERE id = $1', [able.id]);
-    await fixture.core.hosts.refresh();
+    await harness.admin.query('UPDATE orchestrator.hosts SET schedulable = false WHERE id = $1', [able.id]);
+    await harness.snapshot.refresh();
   });
 });
 
 describe('an idempotency key', () => {
   it('answers a repeated create with the first answer, and makes one VM', async () => {
-    const first = await fixture.core.creator.create(fixture.meta(keyed('k1')), spec('idem-1'));
-    const again = await fixture.core.creator.create(fixture.meta(keyed('k1')), spec('idem-1'));
+    const first = await harness.creator.create(harness.meta(keyed('k1')), spec('idem-1'));
+    const again = await harness.creator.create(harness.meta(keyed('k1')), spec('idem-1'));
     expect(again).toMatchObject({ replayed: true, body: { id: first.body.id } });
     expect(again.body).toEqual(first.body);
   });
 
   it('refuses another body under it', async () => {
-    await fixture.create('idem-2', {}, keyed('k2'));
-    await expect(fixture.create('idem-2b', {}, keyed('k2', 'h2'))).rejects.toMatchObject({
+    await harness.create('idem-2', {}, keyed('k2'));
+    await expect(harness.create('idem-2b', {}, keyed('k2', 'h2'))).rejects.toMatchObject({
       code: 'idempotency_mismatch',
     });
   });
 
   it('lets one of many at once through: the rest are replays or told that it is in progress', async () => {
     const answers = await Promise.allSettled(
-      Array.from({ length: 10 }, () => fixture.create('idem-3', {}, keyed('k3'))),
+      Array.from({ length: 10 }, () => harness.create('idem-3', {}, keyed('k3'))),
     );
     const ids = new Set(answers.flatMap((a) => (a.status === 'fulfilled' ? [a.value.id] : [])));
     expect(ids.size).toBe(1);
@@ -110,17 +111,17 @@ describe('an idempotency key', () => {
   });
 
   it('is not used up by a refusal', async () => {
-    await fixture.create('idem-4');
-    await expect(fixture.create('idem-4', {}, keyed('k4'))).rejects.toMatchObject({ code: 'name_taken' });
-    await expect(fixture.create('idem-4b', {}, keyed('k4'))).resolves.toMatchObject({ name: 'idem-4b' });
+    await harness.create('idem-4');
+    await expect(harness.create('idem-4', {}, keyed('k4'))).rejects.toMatchObject({ code: 'name_taken' });
+    await expect(harness.create('idem-4b', {}, keyed('k4'))).resolves.toMatchObject({ name: 'idem-4b' });
   });
 
   it('answers a repeated action with its job', async () => {
-    const { id } = await fixture.running('idem-5');
+    const { id } = await harness.running('idem-5');
     const ask = () =>
-      fixture.core.actor.act(fixture.meta(keyed('k5')), { id, action: 'stop', options: { graceSeconds: 1 } });
+      harness.actor.act(harness.meta(keyed('k5')), { id, action: 'stop', options: { graceSeconds: 1 } });
     const first = await ask();
-    await fixture.until(id, (vm) => vm.state === 'stopped');
+    await harness.until(id, (vm) => vm.state === 'stopped');
     const again = await ask();
     expect(again).toMatchObject({ replayed: true, body: { job: { id: first.body.job?.id } } });
   });
@@ -128,69 +129,69 @@ describe('an idempotency key', () => {
 
 describe('an action', () => {
   it('whose end is true already answers without a job', async () => {
-    const { id } = await fixture.running('act-1');
-    expect((await fixture.act(id, 'start')).body.job).toBeNull();
+    const { id } = await harness.running('act-1');
+    expect((await harness.act(id, 'start')).body.job).toBeNull();
   });
 
   it('that is in flight answers with the job that is there, and another one is refused as busy', async () => {
-    fixture.host.interfere = (command) => (command.kind === 'pause' ? 'silence' : undefined);
-    const { id } = await fixture.running('act-2');
-    const first = await fixture.act(id, 'pause');
-    const again = await fixture.act(id, 'pause');
+    harness.host.interfere = (command) => (command.kind === 'pause' ? 'silence' : undefined);
+    const { id } = await harness.running('act-2');
+    const first = await harness.act(id, 'pause');
+    const again = await harness.act(id, 'pause');
     expect(again.body.job?.id).toBe(first.body.job?.id);
-    await expect(fixture.act(id, 'reboot')).rejects.toMatchObject({ code: 'vm_busy' });
-    fixture.host.interfere = () => undefined;
-    await fixture.act(id, 'delete');
-    await fixture.until(id, (vm) => vm.state === 'deleted');
+    await expect(harness.act(id, 'reboot')).rejects.toMatchObject({ code: 'vm_busy' });
+    harness.host.interfere = () => undefined;
+    await harness.act(id, 'delete');
+    await harness.until(id, (vm) => vm.state === 'deleted');
   });
 
   it('that the driver cannot do is refused', async () => {
-    const { id } = await fixture.running('act-3');
+    const { id } = await harness.running('act-3');
     for (const action of ['suspend', 'resize', 'migrate', 'rebuild'] as const) {
-      await expect(fixture.act(id, action)).rejects.toMatchObject({
+      await expect(harness.act(id, action)).rejects.toMatchObject({
         code: 'capability_unsupported',
         detail: `No driver can ${action} a VM yet`,
       });
     }
-    await fixture.admin.query(`UPDATE orchestrator.hosts SET capabilities = '{reboot}'`);
-    await fixture.core.hosts.refresh();
-    await expect(fixture.act(id, 'pause')).rejects.toMatchObject({
+    await harness.admin.query(`UPDATE orchestrator.hosts SET capabilities = '{reboot}'`);
+    await harness.snapshot.refresh();
+    await expect(harness.act(id, 'pause')).rejects.toMatchObject({
       code: 'capability_unsupported',
       detail: expect.stringContaining("The driver of the VM's host"),
     });
-    await fixture.admin.query(
+    await harness.admin.query(
       `UPDATE orchestrator.hosts SET capabilities = '{pause,reboot,reset,console-log}'`,
     );
-    await fixture.core.hosts.refresh();
+    await harness.snapshot.refresh();
   });
 
   it("on another tenant's VM finds nothing", async () => {
-    const { id } = await fixture.running('act-4');
-    const foreign = fixture.meta({ tenantId: newId<TenantId>() });
+    const { id } = await harness.running('act-4');
+    const foreign = harness.meta({ tenantId: newId<TenantId>() });
     await expect(
-      fixture.core.actor.act(foreign, { id, action: 'stop', options: { graceSeconds: 1 } }),
+      harness.actor.act(foreign, { id, action: 'stop', options: { graceSeconds: 1 } }),
     ).rejects.toMatchObject({ code: 'not_found' });
   });
 
   it('with another version in mind changes nothing', async () => {
-    const { id, version } = await fixture.running('act-5');
+    const { id, version } = await harness.running('act-5');
     await expect(
-      fixture.core.actor.act(fixture.meta(), {
+      harness.actor.act(harness.meta(), {
         id,
         action: 'stop',
         options: { graceSeconds: 1 },
         ifMatch: version - 1,
       }),
     ).rejects.toMatchObject({ code: 'precondition_failed' });
-    expect((await fixture.row(id)).state).toBe('running');
+    expect((await harness.row(id)).state).toBe('running');
     const several = { id, action: 'stop', options: { graceSeconds: 1 } } as const;
     await expect(
-      fixture.core.actor.act(fixture.meta(), {
+      harness.actor.act(harness.meta(), {
         ...several,
         ifMatch: [Number(version) + 1, Number(version) - 1],
       }),
     ).rejects.toMatchObject({ code: 'precondition_failed' });
-    const taken = await fixture.core.actor.act(fixture.meta(), {
+    const taken = await harness.actor.act(harness.meta(), {
       ...several,
       ifMatch: [Number(version) - 1, Number(version)],
     });
@@ -200,10 +201,10 @@ describe('an action', () => {
 
 describe('a change of name or tags', () => {
   const patch = (id: Vm['id'], change: BodyOf<typeof vmsRpc.patch>['patch']) =>
-    patchVm(fixture.core.api, fixture.meta(), { id, patch: change });
+    harness.get(VmPatcher).patch(harness.meta(), { id, patch: change });
 
   it('by a merge patch keeps what it does not name, and removes by null', async () => {
-    const { id } = await fixture.create('patch-1', { tags: { a: '1', b: '2' } });
+    const { id } = await harness.create('patch-1', { tags: { a: '1', b: '2' } });
     const { body } = await patch(id, { tagChanges: { b: null, c: '3', absent: null } });
     expect(body.tags).toEqual({ a: '1', c: '3' });
   });
@@ -211,7 +212,7 @@ describe('a change of name or tags', () => {
   it('is refused when the tags would be too many together', async () => {
     const many = (from: number, count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, i) => [`t${from + i}`, 'x']));
-    const { id } = await fixture.create('patch-2', { tags: many(0, 40) });
+    const { id } = await harness.create('patch-2', { tags: many(0, 40) });
     await expect(patch(id, { tagChanges: many(40, 11) })).rejects.toMatchObject({
       code: 'invalid_request',
       errors: [{ path: '/tags' }],
@@ -222,22 +223,26 @@ describe('a change of name or tags', () => {
   });
 
   it('is refused while the VM is being deleted', async () => {
-    const { id } = await fixture.running('patch-3');
-    fixture.host.interfere = (command) => (command.kind === 'delete' ? 'silence' : undefined);
-    await fixture.act(id, 'delete');
+    const { id } = await harness.running('patch-3');
+    harness.host.interfere = (command) => (command.kind === 'delete' ? 'silence' : undefined);
+    await harness.act(id, 'delete');
     await expect(patch(id, { tags: {} })).rejects.toMatchObject({ code: 'invalid_state' });
-    fixture.host.interfere = () => undefined;
+    harness.host.interfere = () => undefined;
   });
 });
 
 describe('a full queue', () => {
   it('refuses creates before anything is written, and lets deletes in', async () => {
-    fixture.host.interfere = (command) => (command.kind === 'start' ? 'silence' : undefined);
+    harness.host.interfere = (command) => (command.kind === 'start' ? 'silence' : undefined);
     const tenant = { tenantId: newId<TenantId>() };
-    const full = await Fixture.serve(fixture.servers, { NOVACRON_JOB_QUEUE: '3', NOVACRON_JOB_SLOTS: '2' });
-    const core = coreOf(full.context);
+    const full = await OrchestratorHarness.serve(harness.servers, {
+      NOVACRON_JOB_QUEUE: '3',
+      NOVACRON_JOB_SLOTS: '2',
+    });
+    const creator = full.app.get(VmCreator, { strict: false });
+    const actor = full.app.get(VmActor, { strict: false });
     const answers = await Promise.allSettled(
-      Array.from({ length: 6 }, (_, i) => core.creator.create(fixture.meta(tenant), spec(`full-${i}`))),
+      Array.from({ length: 6 }, (_, i) => creator.create(harness.meta(tenant), spec(`full-${i}`))),
     );
     const made = answers.flatMap((a) => (a.status === 'fulfilled' ? [a.value.body] : []));
     expect(made.length).toBeLessThanOrEqual(3);
@@ -245,20 +250,20 @@ describe('a full queue', () => {
       if (answer.status === 'rejected')
         expect(answer.reason).toMatchObject({ code: 'overloaded', retryAfterMs: 1_000 });
     }
-    const { n } = await fixture.one<{ n: number }>(
+    const { n } = await harness.one<{ n: number }>(
       'SELECT count(*)::int AS n FROM orchestrator.vms WHERE tenant_id = $1',
       [tenant.tenantId],
     );
     expect(n).toBe(made.length);
-    fixture.host.interfere = () => undefined;
+    harness.host.interfere = () => undefined;
     for (const vm of made) {
-      await core.actor.act(fixture.meta(tenant), {
+      await actor.act(harness.meta(tenant), {
         id: vm.id,
         action: 'delete',
         options: { graceSeconds: 1 },
       });
     }
-    for (const vm of made) await fixture.until(vm.id, (row) => row.state === 'deleted');
+    for (const vm of made) await harness.until(vm.id, (row) => row.state === 'deleted');
     await full.stop();
   });
 });

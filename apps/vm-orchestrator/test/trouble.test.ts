@@ -3,27 +3,28 @@ import { until } from '@novacron/testkit/wait';
 import { randomUUID } from 'node:crypto';
 import { newId, type TenantId } from '@novacron/contracts/ids';
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
-import { LEASE_MS } from '../src/jobs/claim.js';
+import { LEASE_MS } from '../src/jobs/leases.js';
 import { OPERATIONS } from '../src/operations/registry.js';
-import { coreOf } from '../src/orchestrator.js';
-import { Fixture, spec } from './fixture.js';
+import { VmCreator } from '../src/admission/create.js';
+import { Worker } from '../src/jobs/worker.js';
+import { OrchestratorHarness, spec } from './support/orchestrator-harness.js';
 
 /** Sooner than a lease ends. */
 const WITHOUT_A_LEASE_MS = LEASE_MS - 5_000;
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start();
+  harness = await OrchestratorHarness.start();
 });
-afterAll(() => fixture.stop());
+afterAll(() => harness.stop());
 afterEach(() => {
-  fixture.host.interfere = () => undefined;
-  fixture.host.obeysShutdown = true;
+  harness.host.interfere = () => undefined;
+  harness.host.obeysShutdown = true;
 });
 
 /** Lets the live job's time run out. */
 async function expire(vmId: string): Promise<void> {
-  await fixture.admin.query(
+  await harness.admin.query(
     `UPDATE orchestrator.jobs SET deadline = now() - interval '1 s', due_at = now(), attempt = greatest(attempt, 1)
      WHERE vm_id = $1 AND status = 'waiting'`,
     [vmId],
@@ -32,7 +33,7 @@ async function expire(vmId: string): Promise<void> {
 
 async function untilWaiting(vmId: string): Promise<void> {
   await until(async () => {
-    const waiting = await fixture.one<{ n: number }>(
+    const waiting = await harness.one<{ n: number }>(
       `SELECT count(*)::int AS n FROM orchestrator.jobs WHERE vm_id = $1 AND status = 'waiting'`,
       [vmId],
     );
@@ -42,96 +43,96 @@ async function untilWaiting(vmId: string): Promise<void> {
 
 describe('a create that fails', () => {
   it('while provisioning is undone: error, nothing left on the host, no room booked', async () => {
-    const before = await fixture.booked();
-    fixture.host.interfere = (command, host) => (command.kind === 'create' ? host.fail(command) : undefined);
-    const { id } = await fixture.create('fails-1');
-    const vm = await fixture.until(id, (v) => v.state === 'error');
+    const before = await harness.booked();
+    harness.host.interfere = (command, host) => (command.kind === 'create' ? host.fail(command) : undefined);
+    const { id } = await harness.create('fails-1');
+    const vm = await harness.until(id, (v) => v.state === 'error');
     expect(vm).toMatchObject({
       host_id: null,
       task: null,
       last_error: { code: 'driver_error', detail: 'told to fail' },
     });
-    expect(fixture.host.of(id)).toEqual(['create', 'delete']);
-    expect((await fixture.booked()).hosts).toBe(before.hosts);
+    expect(harness.host.of(id)).toEqual(['create', 'delete']);
+    expect((await harness.booked()).hosts).toBe(before.hosts);
 
-    fixture.host.interfere = () => undefined;
-    await fixture.act(id, 'retry');
-    await fixture.until(id, (v) => v.state === 'running');
+    harness.host.interfere = () => undefined;
+    await harness.act(id, 'retry');
+    await harness.until(id, (v) => v.state === 'running');
   });
 
   it('while starting leaves a stopped VM that can be started', async () => {
-    fixture.host.interfere = (command, host) => (command.kind === 'start' ? host.fail(command) : undefined);
-    const { id } = await fixture.create('fails-2');
-    const vm = await fixture.until(id, (v) => v.task === null);
+    harness.host.interfere = (command, host) => (command.kind === 'start' ? host.fail(command) : undefined);
+    const { id } = await harness.create('fails-2');
+    const vm = await harness.until(id, (v) => v.task === null);
     expect(vm).toMatchObject({
       state: 'stopped',
       stop_reason: 'start_failed',
       last_error: { code: 'driver_error' },
     });
-    fixture.host.interfere = () => undefined;
-    await fixture.act(id, 'start');
-    await fixture.until(id, (v) => v.state === 'running' && v.last_error === null);
+    harness.host.interfere = () => undefined;
+    await harness.act(id, 'start');
+    await harness.until(id, (v) => v.state === 'running' && v.last_error === null);
   });
 
   it('is tried again while the host says that it may help', async () => {
     let failures = 2;
-    fixture.host.interfere = (command, host) =>
+    harness.host.interfere = (command, host) =>
       command.kind === 'create' && failures-- > 0 ? host.fail(command, true) : undefined;
-    const { id } = await fixture.running('fails-3');
-    expect(fixture.host.of(id)).toEqual(['create', 'create', 'create', 'start']);
+    const { id } = await harness.running('fails-3');
+    expect(harness.host.of(id)).toEqual(['create', 'create', 'create', 'start']);
     const ids = new Set(
-      fixture.host.commands.filter((c) => c.vmId === id && c.kind === 'create').map((c) => c.commandId),
+      harness.host.commands.filter((c) => c.vmId === id && c.kind === 'create').map((c) => c.commandId),
     );
     expect(ids.size).toBe(1);
   });
 
   it('for a size that no host holds is an error at once, with the explanation stored', async () => {
     const huge = { config: { cpu: 200, memory: 4_194_304, disk: 65_536, image: 'ubuntu-22.04' } };
-    await fixture.addHost({ cpu: 4, memory: 8_192, disk: 100 });
-    await fixture.admin.query('UPDATE orchestrator.hosts SET cpu = 100 WHERE cpu > 100');
-    await fixture.core.hosts.refresh();
-    const { id } = await fixture.create('huge-1', huge);
-    const vm = await fixture.until(id, (v) => v.state === 'error');
+    await harness.addHost({ cpu: 4, memory: 8_192, disk: 100 });
+    await harness.admin.query('UPDATE orchestrator.hosts SET cpu = 100 WHERE cpu > 100');
+    await harness.snapshot.refresh();
+    const { id } = await harness.create('huge-1', huge);
+    const vm = await harness.until(id, (v) => v.state === 'error');
     expect(vm.last_error?.code).toBe('no_capacity');
-    const placement = await fixture.one<{ explanation: { rejections: { filter: string }[] } }>(
+    const placement = await harness.one<{ explanation: { rejections: { filter: string }[] } }>(
       'SELECT explanation FROM orchestrator.placements WHERE vm_id = $1',
       [id],
     );
     expect(placement.explanation.rejections.map((r) => r.filter)).toContain('cpu');
-    await fixture.admin.query('UPDATE orchestrator.hosts SET cpu = 10000 WHERE cpu = 100');
-    await fixture.core.hosts.refresh();
+    await harness.admin.query('UPDATE orchestrator.hosts SET cpu = 10000 WHERE cpu = 100');
+    await harness.snapshot.refresh();
   });
 
   it('for lack of room waits for it, and takes the room that comes', async () => {
-    await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = false');
-    await fixture.core.hosts.refresh();
-    const { id } = await fixture.create('patient-1');
+    await harness.admin.query('UPDATE orchestrator.hosts SET schedulable = false');
+    await harness.snapshot.refresh();
+    const { id } = await harness.create('patient-1');
     await untilWaiting(id);
-    expect((await fixture.row(id)).state).toBe('pending');
-    await fixture.admin.query('UPDATE orchestrator.hosts SET schedulable = true');
-    await fixture.until(id, (v) => v.state === 'running');
+    expect((await harness.row(id)).state).toBe('pending');
+    await harness.admin.query('UPDATE orchestrator.hosts SET schedulable = true');
+    await harness.until(id, (v) => v.state === 'running');
   });
 });
 
 describe('a step that ended while the database refused', () => {
   it('is run again soon after the database is well, long before its lease is over', async () => {
     let refusing = false;
-    fixture.host.interfere = async (command) => {
+    harness.host.interfere = async (command) => {
       if (command.kind === 'create') {
-        await fixture.admin.query('REVOKE UPDATE ON orchestrator.jobs FROM orchestrator_sys');
+        await harness.admin.query('REVOKE UPDATE ON orchestrator.jobs FROM orchestrator_sys');
         refusing = true;
       }
       return undefined;
     };
-    const { id } = await fixture.create('unwritten-1');
+    const { id } = await harness.create('unwritten-1');
     // The host has a command before it obeys it, and the worker its answer before the commit: the step is over when
     // the worker has nothing to do any more.
-    await until(() => refusing && fixture.core.worker.busy === 0);
-    expect((await fixture.row(id)).state).toBe('provisioning');
-    fixture.host.interfere = () => undefined;
-    await fixture.admin.query('GRANT UPDATE ON orchestrator.jobs TO orchestrator_sys');
-    await fixture.until(id, (v) => v.state === 'running', WITHOUT_A_LEASE_MS);
-    expect(fixture.host.of(id)).toEqual(['create', 'create', 'start']);
+    await until(() => refusing && harness.get(Worker).busy === 0);
+    expect((await harness.row(id)).state).toBe('provisioning');
+    harness.host.interfere = () => undefined;
+    await harness.admin.query('GRANT UPDATE ON orchestrator.jobs TO orchestrator_sys');
+    await harness.until(id, (v) => v.state === 'running', WITHOUT_A_LEASE_MS);
+    expect(harness.host.of(id)).toEqual(['create', 'create', 'start']);
   });
 });
 
@@ -140,14 +141,14 @@ describe('delete and force-stop win over work in flight', () => {
     ['delete', 'deleted'],
     ['force-stop', 'stopped'],
   ])('%s ends a start that hangs', async (action, state) => {
-    fixture.host.interfere = (command) => (command.kind === 'start' ? 'silence' : undefined);
-    const { id } = await fixture.create(`hangs-${action}`);
-    await fixture.until(id, (v) => v.state === 'starting');
-    const fenceBefore = (await fixture.row(id)).fence;
-    await fixture.act(id, action);
-    const vm = await fixture.until(id, (v) => v.state === state);
+    harness.host.interfere = (command) => (command.kind === 'start' ? 'silence' : undefined);
+    const { id } = await harness.create(`hangs-${action}`);
+    await harness.until(id, (v) => v.state === 'starting');
+    const fenceBefore = (await harness.row(id)).fence;
+    await harness.act(id, action);
+    const vm = await harness.until(id, (v) => v.state === state);
     expect(Number(vm.fence)).toBeGreaterThan(Number(fenceBefore));
-    const old = await fixture.one<{ status: string }>(
+    const old = await harness.one<{ status: string }>(
       `SELECT status FROM orchestrator.jobs WHERE vm_id = $1 AND kind = 'create'`,
       [id],
     );
@@ -157,18 +158,18 @@ describe('delete and force-stop win over work in flight', () => {
   it('a force-stop before there is a guest lets the create end in stopped', async () => {
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
-    fixture.host.interfere = async (command) => {
+    harness.host.interfere = async (command) => {
       if (command.kind === 'create') await held;
       return undefined;
     };
-    const { id } = await fixture.create('taken-back');
-    await fixture.until(id, (v) => v.state === 'provisioning');
-    const { body } = await fixture.act(id, 'force-stop');
+    const { id } = await harness.create('taken-back');
+    await harness.until(id, (v) => v.state === 'provisioning');
+    const { body } = await harness.act(id, 'force-stop');
     expect(body.job?.kind).toBe('create');
     release();
-    const vm = await fixture.until(id, (v) => v.task === null);
+    const vm = await harness.until(id, (v) => v.task === null);
     expect(vm).toMatchObject({ state: 'stopped', stop_reason: 'not_started' });
-    expect(fixture.host.of(id)).not.toContain('start');
+    expect(harness.host.of(id)).not.toContain('start');
   });
 });
 
@@ -176,16 +177,16 @@ describe('a create without autostart', () => {
   it('ends in running when it is started before there is a guest', async () => {
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
-    fixture.host.interfere = async (command) => {
+    harness.host.interfere = async (command) => {
       if (command.kind === 'create') await held;
       return undefined;
     };
-    const { id } = await fixture.create('started-meanwhile', { autostart: false });
-    await until(() => fixture.host.of(id).length > 0);
-    const { body } = await fixture.act(id, 'start');
+    const { id } = await harness.create('started-meanwhile', { autostart: false });
+    await until(() => harness.host.of(id).length > 0);
+    const { body } = await harness.act(id, 'start');
     expect([body.job?.kind, body.vm.desiredState]).toEqual(['create', 'running']);
     release();
-    const vm = await fixture.until(id, (v) => v.task === null);
+    const vm = await harness.until(id, (v) => v.task === null);
     expect(vm).toMatchObject({
       state: 'running',
       desired_state: 'running',
@@ -196,42 +197,42 @@ describe('a create without autostart', () => {
 
 describe('an action whose end is true already', () => {
   it('is kept as the desired state: a guest that powered itself off stays meant to be off', async () => {
-    const { id } = await fixture.running('off-already');
-    await fixture.admin.query(
+    const { id } = await harness.running('off-already');
+    await harness.admin.query(
       `UPDATE orchestrator.vms SET state = 'stopped', stop_reason = 'guest_shutdown' WHERE id = $1`,
       [id],
     );
-    const { body } = await fixture.act(id, 'stop');
+    const { body } = await harness.act(id, 'stop');
     expect([body.job, body.vm.desiredState]).toEqual([null, 'stopped']);
-    const { version } = await fixture.row(id);
-    await fixture.act(id, 'stop');
-    expect((await fixture.row(id)).version).toBe(version);
+    const { version } = await harness.row(id);
+    await harness.act(id, 'stop');
+    expect((await harness.row(id)).version).toBe(version);
   });
 });
 
 describe('a passed deadline', () => {
   it('of a delete on a host that does not answer deletes, and leaves the host a clean-up', async () => {
-    const { id, host_id } = await fixture.running('unreachable-1');
-    const before = await fixture.booked();
-    fixture.host.interfere = (command) => (command.vmId === id ? 'silence' : undefined);
-    const host = fixture.hosts.find((h) => h.id === host_id);
-    if (host) host.interfere = fixture.host.interfere;
-    await fixture.act(id, 'delete');
+    const { id, host_id } = await harness.running('unreachable-1');
+    const before = await harness.booked();
+    harness.host.interfere = (command) => (command.vmId === id ? 'silence' : undefined);
+    const host = harness.hosts.find((h) => h.id === host_id);
+    if (host) host.interfere = harness.host.interfere;
+    await harness.act(id, 'delete');
     await untilWaiting(id);
     await expire(id);
-    const vm = await fixture.until(id, (v) => v.state === 'deleted');
+    const vm = await harness.until(id, (v) => v.state === 'deleted');
     expect(vm.quota_held).toBe(false);
-    const left = await fixture.one<{ n: number }>(
+    const left = await harness.one<{ n: number }>(
       'SELECT count(*)::int AS n FROM orchestrator.cleanups WHERE vm_id = $1',
       [id],
     );
     expect(left.n).toBe(1);
-    const after = await fixture.booked();
+    const after = await harness.booked();
     expect(after).toEqual({ hosts: before.hosts, quota: before.quota - 1 });
     if (host) host.interfere = () => undefined;
     // The resync has a test of its own for what becomes of it; a host gets nothing new before.
-    await fixture.admin.query('DELETE FROM orchestrator.cleanups');
-    await fixture.core.hosts.refresh();
+    await harness.admin.query('DELETE FROM orchestrator.cleanups');
+    await harness.snapshot.refresh();
   });
 
   it.each<[VmAction, string]>([
@@ -239,13 +240,13 @@ describe('a passed deadline', () => {
     ['reboot', 'unknown'],
     ['pause', 'running'],
   ])('of %s leaves the VM %s, and says what it waited for', async (action, state) => {
-    const { id, host_id } = await fixture.running(`late-${action}`);
-    const host = fixture.hosts.find((h) => h.id === host_id);
+    const { id, host_id } = await harness.running(`late-${action}`);
+    const host = harness.hosts.find((h) => h.id === host_id);
     if (host) host.interfere = () => 'silence';
-    await fixture.act(id, action);
+    await harness.act(id, action);
     await untilWaiting(id);
     await expire(id);
-    const vm = await fixture.until(id, (v) => v.task === null);
+    const vm = await harness.until(id, (v) => v.task === null);
     if (host) host.interfere = () => undefined;
     expect([vm.state, vm.last_error?.code]).toEqual([state, 'deadline_exceeded']);
     expect(vm.last_error?.detail).toContain('the host does not answer');
@@ -259,30 +260,30 @@ describe('every step', () => {
   it.each(reachable)(
     'of %s may run twice: the worker dies before its commit, another one runs it again',
     async (action) => {
-      const { id } = await fixture.running(`twice-${action}`);
+      const { id } = await harness.running(`twice-${action}`);
       const first = from[action];
       if (first) {
-        await fixture.act(id, first);
-        await fixture.until(id, (v) => v.task === null);
+        await harness.act(id, first);
+        await harness.until(id, (v) => v.task === null);
       }
       // The claim is taken away once the command is done: as after a crash between the host's answer and the commit.
       let stolen = false;
-      const steal: Fixture['host']['interfere'] = async (command, at) => {
+      const steal: OrchestratorHarness['host']['interfere'] = async (command, at) => {
         if (stolen || command.vmId !== id) return undefined;
         stolen = true;
         const done = at.obey(command);
-        await fixture.admin.query(
+        await harness.admin.query(
           `UPDATE orchestrator.jobs SET lease_owner = NULL, status = 'queued', due_at = now() WHERE vm_id = $1 AND status = 'running'`,
           [id],
         );
         return done;
       };
-      for (const each of fixture.hosts) each.interfere = steal;
-      await fixture.act(id, action);
-      const vm = await fixture.until(id, (v) => v.task === null);
-      for (const each of fixture.hosts) each.interfere = () => undefined;
+      for (const each of harness.hosts) each.interfere = steal;
+      await harness.act(id, action);
+      const vm = await harness.until(id, (v) => v.task === null);
+      for (const each of harness.hosts) each.interfere = () => undefined;
       expect(stolen).toBe(true);
-      const job = await fixture.one<{ status: string }>(
+      const job = await harness.one<{ status: string }>(
         `SELECT status FROM orchestrator.jobs WHERE vm_id = $1 AND kind = $2 ORDER BY created_at DESC LIMIT 1`,
         [id, action],
       );
@@ -294,58 +295,58 @@ describe('every step', () => {
 describe('two orchestrators', () => {
   it('hand over: what one that ends in order has under way or accepts meanwhile, the other takes at once', async () => {
     const tenant = { tenantId: newId<TenantId>() };
-    const ending = await Fixture.serve(fixture.servers);
-    const { creator } = coreOf(ending.context);
-    const create = (i: number) => creator.create(fixture.meta(tenant), spec(`handed-${i}`));
+    const ending = await OrchestratorHarness.serve(harness.servers);
+    const creator = ending.app.get(VmCreator, { strict: false });
+    const create = (i: number) => creator.create(harness.meta(tenant), spec(`handed-${i}`));
     const before = await Promise.all(Array.from({ length: 20 }, (_, i) => create(i)));
     const stopped = ending.stop();
     const after = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => create(20 + i)));
     await stopped;
     const accepted = [...before, ...after.flatMap((a) => (a.status === 'fulfilled' ? [a.value] : []))];
     for (const { body } of accepted)
-      await fixture.until(body.id, (vm) => vm.state === 'running', WITHOUT_A_LEASE_MS);
+      await harness.until(body.id, (vm) => vm.state === 'running', WITHOUT_A_LEASE_MS);
   });
 
   it('share the jobs of 100 creates; when one ends at once, the other finishes them all', async () => {
     const tenant = { tenantId: newId<TenantId>() };
-    const second = await Fixture.serve(fixture.servers);
-    const other = coreOf(second.context);
+    const second = await OrchestratorHarness.serve(harness.servers);
+    const other = second.app.get(VmCreator, { strict: false });
     const made = await Promise.all(
       Array.from({ length: 100 }, (_, i) =>
-        (i % 2 ? fixture.core : other).creator
-          .create(fixture.meta(tenant), spec(`pair-${i}`))
+        (i % 2 ? harness.creator : other)
+          .create(harness.meta(tenant), spec(`pair-${i}`))
           .then((r) => r.body.id),
       ),
     );
     await second.stop();
-    for (const id of made) await fixture.until(id, (v) => v.state === 'running');
-    const starts = fixture.hosts
+    for (const id of made) await harness.until(id, (v) => v.state === 'running');
+    const starts = harness.hosts
       .flatMap((h) => h.commands)
       .filter((c) => c.kind === 'start' && made.includes(c.vmId));
     expect(new Set(starts.map((c) => c.vmId)).size).toBe(100);
   });
 
   it('one that falls silent loses its claims to the other within seconds, not at the end of their leases', async () => {
-    const { id } = await fixture.running('orphan-1');
-    await fixture.act(id, 'pause');
-    await fixture.until(id, (v) => v.task === null);
-    for (const each of fixture.hosts) each.interfere = () => 'silence';
-    await fixture.act(id, 'resume');
+    const { id } = await harness.running('orphan-1');
+    await harness.act(id, 'pause');
+    await harness.until(id, (v) => v.task === null);
+    for (const each of harness.hosts) each.interfere = () => 'silence';
+    await harness.act(id, 'resume');
     // As a process leaves it that is killed in the middle of a step: claimed, and nobody at work.
     const dead = randomUUID();
     await until(async () => {
-      const taken = await fixture.admin.query(
+      const taken = await harness.admin.query(
         `UPDATE orchestrator.jobs SET status = 'running', lease_owner = $2, due_at = now() + interval '30 s'
          WHERE vm_id = $1 AND status = 'waiting'`,
         [id, dead],
       );
       return taken.rowCount === 1;
     });
-    await fixture.admin.query(
+    await harness.admin.query(
       `INSERT INTO orchestrator.workers (owner, seen_at) VALUES ($1, now() - interval '4 s')`,
       [dead],
     );
-    for (const each of fixture.hosts) each.interfere = () => undefined;
-    await fixture.until(id, (v) => v.state === 'running', WITHOUT_A_LEASE_MS);
+    for (const each of harness.hosts) each.interfere = () => undefined;
+    await harness.until(id, (v) => v.state === 'running', WITHOUT_A_LEASE_MS);
   });
 });

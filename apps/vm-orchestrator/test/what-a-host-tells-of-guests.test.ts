@@ -1,20 +1,20 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { GUEST_FAULTS, type CommandReply, type VmFact } from '@novacron/contracts/agents';
 import type { VmId } from '@novacron/contracts/ids';
-import { Fixture } from './fixture.js';
+import { OrchestratorHarness } from './support/orchestrator-harness.js';
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start();
+  harness = await OrchestratorHarness.start();
 });
-afterAll(() => fixture.stop());
+afterAll(() => harness.stop());
 afterEach(() => {
-  fixture.host.interfere = () => undefined;
+  harness.host.interfere = () => undefined;
 });
 
 /** From now on, answers to `kind` tell this of the guest. */
 function tell(kind: string, about: Partial<VmFact>): void {
-  fixture.host.interfere = (command, host) => {
+  harness.host.interfere = (command, host) => {
     if (command.kind !== kind) return undefined;
     const reply = host.obey(command) as Extract<CommandReply, { outcome: 'done' }>;
     return { ...reply, fact: { ...reply.fact, ...about } };
@@ -22,7 +22,7 @@ function tell(kind: string, about: Partial<VmFact>): void {
 }
 
 async function expire(id: VmId): Promise<void> {
-  await fixture.admin.query(
+  await harness.admin.query(
     `UPDATE orchestrator.jobs SET deadline = now() - interval '1 s', due_at = now(), attempt = greatest(attempt, 1)
      WHERE vm_id = $1 AND status = 'waiting'`,
     [id],
@@ -32,17 +32,17 @@ async function expire(id: VmId): Promise<void> {
 describe('a VM', () => {
   it('has GuestReady from the answer to its start on, and loses it when it stops', async () => {
     tell('start', { ready: false });
-    const booting = await fixture.running('booting');
+    const booting = await harness.running('booting');
     expect(booting.conditions).toMatchObject([{ type: 'GuestReady', status: 'false' }]);
     tell('start', { ready: true });
-    const { id, conditions } = await fixture.running('up');
+    const { id, conditions } = await harness.running('up');
     expect(conditions).toMatchObject([{ type: 'GuestReady', status: 'true', reason: 'GuestReported' }]);
-    await fixture.act(id, 'force-stop');
-    expect(await fixture.until(id, ({ state }) => state === 'stopped')).toMatchObject({ conditions: [] });
+    await harness.act(id, 'force-stop');
+    expect(await harness.until(id, ({ state }) => state === 'stopped')).toMatchObject({ conditions: [] });
   });
 
   it('is paused with the reason when the guest that it started met a fault, and can be force-stopped', async () => {
-    fixture.host.interfere = (command, host) =>
+    harness.host.interfere = (command, host) =>
       command.kind === 'start'
         ? {
             ...(host.fail(command) as Extract<CommandReply, { outcome: 'failed' }>),
@@ -51,20 +51,20 @@ describe('a VM', () => {
             fact: { vmId: command.vmId, power: 'paused', incarnation: 1, reason: 'guest_panicked' },
           }
         : undefined;
-    const { id } = await fixture.create('panics');
-    const vm = await fixture.until(id, ({ task }) => task === null);
+    const { id } = await harness.create('panics');
+    const vm = await harness.until(id, ({ task }) => task === null);
     expect(vm).toMatchObject({
       state: 'paused',
       stop_reason: null,
       last_error: { code: 'guest_panicked', detail: GUEST_FAULTS.guest_panicked },
       conditions: [{ type: 'GuestFault', reason: 'guest_panicked' }],
     });
-    await fixture.act(id, 'force-stop');
-    expect(await fixture.until(id, ({ state }) => state === 'stopped')).toMatchObject({ conditions: [] });
+    await harness.act(id, 'force-stop');
+    expect(await harness.until(id, ({ state }) => state === 'stopped')).toMatchObject({ conditions: [] });
   });
 
   it('is stopped when the disk of its host is too full to start it: nothing was started', async () => {
-    fixture.host.interfere = (command, host) =>
+    harness.host.interfere = (command, host) =>
       command.kind === 'start'
         ? {
             ...(host.fail(command) as Extract<CommandReply, { outcome: 'failed' }>),
@@ -72,8 +72,8 @@ describe('a VM', () => {
             fact: { vmId: command.vmId, power: 'stopped', incarnation: 0, reason: null },
           }
         : undefined;
-    const { id } = await fixture.create('no-space-to-start');
-    expect(await fixture.until(id, ({ task }) => task === null)).toMatchObject({
+    const { id } = await harness.create('no-space-to-start');
+    expect(await harness.until(id, ({ task }) => task === null)).toMatchObject({
       state: 'stopped',
       stop_reason: 'start_failed',
       last_error: { code: 'no_space' },
@@ -82,9 +82,9 @@ describe('a VM', () => {
   });
 
   it('stays deleting, with the reason and its quota, while its host answers that it cannot end it', async () => {
-    const { id } = await fixture.running('cannot-end');
-    const before = await fixture.booked();
-    fixture.host.interfere = (command, host) =>
+    const { id } = await harness.running('cannot-end');
+    const before = await harness.booked();
+    harness.host.interfere = (command, host) =>
       command.kind === 'delete'
         ? {
             ...(host.fail(command, true) as Extract<CommandReply, { outcome: 'failed' }>),
@@ -92,39 +92,39 @@ describe('a VM', () => {
             detail: 'the host has no disk space left',
           }
         : undefined;
-    await fixture.act(id, 'delete');
-    await fixture.until(id, ({ last_error }) => last_error?.code === 'no_space');
+    await harness.act(id, 'delete');
+    await harness.until(id, ({ last_error }) => last_error?.code === 'no_space');
     for (let late = 0; late < 3; late++) {
-      const { length } = fixture.host.of(id);
+      const { length } = harness.host.of(id);
       await expire(id);
-      await fixture.until(id, () => fixture.host.of(id).length > length);
+      await harness.until(id, () => harness.host.of(id).length > length);
     }
-    expect(await fixture.row(id)).toMatchObject({
+    expect(await harness.row(id)).toMatchObject({
       state: 'deleting',
       quota_held: true,
       last_error: { code: 'no_space', detail: 'the host has no disk space left' },
     });
-    expect(await fixture.booked()).toEqual(before);
-    expect(await fixture.one('SELECT count(*)::int AS n FROM orchestrator.cleanups')).toEqual({ n: 0 });
+    expect(await harness.booked()).toEqual(before);
+    expect(await harness.one('SELECT count(*)::int AS n FROM orchestrator.cleanups')).toEqual({ n: 0 });
 
-    fixture.host.interfere = () => undefined;
+    harness.host.interfere = () => undefined;
     await expire(id);
-    await fixture.until(id, ({ state }) => state === 'deleted');
-    expect(await fixture.booked()).toEqual({ hosts: before.hosts - 1, quota: before.quota - 1 });
+    await harness.until(id, ({ state }) => state === 'deleted');
+    expect(await harness.booked()).toEqual({ hosts: before.hosts - 1, quota: before.quota - 1 });
   });
 
   it('is deleted with a clean-up when the host that refused falls silent past the deadline', async () => {
-    const { id } = await fixture.running('refused-then-silent');
-    fixture.host.interfere = (command, host) =>
+    const { id } = await harness.running('refused-then-silent');
+    harness.host.interfere = (command, host) =>
       command.kind === 'delete' ? host.fail(command, true) : undefined;
-    await fixture.act(id, 'delete');
-    await fixture.until(id, ({ last_error }) => last_error !== null);
-    fixture.host.interfere = (command) => (command.kind === 'delete' ? 'silence' : undefined);
+    await harness.act(id, 'delete');
+    await harness.until(id, ({ last_error }) => last_error !== null);
+    harness.host.interfere = (command) => (command.kind === 'delete' ? 'silence' : undefined);
     await expire(id);
-    await fixture.until(id, () => fixture.host.of(id).length > 2);
+    await harness.until(id, () => harness.host.of(id).length > 2);
     const overdue = setInterval(() => void expire(id), 500);
-    await fixture.until(id, ({ state }) => state === 'deleted');
+    await harness.until(id, ({ state }) => state === 'deleted');
     clearInterval(overdue);
-    expect(await fixture.one('SELECT count(*)::int AS n FROM orchestrator.cleanups')).toEqual({ n: 1 });
+    expect(await harness.one('SELECT count(*)::int AS n FROM orchestrator.cleanups')).toEqual({ n: 1 });
   });
 });

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { metricsText } from '@novacron/telemetry/metrics';
-import { Fixture } from './fixture.js';
+import { OrchestratorHarness } from './support/orchestrator-harness.js';
 
-let fixture: Fixture;
+let harness: OrchestratorHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start();
+  harness = await OrchestratorHarness.start();
 }, 120_000);
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 /** The value of a series once it is as wished; each process looks every five seconds. */
 async function eventually(series: string, wished: (value: number) => boolean): Promise<number> {
@@ -18,12 +18,12 @@ async function eventually(series: string, wished: (value: number) => boolean): P
     await new Promise((done) => setTimeout(done, 200));
   }
 }
-const sql = (text: string) => fixture.admin.query(text);
+const sql = (text: string) => harness.admin.query(text);
 const OVERDUE = 'novacron_jobs_overdue';
 
 describe('the backlog', () => {
   it('is nothing at rest, and counts the VMs by state', async () => {
-    await fixture.running('counted');
+    await harness.running('counted');
     expect(await eventually('novacron_vms{state="running"}', (vms) => vms > 0)).toBe(1);
     expect(await eventually('novacron_outbox_oldest_seconds', (age) => age === 0)).toBe(0);
     expect(await eventually(`${OVERDUE}{reason="unclaimed"}`, (jobs) => jobs === 0)).toBe(0);
@@ -44,7 +44,7 @@ describe('the backlog', () => {
     // Of a VM that does not exist: no claim takes it.
     await sql(`INSERT INTO orchestrator.jobs
       (tenant_id, id, vm_id, kind, status, step, step_index, step_count, due_at, deadline, args, created_at, updated_at)
-      VALUES ('${fixture.tenantId}', gen_random_uuid(), gen_random_uuid(), 'start', 'queued', 'boot', 0, 1,
+      VALUES ('${harness.tenantId}', gen_random_uuid(), gen_random_uuid(), 'start', 'queued', 'boot', 0, 1,
         now() - interval '90 s', now() - interval '60 s', '{}', now(), now())`);
     expect(await eventually(`${OVERDUE}{reason="unclaimed"}`, (jobs) => jobs === 1)).toBe(1);
     expect(await eventually(`${OVERDUE}{reason="deadline"}`, (jobs) => jobs === 1)).toBe(1);

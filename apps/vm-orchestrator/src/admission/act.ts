@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceConfig, TenantDatabase } from '@novacron/service-kit/inject';
 import type { BodyOf, RequestMeta, RpcReply } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import { formatPosition } from '@novacron/contracts/position';
@@ -6,14 +8,16 @@ import { appendEvents } from '@novacron/outbox/append';
 import type { Call, Database, Transaction } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import { gate, type Gate, type VmAction } from '@novacron/vm-lifecycle/actions';
+import type { OrchestratorConfig } from '../config.js';
 import { databaseNow } from '../database/clock.js';
 import { jobEvent } from '../jobs/commit.js';
-import type { Claim } from '../jobs/operation.js';
+import { Dispatcher } from '../jobs/dispatcher.js';
+import type { LeasedJob } from '../jobs/operation.js';
 import { toJob, type JobRow } from '../jobs/row.js';
 import { NEEDS, operationFor } from '../operations/registry.js';
-import type { HostSnapshot } from '../hosts/snapshot.js';
-import { takeQuota, type QuotaDefaults } from '../quotas/quotas.js';
-import type { Admission, Ticket } from './admission.js';
+import { HostSnapshot } from '../hosts/snapshot.js';
+import { takeQuota } from '../quotas/quotas.js';
+import { Admission, type Ticket } from './admission.js';
 import { changeVms } from '../vms/change.js';
 import { requireVersion } from './if-match.js';
 import { recallCalls, recalled, rememberCalls } from './idempotency.js';
@@ -21,45 +25,44 @@ import { intend, type Intent } from './intent.js';
 import { mustRebuild } from '../placement/rebuild.js';
 import { INSERT_JOBS } from '../jobs/new-job.js';
 import { gateView, toVm, type VmRow } from '../vms/row.js';
-import { LIVE_JOB, LOCK_VM, SUPERSEDE } from '../vms/statements.js';
+import { LOCK_VM } from '../vms/statements.js';
+import { LIVE_JOB, SUPERSEDE } from '../jobs/statements.js';
 
 type Body = BodyOf<typeof vmsRpc.act>;
 
-export interface ActorPorts {
-  /** As the `_api` role. */
-  readonly db: Database;
-  readonly hosts: Pick<HostSnapshot, 'host' | 'hosts'>;
-  readonly admission: Admission;
-  readonly quotaDefaults: QuotaDefaults;
-  readonly onCommitted: (claims: readonly Claim[]) => void;
-}
-
 interface Acted {
   readonly answer: ActionResult;
-  readonly claim: Claim | null;
+  readonly created: LeasedJob | null;
   readonly replayed: boolean;
 }
 
-/** Takes actions on VMs: writes the intent, its transient state and its job in one transaction, and answers. */
-export class Actor {
-  constructor(private readonly ports: ActorPorts) {}
+/** Accepts actions on VMs: writes the intent, its transient state and its job in one transaction, and answers. */
+@Injectable()
+export class VmActor {
+  constructor(
+    @TenantDatabase() private readonly db: Database,
+    private readonly hosts: HostSnapshot,
+    private readonly admission: Admission,
+    private readonly dispatcher: Dispatcher,
+    @ServiceConfig() private readonly config: OrchestratorConfig,
+  ) {}
 
   /**
    * @throws ServiceError not_found, precondition_failed, vm_busy, invalid_state, capability_unsupported,
    *   quota_exceeded (retry), overloaded, and those of the idempotency key
    */
   async act(meta: RequestMeta, body: Body): Promise<RpcReply<ActionResult>> {
-    // What takes work away may always come in.
+    // An action that takes work away is always admitted.
     const always = body.action === 'delete' || body.action === 'force-stop';
     let ticket: Ticket | undefined;
-    const admit = () => (ticket ??= this.ports.admission.admit({ always }));
+    const admit = () => (ticket ??= this.admission.admit({ always }));
     try {
       // A key is looked up first. Without one, an overloaded process refuses before it begins a transaction.
       if (!meta.idempotency) admit();
       const { result, position } = await retrying(() =>
-        this.ports.db.transaction({ tenantId: meta.tenantId }, (tx) => this.#write(tx, meta, body, admit)),
+        this.db.transaction({ tenantId: meta.tenantId }, (tx) => this.#write(tx, meta, body, admit)),
       );
-      if (result.claim) this.ports.onCommitted([result.claim]);
+      if (result.created) this.dispatcher.createdLeased([result.created]);
       const { answer, replayed } = result;
       return {
         body: answer,
@@ -77,7 +80,7 @@ export class Actor {
     const results = await tx.pipeline([...recall, { statement: LOCK_VM, params: [meta.tenantId, body.id] }]);
     const known = recalled<ActionResult>(results.slice(0, recall.length) as never)(meta);
     if (known.outcome === 'refused') throw known.error;
-    if (known.outcome === 'replay') return { answer: known.answer, claim: null, replayed: true };
+    if (known.outcome === 'replay') return { answer: known.answer, created: null, replayed: true };
 
     let vm = results.at(-1)?.rows[0] as unknown as VmRow | undefined;
     if (!vm || (vm.state === 'deleted' && body.action !== 'delete')) {
@@ -87,19 +90,19 @@ export class Actor {
     requireDriver(body.action);
     const decision = gate(body.action, gateView(vm));
     refuse(decision, body.action, vm);
-    requireCapability(body.action, vm, this.ports.hosts);
+    requireCapability(body.action, vm, this.hosts);
     // A VM that failed before it had a host gave its quota up.
     if (decision.outcome === 'accept' && body.action === 'retry' && !vm.quota_held) {
-      await takeQuota(tx, vm, this.ports.quotaDefaults);
+      await takeQuota(tx, vm, this.config.quota);
       vm = { ...vm, quota_held: true };
     }
 
     const now = databaseNow();
-    const asked = { ...body, rebuild: await mustRebuild(tx, body.action, vm, this.ports.hosts) };
+    const asked = { ...body, rebuild: await mustRebuild(tx, body.action, vm, this.hosts) };
     const intent = intend(decision, vm, asked, admit().owner, now);
-    const { answer, claim, calls } = await write(tx, intent, vm, body.action, now);
+    const { answer, created, calls } = await write(tx, intent, vm, body.action, now);
     await tx.pipeline([...calls, ...rememberCalls([{ meta, answer }], now)]);
-    return { answer, claim, replayed: false };
+    return { answer, created, replayed: false };
   }
 }
 
@@ -108,14 +111,14 @@ async function write(tx: Transaction, intent: Intent, vm: VmRow, action: VmActio
   if (intent.supersedes) await supersede(tx, vm, action, now);
   const [changed] = intent.patch ? await changeVms(tx, [{ row: vm, patch: intent.patch }], now) : [vm];
   const row = changed as VmRow;
-  if (intent.job === null) return { answer: { vm: toVm(row), job: null }, claim: null, calls: [] };
-  if (intent.job === 'live') return { answer: await withLiveJob(tx, row), claim: null, calls: [] };
+  if (intent.job === null) return { answer: { vm: toVm(row), job: null }, created: null, calls: [] };
+  if (intent.job === 'live') return { answer: await withLiveJob(tx, row), created: null, calls: [] };
   const calls: Call[] = [{ statement: INSERT_JOBS, params: [JSON.stringify([intent.job])] }];
-  const claim = { vm: row, job: intent.job };
-  return { answer: { vm: toVm(row), job: toJob(intent.job) }, claim, calls };
+  const created = { vm: row, job: intent.job };
+  return { answer: { vm: toVm(row), job: toJob(intent.job) }, created, calls };
 }
 
-/** Ends the live job, whoever holds it: its holder's next commit finds the claim lost. */
+/** Ends the live job. The next commit of the worker that holds it fails, because the lease is gone. */
 async function supersede(tx: Transaction, vm: VmRow, action: VmAction, now: Date): Promise<void> {
   const { rows } = await tx.query<JobRow>(SUPERSEDE, [vm.id, now, action]);
   await appendEvents(tx, rows.map(jobEvent));

@@ -1,6 +1,10 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceConfig, ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Database, Statement } from '@novacron/postgres/database';
-import type { Worker } from '../jobs/worker.js';
+import type { Logger } from '@novacron/telemetry/logger';
+import type { OrchestratorConfig } from '../config.js';
+import { Worker } from '../jobs/worker.js';
 
 const COUNT_LIVE: Statement = {
   name: 'jobs-count-live',
@@ -9,7 +13,7 @@ const COUNT_LIVE: Statement = {
 const COUNT_EVERY_MS = 1_000;
 
 export interface Ticket {
-  /** Under which a job is born: this process when it has a slot free, nobody otherwise. */
+  /** The owner of the new job's lease: this process when it has a slot free, else null. */
   readonly owner: string | null;
   /** To be called once. */
   settle(): void;
@@ -19,22 +23,23 @@ export interface Ticket {
  * Guards the queue of jobs: over its bound a request is refused before anything is written, never after.
  * The count is read every second; what this process admits in between is added.
  */
+@Injectable()
 export class Admission {
   #counted = 0;
   #since = 0;
-  #births = 0;
+  #reserved = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param db as the `_sys` role: the bound is over all tenants */
   constructor(
-    private readonly db: Database,
-    private readonly worker: () => Pick<Worker, 'free' | 'options'>,
-    private readonly maxLive: number,
-    private readonly onError: (error: unknown) => void,
+    // The bound is over all tenants.
+    @SystemDatabase() private readonly db: Database,
+    private readonly worker: Worker,
+    @ServiceConfig() private readonly config: Pick<OrchestratorConfig, 'jobs'>,
+    @ServiceLogger() private readonly logger: Logger,
   ) {}
 
   start(): void {
-    this.#timer = setInterval(() => void this.count().catch(this.onError), COUNT_EVERY_MS);
+    this.#timer = setInterval(() => void this.#countSafely(), COUNT_EVERY_MS);
     this.#timer.unref();
   }
 
@@ -49,23 +54,37 @@ export class Admission {
     this.#since -= before;
   }
 
+  async #countSafely(): Promise<void> {
+    try {
+      await this.count();
+    } catch (error) {
+      this.logger.warn({ err: error }, 'count of live jobs failed');
+    }
+  }
+
+  /** Jobs in progress beyond which requests are refused. */
+  get limit(): number {
+    return this.config.jobs.maxLive;
+  }
+
+  /** Jobs in progress, over all processes. */
   get live(): number {
     return this.#counted + this.#since;
   }
 
   /**
-   * Lets one more job in. The ticket is settled when its job is in the worker's hands, or came to nothing.
+   * Lets one more job in. The ticket is settled when the worker has taken its job, or no job was written.
    * @throws ServiceError `overloaded` when the queue is full
    */
   admit(options: { readonly always?: boolean } = {}): Ticket {
-    if (this.live >= this.maxLive && !options.always) {
+    if (this.live >= this.limit && !options.always) {
       throw new ServiceError('overloaded', `${this.live} jobs are in progress: try again in a moment`, {
         retryAfterMs: 1_000,
       });
     }
     this.#since += 1;
-    const owner = this.worker().free > this.#births ? this.worker().options.owner : null;
-    if (owner !== null) this.#births += 1;
-    return { owner, settle: () => void (this.#births -= owner === null ? 0 : 1) };
+    const owner = this.worker.free > this.#reserved ? this.worker.owner : null;
+    if (owner !== null) this.#reserved += 1;
+    return { owner, settle: () => void (this.#reserved -= owner === null ? 0 : 1) };
   }
 }

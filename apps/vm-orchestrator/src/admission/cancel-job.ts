@@ -1,3 +1,6 @@
+import { Injectable } from '@nestjs/common';
+import { Relay } from '@novacron/outbox/relay';
+import { TenantDatabase } from '@novacron/service-kit/inject';
 import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { JobId, TenantId } from '@novacron/contracts/ids';
@@ -12,12 +15,14 @@ import { operationOf } from '../operations/registry.js';
 import { changeVms, type VmPatch } from '../vms/change.js';
 import { once } from './idempotency.js';
 import type { VmRow } from '../vms/row.js';
-import { LIVE_JOB_FOR_UPDATE, LOCK_VM } from '../vms/statements.js';
+import { LOCK_VM } from '../vms/statements.js';
+import { LIVE_JOB_FOR_UPDATE } from '../jobs/statements.js';
 import { CANCELLED, left, taskOf, turnAround } from '../jobs/advance.js';
 import { stableBefore } from '../jobs/args.js';
 import { jobEvent } from '../jobs/commit.js';
+import { Dispatcher } from '../jobs/dispatcher.js';
 import type { Operation, Step } from '../jobs/operation.js';
-import { READ_JOB } from '../jobs/read.js';
+import { READ_JOB } from '../jobs/statements.js';
 import { LIVE, toJob, type JobRow } from '../jobs/row.js';
 
 const CANCEL: Statement = {
@@ -30,20 +35,34 @@ const CANCEL: Statement = {
 
 const ERROR = { code: CANCELLED, detail: 'cancelled by its owner' };
 
-/**
- * Cancels a live job: at once where nothing was begun, else by undoing the step that it is at. A worker that is in
- * the middle of the step finds its claim lost at its commit.
- * @returns the job, `cancelled` or on its way there
- * @throws ServiceError not_found, job_not_cancellable with the reason, and those of the idempotency key
- */
-export async function cancelJob(db: Database, meta: RequestMeta, id: JobId): Promise<RpcReply<Job>> {
-  const { tenantId } = meta;
-  const { result, position } = await retrying(() =>
-    db.transaction({ tenantId }, (tx) => once(tx, meta, async () => toJob(await cancel(tx, tenantId, id)))),
-  );
-  const { answer, replayed } = result;
-  const reply = { body: answer, version: answer.version, position: formatPosition(position) };
-  return replayed ? { ...reply, replayed } : reply;
+/** Cancels live jobs. */
+@Injectable()
+export class JobCanceller {
+  constructor(
+    @TenantDatabase() private readonly db: Database,
+    private readonly relay: Relay,
+    private readonly dispatcher: Dispatcher,
+  ) {}
+
+  /**
+   * Cancels at once where nothing was begun, else by undoing the step that the job is at. A worker that is in the
+   * middle of the step loses its lease, and its commit fails.
+   * @returns the job, `cancelled` or on its way there
+   * @throws ServiceError not_found, job_not_cancellable with the reason, and those of the idempotency key
+   */
+  async cancel(meta: RequestMeta, id: JobId): Promise<RpcReply<Job>> {
+    const { tenantId } = meta;
+    const { result, position } = await retrying(() =>
+      this.db.transaction({ tenantId }, (tx) =>
+        once(tx, meta, async () => toJob(await cancel(tx, tenantId, id))),
+      ),
+    );
+    this.relay.wake();
+    this.dispatcher.wake(0);
+    const { answer, replayed } = result;
+    const reply = { body: answer, version: answer.version, position: formatPosition(position) };
+    return replayed ? { ...reply, replayed } : reply;
+  }
 }
 
 async function cancel(tx: Transaction, tenantId: TenantId, id: JobId): Promise<JobRow> {

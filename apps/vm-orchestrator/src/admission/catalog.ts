@@ -1,14 +1,16 @@
+import { Injectable } from '@nestjs/common';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Capability } from '@novacron/contracts/infrastructure';
 import type { VmConfig } from '@novacron/contracts/vms';
-import type { HostSnapshot } from '../hosts/snapshot.js';
+import { HostSnapshot } from '../hosts/snapshot.js';
 
 /** Capabilities in the words of a create. */
 const NEED_TEXTS: Partial<Record<Capability, string>> = { 'user-data': 'userData and sshKeys' };
 
 /** Zones and images as the hosts of the moment offer them. */
+@Injectable()
 export class Catalog {
-  constructor(private readonly snapshot: Pick<HostSnapshot, 'ready' | 'imagesOf' | 'zones' | 'hosts'>) {}
+  constructor(private readonly snapshot: HostSnapshot) {}
 
   /**
    * The zone that the VM goes to.

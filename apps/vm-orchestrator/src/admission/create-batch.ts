@@ -87,7 +87,7 @@ export async function admit(
 /** The VM to be, or why there cannot be one now. */
 function vmOf(creation: Creation): VmRow | Error {
   try {
-    return creation.claim().vm;
+    return creation.create().vm;
   } catch (error) {
     return error as Error;
   }
@@ -95,15 +95,15 @@ function vmOf(creation: Creation): VmRow | Error {
 
 function writes(admitted: readonly Creation[], quota: QuotaRow): Call[] {
   const now = databaseNow();
-  const claims = admitted.map((creation) => creation.claim());
-  const vms = claims.map(({ vm }) => vm);
+  const created = admitted.map((creation) => creation.create());
+  const vms = created.map(({ vm }) => vm);
   return [
     { statement: INSERT_VMS, params: [JSON.stringify(vms)] },
-    { statement: INSERT_JOBS, params: [JSON.stringify(claims.map(({ job }) => job))] },
+    { statement: INSERT_JOBS, params: [JSON.stringify(created.map(({ job }) => job))] },
     saveUsedCall(quota),
     appendCall(vms.map((vm) => vmEvent(vm, 'vm.created'))),
     ...rememberCalls(
-      admitted.map((creation) => ({ meta: creation.meta, answer: toVm(creation.claim().vm) })),
+      admitted.map((creation) => ({ meta: creation.meta, answer: toVm(creation.create().vm) })),
       now,
     ),
   ];

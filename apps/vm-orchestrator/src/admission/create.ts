@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceConfig, TenantDatabase } from '@novacron/service-kit/inject';
 import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import { newId, type VmId } from '@novacron/contracts/ids';
@@ -6,15 +8,16 @@ import type { CreateVm, Vm } from '@novacron/contracts/vms';
 import type { Database } from '@novacron/postgres/database';
 import { isUniqueViolation } from '@novacron/postgres/failure';
 import { retrying } from '@novacron/postgres/retry';
+import type { OrchestratorConfig } from '../config.js';
 import { databaseNow } from '../database/clock.js';
 import { GroupCommit } from '../database/group-commit.js';
-import type { Claim } from '../jobs/operation.js';
-import { create } from '../operations/create.js';
+import type { LeasedJob } from '../jobs/operation.js';
+import { create as createOperation } from '../operations/create.js';
 import { needsOf } from '../placement/needs.js';
-import type { QuotaDefaults } from '../quotas/quotas.js';
-import type { Admission, Ticket } from './admission.js';
-import type { Catalog } from './catalog.js';
+import { Admission, type Ticket } from './admission.js';
+import { Catalog } from './catalog.js';
 import { admit, type Admitted } from './create-batch.js';
+import { Dispatcher } from '../jobs/dispatcher.js';
 import { newJob } from '../jobs/new-job.js';
 import type { VmRow } from '../vms/row.js';
 
@@ -26,16 +29,7 @@ export interface Creation {
    * The VM and its job, made at the first call: a create whose key was answered before needs neither a zone nor a
    * place in the queue. @throws ServiceError unknown_zone, unknown_image, overloaded
    */
-  claim(): Claim;
-}
-
-export interface CreatorPorts {
-  /** As the `_api` role. */
-  readonly db: Database;
-  readonly catalog: Catalog;
-  readonly admission: Admission;
-  readonly quotaDefaults: QuotaDefaults;
-  readonly onCommitted: (claims: readonly Claim[]) => void;
+  create(): LeasedJob;
 }
 
 const MAX_BATCH = 64;
@@ -43,13 +37,20 @@ const MAX_WAITING = 2_000;
 const RENAME_RACES = 5;
 
 /**
- * Creates VMs. What arrives together for a tenant commits together, up to 64 in a transaction with one lock
+ * Creates VMs. Creates of one tenant that arrive together commit together, up to 64 in a transaction with one lock
  * of the tenant's quota, each admitted or refused alone.
  */
-export class Creator {
+@Injectable()
+export class VmCreator {
   readonly #groups = new Map<string, GroupCommit<Creation, Admitted>>();
 
-  constructor(private readonly ports: CreatorPorts) {}
+  constructor(
+    @TenantDatabase() private readonly db: Database,
+    private readonly catalog: Catalog,
+    private readonly admission: Admission,
+    private readonly dispatcher: Dispatcher,
+    @ServiceConfig() private readonly config: OrchestratorConfig,
+  ) {}
 
   /**
    * @throws ServiceError unknown_zone, unknown_image, capability_unsupported, name_taken, quota_exceeded, overloaded (before anything
@@ -57,19 +58,22 @@ export class Creator {
    */
   async create(meta: RequestMeta, body: CreateVm): Promise<RpcReply<Vm>> {
     let ticket: Ticket | undefined;
-    let made: Claim | undefined;
-    const claim = () => {
+    let made: LeasedJob | undefined;
+    const create = () => {
       if (made) return made;
-      const zone = this.ports.catalog.require(body.zone, body.config, needsOf(asked(body)));
-      ticket = this.ports.admission.admit();
+      const zone = this.catalog.require(body.zone, body.config, needsOf(asked(body)));
+      ticket = this.admission.admit();
       const now = databaseNow();
-      return (made = newJob(newVm(meta, body, zone, now), create, {}, ticket.owner, now));
+      return (made = newJob(newVm(meta, body, zone, now), createOperation, {}, ticket.owner, now));
     };
     try {
-      // Without a key to look up, a wrong or an untimely create is refused before it waits for others.
-      if (!meta.idempotency) claim();
-      const creation = { meta, name: body.name, claim };
-      const { vm, position, replayed } = await this.#group(meta.tenantId).submit(creation);
+      // Without a key to look up, an invalid or untimely create is refused before it waits for others.
+      if (!meta.idempotency) create();
+      const { vm, position, replayed } = await this.#group(meta.tenantId).submit({
+        meta,
+        name: body.name,
+        create,
+      });
       return {
         body: vm,
         version: vm.version,
@@ -81,7 +85,7 @@ export class Creator {
     }
   }
 
-  /** One line of commits for each tenant that is creating. */
+  /** One queue of commits for each tenant that is creating. */
   #group(tenantId: string): GroupCommit<Creation, Admitted> {
     let group = this.#groups.get(tenantId);
     if (!group) {
@@ -99,13 +103,13 @@ export class Creator {
 
   async #commit(tenantId: string, batch: readonly Creation[]): Promise<(Admitted | Error)[]> {
     const { result, position } = await retrying(
-      () => this.ports.db.transaction({ tenantId }, (tx) => admit(tx, batch, this.ports.quotaDefaults)),
+      () => this.db.transaction({ tenantId }, (tx) => admit(tx, batch, this.config.quota)),
       RENAME_RACES,
       // A rename took a name after it was looked up: the next look sees it.
       (error) => isUniqueViolation(error, 'vms_by_name'),
     );
     const created = batch.filter((_, i) => result[i] && !(result[i] instanceof Error) && !result[i].replayed);
-    this.ports.onCommitted(created.map((creation) => creation.claim()));
+    this.dispatcher.createdLeased(created.map((creation) => creation.create()));
     return result.map((answer) => (answer instanceof Error ? answer : { ...answer, position }));
   }
 }

@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { SystemDatabase } from '@novacron/service-kit/inject';
 import type { Condition } from '@novacron/contracts/common';
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
@@ -16,19 +18,18 @@ import { retrying } from '@novacron/postgres/retry';
 import { isDeepStrictEqual } from 'node:util';
 import { databaseNow } from '../database/clock.js';
 import { once, type Answered } from './idempotency.js';
-import type { HostSnapshot } from '../hosts/snapshot.js';
+import { HostSnapshot } from '../hosts/snapshot.js';
 import {
   HOST_COLUMNS,
   HOST_UNREACHABLE,
   hostEvent,
   RECONCILING,
   toHost,
-  withCondition,
-  withoutCondition,
   type HostRow,
 } from '../hosts/row.js';
-import { downAfterMs, type HostSettings } from '../hosts/settings.js';
-import type { UnreachableVms } from '../hosts/unreachable-vms.js';
+import { withCondition, withoutCondition } from '../vms/conditions.js';
+import { downAfterMs, HostSettings } from '../hosts/settings.js';
+import { UnreachableVms } from '../hosts/unreachable-vms.js';
 
 const LOCK: Statement = {
   name: 'hosts-lock-to-act',
@@ -139,9 +140,10 @@ function conditionsAfter(before: HostRow, state: Host['state'], now: Date): Cond
 }
 
 /** cordon, uncordon, drain, fence, and the removal of an empty host. */
+@Injectable()
 export class HostActions {
   constructor(
-    private readonly db: Database,
+    @SystemDatabase() private readonly db: Database,
     private readonly snapshot: HostSnapshot,
     private readonly unreachable: UnreachableVms,
     private readonly settings: HostSettings,

@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { TenantDatabase } from '@novacron/service-kit/inject';
 import type { RequestMeta, RpcReply } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { JobId } from '@novacron/contracts/ids';
@@ -6,48 +8,49 @@ import type { Database } from '@novacron/postgres/database';
 import { formatPosition } from '@novacron/contracts/position';
 import type { ActionResult } from '@novacron/contracts/vms';
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
-import type { Actor } from './act.js';
+import { VmActor } from './act.js';
 import { answeredBefore } from './idempotency.js';
-import { readVmRow } from '../vms/read.js';
+import { VmReads } from '../vms/vm-reads.js';
 import type { VmRow } from '../vms/row.js';
 import { optionsOf } from '../jobs/args.js';
-import { readJobRow } from '../jobs/read.js';
+import { JobReads } from '../jobs/job-reads.js';
 import type { JobRow } from '../jobs/row.js';
 
 /**
  * Runs the action of a failed or cancelled job again, with the arguments of its caller. A retry is a new job, so
  * that nothing the old one left behind (a remembered command, a fence) can answer for it.
- * @throws ServiceError not_found, invalid_state when it did not fail, and those of the action
  */
-export async function retryJob(
-  db: Database,
-  actor: Actor,
-  meta: RequestMeta,
-  id: JobId,
-): Promise<RpcReply<Job>> {
-  const before = await answeredBefore<ActionResult>(db, meta);
-  const reply: RpcReply<ActionResult> = before
-    ? { body: before.answer, position: formatPosition(before.position), replayed: true }
-    : await runAgain(db, actor, meta, id);
-  const { vm, job } = reply.body;
-  if (!job)
-    throw new ServiceError('invalid_state', `What the job was to do is so already: the VM is ${vm.state}`);
-  return { ...reply, body: job, version: job.version };
-}
+@Injectable()
+export class JobRetrier {
+  constructor(
+    @TenantDatabase() private readonly db: Database,
+    private readonly actor: VmActor,
+    private readonly jobs: JobReads,
+    private readonly vms: VmReads,
+  ) {}
 
-async function runAgain(
-  db: Database,
-  actor: Actor,
-  meta: RequestMeta,
-  id: JobId,
-): Promise<RpcReply<ActionResult>> {
-  const strong = { ...meta, consistency: 'strong' } as const;
-  const { job } = await readJobRow(db, strong, id);
-  if (job.status !== 'failed' && job.status !== 'cancelled') {
-    throw new ServiceError('invalid_state', `The job is ${job.status}: only what failed can be retried`);
+  /** @throws ServiceError not_found, invalid_state when the job did not fail, and those of the action */
+  async retry(meta: RequestMeta, id: JobId): Promise<RpcReply<Job>> {
+    const before = await answeredBefore<ActionResult>(this.db, meta);
+    const reply: RpcReply<ActionResult> = before
+      ? { body: before.answer, position: formatPosition(before.position), replayed: true }
+      : await this.#runAgain(meta, id);
+    const { vm, job } = reply.body;
+    if (!job)
+      throw new ServiceError('invalid_state', `What the job was to do is so already: the VM is ${vm.state}`);
+    return { ...reply, body: job, version: job.version };
   }
-  const action = retriedBy(job, job.kind === 'create' ? (await readVmRow(db, strong, job.vm_id)).row : null);
-  return actor.act(meta, { id: job.vm_id, action, options: optionsOf(job.args) });
+
+  async #runAgain(meta: RequestMeta, id: JobId): Promise<RpcReply<ActionResult>> {
+    const strong = { ...meta, consistency: 'strong' } as const;
+    const { job } = await this.jobs.row(strong, id);
+    if (job.status !== 'failed' && job.status !== 'cancelled') {
+      throw new ServiceError('invalid_state', `The job is ${job.status}: only what failed can be retried`);
+    }
+    const vm = job.kind === 'create' ? (await this.vms.row(strong, job.vm_id)).row : null;
+    const action = retriedBy(job, vm);
+    return this.actor.act(meta, { id: job.vm_id, action, options: optionsOf(job.args) });
+  }
 }
 
 /** The action that does a job's work again. A create that only its guest's start was missing from goes on there. */

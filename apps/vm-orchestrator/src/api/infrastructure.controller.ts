@@ -12,7 +12,7 @@ import { infrastructureRpc } from '@novacron/contracts/infrastructure';
 import { formatPosition } from '@novacron/contracts/position';
 import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { HostActions } from '../admission/host-actions.js';
-import { HostInvites } from '../hosts/host-invites.js';
+import { HostInvites } from '../admission/host-invites.js';
 import { HostDirectory } from '../hosts/host-directory.js';
 import { toHost } from '../hosts/row.js';
 
@@ -20,7 +20,7 @@ type Rpc = typeof infrastructureRpc;
 type Asked<K extends keyof Rpc> = RpcRequest<BodyOf<Rpc[K]>>;
 type Answered<K extends keyof Rpc> = Promise<RpcReply<ReplyOf<Rpc[K]>>>;
 
-/** Hosts, zones and images. Whoever may ask may see them; acting on a host is for platform operators. */
+/** Serves hosts, zones and images to other services. Acting on a host takes a platform operator. */
 @Controller()
 export class InfrastructureController {
   constructor(

@@ -1,57 +1,40 @@
-import { jobsRpc } from '@novacron/contracts/jobs';
-import { fetchOrchestratorEvents } from '@novacron/contracts/events';
-import type {
-  BodyOf,
-  RawReply,
-  ReplyOf,
-  RpcContract,
-  RpcReply,
-  RpcRequest,
-} from '@novacron/contracts/envelope';
-import { RpcHandler } from '@novacron/messaging/rpc-server';
-import { fetchEvents } from '@novacron/outbox/fetch';
 import { Controller } from '@nestjs/common';
-import { Core } from '../core.js';
-import { cancelJob } from '../admission/cancel-job.js';
-import { listJobs } from '../jobs/list.js';
-import { getJob } from '../jobs/read.js';
-import { retryJob } from '../admission/retry-job.js';
+import type { BodyOf, RawReply, ReplyOf, RpcReply, RpcRequest } from '@novacron/contracts/envelope';
+import { jobsRpc } from '@novacron/contracts/jobs';
+import { RpcHandler } from '@novacron/messaging/rpc-server';
+import { JobCanceller } from '../admission/cancel-job.js';
+import { JobRetrier } from '../admission/retry-job.js';
+import { JobReads } from '../jobs/job-reads.js';
 
-type Reply<C extends RpcContract> = Promise<RpcReply<ReplyOf<C>>>;
+type Reply<C extends keyof typeof jobsRpc> = Promise<RpcReply<ReplyOf<(typeof jobsRpc)[C]>>>;
 type Request<C extends keyof typeof jobsRpc> = RpcRequest<BodyOf<(typeof jobsRpc)[C]>>;
 
-/** Jobs, and the events by number for who saw a hole. */
+/** Serves jobs to other services. */
 @Controller()
 export class JobsController {
-  constructor(private readonly core: Core) {}
+  constructor(
+    private readonly reads: JobReads,
+    private readonly canceller: JobCanceller,
+    private readonly retrier: JobRetrier,
+  ) {}
 
   @RpcHandler(jobsRpc.list)
   list({ meta, body }: Request<'list'>): Promise<RawReply> {
-    return listJobs(this.core.api, meta, body);
+    return this.reads.list(meta, body);
   }
 
   @RpcHandler(jobsRpc.get)
-  get({ meta, body }: Request<'get'>): Reply<(typeof jobsRpc)['get']> {
-    return getJob(this.core.api, meta, body.id);
+  get({ meta, body }: Request<'get'>): Reply<'get'> {
+    return this.reads.get(meta, body.id);
   }
 
   @RpcHandler(jobsRpc.cancel)
-  async cancel({ meta, body }: Request<'cancel'>): Reply<(typeof jobsRpc)['cancel']> {
-    const reply = await cancelJob(this.core.api, meta, body.id);
-    this.core.relay.wake();
-    this.core.dispatcher.wake(0);
-    return reply;
+  cancel({ meta, body }: Request<'cancel'>): Reply<'cancel'> {
+    return this.canceller.cancel(meta, body.id);
   }
 
   @RpcHandler(jobsRpc.retry)
-  retry({ meta, body }: Request<'retry'>): Reply<(typeof jobsRpc)['retry']> {
-    return retryJob(this.core.api, this.core.actor, meta, body.id);
-  }
-
-  @RpcHandler(fetchOrchestratorEvents)
-  async fetch({
-    body,
-  }: RpcRequest<BodyOf<typeof fetchOrchestratorEvents>>): Reply<typeof fetchOrchestratorEvents> {
-    return { body: await fetchEvents(this.core.sys.primary, body.fromSeq, body.toSeq), position: null };
+  retry({ meta, body }: Request<'retry'>): Reply<'retry'> {
+    return this.retrier.retry(meta, body.id);
   }
 }

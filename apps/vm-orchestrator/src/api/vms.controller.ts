@@ -1,60 +1,64 @@
-import { vmsRpc } from '@novacron/contracts/vms';
-import type { BodyOf, RawReply, ReplyOf, RpcReply, RpcRequest } from '@novacron/contracts/envelope';
-import { RpcHandler } from '@novacron/messaging/rpc-server';
 import { Controller } from '@nestjs/common';
-import { Core } from '../core.js';
-import { consoleLog } from '../hosts/console-log.js';
-import { listVms } from '../vms/list.js';
-import { patchVm } from '../admission/patch.js';
-import { getPlacement, getVm, locateVms } from '../vms/read.js';
+import type { BodyOf, RawReply, ReplyOf, RpcReply, RpcRequest } from '@novacron/contracts/envelope';
+import { vmsRpc } from '@novacron/contracts/vms';
+import { RpcHandler } from '@novacron/messaging/rpc-server';
+import { VmActor } from '../admission/act.js';
+import { VmCreator } from '../admission/create.js';
+import { VmPatcher } from '../admission/patch.js';
+import { ConsoleLogs } from '../hosts/console-logs.js';
+import { VmReads } from '../vms/vm-reads.js';
 
 type Reply<C extends keyof typeof vmsRpc> = Promise<RpcReply<ReplyOf<(typeof vmsRpc)[C]>>>;
 type Request<C extends keyof typeof vmsRpc> = RpcRequest<BodyOf<(typeof vmsRpc)[C]>>;
 
-/** VMs, as other services may ask of them. */
+/** Serves VMs to other services. */
 @Controller()
 export class VmsController {
-  constructor(private readonly core: Core) {}
+  constructor(
+    private readonly creator: VmCreator,
+    private readonly actor: VmActor,
+    private readonly patcher: VmPatcher,
+    private readonly reads: VmReads,
+    private readonly consoleLogs: ConsoleLogs,
+  ) {}
 
   @RpcHandler(vmsRpc.create)
   create({ meta, body }: Request<'create'>): Reply<'create'> {
-    return this.core.creator.create(meta, body);
+    return this.creator.create(meta, body);
   }
 
   @RpcHandler(vmsRpc.list)
   list({ meta, body }: Request<'list'>): Promise<RawReply> {
-    return listVms(this.core.api, meta, body);
+    return this.reads.list(meta, body);
   }
 
   @RpcHandler(vmsRpc.get)
   get({ meta, body }: Request<'get'>): Reply<'get'> {
-    return getVm(this.core.api, meta, body);
+    return this.reads.get(meta, body);
   }
 
   @RpcHandler(vmsRpc.patch)
-  async patch({ meta, body }: Request<'patch'>): Reply<'patch'> {
-    const reply = await patchVm(this.core.api, meta, body);
-    this.core.relay.wake();
-    return reply;
+  patch({ meta, body }: Request<'patch'>): Reply<'patch'> {
+    return this.patcher.patch(meta, body);
   }
 
   @RpcHandler(vmsRpc.act)
   act({ meta, body }: Request<'act'>): Reply<'act'> {
-    return this.core.actor.act(meta, body);
+    return this.actor.act(meta, body);
   }
 
   @RpcHandler(vmsRpc.placement)
   placement({ meta, body }: Request<'placement'>): Reply<'placement'> {
-    return getPlacement(this.core.api, meta, body.id);
+    return this.reads.placement(meta, body.id);
   }
 
   @RpcHandler(vmsRpc.consoleLog)
   consoleLog({ meta, body }: Request<'consoleLog'>): Reply<'consoleLog'> {
-    return consoleLog({ db: this.core.api, link: this.core.link, hosts: this.core.hosts }, meta, body);
+    return this.consoleLogs.read(meta, body);
   }
 
   @RpcHandler(vmsRpc.locate)
   locate({ body }: Request<'locate'>): Reply<'locate'> {
-    return locateVms(this.core.sys, body.ids);
+    return this.reads.locate(body.ids);
   }
 }

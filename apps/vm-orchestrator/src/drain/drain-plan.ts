@@ -1,5 +1,5 @@
 import { BLOCKED_NAMED, type HostDrain } from '@novacron/contracts/infrastructure';
-import type { PlacedColumns } from '../placement/placer.js';
+import type { PlacedColumns } from '../placement/request.js';
 import type { VmRow } from '../vms/row.js';
 
 type Shown = 'id' | 'tenant_id' | 'name' | 'state' | 'host_id' | 'task' | 'last_error';

@@ -1,3 +1,6 @@
+import { Injectable } from '@nestjs/common';
+import { Relay } from '@novacron/outbox/relay';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { HostId, VmId } from '@novacron/contracts/ids';
 import type { HostDrain } from '@novacron/contracts/infrastructure';
 import { appendEvents } from '@novacron/outbox/append';
@@ -6,10 +9,11 @@ import type { Logger } from '@novacron/telemetry/logger';
 import { isDeepStrictEqual } from 'node:util';
 import { databaseNow } from '../database/clock.js';
 import { HOST_COLUMNS, hostEvent, type HostRow } from '../hosts/row.js';
-import type { HostSnapshot } from '../hosts/snapshot.js';
-import type { Cleanups } from '../resync/cleanups.js';
+import { HostSnapshot } from '../hosts/snapshot.js';
+import { Cleanups } from '../resync/cleanups.js';
 import { changeVms, lockVms } from '../vms/change.js';
 import { REBUILDABLE } from '../placement/rebuild.js';
+import { Dispatcher } from '../jobs/dispatcher.js';
 import { INSERT_JOBS } from '../jobs/new-job.js';
 import { planDrain, type DrainedVm } from './drain-plan.js';
 import { migration } from './migration.js';
@@ -40,25 +44,23 @@ const PROGRESS: Statement = {
     WHERE h.id = $1 AND h.drain ->> 'startedAt' = $4 RETURNING ${HOST_COLUMNS}`,
 };
 
-export interface DrainerPorts {
-  /** As the `_sys` role. */
-  readonly db: Database;
-  readonly snapshot: HostSnapshot;
-  readonly cleanups: Pick<Cleanups, 'run'>;
-  readonly log: Logger;
-  /** Called when jobs were written: a worker should look. */
-  readonly onJobs: () => void;
-}
-
 /**
  * Empties hosts that are drained, some VMs at a time. It looks at what is, so a crash forgets nothing; of several
  * orchestrators one looks at a host at a time.
  */
+@Injectable()
 export class Drainer {
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | null = null;
 
-  constructor(private readonly ports: DrainerPorts) {}
+  constructor(
+    @SystemDatabase() private readonly db: Database,
+    private readonly snapshot: HostSnapshot,
+    private readonly cleanups: Cleanups,
+    private readonly dispatcher: Dispatcher,
+    private readonly relay: Relay,
+    @ServiceLogger() private readonly log: Logger,
+  ) {}
 
   start(): void {
     this.#timer ??= setInterval(() => void this.tick(), TICK_MS).unref();
@@ -77,22 +79,22 @@ export class Drainer {
 
   async #look(): Promise<void> {
     try {
-      const { rows } = await this.ports.db.primary.query<{ id: HostId }>(ALL_DRAINING, []);
+      const { rows } = await this.db.primary.query<{ id: HostId }>(ALL_DRAINING, []);
       for (const { id } of rows) {
-        await this.ports.cleanups.run(id);
+        await this.cleanups.run(id);
         await this.#drain(id);
       }
     } catch (error) {
-      this.ports.log.warn({ err: error }, 'drain of hosts failed');
+      this.log.warn({ err: error }, 'drain of hosts failed');
     }
   }
 
   async #drain(hostId: HostId): Promise<void> {
-    const { result: begun } = await this.ports.db.transaction({}, async (tx) => {
+    const { result: begun } = await this.db.transaction({}, async (tx) => {
       const host = (await tx.query<HostRow & { mine: boolean }>(DRAINING, [hostId])).rows[0];
       if (!host?.mine || !host.drain) return 0;
       const vms = (await tx.query<DrainedVm>(VMS, [hostId])).rows;
-      const plan = planDrain(vms, noRoomOn(this.ports.snapshot, hostId), databaseNow());
+      const plan = planDrain(vms, noRoomOn(this.snapshot, hostId), databaseNow());
       const begin = await migrate(tx, host, host.drain, plan.begin);
       // Capacity of removed VMs is given back last: `vm_count` has what the host has still to remove.
       const finished = host.vm_count === 0 && vms.length === 0;
@@ -104,7 +106,9 @@ export class Drainer {
       });
       return begin;
     });
-    if (begun > 0) this.ports.onJobs();
+    if (begun === 0) return;
+    this.dispatcher.backlog();
+    this.relay.wake();
   }
 }
 
@@ -122,13 +126,13 @@ async function migrate(
   const states = ['running', 'paused', 'stopped'];
   const free = locked.filter((vm) => vm.host_id === host.id && vm.task === null && states.includes(vm.state));
   const { graceSeconds } = drain;
-  const claims = free.map((row) => ({
+  const begun = free.map((row) => ({
     row,
     ...migration(row, { graceSeconds, rebuildable: rebuildable.get(row.id) === true }, now),
   }));
-  await changeVms(tx, claims, now);
-  await tx.pipeline([{ statement: INSERT_JOBS, params: [JSON.stringify(claims.map(({ job }) => job))] }]);
-  return claims.length;
+  await changeVms(tx, begun, now);
+  await tx.pipeline([{ statement: INSERT_JOBS, params: [JSON.stringify(begun.map(({ job }) => job))] }]);
+  return begun.length;
 }
 
 /** Shows how far the drain is; what has not changed is not a new version of the host. */

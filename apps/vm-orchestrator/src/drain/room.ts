@@ -2,7 +2,7 @@ import type { HostId } from '@novacron/contracts/ids';
 import { databaseNow } from '../database/clock.js';
 import type { HostView } from '../hosts/host-view.js';
 import { place } from '../placement/place.js';
-import { placementRequest, type PlacedColumns } from '../placement/placer.js';
+import { placementRequest, type PlacedColumns } from '../placement/request.js';
 import type { HostSnapshot } from '../hosts/snapshot.js';
 
 /**

@@ -2,8 +2,16 @@ import type { Condition } from '@novacron/contracts/common';
 import type { HostId, VmId } from '@novacron/contracts/ids';
 import { blocksPlacement } from '@novacron/contracts/infrastructure';
 import type { Call, Statement, Transaction } from '@novacron/postgres/database';
-import type { HostEffect } from '../jobs/operation.js';
 import type { VmRow } from '../vms/row.js';
+
+/** What happens to the host's capacity, in the same transaction as the state. */
+export type HostEffect =
+  | { readonly effect: 'reserve'; readonly hostId: HostId }
+  | { readonly effect: 'release' }
+  /** To another host; the one before keeps the capacity until it has removed what it has. */
+  | { readonly effect: 'move'; readonly hostId: HostId }
+  /** The host cannot be told: it keeps the capacity until the clean-up is done. */
+  | { readonly effect: 'leave-cleanup' };
 
 export interface HostChange {
   readonly effect: Exclude<HostEffect['effect'], 'move'>;

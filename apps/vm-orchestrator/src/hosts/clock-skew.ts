@@ -1,8 +1,9 @@
+import { Injectable } from '@nestjs/common';
 import type { HostId } from '@novacron/contracts/ids';
-import type { HostSnapshot } from './snapshot.js';
+import { HostSnapshot } from './snapshot.js';
 import { databaseNow } from '../database/clock.js';
-import type { HostConditions } from './conditions.js';
-import type { HostSettings } from './settings.js';
+import { HostConditions } from './conditions.js';
+import { HostSettings } from './settings.js';
 
 /** A clock that is wrong by more has the condition; one that is wrong by less than half of it loses it again. */
 export const SKEW_MS = 30_000;
@@ -10,14 +11,15 @@ export const SKEW_MS = 30_000;
 const HELD_HEARTBEATS = 4;
 
 /** Compares the clocks of hosts with the database's clock, and keeps the condition `ClockSkewed` of each host. */
+@Injectable()
 export class ClockSkew {
   /** Since when, by the monotonic clock, every heartbeat of a host shows a wrong clock. */
   readonly #since = new Map<HostId, number>();
 
   constructor(
-    private readonly snapshot: Pick<HostSnapshot, 'host'>,
-    private readonly conditions: Pick<HostConditions, 'set' | 'clear'>,
-    private readonly settings: Pick<HostSettings, 'heartbeatMs'>,
+    private readonly snapshot: HostSnapshot,
+    private readonly conditions: HostConditions,
+    private readonly settings: HostSettings,
   ) {}
 
   /** @param at the host's time as it sent a heartbeat, milliseconds since 1970 */

@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Condition } from '@novacron/contracts/common';
 import type { HostId } from '@novacron/contracts/ids';
 import {
@@ -10,8 +12,9 @@ import type { Database, Statement } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
 import { databaseNow } from '../database/clock.js';
-import type { HostSnapshot } from './snapshot.js';
-import { HOST_COLUMNS, hostEvent, withCondition, withoutCondition, type HostRow } from './row.js';
+import { HostSnapshot } from './snapshot.js';
+import { HOST_COLUMNS, hostEvent, type HostRow } from './row.js';
+import { withCondition, withoutCondition } from '../vms/conditions.js';
 
 const LOCK: Statement = {
   name: 'hosts-lock-conditions',
@@ -42,13 +45,14 @@ function holds(condition: Pick<Condition, 'type' | 'reason' | 'message'>, now: D
 }
 
 /** Keeps the conditions of hosts: one of each type, with an event for each change. */
+@Injectable()
 export class HostConditions {
   readonly #reporting = new Map<HostId, Promise<void>>();
 
   constructor(
-    private readonly db: Database,
+    @SystemDatabase() private readonly db: Database,
     private readonly snapshot: HostSnapshot,
-    private readonly log: Logger,
+    @ServiceLogger() private readonly log: Logger,
   ) {}
 
   /** Takes in what the agent reports with a heartbeat; free when nothing changed. One change of a host at a time. */

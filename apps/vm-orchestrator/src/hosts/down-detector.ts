@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { Nats, ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { HostId } from '@novacron/contracts/ids';
 import { isConnected } from '@novacron/messaging/connect';
@@ -7,10 +9,11 @@ import type { Database, Statement } from '@novacron/postgres/database';
 import { counter } from '@novacron/telemetry/metrics';
 import type { Logger } from '@novacron/telemetry/logger';
 import { databaseNow } from '../database/clock.js';
-import type { HostSnapshot } from './snapshot.js';
-import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, withCondition, type HostRow } from './row.js';
-import { downAfterMs, graceMs, type HostSettings } from './settings.js';
-import type { UnreachableVms } from './unreachable-vms.js';
+import { HostSnapshot } from './snapshot.js';
+import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, type HostRow } from './row.js';
+import { withCondition } from '../vms/conditions.js';
+import { downAfterMs, graceMs, HostSettings } from './settings.js';
+import { UnreachableVms } from './unreachable-vms.js';
 
 const SILENT: Statement = {
   name: 'hosts-silent',
@@ -41,6 +44,7 @@ const lost = counter(
  * process, NATS or the database was away, every host gets time to be heard again. Silence counts only while
  * messages of this process pass through NATS and back.
  */
+@Injectable()
 export class DownDetector {
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | null = null;
@@ -50,12 +54,12 @@ export class DownDetector {
   readonly #everyMs: number;
 
   constructor(
-    private readonly db: Database,
-    private readonly nc: NatsConnection,
+    @SystemDatabase() private readonly db: Database,
+    @Nats() private readonly nc: NatsConnection,
     private readonly snapshot: HostSnapshot,
-    private readonly unreachable: UnreachableVms,
+    private readonly unreachableVms: UnreachableVms,
     private readonly settings: HostSettings,
-    private readonly log: Logger,
+    @ServiceLogger() private readonly log: Logger,
   ) {
     this.#everyMs = Math.min(1_000, settings.heartbeatMs / 2);
   }
@@ -92,7 +96,7 @@ export class DownDetector {
         for (const { id } of rows) await this.#takeForDown(id);
         await this.snapshot.refresh();
       }
-      await this.unreachable.sweep();
+      await this.unreachableVms.sweep();
     } catch (error) {
       this.#doubt();
       this.log.warn({ err: error }, 'silent hosts could not be looked for');

@@ -1,19 +1,19 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
-import type { Heartbeat, HeartbeatReply } from '@novacron/contracts/agents';
+import type { HeartbeatReply } from '@novacron/contracts/agents';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import type { z } from 'zod';
 import { databaseNow } from '../database/clock.js';
-import type { HostSnapshot } from './snapshot.js';
-import type { ClockSkew } from './clock-skew.js';
-import type { HostConditions } from './conditions.js';
-import type { HostResources } from './host-resources.js';
-import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, withoutCondition, type HostRow } from './row.js';
-import { downAfterMs, type HostSettings } from './settings.js';
+import { HostSnapshot } from './snapshot.js';
+import { HeartbeatContents, type Reported } from './heartbeat-contents.js';
+import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, type HostRow } from './row.js';
+import { withoutCondition } from '../vms/conditions.js';
+import { downAfterMs, HostSettings } from './settings.js';
 
-type Said = Partial<Pick<z.infer<typeof Heartbeat>, 'conditions' | 'physical' | 'at'>>;
 type Needed = z.infer<typeof HeartbeatReply>['needed'];
 
 const PERSIST: Statement = {
@@ -47,19 +47,18 @@ const INVENTORY_LATER: Statement = {
 const ASK_AFTER_MS = 5_000;
 
 /** Hears heartbeats in memory and writes them down together, some times a minute. */
+@Injectable()
 export class Heartbeats {
-  #heard = new Map<HostId, number>();
+  #received = new Map<HostId, number>();
   #failingSince: number | null = null;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly db: Database,
+    @SystemDatabase() private readonly db: Database,
     private readonly snapshot: HostSnapshot,
-    private readonly conditions: Pick<HostConditions, 'report'>,
-    private readonly resources: Pick<HostResources, 'report'>,
-    private readonly clocks: Pick<ClockSkew, 'observe'>,
+    private readonly contents: HeartbeatContents,
     private readonly settings: HostSettings,
-    private readonly log: Logger,
+    @ServiceLogger() private readonly log: Logger,
   ) {}
 
   start(): void {
@@ -79,37 +78,35 @@ export class Heartbeats {
    * @param said the agent's own conditions that hold now, and what the host has; undefined leaves them as they are
    * @throws ServiceError `dependency_down` when heartbeats cannot be written down: another one should hear it
    */
-  async beat(hostId: HostId, epoch: number, said: Said = {}): Promise<Needed> {
+  async receive(hostId: HostId, epoch: number, reported: Reported = {}): Promise<Needed> {
     // The view may be a second old: an epoch that differs is looked up before the host is sent to register.
     if (this.snapshot.host(hostId)?.epoch !== epoch) await this.snapshot.refresh();
     const host = this.snapshot.host(hostId);
     if (host?.epoch !== epoch) return 'register';
-    this.#heard.set(hostId, performance.now());
+    this.#received.set(hostId, performance.now());
     if (this.#failingSince !== null && performance.now() - this.#failingSince > this.settings.heartbeatMs) {
       throw new ServiceError('dependency_down', 'Heartbeats cannot be stored', { retryAfterMs: 500 });
     }
-    if (said.conditions) await this.conditions.report(hostId, said.conditions);
-    if (said.at !== undefined) await this.clocks.observe(hostId, said.at);
-    if (said.physical) await this.resources.report(hostId, said.physical);
+    await this.contents.apply(hostId, reported);
     return host.state === 'down' ? this.#bringBack(hostId, epoch) : 'nothing';
   }
 
   /** Writes down what was heard since the last time, in one statement. Never rejects. */
   async flush(): Promise<void> {
-    if (this.#heard.size === 0) return;
-    const heard = this.#heard;
-    this.#heard = new Map();
+    if (this.#received.size === 0) return;
+    const received = this.#received;
+    this.#received = new Map();
     const now = performance.now();
     try {
-      const ages = [...heard.values()].map((at) => now - at);
+      const ages = [...received.values()].map((at) => now - at);
       await this.db.primary.batch({ timeoutMs: downAfterMs(this.settings) }, [
-        { statement: PERSIST, params: [[...heard.keys()], ages] },
+        { statement: PERSIST, params: [[...received.keys()], ages] },
       ]);
       this.#failingSince = null;
     } catch (error) {
       this.#failingSince ??= performance.now();
-      for (const [hostId, at] of heard) if (!this.#heard.has(hostId)) this.#heard.set(hostId, at);
-      this.log.warn({ err: error, hosts: heard.size }, 'heartbeats could not be written');
+      for (const [hostId, at] of received) if (!this.#received.has(hostId)) this.#received.set(hostId, at);
+      this.log.warn({ err: error, hosts: received.size }, 'heartbeats could not be written');
     }
   }
 

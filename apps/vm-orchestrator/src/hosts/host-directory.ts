@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { TenantDatabase } from '@novacron/service-kit/inject';
 import type { RawReply, RequestMeta, RpcReply } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
@@ -21,9 +23,9 @@ const READ_HOST: Statement = {
 };
 
 /** Reads hosts, zones and images, from a replica where the caller's position allows. */
+@Injectable()
 export class HostDirectory {
-  /** @param db of the `_api` role */
-  constructor(private readonly db: Database) {}
+  constructor(@TenantDatabase() private readonly db: Database) {}
 
   /** @throws ServiceError `invalid_request` for a cursor of another list */
   async hosts(meta: RequestMeta, query: HostListQuery): Promise<RawReply> {

@@ -1,15 +1,11 @@
 import { ServiceError } from '@novacron/contracts/errors';
-import type { RequestMeta } from '@novacron/contracts/envelope';
 import type { HostId } from '@novacron/contracts/ids';
-import type { HostInvite, InviteHost } from '@novacron/contracts/infrastructure';
-import type { Position } from '@novacron/contracts/position';
-import type { Call, Database, Statement } from '@novacron/postgres/database';
-import { createHash, randomBytes } from 'node:crypto';
-import { once } from '../admission/idempotency.js';
+import type { InviteHost } from '@novacron/contracts/infrastructure';
+import type { Call, Statement, Transaction } from '@novacron/postgres/database';
+import { createHash } from 'node:crypto';
 import type { Approval } from './host-record.js';
 
 const VALID_FOR = '1 hour';
-const SECRET_BYTES = 32;
 
 const INSERT: Statement = {
   name: 'host-invites-insert',
@@ -26,45 +22,24 @@ const USE: Statement = {
   text: 'UPDATE host_invites SET host_id = $2, used_at = now() WHERE token_hash = $1 AND host_id IS NULL AND expires_at > now()',
 };
 
-interface InviteRow extends Omit<Approval, 'capacity'> {
+export interface InviteRow extends Omit<Approval, 'capacity'> {
   capacity: Approval['capacity'] | null;
   /** The host that it was used by; it serves no other. */
   host_id: HostId | null;
   valid: boolean;
 }
 
-/** Join tokens: each approves one host, once, within an hour. Only their hashes are stored. */
-export class HostInvites {
-  /** @param db as the `_sys` role */
-  constructor(private readonly db: Database) {}
-
-  /**
-   * A repeated request is answered without the token: a secret is shown once.
-   * @throws ServiceError those of the idempotency key
-   */
-  async create(
-    meta: RequestMeta,
-    body: InviteHost,
-  ): Promise<{ invite: HostInvite; position: Position; replayed: boolean }> {
-    const token = `nci_${randomBytes(SECRET_BYTES).toString('base64url')}`;
-    const { zone, driver, labels, capacity } = body;
-    const { result, position } = await this.db.transaction({}, (tx) =>
-      once(tx, meta, async (): Promise<HostInvite> => {
-        const { rows } = await tx.query<{ expires_at: Date }>(INSERT, [
-          hashOf(token),
-          zone,
-          driver,
-          labels,
-          capacity ? JSON.stringify(capacity) : null,
-          meta.principal,
-        ]);
-        const expiresAt = (rows[0] as { expires_at: Date }).expires_at.toISOString();
-        return { zone, driver, labels, capacity: capacity ?? null, expiresAt, token: null };
-      }),
-    );
-    const { answer, replayed } = result;
-    return { invite: replayed ? answer : { ...answer, token }, replayed, position };
-  }
+/** Stores the hash of a new join token. @returns when it expires */
+export async function insertInvite(
+  tx: Transaction,
+  token: string,
+  body: InviteHost,
+  by: string,
+): Promise<Date> {
+  const { zone, driver, labels, capacity } = body;
+  const params = [hashOf(token), zone, driver, labels, capacity ? JSON.stringify(capacity) : null, by];
+  const { rows } = await tx.query<{ expires_at: Date }>(INSERT, params);
+  return (rows[0] as { expires_at: Date }).expires_at;
 }
 
 export function findInviteCall(token: string): Call {
@@ -87,8 +62,6 @@ export function approvalOf(row: InviteRow | undefined, hostId: HostId): Approval
     throw new ServiceError('forbidden', `The join token is over: it was valid for ${VALID_FOR}`);
   return { zone: row.zone, driver: row.driver, labels: row.labels, capacity: row.capacity ?? undefined };
 }
-
-export type { InviteRow };
 
 function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest();

@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { Nats, ServiceLogger } from '@novacron/service-kit/inject';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { agentSubjects, CommandReply, type Command } from '@novacron/contracts/agents';
 import { ServiceError } from '@novacron/contracts/errors';
@@ -6,15 +8,16 @@ import { requestDirect } from '@novacron/messaging/direct';
 import type { Logger } from '@novacron/telemetry/logger';
 import { z } from 'zod';
 import type { HostAnswer } from './commands.js';
-import type { HostSnapshot, KnownHost } from './snapshot.js';
+import { HostSnapshot, type KnownHost } from './snapshot.js';
 import { RECONCILING } from './row.js';
 
 /** The way to the agents: one request, one answer, in bounded time, never tried a second time. */
+@Injectable()
 export class HostLink {
   constructor(
-    private readonly nc: NatsConnection,
-    private readonly hosts: Pick<HostSnapshot, 'host'>,
-    private readonly log: Logger,
+    @Nats() private readonly nc: NatsConnection,
+    private readonly hosts: HostSnapshot,
+    @ServiceLogger() private readonly log: Logger,
   ) {}
 
   /**

@@ -8,7 +8,7 @@ import {
   type HostRecord,
 } from '@novacron/contracts/infrastructure';
 import { RESOURCES } from './host-view.js';
-import { withCondition, withoutCondition } from './row.js';
+import { withCondition, withoutCondition } from '../vms/conditions.js';
 
 const CAPACITY_LIMITED = 'CapacityLimited' satisfies HostConditionType;
 

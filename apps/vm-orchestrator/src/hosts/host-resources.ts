@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { HostId } from '@novacron/contracts/ids';
 import { promisable, type Capacity } from '@novacron/contracts/infrastructure';
 import { appendEvents } from '@novacron/outbox/append';
@@ -6,8 +8,8 @@ import { retrying } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
 import { databaseNow } from '../database/clock.js';
 import { RESOURCES } from './host-view.js';
-import type { HostSnapshot } from './snapshot.js';
-import type { HostConditions } from './conditions.js';
+import { HostSnapshot } from './snapshot.js';
+import { HostConditions } from './conditions.js';
 import { bounded, withCapacityLimit } from './host-record.js';
 import { HOST_COLUMNS, hostEvent, type HostRow } from './row.js';
 
@@ -20,12 +22,13 @@ const SET: Statement = {
 const WORTH_A_VERSION = 0.01;
 
 /** Follows what hosts have: a file system may be filled by others than the guests. */
+@Injectable()
 export class HostResources {
   constructor(
-    private readonly db: Database,
+    @SystemDatabase() private readonly db: Database,
     private readonly snapshot: HostSnapshot,
-    private readonly conditions: Pick<HostConditions, 'change'>,
-    private readonly log: Logger,
+    private readonly conditions: HostConditions,
+    @ServiceLogger() private readonly log: Logger,
   ) {}
 
   /** Takes in what the agent measured, up to its record's bound; free when nothing changed. */

@@ -1,5 +1,5 @@
 import type { Condition } from '@novacron/contracts/common';
-import type { HostId, TenantId, VmId } from '@novacron/contracts/ids';
+import type { HostId } from '@novacron/contracts/ids';
 import type { Capability, Capacity, Host } from '@novacron/contracts/infrastructure';
 
 /** What placement looks at in a host. */
@@ -16,15 +16,6 @@ export interface HostView {
   readonly allocated: Capacity;
   /** VMs deleted while the host was away that it has still to remove: it gets nothing new before. */
   readonly cleanups: number;
-}
-
-/** What is to be placed: `cpu` in virtual CPUs, `memory` in MiB, `disk` in GiB. */
-export interface PlacementRequest extends Capacity {
-  readonly vmId: VmId;
-  readonly tenantId: TenantId;
-  readonly zone: string;
-  readonly image: string;
-  readonly needs: readonly Capability[];
 }
 
 export const RESOURCES = ['cpu', 'memory', 'disk'] as const;

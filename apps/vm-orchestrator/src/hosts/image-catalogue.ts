@@ -1,16 +1,12 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
+import { ServiceConfig, SystemDatabase } from '@novacron/service-kit/inject';
+import type { CatalogueEntry, OrchestratorConfig } from '../config.js';
 import { databaseNow } from '../database/clock.js';
 import { imageEvent, READ_IMAGES, type ImageRow } from './catalog.js';
 import { namesOf } from './registration-entry.js';
-
-/** An image that hosts may offer. */
-export interface CatalogueEntry {
-  readonly name: string;
-  /** Whether a VM can be made anew on another host without losing anything: its disk holds nothing of its own. */
-  readonly rebuildable: boolean;
-}
 
 const PUT: Statement = {
   name: 'images-put',
@@ -35,6 +31,19 @@ const ASK_AGAIN: Statement = {
     WHERE NOT h.images <@ (SELECT coalesce(array_agg(i.name), '{}') FROM images i WHERE i.configured)
       OR $1 AND h.conditions @> '[{"type": "ImagesUnknown"}]'`,
 };
+
+/** Writes the catalogue when the service starts. */
+@Injectable()
+export class ImageCatalogue implements OnModuleInit {
+  constructor(
+    @SystemDatabase() private readonly db: Database,
+    @ServiceConfig() private readonly config: Pick<OrchestratorConfig, 'hosts'>,
+  ) {}
+
+  onModuleInit(): Promise<void> {
+    return putImages(this.db, this.config.hosts.images);
+  }
+}
 
 /**
  * Makes the configured images the catalogue, and retires the others. Hosts that offer retired images, or offered images

@@ -7,14 +7,8 @@ import type { Statement, Transaction } from '@novacron/postgres/database';
 import { READ_ZONES, zoneEvent, type ZoneRow } from './catalog.js';
 import { useInviteCall } from './host-invites.js';
 import { bounded, saidCapacity } from './host-record.js';
-import {
-  HOST_COLUMNS,
-  HOST_UNREACHABLE,
-  hostEvent,
-  withCondition,
-  withoutCondition,
-  type HostRow,
-} from './row.js';
+import { HOST_COLUMNS, HOST_UNREACHABLE, hostEvent, type HostRow } from './row.js';
+import { withCondition, withoutCondition } from '../vms/conditions.js';
 
 const NEW_ZONE: Statement = {
   name: 'zones-new',

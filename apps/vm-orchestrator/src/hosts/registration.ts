@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceConfig, ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Registered, RegisterHost } from '@novacron/contracts/agents';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
@@ -6,14 +8,15 @@ import { isUniqueViolation } from '@novacron/postgres/failure';
 import { retrying } from '@novacron/postgres/retry';
 import { counter } from '@novacron/telemetry/metrics';
 import type { Logger } from '@novacron/telemetry/logger';
+import type { OrchestratorConfig } from '../config.js';
 import { databaseNow } from '../database/clock.js';
-import type { HostSnapshot } from './snapshot.js';
+import { HostSnapshot } from './snapshot.js';
 import { ApprovedHosts } from './approved-hosts.js';
 import { approvalOf, findInviteCall, type InviteRow } from './host-invites.js';
 import { contradictions, recordOf, saidCapacity, withCapacityLimit, type Approval } from './host-record.js';
 import { contradicted, enter, namesOf, registeredConditions, type Before } from './registration-entry.js';
 import type { HostRow } from './row.js';
-import type { HostSettings } from './settings.js';
+import { HostSettings } from './settings.js';
 
 const LOCK: Statement = {
   name: 'hosts-lock-to-register',
@@ -32,12 +35,6 @@ const ignoredImages = counter(
   'Images that hosts offered and the catalogue does not have',
   [{}],
 );
-/** Who may register: see the settings of the same names. */
-export interface HostAdmission {
-  readonly admission: 'approved' | 'first';
-  readonly approved: string | undefined;
-}
-
 type Written =
   | { readonly row: HostRow; readonly generation: number; readonly refused?: undefined }
   | { readonly refused: string };
@@ -46,17 +43,18 @@ type Written =
  * Takes hosts in: each registration is a new epoch, and what was said under the old one counts no more. A host is held to
  * the operator's word of it, or to what it said at first.
  */
+@Injectable()
 export class Registration {
   readonly #approved: ApprovedHosts;
 
   constructor(
-    private readonly db: Database,
+    @SystemDatabase() private readonly db: Database,
     private readonly snapshot: HostSnapshot,
-    private readonly admission: HostAdmission,
     private readonly settings: HostSettings,
-    private readonly log: Logger,
+    @ServiceConfig() private readonly config: Pick<OrchestratorConfig, 'hosts'>,
+    @ServiceLogger() private readonly log: Logger,
   ) {
-    this.#approved = new ApprovedHosts(admission.approved, log);
+    this.#approved = new ApprovedHosts(config.hosts.approved, log);
   }
 
   /**
@@ -126,7 +124,7 @@ export class Registration {
 
   /** Of a host that nobody has said anything of. */
   #firstWord(said: RegisterHost, retired: boolean): Approval {
-    if (this.admission.admission === 'first' && !retired) return { ...said, capacity: undefined };
+    if (this.config.hosts.admission === 'first' && !retired) return { ...said, capacity: undefined };
     throw new ServiceError(
       'forbidden',
       retired

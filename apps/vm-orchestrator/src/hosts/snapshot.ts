@@ -1,3 +1,5 @@
+import { Injectable, Optional } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Capacity, HostRecord, Overcommit } from '@novacron/contracts/infrastructure';
 import type { Database } from '@novacron/postgres/database';
@@ -71,6 +73,7 @@ const ZONES = {
  * once, so that many placements between two refreshes spread. The durable reservation is the caller's
  * conditional UPDATE; when that finds no room, `refresh()` and place again.
  */
+@Injectable()
 export class HostSnapshot {
   #hosts = new Map<HostId, KnownHost>();
   #zones: readonly KnownZone[] = [];
@@ -82,11 +85,10 @@ export class HostSnapshot {
   #timer: NodeJS.Timeout | undefined;
   readonly #pending = new Map<HostId, Set<Pending>>();
 
-  /** @param db of a role that may read the cleanups: `_sys` */
   constructor(
-    private readonly db: Database,
-    private readonly log: Logger,
-    private readonly clock: () => number = () => performance.now(),
+    @SystemDatabase() private readonly db: Database,
+    @ServiceLogger() private readonly log: Logger,
+    @Optional() private readonly clock: () => number = () => performance.now(),
   ) {}
 
   /** Loads once and keeps loading until `stop()`. A failure is logged and tried again. */

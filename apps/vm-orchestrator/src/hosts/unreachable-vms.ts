@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { HostId, VmId } from '@novacron/contracts/ids';
 import type { Host } from '@novacron/contracts/infrastructure';
 import type { Database, Statement } from '@novacron/postgres/database';
@@ -7,7 +9,8 @@ import { databaseNow } from '../database/clock.js';
 import { changeVms, lockVms, type VmPatch } from '../vms/change.js';
 import { withoutGuest } from '../vms/guest-conditions.js';
 import type { VmRow } from '../vms/row.js';
-import { HOST_UNREACHABLE, withCondition } from './row.js';
+import { HOST_UNREACHABLE } from './row.js';
+import { withCondition } from '../vms/conditions.js';
 
 /** States in which there may be a guest whose fate nobody knows. A suspended VM is a file. */
 const MAY_HAVE_GUEST = VM_STATES.filter((state) => state !== 'suspended' && canTransition(state, 'unknown'));
@@ -56,10 +59,11 @@ function mayHaveGuest(state: VmState): boolean {
 }
 
 /** Marks the VMs of hosts that are down or fenced. It looks at what is, so nothing is forgotten by a crash. */
+@Injectable()
 export class UnreachableVms {
   constructor(
-    private readonly db: Database,
-    private readonly log: Logger,
+    @SystemDatabase() private readonly db: Database,
+    @ServiceLogger() private readonly log: Logger,
   ) {}
 
   /** Until nothing is left to mark. */

@@ -4,7 +4,7 @@ import { deadlineMs, isTransient, type VmState } from '@novacron/vm-lifecycle/st
 import type { VmPatch } from '../vms/change.js';
 import { withGuest } from '../vms/guest-conditions.js';
 import type { TaskColumn, VmRow } from '../vms/row.js';
-import type { Claim, Operation, StepResult } from './operation.js';
+import type { LeasedJob, Operation, StepResult } from './operation.js';
 import type { JobRow } from './row.js';
 
 /** Why a job did not succeed. */
@@ -19,7 +19,7 @@ export const CANCELLED = 'cancelled';
 /** A step that has run, and what came of it. */
 export interface Ended {
   readonly operation: Operation;
-  readonly claim: Claim;
+  readonly leased: LeasedJob;
   readonly result: StepResult;
   readonly startedAt: Date;
 }
@@ -39,8 +39,8 @@ const UNDO_DEADLINE_MS = 60_000;
 const LOOK_AGAIN: StepResult = { then: 'wait', ms: 0, detail: 'its user wants something else now' };
 
 /** A step that decided where its VM ends on a wish that has changed since: it runs again, with the new one. */
-function wishChanged({ claim, result }: Ended, vm: VmRow): boolean {
-  return result.then === 'done' && vm.generation !== claim.vm.generation;
+function wishChanged({ leased, result }: Ended, vm: VmRow): boolean {
+  return result.then === 'done' && vm.generation !== leased.vm.generation;
 }
 
 export function deadlineIn(state: VmState, now: Date): Date {

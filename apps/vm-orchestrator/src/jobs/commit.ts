@@ -6,15 +6,15 @@ import { databaseNow } from '../database/clock.js';
 import { applyHostEffects, type HostChange } from '../hosts/capacity.js';
 import { changeVmsCalls, requireAll, type VmChange, lockVmsCall } from '../vms/change.js';
 import type { VmRow } from '../vms/row.js';
-import { LEASE_MS } from './claim.js';
 import { advance, type Ended } from './advance.js';
-import type { Claim } from './operation.js';
+import { LEASE_MS } from './leases.js';
+import type { LeasedJob } from './operation.js';
 import { LIVE, toJob, type JobRow } from './row.js';
 
-/** The claim was overtaken: by a force-stop or delete, or by another worker after the lease. */
-export class ClaimLost extends Error {}
-/** The host chosen has no room any more: place again. */
-export class RoomLost extends Error {}
+/** The lease was lost: to a force-stop or a delete, or to another worker when it had ended. */
+export class LeaseLost extends Error {}
+/** The chosen host has no capacity left: place again. */
+export class CapacityLost extends Error {}
 
 const LOCK_JOBS: Statement = {
   name: 'jobs-lock',
@@ -42,20 +42,20 @@ const KEEP_PLACEMENTS: Statement = {
 
 /**
  * Ends steps: job, VM, host capacity, quota and events of each in one transaction, up to a batch of them
- * together. What was overtaken is answered with {@link ClaimLost} and changes nothing.
- * @returns for each its new claim, in order
+ * together. A step whose lease was lost is answered with {@link LeaseLost} and changes nothing.
+ * @returns for each its leased job as it is now, in order
  */
-export function commitSteps(db: Database, ended: readonly Ended[]): Promise<(Claim | Error)[]> {
+export function commitSteps(db: Database, ended: readonly Ended[]): Promise<(LeasedJob | Error)[]> {
   return retrying(async () => {
     const { result } = await db.transaction({}, (tx) => write(tx, ended));
     return result;
   });
 }
 
-async function write(tx: Transaction, ended: readonly Ended[]): Promise<(Claim | Error)[]> {
+async function write(tx: Transaction, ended: readonly Ended[]): Promise<(LeasedJob | Error)[]> {
   const now = databaseNow();
   const { vms, jobs } = await lock(tx, ended);
-  const holding = ended.filter((e) => holds(e.claim, jobs.get(e.claim.job.id)));
+  const holding = ended.filter((e) => holds(e.leased, jobs.get(e.leased.job.id)));
   const { refused } = await applyHostEffects(
     tx,
     holding.flatMap((e) => hostChange(e, vms)),
@@ -64,11 +64,11 @@ async function write(tx: Transaction, ended: readonly Ended[]): Promise<(Claim |
 
   const changes: VmChange[] = [];
   const writes: Write[] = [];
-  const answers = ended.map((step): Claim | Error => {
-    const vm = vms.get(step.claim.vm.id);
-    const job = jobs.get(step.claim.job.id);
-    if (!vm || !job || !holds(step.claim, job)) return new ClaimLost();
-    if (refused.has(vm.id)) return new RoomLost();
+  const answers = ended.map((step): LeasedJob | Error => {
+    const vm = vms.get(step.leased.vm.id);
+    const job = jobs.get(step.leased.job.id);
+    if (!vm || !job || !holds(step.leased, job)) return new LeaseLost();
+    if (refused.has(vm.id)) return new CapacityLost();
     const next = advance(step, vm, job, now);
     // A wait that changes nothing about the VM is no new version of it.
     if (Object.keys(next.patch).length > 0) changes.push({ row: vm, patch: next.patch });
@@ -90,8 +90,8 @@ interface Write {
 /** VMs first, then jobs, each in the order of ids: as everybody does who locks both. */
 async function lock(tx: Transaction, ended: readonly Ended[]) {
   const [vms, jobs] = await tx.pipeline([
-    lockVmsCall(ended.map((e) => e.claim.vm.id)),
-    { statement: LOCK_JOBS, params: [ended.map((e) => e.claim.job.id)] },
+    lockVmsCall(ended.map((e) => e.leased.vm.id)),
+    { statement: LOCK_JOBS, params: [ended.map((e) => e.leased.job.id)] },
   ]);
   return {
     vms: new Map(((vms?.rows ?? []) as unknown as VmRow[]).map((vm) => [vm.id, vm])),
@@ -99,15 +99,15 @@ async function lock(tx: Transaction, ended: readonly Ended[]) {
   };
 }
 
-function holds(claim: Claim, job: JobRow | undefined): boolean {
+function holds(leased: LeasedJob, job: JobRow | undefined): boolean {
   return (
-    job?.lease_owner === claim.job.lease_owner && job.fence === claim.job.fence && job.status === 'running'
+    job?.lease_owner === leased.job.lease_owner && job.fence === leased.job.fence && job.status === 'running'
   );
 }
 
 function hostChange(step: Ended, vms: Map<VmId, VmRow>): HostChange[] {
   const effect = step.result.host;
-  const vm = vms.get(step.claim.vm.id);
+  const vm = vms.get(step.leased.vm.id);
   if (!effect || !vm) return [];
   const on = (hostId: HostId | null, what: HostChange['effect']): HostChange[] =>
     hostId === null ? [] : [{ effect: what, hostId, vm }];
@@ -144,12 +144,12 @@ function updateJobs(writes: readonly Write[]): Call {
 }
 
 function keepPlacements(writes: readonly Write[]): Call[] {
-  const rows = writes.flatMap(({ ended: { claim, result } }) =>
+  const rows = writes.flatMap(({ ended: { leased, result } }) =>
     result.placement
       ? [
           {
-            tenant_id: claim.vm.tenant_id,
-            vm_id: claim.vm.id,
+            tenant_id: leased.vm.tenant_id,
+            vm_id: leased.vm.id,
             host_id: result.placement.hostId,
             decided_at: result.placement.decidedAt,
             explanation: result.placement,

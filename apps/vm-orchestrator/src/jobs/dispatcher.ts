@@ -1,20 +1,27 @@
+import { Injectable } from '@nestjs/common';
+import type { JobId } from '@novacron/contracts/ids';
+import { Relay } from '@novacron/outbox/relay';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Database } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
-import { claimDue } from './claim.js';
-import type { Worker } from './worker.js';
+import { leaseDue, WAKE } from './leases.js';
+import { Liveness } from './liveness.js';
+import type { LeasedJob } from './operation.js';
+import { Worker } from './worker.js';
 
-/** The slow truth: whatever nobody was told of is found this late. */
+/** A job of which no wake came (its process died, a message was lost) is found at the latest after so long. */
 const POLL_MS = 1_000;
-const MAX_CLAIM = 64;
+const MAX_LEASED = 64;
 /** Jobs due within one such span are claimed together. */
 const GRAIN_MS = 25;
-/** With a backlog in the database, so many slots are filled by one claim. */
+/** With a backlog in the database, so many slots are filled by one query. */
 const REFILL = 16;
 
 /**
- * One loop over due rows: wakes for what this process knows to be due, and every second for what it does
- * not (another process died, a message was lost).
+ * One loop over due jobs: it runs when this process knows that one is due, and every second for those that it does not
+ * know of.
  */
+@Injectable()
 export class Dispatcher {
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
@@ -25,10 +32,15 @@ export class Dispatcher {
   #stopped = true;
 
   constructor(
-    private readonly db: Database,
-    private readonly worker: () => Worker,
-    private readonly logger: Pick<Logger, 'warn'>,
-  ) {}
+    @SystemDatabase() private readonly db: Database,
+    private readonly worker: Worker,
+    private readonly relay: Relay,
+    liveness: Liveness,
+    @ServiceLogger() private readonly logger: Logger,
+  ) {
+    worker.slotFree.subscribe((ms) => this.#onSlotFree(ms));
+    liveness.jobsReleased.subscribe(() => this.wake(0));
+  }
 
   start(): void {
     this.#stopped = false;
@@ -52,10 +64,23 @@ export class Dispatcher {
     this.#backlog = true;
   }
 
-  /** A slot is free; its job wants one again in `ms`, or never. */
-  freed(ms: number | null): void {
+  /** Jobs were created and committed. This worker takes those that are leased to it; the others wait for a slot. */
+  createdLeased(created: readonly LeasedJob[]): void {
+    const own = created.filter(({ job }) => job.lease_owner !== null);
+    if (own.length < created.length) this.backlog();
+    this.worker.take(own);
+    this.relay.wake();
+  }
+
+  /** Makes waiting jobs due at once: what they waited for has come. */
+  async wakeJobs(jobIds: readonly JobId[]): Promise<void> {
+    await this.db.primary.batch({}, [{ statement: WAKE, params: [jobIds] }]);
+    this.wake(0);
+  }
+
+  #onSlotFree(ms: number | null): void {
     if (ms !== null) this.wake(ms);
-    if (this.#backlog && (this.worker().free >= REFILL || this.worker().busy === 0)) this.wake(0);
+    if (this.#backlog && (this.worker.free >= REFILL || this.worker.busy === 0)) this.wake(0);
   }
 
   #arm(): void {
@@ -75,21 +100,20 @@ export class Dispatcher {
     try {
       await this.#fill();
     } catch (error) {
-      this.logger.warn({ err: error }, 'due jobs could not be claimed');
+      this.logger.warn({ err: error }, 'lease of due jobs failed');
     }
     this.#polling = false;
     this.#arm();
   }
 
   async #fill(): Promise<void> {
-    const worker = this.worker();
-    await worker.letGo();
+    await this.worker.release();
     for (;;) {
-      const limit = Math.min(worker.free, MAX_CLAIM);
+      const limit = Math.min(this.worker.free, MAX_LEASED);
       if (limit === 0 || this.#stopped) return;
-      const claims = await claimDue(this.db, worker.options.owner, limit);
-      worker.adopt(claims);
-      if (claims.length < limit) {
+      const leased = await leaseDue(this.db, this.worker.owner, limit);
+      this.worker.take(leased);
+      if (leased.length < limit) {
         this.#backlog = false;
         return;
       }

@@ -1,11 +1,18 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
+import { Subject } from 'rxjs';
+import { randomUUID } from 'node:crypto';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 
-const BEAT_MS = 1_000;
-/** Who was silent for so long is taken for dead. Wrongly taken, its next commit finds its claims lost: no harm. */
-const SILENT_S = 5;
+const HEARTBEAT_MS = 1_000;
+/**
+ * A worker without a heartbeat for this long is considered dead. If it is alive, its next commit fails, because its
+ * leases are gone.
+ */
+const UNREACHABLE_S = 5;
 
-const BEAT: Statement = {
+const HEARTBEAT: Statement = {
   name: 'workers-beat',
   text: `INSERT INTO workers (owner, seen_at) VALUES ($1, now())
     ON CONFLICT (owner) DO UPDATE SET seen_at = excluded.seen_at`,
@@ -14,7 +21,7 @@ const RELEASE: Statement = {
   name: 'workers-release',
   table: 'jobs',
   text: `WITH dead AS (
-      DELETE FROM workers WHERE seen_at < now() - interval '${SILENT_S} s' RETURNING owner
+      DELETE FROM workers WHERE seen_at < now() - interval '${UNREACHABLE_S} s' RETURNING owner
     )
     UPDATE jobs SET lease_owner = NULL, status = 'waiting', due_at = now() FROM dead
     WHERE jobs.lease_owner = dead.owner AND jobs.status = 'running'`,
@@ -22,50 +29,53 @@ const RELEASE: Statement = {
 const FORGET: Statement = { name: 'workers-forget', text: 'DELETE FROM workers WHERE owner = $1' };
 
 /**
- * Tells the others that this process works, and frees the jobs of one that does not any more. The lease of a job
- * would free it as well, much later: it has to outlast the slowest step.
+ * Proves to the other workers that this process lives, and releases the jobs of a worker that died. The lease of a job
+ * ends by itself as well, much later: it has to outlast the slowest step.
  */
+@Injectable()
 export class Liveness {
+  /** Identifies this process in leases. */
+  readonly owner = randomUUID();
+  /** Jobs of a dead worker are due again. */
+  readonly jobsReleased = new Subject<void>();
   #timer: NodeJS.Timeout | undefined;
-  #beating: Promise<void> = Promise.resolve();
+  #sending: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly db: Database,
-    private readonly owner: string,
-    private readonly onFreed: () => void,
-    private readonly logger: Pick<Logger, 'warn'>,
+    @SystemDatabase() private readonly db: Database,
+    @ServiceLogger() private readonly logger: Logger,
   ) {}
 
-  /** Resolves after the first beat: a claim may be taken then. */
+  /** Resolves after the first heartbeat: this process may lease jobs then. */
   async start(): Promise<void> {
-    await this.beat();
-    this.#timer = setInterval(() => (this.#beating = this.#safely()), BEAT_MS);
+    await this.heartbeat();
+    this.#timer = setInterval(() => (this.#sending = this.#safely()), HEARTBEAT_MS);
     this.#timer.unref();
   }
 
-  /** Ends after every claim was given back. */
+  /** To be called when every lease has been released. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#beating;
+    await this.#sending;
     await this.db.primary.batch({}, [{ statement: FORGET, params: [this.owner] }]);
   }
 
-  async beat(): Promise<void> {
+  async heartbeat(): Promise<void> {
     const { results } = await this.db.primary.batch({}, [
-      { statement: BEAT, params: [this.owner] },
+      { statement: HEARTBEAT, params: [this.owner] },
       { statement: RELEASE },
     ]);
-    const freed = results[1]?.rowCount ?? 0;
-    if (freed === 0) return;
-    this.logger.warn({ jobs: freed }, 'a worker died: its jobs go on');
-    this.onFreed();
+    const released = results[1]?.rowCount ?? 0;
+    if (released === 0) return;
+    this.logger.warn({ jobs: released }, 'worker died, its jobs go on');
+    this.jobsReleased.next();
   }
 
   async #safely(): Promise<void> {
     try {
-      await this.beat();
+      await this.heartbeat();
     } catch (error) {
-      this.logger.warn({ err: error }, 'the other workers could not be told that this one lives');
+      this.logger.warn({ err: error }, 'worker heartbeat failed');
     }
   }
 }

@@ -1,7 +1,7 @@
 import { newId, type JobId } from '@novacron/contracts/ids';
 import { deadlineIn, taskOf } from './advance.js';
-import { LEASE_MS } from './claim.js';
-import type { Claim, Operation } from './operation.js';
+import { LEASE_MS } from './leases.js';
+import type { LeasedJob, Operation } from './operation.js';
 import type { JobArgs } from './args.js';
 import type { JobRow } from './row.js';
 import type { Statement } from '@novacron/postgres/database';
@@ -30,7 +30,7 @@ export function newJob(
   args: JobArgs,
   owner: string | null,
   now: Date,
-): Claim {
+): LeasedJob {
   const first = operation.steps[0];
   const job: JobRow = {
     tenant_id: vm.tenant_id,

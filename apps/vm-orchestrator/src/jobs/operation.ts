@@ -1,43 +1,29 @@
 import type { Placement } from '@novacron/contracts/vms';
-import type { HostId } from '@novacron/contracts/ids';
 import type { VmFact } from '@novacron/contracts/agents';
 import type { TransientState } from '@novacron/vm-lifecycle/states';
+import type { HostEffect } from '../hosts/capacity.js';
+import type { PlacementDecision } from '../placement/place.js';
 import type { VmPatch } from '../vms/change.js';
 import type { JobKind, VmRow } from '../vms/row.js';
 import type { JobArgs } from './args.js';
 import type { JobRow } from './row.js';
 import type { CommandBody, HostAnswer } from '../hosts/commands.js';
 
-/** What a claim holds: the VM and its live job, as they were when the last step was committed. */
-export interface Claim {
+/** A job that a worker holds under a lease, with its VM, as they were when the last step was committed. */
+export interface LeasedJob {
   readonly vm: VmRow;
   readonly job: JobRow;
 }
 
-/** What a step may use. It reads the claim, talks to the host, and says what should be written: it writes nothing. */
-export interface StepContext extends Claim {
+/** What a step may use. It reads the leased job, talks to the host, and says what should be written: it writes nothing. */
+export interface StepContext extends LeasedJob {
   now(): Date;
-  /** Sends a command to the VM's host under the id `<job>:<step>`, with this claim's fence. */
+  /** Sends a command to the VM's host under the id `<job>:<step>`, with this lease's fence. */
   send(command: CommandBody): Promise<HostAnswer>;
-  place(): Promise<PlaceDecision>;
+  place(): Promise<PlacementDecision>;
   /** Whether the VM's host is fenced: nothing is sent to it any more. */
   hostIsFenced(): boolean;
 }
-
-export interface PlaceDecision {
-  readonly hostId: HostId | null;
-  readonly fits: 'now' | 'later' | 'never';
-  readonly explanation: Placement;
-}
-
-/** What happens to the host's capacity, in the same transaction as the state. */
-export type HostEffect =
-  | { readonly effect: 'reserve'; readonly hostId: HostId }
-  | { readonly effect: 'release' }
-  /** To another host; the one before keeps the capacity until it has removed what it has. */
-  | { readonly effect: 'move'; readonly hostId: HostId }
-  /** The host cannot be told: it keeps the capacity until the clean-up is done. */
-  | { readonly effect: 'leave-cleanup' };
 
 interface Effects {
   readonly patch?: VmPatch;
@@ -88,7 +74,7 @@ export interface Operation {
    * What a failure leaves of the VM, once everything that has an `undo` was undone. A passed deadline is the
    * failure `deadline_exceeded`.
    */
-  failed(claim: Claim, error: { code: string; detail: string }): VmPatch;
+  failed(leased: LeasedJob, error: { code: string; detail: string }): VmPatch;
   /** Where a passed deadline is not the failure `deadline_exceeded`; `again`: the step is tried again; null: it is. */
-  overdue?(claim: Claim, now: Date): StepResult | 'again' | null;
+  overdue?(leased: LeasedJob, now: Date): StepResult | 'again' | null;
 }

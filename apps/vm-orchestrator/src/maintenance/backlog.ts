@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 import { observableGauge } from '@novacron/telemetry/metrics';
@@ -41,6 +43,7 @@ interface Seen {
  * What waits in Postgres for longer than it should, over all processes, looked at every five seconds by each: who
  * should do the work cannot be the one to tell that nobody does it.
  */
+@Injectable()
 export class Backlog {
   #timer: NodeJS.Timeout | undefined;
   #looks = 0;
@@ -49,8 +52,8 @@ export class Backlog {
   #vms: { readonly at: number; readonly states: ReadonlyMap<string, number> } | undefined;
 
   constructor(
-    private readonly db: Database,
-    private readonly logger: Pick<Logger, 'warn'>,
+    @SystemDatabase() private readonly db: Database,
+    @ServiceLogger() private readonly logger: Logger,
   ) {}
 
   start(): void {

@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 
@@ -37,13 +39,14 @@ function purge(table: string, where: string): Statement {
 }
 
 /** Throws away what nobody asks for any more, in small transactions, every ten minutes. */
+@Injectable()
 export class Maintenance {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly db: Database,
-    private readonly logger: Pick<Logger, 'warn'>,
+    @SystemDatabase() private readonly db: Database,
+    @ServiceLogger() private readonly logger: Logger,
   ) {}
 
   start(): void {

@@ -1,6 +1,6 @@
 import type { Condition } from '@novacron/contracts/common';
-import { withCondition, withoutCondition } from '../hosts/row.js';
-import type { PlaceDecision } from '../jobs/operation.js';
+import { withCondition, withoutCondition } from '../vms/conditions.js';
+import type { Fits } from '../placement/place.js';
 import type { VmPatch } from '../vms/change.js';
 import type { VmRow } from '../vms/row.js';
 
@@ -10,7 +10,7 @@ const CAPACITY_AVAILABLE = 'CapacityAvailable';
 /** Says why the VM has no host. An explanation that has not changed is no new version of the VM. */
 export function withoutCapacity(
   vm: Pick<VmRow, 'conditions'>,
-  fits: PlaceDecision['fits'],
+  fits: Fits,
   summary: string,
   now: Date,
 ): VmPatch {

@@ -1,13 +1,11 @@
 import type { Operation, Step, StepContext, StepResult } from '../jobs/operation.js';
+import { HOST_DRAINED } from '../vms/stop-reasons.js';
 import { backOrUnknown, onAnswer, running } from './answers.js';
 import { withCapacity, withoutCapacity } from './capacity-condition.js';
 import { LEFT_FOR_CLEANUP, unprovision } from './create.js';
 import { guestSpec } from './guest-spec.js';
 import { unstarted } from './start.js';
 import { stop } from './stop.js';
-
-/** Why a VM is off that a drain stopped and that could not leave its host. */
-export const HOST_DRAINED = 'host_drained';
 
 const OPERATORS = { by: 'nothing', because: 'an operator empties the host' } as const;
 

@@ -1,6 +1,7 @@
-import { HOST_UNREACHABLE, withoutCondition } from '../hosts/row.js';
+import { HOST_UNREACHABLE } from '../hosts/row.js';
+import { withoutCondition } from '../vms/conditions.js';
 import { CANCELLED } from '../jobs/advance.js';
-import type { Claim, Operation, Step, StepContext, StepResult } from '../jobs/operation.js';
+import type { LeasedJob, Operation, Step, StepContext, StepResult } from '../jobs/operation.js';
 import type { VmRow } from '../vms/row.js';
 import { onAnswer, running } from './answers.js';
 import { missingCapacity, withCapacity, withoutCapacity } from './capacity-condition.js';
@@ -41,7 +42,7 @@ function placedConditions(vm: VmRow): VmRow['conditions'] {
 }
 
 /** Whether a stopped VM is still on its fenced host: what does not come about then leaves it as it was. */
-function isRebuilt({ vm, job }: Claim): boolean {
+function isRebuilt({ vm, job }: LeasedJob): boolean {
   return vm.state === 'pending' && vm.host_id !== null && job.args.before === 'stopped';
 }
 
@@ -100,7 +101,7 @@ export const create: Operation = {
 };
 
 /** The deadline of a create that placement has refused until now. */
-function waitedInVain({ vm, job }: Claim): StepResult | null {
+function waitedInVain({ vm, job }: LeasedJob): StepResult | null {
   const missing = missingCapacity(vm);
   if (job.step !== place.name || !missing) return null;
   return { then: 'failed', code: 'no_capacity', detail: `No host had room in time: ${missing.message}` };

@@ -1,6 +1,7 @@
 import { detailOf } from '@novacron/contracts/common';
 import type { HostAnswer } from '../hosts/commands.js';
-import type { HostEffect, Operation, StepContext, StepResult } from '../jobs/operation.js';
+import type { HostEffect } from '../hosts/capacity.js';
+import type { Operation, StepContext, StepResult } from '../jobs/operation.js';
 import { onAnswer } from './answers.js';
 
 const AGAIN_MS = 1_000;

@@ -26,6 +26,8 @@ export const OPERATIONS: Partial<Record<JobKind, Operation>> = {
 
 /** With those that are not actions of a user. */
 const BY_KIND: Partial<Record<JobKind, Operation>> = { ...OPERATIONS, 'cold-migrate': coldMigrate };
+/** Every operation that a job can run. */
+export const ALL_OPERATIONS = Object.values(BY_KIND);
 /** The kinds of jobs that there can be. */
 export const JOB_KINDS = Object.keys(BY_KIND) as JobKind[];
 

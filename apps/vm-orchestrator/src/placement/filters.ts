@@ -1,5 +1,6 @@
 import { blocksPlacement } from '@novacron/contracts/infrastructure';
-import { free, type HostView, type PlacementRequest, type Resource } from '../hosts/host-view.js';
+import { free, type HostView, type Resource } from '../hosts/host-view.js';
+import { type PlacementRequest } from './request.js';
 
 /** Refuses hosts; `refuse` answers why not, for a person, or null. */
 export interface Filter {

@@ -4,7 +4,8 @@ import { newId, type HostId, type TenantId, type VmId } from '@novacron/contract
 import type { HostConditionType } from '@novacron/contracts/infrastructure';
 import { Placement } from '@novacron/contracts/vms';
 import fc from 'fast-check';
-import type { HostView, PlacementRequest } from '../hosts/host-view.js';
+import type { HostView } from '../hosts/host-view.js';
+import type { PlacementRequest } from './request.js';
 import { place } from './place.js';
 
 const NOW = new Date('2026-11-23T12:00:00.000Z');

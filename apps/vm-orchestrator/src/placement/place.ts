@@ -1,7 +1,8 @@
 import type { HostId } from '@novacron/contracts/ids';
 import type { Placement } from '@novacron/contracts/vms';
 import { FILTERS, SUITABLE } from './filters.js';
-import { RESOURCES, type HostView, type PlacementRequest, type Resource } from '../hosts/host-view.js';
+import { RESOURCES, type HostView, type Resource } from '../hosts/host-view.js';
+import { type PlacementRequest } from './request.js';
 
 /** `later`: room may come. `never`: more than any suitable host of the zone holds in total. */
 export type Fits = 'now' | 'later' | 'never';

@@ -1,44 +1,32 @@
+import { Injectable } from '@nestjs/common';
 import type { JobId } from '@novacron/contracts/ids';
 import { databaseNow } from '../database/clock.js';
-import type { Claim, PlaceDecision } from '../jobs/operation.js';
 import type { VmRow } from '../vms/row.js';
-import type { PlacementRequest } from '../hosts/host-view.js';
-import { place } from './place.js';
-import { needsOf } from './needs.js';
-import type { HostSnapshot, Reservation } from '../hosts/snapshot.js';
-
-/** The columns of a VM that decide where it can go. */
-export type PlacedColumns = Pick<
-  VmRow,
-  'id' | 'tenant_id' | 'zone' | 'image' | 'cpu' | 'memory' | 'disk' | 'user_data' | 'ssh_keys'
->;
-
-/** What a VM asks of a host. */
-export function placementRequest(vm: PlacedColumns): PlacementRequest {
-  return {
-    vmId: vm.id,
-    tenantId: vm.tenant_id,
-    zone: vm.zone,
-    image: vm.image,
-    cpu: vm.cpu,
-    memory: vm.memory,
-    disk: vm.disk,
-    needs: needsOf(vm),
-  };
-}
+import { place, type PlacementDecision } from './place.js';
+import { placementRequest, type PlacedColumns } from './request.js';
+import { HostSnapshot, type Reservation } from '../hosts/snapshot.js';
 
 /** Places claims on the hosts of the snapshot, and keeps the room until the commit has said what became of it. */
+@Injectable()
 export class Placer {
   readonly #reserved = new Map<JobId, Reservation>();
 
   constructor(private readonly snapshot: HostSnapshot) {}
 
-  async place({ vm, job }: Claim): Promise<PlaceDecision> {
+  async place(vm: PlacedColumns, jobId: JobId): Promise<PlacementDecision> {
     if (!this.snapshot.ready) await this.snapshot.refresh();
     const request = placementRequest(vm);
     const decision = place(request, this.snapshot.hosts(), databaseNow());
-    if (decision.hostId !== null) this.#reserved.set(job.id, this.snapshot.reserve(decision.hostId, request));
+    if (decision.hostId !== null) this.#reserved.set(jobId, this.snapshot.reserve(decision.hostId, request));
     return decision;
+  }
+
+  /** Reads the hosts again; false when the database cannot show them just now. */
+  refresh(): Promise<boolean> {
+    return this.snapshot.refresh().then(
+      () => true,
+      () => false,
+    );
   }
 
   isFenced({ host_id }: Pick<VmRow, 'host_id'>): boolean {

@@ -1,3 +1,6 @@
+import { Injectable } from '@nestjs/common';
+import { Relay } from '@novacron/outbox/relay';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { VmId } from '@novacron/contracts/ids';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
@@ -5,6 +8,7 @@ import { gate } from '@novacron/vm-lifecycle/actions';
 import { databaseNow } from '../database/clock.js';
 import { changeVms, lockVms } from '../vms/change.js';
 import { intend } from '../admission/intent.js';
+import { Dispatcher } from '../jobs/dispatcher.js';
 import { INSERT_JOBS } from '../jobs/new-job.js';
 import { restartOf, STABLE_MS, WANTED } from '../vms/restart.js';
 import { gateView, type VmRow } from '../vms/row.js';
@@ -29,15 +33,16 @@ const CANDIDATES: Statement = {
 const OPTIONS = { graceSeconds: 30 };
 
 /** Starts guests again that ended unexpectedly, as the restart policies of their VMs say. */
+@Injectable()
 export class Restarts {
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | null = null;
 
-  /** @param db as the `_sys` role */
   constructor(
-    private readonly db: Database,
-    private readonly onCommit: () => void,
-    private readonly log: Pick<Logger, 'info' | 'warn'>,
+    @SystemDatabase() private readonly db: Database,
+    private readonly relay: Relay,
+    private readonly dispatcher: Dispatcher,
+    @ServiceLogger() private readonly log: Logger,
   ) {}
 
   start(): void {
@@ -61,7 +66,8 @@ export class Restarts {
       if (rows.length === 0) return;
       const ids = rows.map(({ id }) => id);
       const { result: started } = await this.db.transaction({}, (tx) => restart(tx, ids));
-      this.onCommit();
+      this.relay.wake();
+      this.dispatcher.wake(0);
       if (started > 0) this.log.info({ vms: started }, 'guests that ended unexpectedly are started again');
     } catch (error) {
       this.log.warn({ err: error }, 'restart of guests failed');

@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
@@ -34,10 +36,11 @@ const corrections = counter(
  * Whoever places or frees a VM updates the host's row in the same transaction. So once the row is locked, a
  * statement begun after that sees either all of a change or nothing of it.
  */
+@Injectable()
 export class AllocationAudit {
   constructor(
-    private readonly db: Database,
-    private readonly log: Logger,
+    @SystemDatabase() private readonly db: Database,
+    @ServiceLogger() private readonly log: Logger,
   ) {}
 
   /** @returns whether something had to be corrected */

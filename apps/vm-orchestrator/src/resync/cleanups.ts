@@ -1,11 +1,13 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Command } from '@novacron/contracts/agents';
 import type { HostId, VmId } from '@novacron/contracts/ids';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HostLink } from '../hosts/host-link.js';
-import type { HostSnapshot } from '../hosts/snapshot.js';
+import { HostLink } from '../hosts/host-link.js';
+import { HostSnapshot } from '../hosts/snapshot.js';
 
 const OF_HOST: Statement = {
   name: 'cleanups-of-host',
@@ -37,15 +39,16 @@ const PATIENCE_MS = 60_000;
 const ASK_AGAIN_MS = 500;
 
 /** Has a host that is back remove what was deleted while it was away; only then its capacity is free again. */
+@Injectable()
 export class Cleanups {
   readonly #running = new Map<HostId, Promise<void>>();
   readonly #stopped = new AbortController();
 
   constructor(
-    private readonly db: Database,
+    @SystemDatabase() private readonly db: Database,
     private readonly link: HostLink,
     private readonly snapshot: HostSnapshot,
-    private readonly log: Logger,
+    @ServiceLogger() private readonly log: Logger,
   ) {}
 
   /** What is left after it (the host failed, or went away again) is tried at the next resync. */

@@ -1,3 +1,5 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Inventory, VmFact } from '@novacron/contracts/agents';
 import type { HostId, VmId } from '@novacron/contracts/ids';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
@@ -6,6 +8,7 @@ import { appendCall } from '@novacron/outbox/append';
 import type { Logger } from '@novacron/telemetry/logger';
 import { databaseNow } from '../database/clock.js';
 import { HOST_COLUMNS, hostEvent, RECONCILING, type HostRow } from '../hosts/row.js';
+import { AllocationAudit } from './audit.js';
 import { admitFacts, applyFacts, knownVms, type FactsApplied } from './facts.js';
 import { countQuarantined, forgetGone, isStranger, quarantine } from './quarantine.js';
 import type { Stamp } from './judge.js';
@@ -53,12 +56,12 @@ interface Outcome extends FactsApplied {
 const NOTHING = { changed: 0, waiting: [], strangers: [], complete: false };
 
 /** Applies what a host has, and what it has not: the slow truth behind every report that was lost. */
+@Injectable()
 export class Inventories {
   constructor(
-    private readonly db: Database,
-    private readonly log: Logger,
-    /** Told of each host whose inventory has been applied completely. */
-    private readonly onComplete: (hostId: HostId) => Promise<void>,
+    @SystemDatabase() private readonly db: Database,
+    private readonly audit: AllocationAudit,
+    @ServiceLogger() private readonly log: Logger,
   ) {}
 
   /** Applies one part. What is missing is judged when all parts have come, to whichever orchestrator. */
@@ -74,7 +77,7 @@ export class Inventories {
     }
     if (result.complete) {
       await countQuarantined(this.db);
-      await this.onComplete(hostId);
+      await this.audit.run(hostId);
     }
     return { needed: result.admitted === 'register' ? 'register' : 'nothing' };
   }

@@ -1,6 +1,7 @@
 import { GUEST_FAULTS, isGuestFault, type PowerState, type VmFact } from '@novacron/contracts/agents';
 import { canTransition, type VmState } from '@novacron/vm-lifecycle/states';
-import { HOST_UNREACHABLE, withoutCondition } from '../hosts/row.js';
+import { HOST_UNREACHABLE } from '../hosts/row.js';
+import { withoutCondition } from '../vms/conditions.js';
 import type { VmPatch } from '../vms/change.js';
 import { withGuest } from '../vms/guest-conditions.js';
 import type { VmRow } from '../vms/row.js';

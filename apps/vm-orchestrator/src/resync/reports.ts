@@ -1,19 +1,20 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { HostReport } from '@novacron/contracts/agents';
-import type { HostId, JobId } from '@novacron/contracts/ids';
+import type { HostId } from '@novacron/contracts/ids';
 import type { Database } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
 import { admitFacts, applyFacts, knownVms } from './facts.js';
-
-/** Wakes jobs that wait: what they wait for may have come. */
-export type WakeJobs = (jobs: readonly JobId[]) => Promise<void>;
+import { WaitingJobs } from './waiting-jobs.js';
 
 /** What a host tells by itself: a guest powered itself off, or crashed. The quick way; inventories are the sure one. */
+@Injectable()
 export class Reports {
   constructor(
-    private readonly db: Database,
-    private readonly wakeJobs: WakeJobs,
-    private readonly log: Logger,
+    @SystemDatabase() private readonly db: Database,
+    private readonly waitingJobs: WaitingJobs,
+    @ServiceLogger() private readonly log: Logger,
   ) {}
 
   async apply(hostId: HostId, report: HostReport): Promise<{ needed: 'nothing' | 'register' }> {
@@ -27,7 +28,7 @@ export class Reports {
       }),
     );
     if (result.changed > 0) this.log.info({ hostId, vms: result.changed }, 'a host reported changes');
-    if (result.waiting.length > 0) await this.wakeJobs(result.waiting);
+    if (result.waiting.length > 0) await this.waitingJobs.wake(result.waiting);
     return { needed: result.admitted === 'register' ? 'register' : 'nothing' };
   }
 }

@@ -1,9 +1,11 @@
+import { Injectable } from '@nestjs/common';
+import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
-import type { HostLink } from '../hosts/host-link.js';
-import type { HostSettings } from '../hosts/settings.js';
-import type { Cleanups } from './cleanups.js';
+import { HostLink } from '../hosts/host-link.js';
+import { HostSettings } from '../hosts/settings.js';
+import { Cleanups } from './cleanups.js';
 
 const PER_TICK = 20;
 /** A host with VMs in `unknown` is asked again after so many seconds, give or take the tenth. */
@@ -25,6 +27,7 @@ const CLAIM: Statement = {
  * Asks every host that is up for its inventory once a minute (sooner while one of its VMs is `unknown`), and
  * has it do what was left undone.
  */
+@Injectable()
 export class ResyncScheduler {
   #timer: NodeJS.Timeout | undefined;
   #ticking: Promise<void> | null = null;
@@ -32,11 +35,11 @@ export class ResyncScheduler {
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(
-    private readonly db: Database,
+    @SystemDatabase() private readonly db: Database,
     private readonly link: HostLink,
     private readonly cleanups: Cleanups,
     private readonly settings: HostSettings,
-    private readonly log: Logger,
+    @ServiceLogger() private readonly log: Logger,
   ) {}
 
   start(): void {

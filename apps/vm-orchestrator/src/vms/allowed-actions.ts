@@ -1,9 +1,11 @@
-import { allowedActions, type VmAction } from '@novacron/vm-lifecycle/actions';
-import type { VmState } from '@novacron/vm-lifecycle/states';
-import { operationFor } from '../operations/registry.js';
-import type { JobKind } from './row.js';
+import {
+  allowedActions,
+  OFFERED_ACTIONS,
+  type GateView,
+  type VmAction,
+} from '@novacron/vm-lifecycle/actions';
 
-/** What may be asked of a VM in this state: what the gates accept and is built. */
-export function offeredActions(state: VmState, task: JobKind | null, placed: boolean): VmAction[] {
-  return allowedActions({ state, task, placed }).filter((action) => operationFor(action) !== undefined);
+/** The actions on a VM that the gates accept now and that some driver can do. */
+export function offeredActions(vm: GateView): VmAction[] {
+  return allowedActions(vm).filter((action) => OFFERED_ACTIONS.includes(action));
 }

@@ -1,7 +1,7 @@
 import { GUEST_FAULTS, isGuestFault, type VmFact } from '@novacron/contracts/agents';
 import type { Condition } from '@novacron/contracts/common';
 import { GUEST_READY } from '@novacron/contracts/vms';
-import { withCondition, withoutCondition } from '../hosts/row.js';
+import { withCondition, withoutCondition } from './conditions.js';
 
 /** The hypervisor has paused the guest by itself; the reason is one of `GUEST_FAULTS`. */
 export const GUEST_FAULT = 'GuestFault';

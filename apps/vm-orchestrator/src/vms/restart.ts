@@ -1,12 +1,8 @@
 import type { Condition } from '@novacron/contracts/common';
-import type { RestartPolicy } from '@novacron/contracts/vms';
-import { HOST_DRAINED } from '../operations/cold-migrate.js';
-import { withCondition, withoutCondition } from '../hosts/row.js';
+import { HOST_DRAINED } from './stop-reasons.js';
+import { withCondition, withoutCondition } from './conditions.js';
 import type { VmPatch } from './change.js';
-import type { VmRow } from './row.js';
-
-/** The policy of a VM that has none. */
-export const NO_RESTART: RestartPolicy = { mode: 'never', maxAttempts: 5, backoff: 10 };
+import { NO_RESTART, type VmRow } from './row.js';
 
 /** Of a VM that ended unexpectedly again and again: it waits for its next restart, or is not restarted any more. */
 const CRASH_LOOP = 'CrashLoop';

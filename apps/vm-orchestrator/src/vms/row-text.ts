@@ -1,7 +1,7 @@
 import type { VmState } from '@novacron/vm-lifecycle/states';
 import { offeredActions } from './allowed-actions.js';
-import { NO_RESTART } from './restart.js';
-import type { JobKind, TaskColumn } from './row.js';
+import { NO_RESTART } from './row.js';
+import type { TaskColumn } from './row.js';
 
 /** What {@link vmText} takes, in its order. */
 export const VM_COLUMNS = `id, tenant_id, name, state, desired_state, cpu, memory, disk, image, zone, host_id,
@@ -94,11 +94,11 @@ function quoted(text: string | null): string {
 
 /** Few of all combinations ever come up, and there are some hundreds. */
 function actionsText(state: VmState, task: string | null, hostId: string | null): string {
-  const kind: JobKind | null = task === null ? null : (JSON.parse(task) as TaskColumn).kind;
+  const kind = task === null ? null : (JSON.parse(task) as TaskColumn).kind;
   const key = `${state} ${kind} ${hostId === null}`;
   let text = actions.get(key);
   if (text === undefined) {
-    text = JSON.stringify(offeredActions(state, kind, hostId !== null));
+    text = JSON.stringify(offeredActions({ state, task: kind, placed: hostId !== null }));
     actions.set(key, text);
   }
   return text;

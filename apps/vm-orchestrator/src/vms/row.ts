@@ -4,7 +4,9 @@ import type { RestartPolicy, Vm } from '@novacron/contracts/vms';
 import type { GateView, VmAction } from '@novacron/vm-lifecycle/actions';
 import type { VmState } from '@novacron/vm-lifecycle/states';
 import { offeredActions } from './allowed-actions.js';
-import { NO_RESTART } from './restart.js';
+
+/** The policy of a VM that has none. */
+export const NO_RESTART: RestartPolicy = { mode: 'never', maxAttempts: 5, backoff: 10 };
 
 export type DesiredState = Vm['desiredState'];
 /** `cold-migrate` moves a stopped VM off a host that is drained: an operator's job, which is not an action. */
@@ -88,7 +90,7 @@ export function toVm(row: VmRow): Vm {
     incarnation: row.incarnation,
     restartPolicy: row.restart_policy ?? NO_RESTART,
     version: row.version,
-    allowedActions: offeredActions(row.state, row.task?.kind ?? null, row.host_id !== null),
+    allowedActions: offeredActions(gateView(row)),
     createdAt: row.created_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
   };

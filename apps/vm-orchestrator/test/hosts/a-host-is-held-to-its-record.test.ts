@@ -5,21 +5,23 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { putImages } from '../../src/hosts/image-catalogue.js';
-import { CATALOGUE, HostsRig, OPERATOR, until, type Orchestrator } from '../support/hosts-rig.js';
-import type { TinyAgent } from '../support/tiny-agent.js';
+import { HostDirectory } from '../../src/hosts/host-directory.js';
+import { HostInvites } from '../../src/admission/host-invites.js';
+import { CATALOGUE, HostsHarness, OPERATOR, until, type Orchestrator } from '../support/hosts-harness.js';
+import type { FakeAgent } from '../support/fake-agent.js';
 
-let rig: HostsRig;
+let harness: HostsHarness;
 /** Takes a host's first word for its record. */
 let orchestrator: Orchestrator;
 beforeAll(async () => {
-  rig = await HostsRig.start();
-  orchestrator = await rig.orchestrator();
+  harness = await HostsHarness.start();
+  orchestrator = await harness.orchestrator();
 });
-afterAll(() => rig.stop());
+afterAll(() => harness.stop());
 
 const CAPACITY = { cpu: 16, memory: 16_384, disk: 100 };
-const read = async (agent: TinyAgent) =>
-  Host.parse((await orchestrator.hosts.directory.host(OPERATOR, agent.id)).body);
+const read = async (agent: FakeAgent) =>
+  Host.parse((await orchestrator.get(HostDirectory).host(OPERATOR, agent.id)).body);
 const contradiction = (host: Host) => host.conditions.find(({ type }) => type === 'RecordContradicted');
 
 describe('a registered host', () => {
@@ -33,7 +35,7 @@ describe('a registered host', () => {
   ];
 
   it.each(lies)('that claims %s is refused, shown and cordoned', async (_what, lie, why) => {
-    const agent = await rig.agent({ capacity: CAPACITY, labels: { rack: 'a' } });
+    const agent = await harness.agent({ capacity: CAPACITY, labels: { rack: 'a' } });
     await agent.register();
     const before = await read(agent);
     for (let i = 0; i < 2; i++) {
@@ -54,9 +56,9 @@ describe('a registered host', () => {
   });
 
   it('of before there were records is held to what it is', async () => {
-    const agent = await rig.agent({ capacity: CAPACITY });
+    const agent = await harness.agent({ capacity: CAPACITY });
     await agent.register();
-    await rig.sys.primary.batch({}, [
+    await harness.sys.primary.batch({}, [
       { statement: { text: 'UPDATE hosts SET approved = NULL WHERE id = $1' }, params: [agent.id] },
     ]);
     await expect(agent.register({ zone: 'local' })).rejects.toMatchObject({ code: 'forbidden' });
@@ -68,7 +70,7 @@ describe('a registered host', () => {
     ['a huge capacity', { capacity: { ...CAPACITY, cpu: 1_000 } }],
     ['a huge physical capacity', { physical: CAPACITY, overcommit: { cpu: 64, disk: 1 } }],
   ])('that claims %s is registered with what its record allows, and shown', async (_what, grown) => {
-    const agent = await rig.agent({ capacity: CAPACITY });
+    const agent = await harness.agent({ capacity: CAPACITY });
     await agent.register();
     const { epoch } = await read(agent);
     await agent.register(grown);
@@ -84,7 +86,7 @@ describe('a registered host', () => {
   });
 
   it('whose disk was full at its first registration promises disk when it has space', async () => {
-    const agent = await rig.agent({ capacity: { ...CAPACITY, disk: 0 } });
+    const agent = await harness.agent({ capacity: { ...CAPACITY, disk: 0 } });
     await agent.register();
     expect(await read(agent)).toMatchObject({ capacity: { disk: 0 }, conditions: [] });
     await agent.register({ capacity: CAPACITY });
@@ -92,7 +94,7 @@ describe('a registered host', () => {
   });
 
   it('may grow to four times what it said at first, and no further by its heartbeats', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     const physical = { cpu: 4, memory: 8_192, disk: 100 };
     await agent.register({ physical });
     await agent.register({ physical: { ...physical, cpu: 16 } });
@@ -117,31 +119,31 @@ describe('a control plane that knows its hosts', () => {
   let list: string;
   const write = (hosts: object[]) => writeFile(list, JSON.stringify(hosts));
   const invite = async (over: object = {}) =>
-    (await strict.hosts.invites.create(OPERATOR, { zone: 'sim', driver: 'tiny', labels: {}, ...over })).invite
-      .token as string;
+    (await strict.get(HostInvites).create(OPERATOR, { zone: 'sim', driver: 'tiny', labels: {}, ...over }))
+      .invite.token as string;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'novacron-approved-'));
     list = join(folder, 'hosts.json');
     await orchestrator.stop();
-    strict = await rig.orchestrator({}, { admission: 'approved', approved: list });
+    strict = await harness.orchestrator({}, { admission: 'approved', approved: list });
   });
   afterAll(async () => {
     await strict.stop();
-    orchestrator = await rig.orchestrator();
+    orchestrator = await harness.orchestrator();
     await rm(folder, { recursive: true });
   });
 
   it('refuses a host that is neither listed nor invited, and one that the list has as something else', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await expect(agent.register()).rejects.toMatchObject({ code: 'forbidden' });
     await write([{ hostId: agent.id, zone: 'local', driver: 'tiny' }]);
     await expect(agent.register()).rejects.toMatchObject({ code: 'forbidden' });
-    expect(await rig.hostState(agent.id)).toBeUndefined();
+    expect(await harness.hostState(agent.id)).toBeUndefined();
   });
 
   it('reads its list anew when it changed, and takes it for the word of the operator', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await write([{ hostId: agent.id, zone: 'sim', driver: 'tiny', capacity: CAPACITY }]);
     await agent.register();
     expect(await read(agent)).toMatchObject({
@@ -159,24 +161,24 @@ describe('a control plane that knows its hosts', () => {
   });
 
   it('approves nobody new when its list is damaged, and keeps those that it knew', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await write([{ hostId: agent.id, zone: 'sim', driver: 'tiny' }]);
     await agent.register();
     await writeFile(list, '[{');
     await agent.register();
-    await expect((await rig.agent()).register()).rejects.toMatchObject({ code: 'forbidden' });
+    await expect((await harness.agent()).register()).rejects.toMatchObject({ code: 'forbidden' });
   });
 
   it('admits one host by a join token, as what the token says', async () => {
     const joinToken = await invite({ zone: 'local', labels: { rack: 'a' }, capacity: CAPACITY });
-    const agent = await rig.agent({ joinToken, capacity: CAPACITY });
+    const agent = await harness.agent({ joinToken, capacity: CAPACITY });
     await expect(agent.register()).rejects.toMatchObject({ code: 'forbidden' });
     const as = { zone: 'local', labels: { rack: 'a' } };
     await agent.register(as);
     expect(await read(agent)).toMatchObject({ ...as, approved: { ...as, capacity: CAPACITY } });
     // It keeps the token in its file: that it registers again takes no new one.
     expect(await agent.register(as)).toMatchObject({ epoch: 2 });
-    await expect((await rig.agent({ joinToken, ...as })).register()).rejects.toMatchObject({
+    await expect((await harness.agent({ joinToken, ...as })).register()).rejects.toMatchObject({
       code: 'forbidden',
       detail: expect.stringContaining('Another host'),
     });
@@ -184,18 +186,18 @@ describe('a control plane that knows its hosts', () => {
 
   it('admits a host whose first registration with a join token is repeated before it is answered', async () => {
     const joinToken = await invite();
-    const agent = await rig.agent({ joinToken });
+    const agent = await harness.agent({ joinToken });
     const waiting = `SELECT count(*)::int AS n FROM pg_stat_activity
       WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%host_invites%'`;
     let tries: Promise<{ epoch: number }[]> | undefined;
-    await rig.sys.transaction({}, async (tx) => {
+    await harness.sys.transaction({}, async (tx) => {
       await tx.query({
         name: 'hold-invites',
         text: 'SELECT 1 FROM host_invites WHERE host_id IS NULL FOR UPDATE',
       });
       tries = Promise.all([agent.register(), agent.register()]);
       await until(
-        () => rig.rows<{ n: number }>(waiting),
+        () => harness.rows<{ n: number }>(waiting),
         ([row]) => row?.n === 2,
       );
     });
@@ -206,16 +208,18 @@ describe('a control plane that knows its hosts', () => {
 
   it('refuses a join token that is over or made up', async () => {
     const joinToken = await invite();
-    await rig.sys.primary.batch({}, [
+    await harness.sys.primary.batch({}, [
       { statement: { text: `UPDATE host_invites SET expires_at = now() WHERE host_id IS NULL` } },
     ]);
-    await expect((await rig.agent({ joinToken })).register()).rejects.toMatchObject({ code: 'forbidden' });
-    const madeUp = await rig.agent({ joinToken: `nci_${'x'.repeat(43)}` });
+    await expect((await harness.agent({ joinToken })).register()).rejects.toMatchObject({
+      code: 'forbidden',
+    });
+    const madeUp = await harness.agent({ joinToken: `nci_${'x'.repeat(43)}` });
     await expect(madeUp.register()).rejects.toMatchObject({ code: 'forbidden' });
   });
 
   it('lets a registered host move by a new join token alone', async () => {
-    const agent = await rig.agent({ joinToken: await invite() });
+    const agent = await harness.agent({ joinToken: await invite() });
     await agent.register();
     await expect(agent.register({ zone: 'local' })).rejects.toMatchObject({ code: 'forbidden' });
     const joinToken = await invite({ zone: 'local' });
@@ -226,25 +230,27 @@ describe('a control plane that knows its hosts', () => {
   it('shows a join token once: a repeated request is answered without it', async () => {
     const idempotency = { route: 'POST /api/v1/hosts/invites', key: 'once', bodyHash: 'h' };
     const body = { zone: 'sim', driver: 'tiny', labels: {} };
-    const first = await strict.hosts.invites.create({ ...OPERATOR, idempotency }, body);
-    const again = await strict.hosts.invites.create({ ...OPERATOR, idempotency }, body);
+    const first = await strict.get(HostInvites).create({ ...OPERATOR, idempotency }, body);
+    const again = await strict.get(HostInvites).create({ ...OPERATOR, idempotency }, body);
     expect(first.invite.token).toMatch(/^nci_/);
     expect(again).toMatchObject({ replayed: true, invite: { ...first.invite, token: null } });
-    const stored = await rig.rows<{ text: string }>(`SELECT host_invites::text AS text FROM host_invites`);
+    const stored = await harness.rows<{ text: string }>(
+      `SELECT host_invites::text AS text FROM host_invites`,
+    );
     expect(stored.map(({ text }) => text).join()).not.toContain(first.invite.token);
   });
 });
 
 describe('the images that a host offers', () => {
   const images = async () => {
-    const { body } = await orchestrator.hosts.directory.images(OPERATOR, PageQuery.parse({ limit: 500 }));
+    const { body } = await orchestrator.get(HostDirectory).images(OPERATOR, PageQuery.parse({ limit: 500 }));
     return ImagePage.parse(JSON.parse(body.json)).items.map(({ name }) => name);
   };
 
   it('are ignored, counted and shown when the catalogue does not have them', async () => {
     const before = await images();
     const invented = Array.from({ length: 900 }, (_, i) => `invented-${i}`);
-    const agent = await rig.agent({ images: ['ubuntu-22.04', ...invented] });
+    const agent = await harness.agent({ images: ['ubuntu-22.04', ...invented] });
     await agent.register();
     const host = await read(agent);
     expect(host.images).toEqual(['ubuntu-22.04']);
@@ -256,22 +262,22 @@ describe('the images that a host offers', () => {
   });
 
   it('are asked for again when the catalogue gets new ones', async () => {
-    const agent = await rig.agent({ images: ['house-image'] });
+    const agent = await harness.agent({ images: ['house-image'] });
     await agent.register();
-    await putImages(rig.sys, [...CATALOGUE, { name: 'house-image', rebuildable: false }]);
+    await putImages(harness.sys, [...CATALOGUE, { name: 'house-image', rebuildable: false }]);
     await until(
       () => agent.heartbeat(),
       (needed) => needed === 'register',
     );
     await agent.register();
     expect(await read(agent)).toMatchObject({ images: ['house-image'], conditions: [] });
-    expect(await rig.events('house-image')).toHaveLength(1);
+    expect(await harness.events('house-image')).toHaveLength(1);
   });
 
   it('are retired when they leave the setting, and offered again when they come back', async () => {
     const setting = [...CATALOGUE, { name: 'passing-image', rebuildable: false }];
-    const agent = await rig.agent({ images: ['ubuntu-22.04', 'passing-image'] });
-    const other = await rig.agent();
+    const agent = await harness.agent({ images: ['ubuntu-22.04', 'passing-image'] });
+    const other = await harness.agent();
     await other.register();
     const registerAgain = async () => {
       await until(
@@ -280,34 +286,34 @@ describe('the images that a host offers', () => {
       );
       await agent.register();
     };
-    await putImages(rig.sys, setting);
+    await putImages(harness.sys, setting);
     await agent.register();
-    await putImages(rig.sys, CATALOGUE);
+    await putImages(harness.sys, CATALOGUE);
     expect(await images()).not.toContain('passing-image');
     await registerAgain();
     expect(await read(agent)).toMatchObject({
       images: ['ubuntu-22.04'],
       conditions: [{ type: 'ImagesUnknown', message: expect.stringContaining('passing-image') }],
     });
-    await putImages(rig.sys, setting);
-    await putImages(rig.sys, setting);
+    await putImages(harness.sys, setting);
+    await putImages(harness.sys, setting);
     await registerAgain();
     expect(await read(agent)).toMatchObject({ images: ['passing-image', 'ubuntu-22.04'], conditions: [] });
     expect(await images()).toContain('passing-image');
-    expect((await rig.events('passing-image')).map(({ type, version }) => [type, version])).toEqual([
+    expect((await harness.events('passing-image')).map(({ type, version }) => [type, version])).toEqual([
       ['image.created', 1],
       ['image.deleted', 2],
       ['image.created', 3],
     ]);
     expect(await other.heartbeat()).toBe('nothing');
-    await putImages(rig.sys, CATALOGUE);
+    await putImages(harness.sys, CATALOGUE);
   });
 
   it('are not believed when an orchestrator of before put them into the catalogue', async () => {
-    await rig.sys.primary.batch({}, [
+    await harness.sys.primary.batch({}, [
       { statement: { text: `INSERT INTO images (name) VALUES ('invented-before') ON CONFLICT DO NOTHING` } },
     ]);
-    const agent = await rig.agent({ images: ['invented-before'] });
+    const agent = await harness.agent({ images: ['invented-before'] });
     await agent.register();
     expect(await read(agent)).toMatchObject({ images: [], conditions: [{ type: 'ImagesUnknown' }] });
     expect(await images()).not.toContain('invented-before');

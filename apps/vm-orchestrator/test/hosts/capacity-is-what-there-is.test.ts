@@ -4,34 +4,35 @@ import { newId, type TenantId, type VmId } from '@novacron/contracts/ids';
 import { Host } from '@novacron/contracts/infrastructure';
 import { applyHostEffects } from '../../src/hosts/capacity.js';
 import { place } from '../../src/placement/place.js';
-import { HostsRig, OPERATOR, type Orchestrator } from '../support/hosts-rig.js';
-import type { TinyAgent } from '../support/tiny-agent.js';
+import { HostDirectory } from '../../src/hosts/host-directory.js';
+import { HostsHarness, OPERATOR, type Orchestrator } from '../support/hosts-harness.js';
+import type { FakeAgent } from '../support/fake-agent.js';
 
-let rig: HostsRig;
+let harness: HostsHarness;
 let orchestrator: Orchestrator;
 beforeAll(async () => {
-  rig = await HostsRig.start();
-  orchestrator = await rig.orchestrator();
+  harness = await HostsHarness.start();
+  orchestrator = await harness.orchestrator();
 });
-afterAll(() => rig.stop());
+afterAll(() => harness.stop());
 
 const physical = { cpu: 4, memory: 8_192, disk: 100 };
 const overcommit = { cpu: 4, disk: 1.5 };
 
-async function upAgent(): Promise<TinyAgent> {
-  const agent = await rig.agent();
+async function upAgent(): Promise<FakeAgent> {
+  const agent = await harness.agent();
   await agent.register({ physical, overcommit });
   return agent;
 }
-const read = async (agent: TinyAgent) =>
-  Host.parse((await orchestrator.hosts.directory.host(OPERATOR, agent.id)).body);
-const measures = (agent: TinyAgent, disk: number) =>
+const read = async (agent: FakeAgent) =>
+  Host.parse((await orchestrator.get(HostDirectory).host(OPERATOR, agent.id)).body);
+const measures = (agent: FakeAgent, disk: number) =>
   agent.say('heartbeat', { ...agent.stamp(), guests: 0, physical: { ...physical, disk } }, HeartbeatReply);
 
 describe('a host', () => {
   it('shows what it has, the factors, what it promises by them, and what is left', async () => {
     const agent = await upAgent();
-    await rig.vm({ host_id: agent.id });
+    await harness.vm({ host_id: agent.id });
     expect(await read(agent)).toMatchObject({
       physical,
       overcommit,
@@ -42,7 +43,7 @@ describe('a host', () => {
   });
 
   it('promises what it said, without factors, when its agent is of before', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await agent.register({ capacity: { cpu: 8, memory: 1_024, disk: 10 } });
     const capacity = { cpu: 8, memory: 1_024, disk: 10 };
     expect(await read(agent)).toMatchObject({
@@ -68,8 +69,8 @@ describe('a host', () => {
     };
     const view = orchestrator.snapshot.hosts().filter(({ id }) => id === agent.id);
     expect(place(wanted, view, new Date())).toMatchObject({ hostId: null, fits: 'never' });
-    const vm = await rig.vmRow(await rig.vm({ host_id: null, disk: 40 }));
-    const { result } = await rig.sys.transaction({}, (tx) =>
+    const vm = await harness.vmRow(await harness.vm({ host_id: null, disk: 40 }));
+    const { result } = await harness.sys.transaction({}, (tx) =>
       applyHostEffects(tx, [{ effect: 'reserve', hostId: agent.id, vm }], new Date()),
     );
     expect([...result.refused]).toEqual([vm.id]);
@@ -77,7 +78,7 @@ describe('a host', () => {
 
   it('has nothing free when more is promised than there is', async () => {
     const agent = await upAgent();
-    await rig.vm({ host_id: agent.id });
+    await harness.vm({ host_id: agent.id });
     await measures(agent, 1);
     expect(await read(agent)).toMatchObject({
       capacity: { disk: 1 },

@@ -4,25 +4,27 @@ import type { HostId } from '@novacron/contracts/ids';
 import type { ReportedCondition } from '@novacron/contracts/infrastructure';
 import { applyHostEffects } from '../../src/hosts/capacity.js';
 import { eventually } from '@novacron/testkit/wait';
-import { HostsRig, OPERATOR, type Orchestrator } from '../support/hosts-rig.js';
+import { HostConditions } from '../../src/hosts/conditions.js';
+import { HostDirectory } from '../../src/hosts/host-directory.js';
+import { HostsHarness, OPERATOR, type Orchestrator } from '../support/hosts-harness.js';
 
 const FULL: ReportedCondition = { type: 'StorageFull', reason: 'NoSpace', message: 'no space for VMs' };
 
-let rig: HostsRig;
+let harness: HostsHarness;
 let orchestrator: Orchestrator;
 
 beforeAll(async () => {
-  rig = await HostsRig.start();
-  orchestrator = await rig.orchestrator();
+  harness = await HostsHarness.start();
+  orchestrator = await harness.orchestrator();
 });
-afterAll(() => rig.stop());
+afterAll(() => harness.stop());
 
 const conditionsOf = async (id: HostId) =>
-  (await orchestrator.hosts.directory.host(OPERATOR, id)).body.conditions;
+  (await orchestrator.get(HostDirectory).host(OPERATOR, id)).body.conditions;
 
 describe('a host', () => {
   it('has the conditions that its agent reports, with one event for each change', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await agent.register();
     agent.conditions = [FULL];
     for (let beat = 0; beat < 3; beat++) await agent.heartbeat();
@@ -34,17 +36,17 @@ describe('a host', () => {
     agent.conditions = [];
     await agent.heartbeat();
     expect(await conditionsOf(agent.id)).toEqual([]);
-    expect((await rig.events(agent.id)).map(({ data }) => data['conditions'])).toEqual([[], [full], []]);
+    expect((await harness.events(agent.id)).map(({ data }) => data['conditions'])).toEqual([[], [full], []]);
   });
 
   it('keeps the conditions of the orchestrator when its agent reports none', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await agent.register();
-    await orchestrator.hosts.conditions.set(agent.id, 'ClockSkewed', { reason: 'Ahead', message: '60 s' });
+    await orchestrator.get(HostConditions).set(agent.id, 'ClockSkewed', { reason: 'Ahead', message: '60 s' });
     agent.conditions = [];
     await agent.heartbeat();
     expect(await conditionsOf(agent.id)).toMatchObject([{ type: 'ClockSkewed' }]);
-    await orchestrator.hosts.conditions.clear(agent.id, 'ClockSkewed');
+    await orchestrator.get(HostConditions).clear(agent.id, 'ClockSkewed');
     expect(await conditionsOf(agent.id)).toEqual([]);
   });
 
@@ -52,7 +54,7 @@ describe('a host', () => {
     ['Ahead', 3_600_000],
     ['Behind', -31_000],
   ])('has the condition ClockSkewed while its clock is wrong: %s', async (reason, aheadMs) => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await agent.register();
     agent.clockAheadMs = aheadMs;
     await agent.heartbeat();
@@ -66,15 +68,15 @@ describe('a host', () => {
     agent.clockAheadMs = 100;
     await agent.heartbeat();
     expect(await conditionsOf(agent.id)).toEqual([]);
-    expect((await rig.events(agent.id)).length).toBe(3);
+    expect((await harness.events(agent.id)).length).toBe(3);
   });
 
   it('takes no new VM while a condition blocks placement, and does again afterwards', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await agent.register();
-    const vm = await rig.vmRow(await rig.vm({ host_id: agent.id }));
+    const vm = await harness.vmRow(await harness.vm({ host_id: agent.id }));
     const reserve = async () => {
-      const { result } = await rig.sys.transaction({}, (tx) =>
+      const { result } = await harness.sys.transaction({}, (tx) =>
         applyHostEffects(tx, [{ effect: 'reserve', hostId: agent.id, vm }], new Date()),
       );
       return result.refused.size === 0;

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { INestMicroservice } from '@nestjs/common';
+import type { DynamicModule, INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { newId, type HostId } from '@novacron/contracts/ids';
@@ -10,33 +10,45 @@ import { connectNats } from '@novacron/messaging/connect';
 import { RpcClient } from '@novacron/messaging/rpc-client';
 import { RpcServer } from '@novacron/messaging/rpc-server';
 import { createLogger } from '@novacron/telemetry/logger';
-import { HostsModule } from '../../src/hosts/hosts.module.js';
-import { HostsRig, OPERATOR } from '../support/hosts-rig.js';
-import type { TinyAgent } from '../support/tiny-agent.js';
+import { HostActions } from '../../src/admission/host-actions.js';
+import { HostInvites } from '../../src/admission/host-invites.js';
+import { InfrastructureController } from '../../src/api/infrastructure.controller.js';
+import { HostDirectory } from '../../src/hosts/host-directory.js';
+import { HostsHarness, OPERATOR } from '../support/hosts-harness.js';
+import type { FakeAgent } from '../support/fake-agent.js';
 
 type Rpc = typeof infrastructureRpc;
 
-let rig: HostsRig;
-let agent: TinyAgent;
+let harness: HostsHarness;
+let agent: FakeAgent;
 let gateway: NatsConnection;
 let client: RpcClient;
 let app: INestMicroservice;
 
 beforeAll(async () => {
-  rig = await HostsRig.start();
-  const { hosts, nc } = await rig.orchestrator({ heartbeatMs: 60_000 });
-  agent = await rig.agent();
+  harness = await HostsHarness.start();
+  const orchestrator = await harness.orchestrator({ heartbeatMs: 60_000 });
+  const { nc } = orchestrator;
+  agent = await harness.agent();
   await agent.register();
   const strategy = new RpcServer({ nc, service: 'orchestrator', logger: createLogger('test', 'silent') });
-  app = await NestFactory.createMicroservice(HostsModule.from(hosts), { strategy, logger: false });
+  const module: DynamicModule = {
+    module: class Api {},
+    controllers: [InfrastructureController],
+    providers: [HostActions, HostDirectory, HostInvites].map((type) => ({
+      provide: type,
+      useValue: orchestrator.get<object>(type),
+    })),
+  };
+  app = await NestFactory.createMicroservice(module, { strategy, logger: false });
   await app.listen();
-  gateway = await connectNats({ ...rig.servers.natsLogin('gateway'), name: 'gateway' });
+  gateway = await connectNats({ ...harness.servers.natsLogin('gateway'), name: 'gateway' });
   client = new RpcClient(gateway);
 });
 afterAll(async () => {
   await gateway.close();
   await app.close();
-  await rig.stop();
+  await harness.stop();
 });
 
 const PAGE = PageQuery.parse({});
@@ -127,7 +139,7 @@ describe('the infrastructure over RPC', () => {
         (SELECT array_agg('image-' || j || '-' || i % 60) FROM generate_series(1, 9) j), 1, 1, 1, now(), now()
       FROM generate_series(1, $1) i`;
     const run = (sql: string, params: unknown[] = []) =>
-      rig.sys.primary.batch({}, [{ statement: { text: sql }, params }]);
+      harness.sys.primary.batch({}, [{ statement: { text: sql }, params }]);
     await run(`INSERT INTO orchestrator.zones SELECT 'z' || i FROM generate_series(0, 299) i`);
     await run(text, [count]);
     await run(`INSERT INTO orchestrator.images (name, configured) SELECT DISTINCT unnest(images), true FROM orchestrator.hosts
@@ -137,7 +149,7 @@ describe('the infrastructure over RPC', () => {
       [infrastructureRpc.zones, 'zones'],
       [infrastructureRpc.images, 'images'],
     ] as const) {
-      const { rows } = await rig.sys.primary.query<{ name: string }>({
+      const { rows } = await harness.sys.primary.query<{ name: string }>({
         text: `SELECT name FROM orchestrator.${column} ORDER BY name`,
       });
       const { names, pages } = await walk(contract, 500);

@@ -4,20 +4,23 @@ import { HostListQuery, HostPage } from '@novacron/contracts/infrastructure';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { downAfterMs, graceMs } from '../../src/hosts/settings.js';
 import type { VmRow } from '../../src/vms/row.js';
-import { FAST, HostsRig, OPERATOR, until, type Orchestrator } from '../support/hosts-rig.js';
-import type { TinyAgent } from '../support/tiny-agent.js';
+import { DownDetector } from '../../src/hosts/down-detector.js';
+import { HostActions } from '../../src/admission/host-actions.js';
+import { HostDirectory } from '../../src/hosts/host-directory.js';
+import { FAST, HostsHarness, OPERATOR, until, type Orchestrator } from '../support/hosts-harness.js';
+import type { FakeAgent } from '../support/fake-agent.js';
 
-let rig: HostsRig;
+let harness: HostsHarness;
 let orchestrator: Orchestrator;
 
 beforeAll(async () => {
-  rig = await HostsRig.start();
-  orchestrator = await rig.orchestrator();
+  harness = await HostsHarness.start();
+  orchestrator = await harness.orchestrator();
 });
-afterAll(() => rig.stop());
+afterAll(() => harness.stop());
 
-async function upAgent(): Promise<TinyAgent> {
-  const agent = await rig.agent();
+async function upAgent(): Promise<FakeAgent> {
+  const agent = await harness.agent();
   await agent.register();
   agent.beat();
   return agent;
@@ -34,26 +37,26 @@ const task = (over: Partial<VmRow['task']> = {}) =>
     ...over,
   }) as VmRow['task'];
 
-const becomes = (agent: TinyAgent, state: string) =>
+const becomes = (agent: FakeAgent, state: string) =>
   until(
-    () => rig.hostState(agent.id),
+    () => harness.hostState(agent.id),
     (now) => now === state,
   );
 
 describe('a host that falls silent', () => {
   it('is down, and its VMs unknown; it is up again when it is heard, and its VMs are what it reports', async () => {
     const agent = await upAgent();
-    const running = await rig.vm({ host_id: agent.id, state: 'running' });
-    const stopped = await rig.vm({ host_id: agent.id, state: 'stopped' });
+    const running = await harness.vm({ host_id: agent.id, state: 'running' });
+    const stopped = await harness.vm({ host_id: agent.id, state: 'stopped' });
     agent.silence();
     await becomes(agent, 'down');
     const lost = await until(
-      () => rig.vmRow(running),
+      () => harness.vmRow(running),
       ({ state }) => state === 'unknown',
     );
     expect(lost.conditions).toMatchObject([{ type: 'HostUnreachable', status: 'true' }]);
-    expect(await rig.vmRow(stopped)).toMatchObject({ state: 'stopped', version: 1 });
-    expect((await rig.events(running)).map(({ type }) => type)).toEqual(['vm.updated']);
+    expect(await harness.vmRow(stopped)).toMatchObject({ state: 'stopped', version: 1 });
+    expect((await harness.events(running)).map(({ type }) => type)).toEqual(['vm.updated']);
 
     await until(
       () => orchestrator.snapshot.host(agent.id)?.state,
@@ -61,40 +64,40 @@ describe('a host that falls silent', () => {
     );
     expect(await agent.heartbeat()).toBe('inventory');
     agent.beat();
-    expect(await rig.hostState(agent.id)).toBe('up');
+    expect(await harness.hostState(agent.id)).toBe('up');
     agent.guests.set(running, { power: 'running', incarnation: 1, reason: null });
     agent.guests.set(stopped, { power: 'stopped', incarnation: 1, reason: null });
     await agent.inventory();
-    expect(await rig.vmRow(running)).toMatchObject({ state: 'running', conditions: [] });
-    expect((await rig.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up', 'down', 'up']);
+    expect(await harness.vmRow(running)).toMatchObject({ state: 'running', conditions: [] });
+    expect((await harness.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up', 'down', 'up']);
     agent.silence();
   });
 
   it('leaves its VMs with a live job to that job, and says so', async () => {
     const agent = await upAgent();
-    const stopping = await rig.vm({ host_id: agent.id, state: 'stopping', task: task() });
+    const stopping = await harness.vm({ host_id: agent.id, state: 'stopping', task: task() });
     agent.silence();
     await becomes(agent, 'down');
     const vm = await until(
-      () => rig.vmRow(stopping),
+      () => harness.vmRow(stopping),
       ({ conditions }) => conditions.length > 0,
     );
     expect(vm).toMatchObject({ state: 'stopping', conditions: [{ type: 'HostUnreachable' }] });
   });
 
   it('is taken for down once, whatever number of orchestrators look', async () => {
-    const others = [await rig.orchestrator(), await rig.orchestrator()];
+    const others = [await harness.orchestrator(), await harness.orchestrator()];
     const agent = await upAgent();
-    const running = await rig.vm({ host_id: agent.id, state: 'running' });
+    const running = await harness.vm({ host_id: agent.id, state: 'running' });
     agent.silence();
     await becomes(agent, 'down');
     await until(
-      () => rig.vmRow(running),
+      () => harness.vmRow(running),
       ({ state }) => state === 'unknown',
     );
-    await Promise.all([orchestrator, ...others].map(({ hosts }) => hosts.downDetector.tick()));
-    expect((await rig.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up', 'down']);
-    expect(await rig.events(running)).toHaveLength(1);
+    await Promise.all([orchestrator, ...others].map((one) => one.get(DownDetector).tick()));
+    expect((await harness.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up', 'down']);
+    expect(await harness.events(running)).toHaveLength(1);
     for (const other of others) await other.stop();
   });
 });
@@ -104,27 +107,27 @@ describe('an orchestrator that was away itself', () => {
     const agent = await upAgent();
     agent.silence();
     await orchestrator.stop();
-    await rig.sys.primary.batch({}, [
+    await harness.sys.primary.batch({}, [
       { statement: { text: `UPDATE heartbeats SET at = now() - interval '1 hour'` } },
     ]);
-    orchestrator = await rig.orchestrator();
-    for (let i = 0; i < 3; i++) await orchestrator.hosts.downDetector.tick();
-    expect(await rig.hostState(agent.id)).toBe('up');
+    orchestrator = await harness.orchestrator();
+    for (let i = 0; i < 3; i++) await orchestrator.get(DownDetector).tick();
+    expect(await harness.hostState(agent.id)).toBe('up');
     await agent.heartbeat();
     agent.beat();
     await sleep(graceMs(FAST) + 500);
-    expect(await rig.hostState(agent.id)).toBe('up');
+    expect(await harness.hostState(agent.id)).toBe('up');
     agent.silence();
   });
 
   it('does not blame the hosts when NATS was gone', async () => {
     const agents = [await upAgent(), await upAgent(), await upAgent()];
-    await rig.servers.nats.kill();
-    await sleep(2 * downAfterMs(FAST)).finally(() => rig.servers.nats.start());
+    await harness.servers.nats.kill();
+    await sleep(2 * downAfterMs(FAST)).finally(() => harness.servers.nats.start());
     await sleep(graceMs(FAST) + 1_000);
     for (const agent of agents) {
-      expect(await rig.hostState(agent.id)).toBe('up');
-      expect((await rig.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up']);
+      expect(await harness.hostState(agent.id)).toBe('up');
+      expect((await harness.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up']);
       agent.silence();
     }
   });
@@ -134,53 +137,57 @@ describe('a NATS server that is frozen', () => {
   it('takes no host down and makes no VM unknown; a host that died meanwhile is found afterwards', async () => {
     const alive = [await upAgent(), await upAgent(), await upAgent(), await upAgent()];
     const dead = await upAgent();
-    const vms = await Promise.all(alive.map((agent) => rig.vm({ host_id: agent.id, state: 'running' })));
-    const pid = rig.servers.nats.pid as number;
+    const vms = await Promise.all(alive.map((agent) => harness.vm({ host_id: agent.id, state: 'running' })));
+    const pid = harness.servers.nats.pid as number;
     process.kill(pid, 'SIGSTOP');
     dead.silence();
     await sleep(16_000).finally(() => process.kill(pid, 'SIGCONT'));
     await becomes(dead, 'down');
     await sleep(graceMs(FAST));
     for (const agent of alive) {
-      expect((await rig.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up']);
+      expect((await harness.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up']);
       agent.silence();
     }
-    for (const vm of vms) expect(await rig.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
+    for (const vm of vms) expect(await harness.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
   });
 });
 
 describe('a fenced host', () => {
   it('has its unknown VMs stopped as lost, stays fenced over a registration, and is heard again after uncordon', async () => {
-    const { actions } = orchestrator.hosts;
+    const actions = orchestrator.get(HostActions);
     const agent = await upAgent();
-    const running = await rig.vm({ host_id: agent.id, state: 'running' });
+    const running = await harness.vm({ host_id: agent.id, state: 'running' });
     await expect(actions.act(OPERATOR, agent.id, 'fence')).rejects.toMatchObject({ code: 'invalid_state' });
     agent.silence();
     await becomes(agent, 'down');
     await actions.act(OPERATOR, agent.id, 'fence');
-    expect(await rig.vmRow(running)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
+    expect(await harness.vmRow(running)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
 
     await agent.register();
-    expect(await rig.hostState(agent.id)).toBe('fenced');
+    expect(await harness.hostState(agent.id)).toBe('fenced');
     agent.guests.set(running, { power: 'running', incarnation: 1, reason: null });
     await agent.inventory();
-    expect(await rig.vmRow(running)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
+    expect(await harness.vmRow(running)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
 
-    const heard = async () => (await rig.heardAt(agent.id)).getTime();
+    const heard = async () => (await harness.heardAt(agent.id)).getTime();
     const before = await heard();
     agent.beat();
     await until(heard, (at) => at > before);
     const { answer: row } = await actions.act(OPERATOR, agent.id, 'uncordon');
     expect(row).toMatchObject({ state: 'up', schedulable: true });
     await agent.inventory();
-    expect(await rig.vmRow(running)).toMatchObject({ state: 'running', stop_reason: null, conditions: [] });
+    expect(await harness.vmRow(running)).toMatchObject({
+      state: 'running',
+      stop_reason: null,
+      conditions: [],
+    });
     agent.silence();
   });
 });
 
 describe('an operator', () => {
   it('cordons and uncordons a host; the same again changes nothing', async () => {
-    const { actions } = orchestrator.hosts;
+    const actions = orchestrator.get(HostActions);
     const agent = await upAgent();
     expect((await actions.act(OPERATOR, agent.id, 'cordon')).answer).toMatchObject({
       schedulable: false,
@@ -197,10 +204,10 @@ describe('an operator', () => {
   });
 
   it('is told that VMs of a driver without migration cannot be drained away', async () => {
-    const { actions } = orchestrator.hosts;
+    const actions = orchestrator.get(HostActions);
     const agent = await upAgent();
     expect((await actions.act(OPERATOR, agent.id, 'drain')).answer).toMatchObject({ schedulable: false });
-    await rig.vm({ host_id: agent.id });
+    await harness.vm({ host_id: agent.id });
     await expect(actions.act(OPERATOR, agent.id, 'drain')).rejects.toMatchObject({
       code: 'capability_unsupported',
     });
@@ -209,7 +216,7 @@ describe('an operator', () => {
   });
 
   it('sees hosts of one zone or state', async () => {
-    const { directory } = orchestrator.hosts;
+    const directory = orchestrator.get(HostDirectory);
     const hosts = async (query: object) => {
       const { body } = await directory.hosts(OPERATOR, HostListQuery.parse(query));
       return HostPage.parse(JSON.parse(body.json)).items;

@@ -4,25 +4,26 @@ import { ServiceError } from '@novacron/contracts/errors';
 import { newId, type HostId, type VmId } from '@novacron/contracts/ids';
 import { Host, PageQuery, ZonePage } from '@novacron/contracts/infrastructure';
 import { z } from 'zod';
-import { FAST, HostsRig, OPERATOR, until, type Orchestrator } from '../support/hosts-rig.js';
+import { HostDirectory } from '../../src/hosts/host-directory.js';
+import { FAST, HostsHarness, OPERATOR, until, type Orchestrator } from '../support/hosts-harness.js';
 
-let rig: HostsRig;
+let harness: HostsHarness;
 let orchestrator: Orchestrator;
 
 beforeAll(async () => {
-  rig = await HostsRig.start();
-  orchestrator = await rig.orchestrator();
+  harness = await HostsHarness.start();
+  orchestrator = await harness.orchestrator();
 });
-afterAll(() => rig.stop());
+afterAll(() => harness.stop());
 
 describe('registration', () => {
   it('gives a host a new epoch each time, and keeps what it said last', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     expect(await agent.register()).toEqual({ epoch: 1, generation: 1, heartbeatMs: FAST.heartbeatMs });
     expect(await agent.register({ capacity: { cpu: 8, memory: 1_024, disk: 10 } })).toMatchObject({
       epoch: 2,
     });
-    const { body, version } = await orchestrator.hosts.directory.host(OPERATOR, agent.id);
+    const { body, version } = await orchestrator.get(HostDirectory).host(OPERATOR, agent.id);
     expect(Host.parse(body)).toMatchObject({
       id: agent.id,
       epoch: 2,
@@ -30,16 +31,16 @@ describe('registration', () => {
       capacity: { cpu: 8 },
       version,
     });
-    expect((await rig.events(agent.id)).map(({ type, version }) => [type, version])).toEqual([
+    expect((await harness.events(agent.id)).map(({ type, version }) => [type, version])).toEqual([
       ['host.created', 1],
       ['host.updated', 2],
     ]);
   });
 
   it('makes a zone known that nobody had before, with the images that the catalogue has', async () => {
-    const agent = await rig.agent({ zone: 'lab', images: ['ubuntu-22.04', 'odd-image'] });
+    const agent = await harness.agent({ zone: 'lab', images: ['ubuntu-22.04', 'odd-image'] });
     await agent.register();
-    const { directory } = orchestrator.hosts;
+    const directory = orchestrator.get(HostDirectory);
     const all = PageQuery.parse({ limit: 500 });
     const { body: zonePage } = await directory.zones(OPERATOR, all);
     const { items: zones } = ZonePage.parse(JSON.parse(zonePage.json));
@@ -47,7 +48,7 @@ describe('registration', () => {
       images: ['ubuntu-22.04'],
       hosts: { up: 1, total: 1 },
     });
-    expect(await rig.events('lab')).toHaveLength(1);
+    expect(await harness.events('lab')).toHaveLength(1);
   });
 
   it.each([
@@ -58,36 +59,35 @@ describe('registration', () => {
   ])(
     'refuses a host whose %s is %j, which may not be in a subject, and keeps nothing of it',
     async (field, value) => {
-      const agent = await rig.agent({ [field]: value });
+      const agent = await harness.agent({ [field]: value });
       await expect(agent.register()).rejects.toMatchObject({ code: 'invalid_request' });
-      const { body: zones } = await orchestrator.hosts.directory.zones(
-        OPERATOR,
-        PageQuery.parse({ limit: 500 }),
-      );
+      const { body: zones } = await orchestrator
+        .get(HostDirectory)
+        .zones(OPERATOR, PageQuery.parse({ limit: 500 }));
       expect(zones.json).not.toContain(JSON.stringify(value));
-      await expect(orchestrator.hosts.directory.host(OPERATOR, agent.id)).rejects.toMatchObject({
+      await expect(orchestrator.get(HostDirectory).host(OPERATOR, agent.id)).rejects.toMatchObject({
         code: 'not_found',
       });
     },
   );
 
   it('refuses the name of another host', async () => {
-    const first = await rig.agent({ name: 'twin' });
-    const second = await rig.agent({ name: 'twin' });
+    const first = await harness.agent({ name: 'twin' });
+    const second = await harness.agent({ name: 'twin' });
     await first.register();
     await expect(second.register()).rejects.toMatchObject({ code: 'name_taken' });
   });
 
   it('takes many hosts at once', async () => {
     const agents = await Promise.all(
-      Array.from({ length: 8 }, (_, i) => rig.agent({ images: ['b', 'a', `i-${i}`] })),
+      Array.from({ length: 8 }, (_, i) => harness.agent({ images: ['b', 'a', `i-${i}`] })),
     );
     const answers = await Promise.all(agents.map((agent) => agent.register()));
     expect(answers.map(({ epoch }) => epoch)).toEqual(Array(8).fill(1));
   });
 
   it('is asked of a host with another epoch, or unknown altogether', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     expect(await agent.heartbeat(1)).toBe('register');
     await agent.register();
     expect(await agent.heartbeat()).toBe('nothing');
@@ -97,7 +97,7 @@ describe('registration', () => {
   });
 
   it('is followed by a question for the inventory', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await agent.register();
     await until(
       () => agent.inventoriesAsked,
@@ -108,32 +108,32 @@ describe('registration', () => {
 
 describe('what a host says', () => {
   it('is refused when it does not fit its schema, and changes nothing', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     for (const body of [{}, { ...RegisterHost.shape, name: 'UPPER' }, null, 'x']) {
       await expect(agent.say('register', body, z.unknown())).rejects.toMatchObject({
         code: 'invalid_request',
       });
     }
     await expect(agent.say('heartbeat', {}, z.unknown())).rejects.toBeInstanceOf(ServiceError);
-    expect(await rig.hostState(agent.id)).toBeUndefined();
+    expect(await harness.hostState(agent.id)).toBeUndefined();
   });
 
   it('reaches the database as heartbeats', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await agent.register();
     const at = async () =>
-      (await orchestrator.hosts.directory.host(OPERATOR, agent.id)).body.lastHeartbeatAt as string;
+      (await orchestrator.get(HostDirectory).host(OPERATOR, agent.id)).body.lastHeartbeatAt as string;
     const before = await at();
     await agent.heartbeat();
     await until(at, (now) => now > before);
   });
 
   it('about the end of a command is told to who waits for it', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await agent.register();
     const reply = { outcome: 'accepted' as const, ...agent.stamp() };
     await agent.say('commandEnded', { commandId: 'job:start', reply }, z.unknown());
-    expect(orchestrator.ended).toContainEqual({ hostId: agent.id, commandId: 'job:start', reply });
+    expect(orchestrator.woken).toContain('job');
   });
 });
 
@@ -142,7 +142,7 @@ describe('a command', () => {
     ({ kind: 'observe', commandId: 'j:observe', vmId, epoch: 1, generation: 1, fence: 1 }) as const;
 
   it('is answered by the host', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await agent.register();
     const answer = await orchestrator.link.command(agent.id, observe(), 30_000);
     expect(answer).toMatchObject({ outcome: 'failed', code: 'unsupported' });
@@ -158,7 +158,7 @@ describe('a command', () => {
   });
 
   it('whose answer makes no sense is unreachable', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     agent.onCommand = () => ({ outcome: 'splendid' }) as never;
     expect(await orchestrator.link.command(agent.id, observe(), 30_000)).toMatchObject({
       outcome: 'unreachable',

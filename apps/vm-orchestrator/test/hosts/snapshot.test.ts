@@ -1,25 +1,25 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@novacron/telemetry/logger';
 import { HostSnapshot } from '../../src/hosts/snapshot.js';
-import { HostsRig } from '../support/hosts-rig.js';
-import type { TinyAgent } from '../support/tiny-agent.js';
+import { HostsHarness } from '../support/hosts-harness.js';
+import type { FakeAgent } from '../support/fake-agent.js';
 
-let rig: HostsRig;
-let agent: TinyAgent;
+let harness: HostsHarness;
+let agent: FakeAgent;
 let now = 0;
 
 beforeAll(async () => {
-  rig = await HostsRig.start();
-  await rig.orchestrator({ heartbeatMs: 60_000 });
-  agent = await rig.agent();
+  harness = await HostsHarness.start();
+  await harness.orchestrator({ heartbeatMs: 60_000 });
+  agent = await harness.agent();
   await agent.register();
 });
-afterAll(() => rig.stop());
+afterAll(() => harness.stop());
 
-const snapshot = () => new HostSnapshot(rig.sys, createLogger('test', 'silent'), () => now);
+const snapshot = () => new HostSnapshot(harness.sys, createLogger('test', 'silent'), () => now);
 const room = { cpu: 4, memory: 4_096, disk: 20 };
 const book = (cpu: number) =>
-  rig.sys.primary.batch({}, [
+  harness.sys.primary.batch({}, [
     {
       statement: { text: 'UPDATE hosts SET allocated_cpu = allocated_cpu + $2 WHERE id = $1' },
       params: [agent.id, cpu],
@@ -85,7 +85,9 @@ describe('the view of the hosts', () => {
 
   it('of a database that was restored begins a higher generation, once, and epochs that were never given', async () => {
     const before = agent.registered.epoch;
-    await rig.sys.primary.batch({}, [{ statement: { text: "UPDATE control_plane SET history = '1.1'" } }]);
+    await harness.sys.primary.batch({}, [
+      { statement: { text: "UPDATE control_plane SET history = '1.1'" } },
+    ]);
     const views = [snapshot(), snapshot(), snapshot()];
     await Promise.all(views.map((view) => view.refresh()));
     const generation = views[0]?.generation as number;
@@ -93,13 +95,15 @@ describe('the view of the hosts', () => {
     expect(views.map((view) => view.generation)).toEqual([generation, generation, generation]);
     expect((await agent.register()).epoch).toBeGreaterThanOrEqual(Math.max(generation, before + 1));
     // From the same backup once more, in the same second: the future of the first time is outranked, too.
-    await rig.sys.primary.batch({}, [{ statement: { text: "UPDATE control_plane SET history = '1.1'" } }]);
+    await harness.sys.primary.batch({}, [
+      { statement: { text: "UPDATE control_plane SET history = '1.1'" } },
+    ]);
     await views[0]?.refresh();
     expect(views[0]?.generation).toBeGreaterThan(generation);
   });
 
   it('refuses a database that was restored into the cluster that it came from', async () => {
-    const place = (text: string) => rig.sys.primary.batch({}, [{ statement: { text } }]);
+    const place = (text: string) => harness.sys.primary.batch({}, [{ statement: { text } }]);
     await place("UPDATE control_plane SET place = '1.' || place");
     await expect(snapshot().refresh()).rejects.toThrow('Restore it into a new one');
     await place('UPDATE control_plane SET place = substr(place, 3)');

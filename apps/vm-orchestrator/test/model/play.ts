@@ -1,6 +1,6 @@
 import type { VmAction } from '@novacron/vm-lifecycle/actions';
 import { isTransient, type VmState } from '@novacron/vm-lifecycle/states';
-import type { Claim } from '../../src/jobs/operation.js';
+import type { LeasedJob } from '../../src/jobs/operation.js';
 import { type Accepted, type Asked, type Behaviour, World } from './world.js';
 
 /** Something that happens at one point of a play. */
@@ -10,7 +10,7 @@ export interface Event {
   readonly asked: Asked;
   /** Whether this process works on the new job at once, or whoever is free. */
   readonly born: boolean;
-  /** A worker whose claim was lost goes on only after everything else is over, as behind a slow network. */
+  /** A worker that lost its lease goes on only after everything else is over, as behind a slow network. */
   readonly late: boolean;
 }
 
@@ -74,7 +74,7 @@ class Stage {
   }
 
   async runAll(): Promise<void> {
-    for (let claim = this.#next(); claim; claim = this.#next()) await this.#work(claim);
+    for (let leased = this.#next(); leased; leased = this.#next()) await this.#work(leased);
   }
 
   async rest(): Promise<void> {
@@ -84,24 +84,24 @@ class Stage {
     }
   }
 
-  #next(): Claim | null {
+  #next(): LeasedJob | null {
     if (++this.#steps > STEPS_LIMIT) throw new Error('the jobs never end');
-    return this.world.born() ?? this.world.claim();
+    return this.world.createdLeased() ?? this.world.lease();
   }
 
-  /** One claim, until it is lost, waits or is over. */
-  async #work(first: Claim): Promise<void> {
-    for (let claim: Claim | null = first; claim;) {
-      if (await this.#point(claim)) return;
-      const ended = await this.world.run(claim);
-      if (await this.#point(claim)) return;
-      claim = this.world.commit(ended);
-      if (await this.#point(claim)) return;
+  /** One leased job, until its lease is lost, it waits or it is over. */
+  async #work(first: LeasedJob): Promise<void> {
+    for (let leased: LeasedJob | null = first; leased;) {
+      if (await this.#point(leased)) return;
+      const ended = await this.world.run(leased);
+      if (await this.#point(leased)) return;
+      leased = this.world.commit(ended);
+      if (await this.#point(leased)) return;
     }
   }
 
   /** Lets happen what happens here. True when the worker died. */
-  async #point(claim: Claim | null): Promise<boolean> {
+  async #point(leased: LeasedJob | null): Promise<boolean> {
     const here = this.points++;
     let died = false;
     while (this.#left[0] && this.#left[0].at <= here) {
@@ -109,9 +109,9 @@ class Stage {
       died ||= event.asked === 'crash';
       this.world.deliverReports();
       this.#happen(event);
-      if (event.late && claim && this.#isLost(claim)) await this.runAll();
+      if (event.late && leased && this.#isLost(leased)) await this.runAll();
     }
-    if (died && claim) this.world.expire(claim);
+    if (died && leased) this.world.expire(leased);
     return died;
   }
 
@@ -119,7 +119,7 @@ class Stage {
     if (event.asked !== 'crash') this.world.ask(event.asked, event.born ? 'worker' : null);
   }
 
-  #isLost({ job }: Claim): boolean {
+  #isLost({ job }: LeasedJob): boolean {
     const now = this.world.jobs.get(job.id);
     return now?.lease_owner !== job.lease_owner || now.fence !== job.fence || now.status !== 'running';
   }

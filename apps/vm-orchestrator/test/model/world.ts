@@ -6,11 +6,13 @@ import { canTransition } from '@novacron/vm-lifecycle/states';
 import { advance, type Ended } from '../../src/jobs/advance.js';
 import { cancelled } from '../../src/admission/cancel-job.js';
 import type { CommandBody, HostAnswer } from '../../src/hosts/commands.js';
-import type { Claim, PlaceDecision } from '../../src/jobs/operation.js';
+import type { LeasedJob, Operation } from '../../src/jobs/operation.js';
+import type { PlacementDecision } from '../../src/placement/place.js';
 import { LIVE, type JobRow } from '../../src/jobs/row.js';
 import { runStep } from '../../src/jobs/run-step.js';
 import { migration } from '../../src/drain/migration.js';
 import { create } from '../../src/operations/create.js';
+import { operationOf } from '../../src/operations/registry.js';
 import { judge } from '../../src/resync/judge.js';
 import type { VmPatch } from '../../src/vms/change.js';
 import { intend } from '../../src/admission/intent.js';
@@ -108,7 +110,7 @@ export class World {
     return this.#fenced && host !== null && host === this.#closed;
   }
 
-  /** Asks for an action, as `Actor`, `cancelJob` and `Reports` do in their transactions. False: it was refused. */
+  /** Asks for an action, as `VmActor`, `JobCanceller` and `Reports` do in their transactions. False: it was refused. */
   ask(asked: Asked, owner: string | null): boolean {
     try {
       const job = this.#ask(asked, owner);
@@ -120,37 +122,40 @@ export class World {
     }
   }
 
-  /** The claim of a job that was committed with an owner: its process begins at once. */
-  born(): Claim | null {
+  /** The job that was committed with a lease of its process, which begins at once. */
+  createdLeased(): LeasedJob | null {
     const job = this.live;
     return job?.lease_owner === 'worker' ? { vm: this.vm, job } : null;
   }
 
-  /** Claims the live job, as `claimDue` does, when its time has come. */
-  claim(): Claim | null {
+  /** Leases the live job, as `leaseDue` does, when its time has come. */
+  lease(): LeasedJob | null {
     const job = this.live;
     if (!job) return null;
     this.vm = { ...this.vm, fence: this.vm.fence + 1 };
-    const claimed: JobRow = { ...job, status: 'running', lease_owner: 'worker', fence: this.vm.fence };
-    this.jobs.set(job.id, claimed);
-    return { vm: this.vm, job: claimed };
+    const leased: JobRow = { ...job, status: 'running', lease_owner: 'worker', fence: this.vm.fence };
+    this.jobs.set(job.id, leased);
+    return { vm: this.vm, job: leased };
   }
 
-  /** Runs the step that a claim stands at. */
-  run(claim: Claim): Promise<Ended> {
-    const host = { send: (_claim: Claim, body: CommandBody) => this.#command(claim, body) };
-    const placer = {
-      place: () => Promise.resolve(placed(claim.vm.id, HOSTS.find((id) => id !== this.#closed) as HostId)),
-      isFenced: (vm: VmRow) => this.#isFenced(vm),
-    };
-    const logger = { error: (said: object) => void Object.assign(this, { broken: said }) };
-    return runStep(claim, { commands: host, placer, logger: logger as never, now: () => new Date(this.now) });
+  /** Runs the step that a leased job stands at. */
+  run(leased: LeasedJob): Promise<Ended> {
+    return runStep(leased, {
+      operations: { operationOf: (kind) => operationOf(kind) as Operation },
+      commands: { send: (_leased, body) => this.#command(leased, body) },
+      placer: {
+        place: ({ id }) => Promise.resolve(placed(id, HOSTS.find((host) => host !== this.#closed) as HostId)),
+        isFenced: (vm) => this.#isFenced(vm),
+      },
+      logger: { error: (said: object) => void Object.assign(this, { broken: said }) } as never,
+      now: () => new Date(this.now),
+    });
   }
 
-  /** Ends a step, as `commitSteps` does. @returns the claim to go on with; null: it was lost, ended or waits */
-  commit(ended: Ended): Claim | null {
-    const job = this.jobs.get(ended.claim.job.id);
-    const { lease_owner, fence } = ended.claim.job;
+  /** Ends a step, as `commitSteps` does. @returns the job to go on with; null: its lease was lost, it ended or it waits */
+  commit(ended: Ended): LeasedJob | null {
+    const job = this.jobs.get(ended.leased.job.id);
+    const { lease_owner, fence } = ended.leased.job;
     if (job?.status !== 'running' || job.lease_owner !== lease_owner || job.fence !== fence) return null;
     const next = advance(ended, this.vm, job, new Date(this.now));
     const effect = ended.result.host?.effect;
@@ -162,8 +167,8 @@ export class World {
     return next.job.status === 'running' ? { vm: this.vm, job: next.job } : null;
   }
 
-  /** The claim of a worker that died: its lease is over. */
-  expire({ job }: Claim): void {
+  /** The lease of a worker that died is over. */
+  expire({ job }: LeasedJob): void {
     const now = this.jobs.get(job.id);
     if (now?.status === 'running') this.jobs.set(job.id, { ...now, lease_owner: null, status: 'waiting' });
   }
@@ -224,15 +229,15 @@ export class World {
     this.vm = next;
   }
 
-  async #command(claim: Claim, body: CommandBody): Promise<HostAnswer> {
-    const { host_id: host } = claim.vm;
+  async #command(leased: LeasedJob, body: CommandBody): Promise<HostAnswer> {
+    const { host_id: host } = leased.vm;
     if (host === null) return { outcome: 'unreachable', detail: 'the VM has no host' };
-    if (this.#isFenced(claim.vm)) return { outcome: 'host_fenced', detail: 'the host is fenced' };
+    if (this.#isFenced(leased.vm)) return { outcome: 'host_fenced', detail: 'the host is fenced' };
     const stamp = { epoch: EPOCH, seq: ++this.#seq };
-    if (claim.job.fence < (this.#fences.get(host) ?? 0))
+    if (leased.job.fence < (this.#fences.get(host) ?? 0))
       return { outcome: 'fenced', ...stamp, detail: 'an older fence' };
-    this.#fences.set(host, claim.job.fence);
-    const id = `${claim.job.id}:${claim.job.undoing ? 'undo-' : ''}${claim.job.step}`;
+    this.#fences.set(host, leased.job.fence);
+    const id = `${leased.job.id}:${leased.job.undoing ? 'undo-' : ''}${leased.job.step}`;
     const known = this.#remembered.get(id);
     if (known && body.kind !== 'observe') return known;
     const failed = (code: 'driver_error' | 'not_found' | 'invalid_state', detail: string) =>
@@ -242,7 +247,7 @@ export class World {
     const after = powerAfter(body.kind, before, this.behaviour.obeys);
     if (after === 'refused') return failed('invalid_state', `${body.kind} of a guest that is ${before}`);
     this.#powers.set(host, after);
-    const fact = { vmId: claim.vm.id, power: after, incarnation: 1, reason: null };
+    const fact = { vmId: leased.vm.id, power: after, incarnation: 1, reason: null };
     const reply = { outcome: 'done', ...stamp, fact } as const;
     this.#remembered.set(id, reply);
     return reply;
@@ -275,7 +280,7 @@ function powerAfter(kind: Command['kind'], power: PowerState, obeys: boolean): P
   }
 }
 
-function placed(vmId: VmId, hostId: HostId): PlaceDecision {
+function placed(vmId: VmId, hostId: HostId): PlacementDecision {
   const explanation = {
     vmId,
     hostId,

@@ -3,21 +3,21 @@ import { newId, type JobId, type VmId } from '@novacron/contracts/ids';
 import { dbQuery } from '@novacron/telemetry/diagnostics';
 import { metricsText } from '@novacron/telemetry/metrics';
 import type { VmRow } from '../../src/vms/row.js';
-import { HostsRig, type Orchestrator } from '../support/hosts-rig.js';
-import type { TinyAgent } from '../support/tiny-agent.js';
+import { HostsHarness, type Orchestrator } from '../support/hosts-harness.js';
+import type { FakeAgent } from '../support/fake-agent.js';
 
-let rig: HostsRig;
+let harness: HostsHarness;
 let orchestrator: Orchestrator;
-let agent: TinyAgent;
+let agent: FakeAgent;
 
 beforeAll(async () => {
-  rig = await HostsRig.start();
+  harness = await HostsHarness.start();
   // Nobody falls silent here.
-  orchestrator = await rig.orchestrator({ heartbeatMs: 60_000 });
-  agent = await rig.agent();
+  orchestrator = await harness.orchestrator({ heartbeatMs: 60_000 });
+  agent = await harness.agent();
   await agent.register();
 });
-afterAll(() => rig.stop());
+afterAll(() => harness.stop());
 
 const HOUR_AGO = new Date(Date.now() - 3_600_000);
 const has = (
@@ -27,7 +27,7 @@ const has = (
   incarnation = 1,
 ) => agent.guests.set(id, { power, incarnation, reason });
 async function placed(over: Partial<VmRow> = {}): Promise<VmId> {
-  return rig.vm({ host_id: agent.id, ...over });
+  return harness.vm({ host_id: agent.id, ...over });
 }
 const task = (jobId: JobId): VmRow['task'] => ({
   jobId,
@@ -38,7 +38,7 @@ const task = (jobId: JobId): VmRow['task'] => ({
   deadline: new Date().toISOString(),
 });
 const quarantined = async () =>
-  (await rig.rows<{ vm_id: string }>('SELECT vm_id FROM quarantine WHERE host_id = $1', [agent.id])).map(
+  (await harness.rows<{ vm_id: string }>('SELECT vm_id FROM quarantine WHERE host_id = $1', [agent.id])).map(
     (row) => row.vm_id,
   );
 
@@ -47,21 +47,21 @@ describe('an inventory', () => {
     const vm = await placed();
     has(vm);
     await agent.inventory();
-    expect(await rig.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
-    expect(await rig.events(vm)).toEqual([]);
+    expect(await harness.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
+    expect(await harness.events(vm)).toEqual([]);
   });
 
   it('corrects what a lost report should have told, with its event', async () => {
     const vm = await placed();
     has(vm, 'stopped', 'crashed');
     await agent.inventory();
-    expect(await rig.vmRow(vm)).toMatchObject({
+    expect(await harness.vmRow(vm)).toMatchObject({
       state: 'stopped',
       stop_reason: 'crashed',
       version: 2,
       fact_epoch: 1,
     });
-    expect(await rig.events(vm)).toMatchObject([
+    expect(await harness.events(vm)).toMatchObject([
       { type: 'vm.updated', version: 2, data: { state: 'stopped' } },
     ]);
   });
@@ -69,26 +69,29 @@ describe('an inventory', () => {
   it('makes VMs lost that it does not name', async () => {
     const [running, unknown] = [await placed(), await placed({ state: 'unknown' })];
     await agent.inventory();
-    expect(await rig.vmRow(running)).toMatchObject({
+    expect(await harness.vmRow(running)).toMatchObject({
       state: 'stopped',
       stop_reason: 'guest_lost',
       last_error: { code: 'guest_lost' },
     });
-    expect(await rig.vmRow(unknown)).toMatchObject({ state: 'error', last_error: { code: 'guest_lost' } });
+    expect(await harness.vmRow(unknown)).toMatchObject({
+      state: 'error',
+      last_error: { code: 'guest_lost' },
+    });
     has(unknown, 'stopped');
     await agent.inventory();
-    expect(await rig.vmRow(unknown)).toMatchObject({ state: 'stopped', last_error: null });
+    expect(await harness.vmRow(unknown)).toMatchObject({ state: 'stopped', last_error: null });
   });
 
   it('in several parts loses nobody before the last part, whichever orchestrator gets it', async () => {
-    const second = await rig.orchestrator({ heartbeatMs: 60_000 });
+    const second = await harness.orchestrator({ heartbeatMs: 60_000 });
     const vms = await Promise.all(Array.from({ length: 7 }, () => placed()));
     for (const vm of vms) has(vm);
     const missing = await placed();
     await agent.inventory(agent.stamp(), 2);
-    for (const vm of vms) expect(await rig.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
-    expect(await rig.vmRow(missing)).toMatchObject({ state: 'stopped', stop_reason: 'guest_lost' });
-    expect(await rig.rows('SELECT * FROM inventory_parts')).toEqual([]);
+    for (const vm of vms) expect(await harness.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
+    expect(await harness.vmRow(missing)).toMatchObject({ state: 'stopped', stop_reason: 'guest_lost' });
+    expect(await harness.rows('SELECT * FROM inventory_parts')).toEqual([]);
     await second.stop();
   });
 
@@ -99,44 +102,44 @@ describe('an inventory', () => {
     ];
     has(present, 'stopped');
     await agent.inventory();
-    expect(await rig.vmRow(present)).toMatchObject({ state: 'stopping', version: 1 });
-    expect(await rig.vmRow(absent)).toMatchObject({ state: 'starting', version: 1 });
+    expect(await harness.vmRow(present)).toMatchObject({ state: 'stopping', version: 1 });
+    expect(await harness.vmRow(absent)).toMatchObject({ state: 'starting', version: 1 });
   });
 
   it('of an older number than what was applied changes nothing', async () => {
     const old = agent.stamp();
     const vm = await placed({ fact_epoch: 1, fact_seq: agent.stamp().seq });
     await agent.inventory(old);
-    expect(await rig.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
+    expect(await harness.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
     has(vm);
     await agent.inventory();
     // A report from before the inventory comes late.
     has(vm, 'stopped');
     await agent.report([vm], old);
-    expect(await rig.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
+    expect(await harness.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
     has(vm);
   });
 
   it('of a host does not touch VMs of another', async () => {
-    const other = await rig.agent();
+    const other = await harness.agent();
     await other.register();
-    const theirs = await rig.vm({ host_id: other.id });
+    const theirs = await harness.vm({ host_id: other.id });
     const ours = await placed();
     has(ours);
     other.guests.set(theirs, { power: 'running', incarnation: 1, reason: null });
     other.guests.set(ours, { power: 'stopped', incarnation: 1, reason: null });
     await other.inventory();
     await other.report([ours]);
-    expect(await rig.vmRow(ours)).toMatchObject({ state: 'running', version: 1 });
-    expect(await rig.vmRow(theirs)).toMatchObject({ state: 'running', version: 1 });
+    expect(await harness.vmRow(ours)).toMatchObject({ state: 'running', version: 1 });
+    expect(await harness.vmRow(theirs)).toMatchObject({ state: 'running', version: 1 });
   });
 });
 
 describe('an inventory of 5,000 guests', () => {
   it('fits one message, and is compared and corrected by a few statements', async () => {
-    const own = await rig.agent();
+    const own = await harness.agent();
     await own.register();
-    await rig.sys.primary.batch({}, [
+    await harness.sys.primary.batch({}, [
       {
         statement: {
           text: `INSERT INTO vms (tenant_id, id, name, state, desired_state, cpu, memory, disk, image, zone, host_id, tags,
@@ -144,10 +147,12 @@ describe('an inventory of 5,000 guests', () => {
                  SELECT $1, gen_random_uuid(), 'many-' || i, 'running', 'running', 1, 64, 1, 'ubuntu-22.04', 'sim', $2, '{}',
                    '[]', true, 1, true, 1, now(), now() FROM generate_series(1, 5000) i`,
         },
-        params: [rig.tenantId, own.id],
+        params: [harness.tenantId, own.id],
       },
     ]);
-    const vms = await rig.rows<{ id: VmId }>('SELECT id FROM vms WHERE host_id = $1 ORDER BY id', [own.id]);
+    const vms = await harness.rows<{ id: VmId }>('SELECT id FROM vms WHERE host_id = $1 ORDER BY id', [
+      own.id,
+    ]);
     for (const [i, { id }] of vms.entries()) {
       own.guests.set(id, { power: i < 500 ? 'stopped' : 'running', incarnation: 0, reason: null });
     }
@@ -158,7 +163,7 @@ describe('an inventory of 5,000 guests', () => {
     await own.inventory();
     // Not one for each VM that is to be corrected, let alone for each that there is.
     expect(statements).toBeLessThan(50);
-    const states = await rig.rows(
+    const states = await harness.rows(
       'SELECT state, count(*) FROM vms WHERE host_id = $1 GROUP BY 1 ORDER BY 1',
       [own.id],
     );
@@ -172,10 +177,10 @@ describe('an inventory of 5,000 guests', () => {
 describe('a guest that should not be there', () => {
   it('is quarantined, counted and never destroyed, and forgotten when it is gone', async () => {
     const unknown = newId<VmId>();
-    const other = await rig.agent();
+    const other = await harness.agent();
     await other.register();
-    const elsewhere = await rig.vm({ host_id: other.id, updated_at: HOUR_AGO });
-    const tombstone = await rig.vm({
+    const elsewhere = await harness.vm({ host_id: other.id, updated_at: HOUR_AGO });
+    const tombstone = await harness.vm({
       host_id: agent.id,
       state: 'deleted',
       updated_at: HOUR_AGO,
@@ -193,8 +198,8 @@ describe('a guest that should not be there', () => {
   });
 
   it('is none when it has only just left, or is on its way', async () => {
-    const leaving = await rig.vm({ host_id: agent.id, state: 'deleted', deleted_at: new Date() });
-    const coming = await rig.vm({
+    const leaving = await harness.vm({ host_id: agent.id, state: 'deleted', deleted_at: new Date() });
+    const coming = await harness.vm({
       host_id: null,
       state: 'pending',
       task: task(newId()),
@@ -214,7 +219,7 @@ describe('a report', () => {
     const vm = await placed();
     has(vm, 'stopped', 'guest_shutdown');
     await agent.report([vm]);
-    expect(await rig.vmRow(vm)).toMatchObject({
+    expect(await harness.vmRow(vm)).toMatchObject({
       state: 'stopped',
       stop_reason: 'guest_shutdown',
       desired_state: 'running',
@@ -227,7 +232,7 @@ describe('a report', () => {
     has(vm, 'stopped', 'guest_shutdown');
     await agent.report([vm]);
     expect(orchestrator.woken).toContain(jobId);
-    expect(await rig.vmRow(vm)).toMatchObject({ state: 'stopping', version: 1 });
+    expect(await harness.vmRow(vm)).toMatchObject({ state: 'stopping', version: 1 });
   });
 
   it('of an old epoch is refused', async () => {
@@ -236,21 +241,21 @@ describe('a report', () => {
     const old = agent.stamp();
     await agent.register();
     expect(await agent.report([vm], old)).toEqual({ needed: 'register' });
-    expect(await rig.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
+    expect(await harness.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
     await agent.report([vm]);
-    expect(await rig.vmRow(vm)).toMatchObject({ state: 'stopped', version: 2 });
+    expect(await harness.vmRow(vm)).toMatchObject({ state: 'stopped', version: 2 });
   });
 });
 
 describe('the books of a host', () => {
   it('are corrected by the audit and counted when they are wrong, and left alone when they are right', async () => {
-    const own = await rig.agent();
+    const own = await harness.agent();
     await own.register();
-    const vm = await rig.vm({ host_id: own.id });
+    const vm = await harness.vm({ host_id: own.id });
     own.guests.set(vm, { power: 'running', incarnation: 1, reason: null });
     const books = async () =>
       (
-        await rig.rows(
+        await harness.rows(
           'SELECT vm_count, allocated_cpu, allocated_memory, allocated_disk FROM hosts WHERE id = $1',
           [own.id],
         )
@@ -262,7 +267,7 @@ describe('the books of a host', () => {
     expect(await corrections()).toBe(before);
     const right = { vm_count: 1, allocated_cpu: 2, allocated_memory: 2_048, allocated_disk: 10 };
     expect(await books()).toEqual(right);
-    await rig.sys.primary.batch({}, [
+    await harness.sys.primary.batch({}, [
       {
         statement: { text: 'UPDATE hosts SET allocated_cpu = 40, vm_count = 9 WHERE id = $1' },
         params: [own.id],

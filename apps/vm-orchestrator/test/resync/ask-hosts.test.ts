@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { HostsRig, until } from '../support/hosts-rig.js';
-import type { TinyAgent } from '../support/tiny-agent.js';
+import { HostsHarness, until } from '../support/hosts-harness.js';
+import type { FakeAgent } from '../support/fake-agent.js';
 
-let rig: HostsRig;
+let harness: HostsHarness;
 
 beforeAll(async () => {
-  rig = await HostsRig.start();
-  await rig.orchestrator({ heartbeatMs: 60_000 });
-  await rig.orchestrator({ heartbeatMs: 60_000 });
+  harness = await HostsHarness.start();
+  await harness.orchestrator({ heartbeatMs: 60_000 });
+  await harness.orchestrator({ heartbeatMs: 60_000 });
 });
-afterAll(() => rig.stop());
+afterAll(() => harness.stop());
 
 /** Registered, asked for the first time, and not due again for so many seconds. */
-async function askedAgent(nextInSeconds: number): Promise<TinyAgent> {
-  const agent = await rig.agent();
+async function askedAgent(nextInSeconds: number): Promise<FakeAgent> {
+  const agent = await harness.agent();
   await agent.register();
   await until(
     () => agent.inventoriesAsked,
@@ -24,8 +24,8 @@ async function askedAgent(nextInSeconds: number): Promise<TinyAgent> {
   return agent;
 }
 
-const dueIn = (agent: TinyAgent, seconds: number) =>
-  rig.sys.primary.batch({}, [
+const dueIn = (agent: FakeAgent, seconds: number) =>
+  harness.sys.primary.batch({}, [
     {
       statement: {
         text: 'UPDATE inventories SET next_at = now() + make_interval(secs => $2) WHERE host_id = $1',
@@ -44,7 +44,7 @@ describe('of several orchestrators', () => {
     );
     await sleep(500);
     expect(agent.inventoriesAsked).toBe(1);
-    const [due] = await rig.rows<{ seconds: number }>(
+    const [due] = await harness.rows<{ seconds: number }>(
       'SELECT extract(epoch FROM next_at - now())::float8 AS seconds FROM inventories WHERE host_id = $1',
       [agent.id],
     );
@@ -58,7 +58,7 @@ describe('a host with a VM of which nobody knows what it does', () => {
     const agent = await askedAgent(45);
     await sleep(400);
     expect(agent.inventoriesAsked).toBe(0);
-    const vm = await rig.vm({ host_id: agent.id, state: 'unknown' });
+    const vm = await harness.vm({ host_id: agent.id, state: 'unknown' });
     await until(
       () => agent.inventoriesAsked,
       (asked) => asked > 0,
@@ -66,7 +66,7 @@ describe('a host with a VM of which nobody knows what it does', () => {
     );
     agent.guests.set(vm, { power: 'paused', incarnation: 1, reason: null });
     await agent.inventory();
-    expect(await rig.vmRow(vm)).toMatchObject({ state: 'paused' });
+    expect(await harness.vmRow(vm)).toMatchObject({ state: 'paused' });
   });
 });
 

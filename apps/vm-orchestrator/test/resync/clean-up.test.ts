@@ -1,40 +1,40 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type TenantId, type VmId } from '@novacron/contracts/ids';
 import { place } from '../../src/placement/place.js';
-import { HostsRig, until, type Orchestrator } from '../support/hosts-rig.js';
-import type { TinyAgent } from '../support/tiny-agent.js';
+import { HostsHarness, until, type Orchestrator } from '../support/hosts-harness.js';
+import type { FakeAgent } from '../support/fake-agent.js';
 
-let rig: HostsRig;
+let harness: HostsHarness;
 let orchestrator: Orchestrator;
 
 beforeAll(async () => {
-  rig = await HostsRig.start();
-  orchestrator = await rig.orchestrator({ heartbeatMs: 60_000 });
+  harness = await HostsHarness.start();
+  orchestrator = await harness.orchestrator({ heartbeatMs: 60_000 });
 });
-afterAll(() => rig.stop());
+afterAll(() => harness.stop());
 
 /** A VM deleted while its host was away: a tombstone, and what is left to remove. */
-async function leftBehind(agent: TinyAgent, fence: number): Promise<VmId> {
-  const id = await rig.vm({
+async function leftBehind(agent: FakeAgent, fence: number): Promise<VmId> {
+  const id = await harness.vm({
     host_id: agent.id,
     state: 'deleted',
     deleted_at: new Date(0),
     updated_at: new Date(0),
   });
-  await rig.sys.primary.batch({}, [
+  await harness.sys.primary.batch({}, [
     {
       statement: { text: 'INSERT INTO cleanups VALUES ($1, $2, $3, $4, 2, 2048, 10, now())' },
-      params: [agent.id, id, rig.tenantId, fence],
+      params: [agent.id, id, harness.tenantId, fence],
     },
   ]);
   agent.guests.set(id, { power: 'running', incarnation: 1, reason: null });
   return id;
 }
 
-const left = (agent: TinyAgent) => rig.rows('SELECT vm_id FROM cleanups WHERE host_id = $1', [agent.id]);
-const booked = async (agent: TinyAgent) =>
+const left = (agent: FakeAgent) => harness.rows('SELECT vm_id FROM cleanups WHERE host_id = $1', [agent.id]);
+const booked = async (agent: FakeAgent) =>
   (
-    await rig.rows(
+    await harness.rows(
       'SELECT vm_count, allocated_cpu, allocated_memory, allocated_disk FROM hosts WHERE id = $1',
       [agent.id],
     )
@@ -42,13 +42,13 @@ const booked = async (agent: TinyAgent) =>
 
 describe('a host that comes back with VMs that were deleted meanwhile', () => {
   it('removes them at their fence, gets its capacity back once, and nothing new before', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await agent.register();
     let mayDelete = false;
     const deleted = agent.onCommand;
     agent.onCommand = (command) => (mayDelete ? deleted(command) : { outcome: 'accepted', ...agent.stamp() });
     const ids = [await leftBehind(agent, 7), await leftBehind(agent, 8)];
-    const second = await rig.orchestrator({ heartbeatMs: 60_000 });
+    const second = await harness.orchestrator({ heartbeatMs: 60_000 });
     await agent.register();
     await until(
       () => agent.commands.length,
@@ -73,7 +73,7 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
       explanation: { rejections: [{ filter: 'cleanup', hosts: 1 }] },
     });
     await agent.inventory();
-    expect(await rig.rows('SELECT * FROM quarantine')).toEqual([]);
+    expect(await harness.rows('SELECT * FROM quarantine')).toEqual([]);
     expect(await booked(agent)).toMatchObject({ vm_count: 2, allocated_cpu: 4 });
 
     mayDelete = true;
@@ -102,7 +102,7 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
   });
 
   it('keeps what it could not remove for the next time', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await agent.register();
     const deleted = agent.onCommand;
     agent.onCommand = () => ({
@@ -128,10 +128,10 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
   });
 
   it('is not told to remove a VM that was placed there again', async () => {
-    const agent = await rig.agent();
+    const agent = await harness.agent();
     await agent.register();
     const id = await leftBehind(agent, 3);
-    await rig.sys.primary.batch({}, [
+    await harness.sys.primary.batch({}, [
       {
         statement: { text: `UPDATE vms SET state = 'running', deleted_at = NULL, fence = 9 WHERE id = $1` },
         params: [id],

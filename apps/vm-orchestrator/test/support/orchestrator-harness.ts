@@ -1,3 +1,4 @@
+import type { Type } from '@nestjs/common';
 import { newId, type TenantId, type VmId } from '@novacron/contracts/ids';
 import type { Capability } from '@novacron/contracts/infrastructure';
 import type { RequestMeta } from '@novacron/contracts/envelope';
@@ -7,12 +8,15 @@ import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServerOptions, type TestServers } from '@novacron/testkit/servers';
 import { waitUntil } from '@novacron/local-stack/supervisor/processes';
 import pg from 'pg';
-import type { Core } from '../src/core.js';
-import { coreOf, orchestrator } from '../src/orchestrator.js';
-import type { VmRow } from '../src/vms/row.js';
-import { ScriptedHost } from './fleet.js';
+import { VmActor } from '../../src/admission/act.js';
+import { VmCreator } from '../../src/admission/create.js';
+import { orchestrator } from '../../src/app.module.js';
+import type { OrchestratorConfig } from '../../src/config.js';
+import { HostSnapshot } from '../../src/hosts/snapshot.js';
+import type { VmRow } from '../../src/vms/row.js';
+import { FakeHost } from './fake-host.js';
 
-type Service = RunningService<Parameters<typeof coreOf>[0]['config']>;
+type Service = RunningService<OrchestratorConfig>;
 
 export interface Capacity {
   cpu: number;
@@ -23,10 +27,10 @@ export interface Capacity {
 const CAPABILITIES: readonly Capability[] = ['pause', 'reboot', 'reset', 'console-log'];
 const ROOMY: Capacity = { cpu: 10_000, memory: 40_960_000, disk: 500_000 };
 
-/** An orchestrator on real servers with scripted hosts, for the tests of this package. */
-export class Fixture {
+/** An orchestrator on real servers with fake hosts, for the tests of this package. */
+export class OrchestratorHarness {
   readonly tenantId = newId<TenantId>();
-  readonly hosts: ScriptedHost[] = [];
+  readonly hosts: FakeHost[] = [];
 
   private constructor(
     readonly servers: TestServers,
@@ -38,12 +42,12 @@ export class Fixture {
     options: { hosts?: number; env?: Record<string, string>; servers?: TestServerOptions } = {},
   ) {
     const servers = await useTestServers({ nats: true, ...options.servers });
-    const service = await Fixture.serve(servers, options.env);
+    const service = await OrchestratorHarness.serve(servers, options.env);
     const admin = new pg.Pool({ connectionString: servers.adminUrl(), max: 2 });
     admin.on('error', () => undefined);
-    const fixture = new Fixture(servers, admin, service);
-    for (let i = 0; i < (options.hosts ?? 1); i++) await fixture.addHost();
-    return fixture;
+    const harness = new OrchestratorHarness(servers, admin, service);
+    for (let i = 0; i < (options.hosts ?? 1); i++) await harness.addHost();
+    return harness;
   }
 
   static serve(servers: TestServers, env: Record<string, string> = {}): Promise<Service> {
@@ -62,13 +66,26 @@ export class Fixture {
     });
   }
 
-  get core(): Core {
-    return coreOf(this.service.context);
+  /** A provider of the running orchestrator. */
+  get<Provider>(type: Type<Provider>): Provider {
+    return this.service.app.get(type, { strict: false });
+  }
+
+  get creator(): VmCreator {
+    return this.get(VmCreator);
+  }
+
+  get actor(): VmActor {
+    return this.get(VmActor);
+  }
+
+  get snapshot(): HostSnapshot {
+    return this.get(HostSnapshot);
   }
 
   /** A host that is up in zone `sim`, with room for everything unless said otherwise, that can do `more` too. */
-  async addHost(capacity: Capacity = ROOMY, more: readonly Capability[] = []): Promise<ScriptedHost> {
-    const host = await ScriptedHost.start(this.servers);
+  async addHost(capacity: Capacity = ROOMY, more: readonly Capability[] = []): Promise<FakeHost> {
+    const host = await FakeHost.start(this.servers);
     this.hosts.push(host);
     await this.admin.query(
       `INSERT INTO orchestrator.hosts (id, name, zone, driver, state, capabilities, images, cpu, memory, disk, epoch,
@@ -76,17 +93,17 @@ export class Fixture {
        VALUES ($1, $2, 'sim', 'scripted', 'up', $6, '{ubuntu-22.04}', $3, $4, $5, 1, now(), now())`,
       [host.id, `h-${host.id}`, capacity.cpu, capacity.memory, capacity.disk, [...CAPABILITIES, ...more]],
     );
-    // It speaks when it is spoken to, and never falls silent: heartbeats are looked at elsewhere.
+    // It answers, and always counts as reachable: heartbeats are tested elsewhere.
     await this.admin.query(
       `INSERT INTO orchestrator.heartbeats (host_id, at) VALUES ($1, now() + interval '1 day')`,
       [host.id],
     );
-    await this.core.hosts.refresh();
+    await this.snapshot.refresh();
     return host;
   }
 
-  get host(): ScriptedHost {
-    return this.hosts[0] as ScriptedHost;
+  get host(): FakeHost {
+    return this.hosts[0] as FakeHost;
   }
 
   meta(changes: Partial<RequestMeta> = {}): RequestMeta {
@@ -102,11 +119,11 @@ export class Fixture {
   }
 
   create(name: string, changes: Partial<CreateVm> = {}, meta: Partial<RequestMeta> = {}): Promise<Vm> {
-    return this.core.creator.create(this.meta(meta), spec(name, changes)).then((reply) => reply.body);
+    return this.creator.create(this.meta(meta), spec(name, changes)).then((reply) => reply.body);
   }
 
-  act(id: VmId, action: Parameters<Core['actor']['act']>[1]['action'], graceSeconds = 1) {
-    return this.core.actor.act(this.meta(), { id, action, options: { graceSeconds } });
+  act(id: VmId, action: Parameters<VmActor['act']>[1]['action'], graceSeconds = 1) {
+    return this.actor.act(this.meta(), { id, action, options: { graceSeconds } });
   }
 
   /** A VM that has come to run. */

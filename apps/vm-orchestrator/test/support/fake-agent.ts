@@ -19,7 +19,7 @@ import { createLogger } from '@novacron/telemetry/logger';
 import { z } from 'zod';
 
 /** The least that is an agent: guests in a map, commands by a function, everything said on demand. */
-export class TinyAgent {
+export class FakeAgent {
   readonly guests = new Map<VmId, { power: PowerState; incarnation: number; reason: string | null }>();
   readonly commands: Command[] = [];
   inventoriesAsked = 0;

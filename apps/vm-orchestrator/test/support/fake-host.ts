@@ -11,20 +11,20 @@ import { connectNats } from '@novacron/messaging/connect';
 import { requestDirect } from '@novacron/messaging/direct';
 import type { TestServers } from '@novacron/testkit/servers';
 import { z } from 'zod';
-import { silent } from './silent.js';
+import { silent } from './silent-logger.js';
 
 type Answer = CommandReply | 'silence';
 /** Takes a command over from the host: fails it, delays it, lies about it. Undefined: the host does as told. */
 export type Interference = (
   command: Command,
-  host: ScriptedHost,
+  host: FakeHost,
 ) => Answer | undefined | Promise<Answer | undefined>;
 
 /**
  * A host at the other end of a real NATS: it does at once what it is told, in memory, and can be told to
  * misbehave. The agent proper has a suite of its own; here the orchestrator's side is looked at.
  */
-export class ScriptedHost {
+export class FakeHost {
   readonly power = new Map<VmId, PowerState>();
   readonly commands: Command[] = [];
   readonly #remembered = new Map<string, CommandReply>();
@@ -38,7 +38,7 @@ export class ScriptedHost {
     readonly nc: NatsConnection,
   ) {}
 
-  static async start(servers: TestServers, id: HostId = newId<HostId>()): Promise<ScriptedHost> {
+  static async start(servers: TestServers, id: HostId = newId<HostId>()): Promise<FakeHost> {
     const user = await servers.addHost(id);
     const nc = await connectNats({
       url: servers.natsLogin(user.natsUser).url,
@@ -47,7 +47,7 @@ export class ScriptedHost {
       name: `host ${id}`,
       logger: silent,
     });
-    const host = new ScriptedHost(id, nc);
+    const host = new FakeHost(id, nc);
     nc.subscribe(agentSubjects.command(id), { callback: (_, message) => void host.#answer(message) });
     await nc.flush();
     return host;

@@ -1,25 +1,48 @@
+import 'reflect-metadata';
+import {
+  Module,
+  type DynamicModule,
+  type INestApplicationContext,
+  type OnApplicationBootstrap,
+  type Type,
+  type ValueProvider,
+} from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { loadConfig } from '@novacron/config/load';
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import { newId, type HostId, type JobId, type TenantId, type VmId } from '@novacron/contracts/ids';
-import type { CommandReply, RegisterHost } from '@novacron/contracts/agents';
+import type { RegisterHost } from '@novacron/contracts/agents';
 import { connectNats } from '@novacron/messaging/connect';
 import { createDatabase, type Database, type DatabaseSettings } from '@novacron/postgres/database';
 import { migrate } from '@novacron/postgres/migrate';
+import { DrainCoordinator } from '@novacron/service-kit/drain';
+import { TOKENS } from '@novacron/service-kit/inject';
 import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
-import { orchestratorSettings } from '../../src/config.js';
+import { HostActions } from '../../src/admission/host-actions.js';
+import { HostInvites } from '../../src/admission/host-invites.js';
+import { HostController } from '../../src/api/host.controller.js';
+import { HostRequests } from '../../src/api/host-requests.js';
+import { orchestratorSettings, type OrchestratorConfig } from '../../src/config.js';
 import { HostLink } from '../../src/hosts/host-link.js';
 import { putImages } from '../../src/hosts/image-catalogue.js';
-import type { HostAdmission } from '../../src/hosts/registration.js';
-import { Hosts } from '../../src/hosts/hosts.module.js';
-import type { HostSettings } from '../../src/hosts/settings.js';
+import { HostsModule } from '../../src/hosts/hosts.module.js';
+import { HostSettings } from '../../src/hosts/settings.js';
 import { MIGRATIONS } from '../../src/migrations/all.js';
 import { HostSnapshot } from '../../src/hosts/snapshot.js';
+import { ResyncModule } from '../../src/resync/resync.module.js';
+import { WaitingJobs } from '../../src/resync/waiting-jobs.js';
 import type { VmRow } from '../../src/vms/row.js';
-import { TinyAgent } from './tiny-agent.js';
+import { FakeAgent } from './fake-agent.js';
 
-export const FAST: HostSettings = { heartbeatMs: 500, flushMs: 100, resyncMs: 60_000, resyncTickMs: 100 };
+export const FAST: HostSettings = {
+  heartbeatMs: 500,
+  flushMs: 100,
+  resyncMs: 60_000,
+  resyncTickMs: 100,
+  snapshotMs: 100,
+};
 const QUIET = createLogger('test', process.env['NOVACRON_LOG_LEVEL'] === 'debug' ? 'debug' : 'silent');
 export const OPERATOR: RequestMeta = {
   tenantId: newId<TenantId>(),
@@ -33,21 +56,59 @@ export const OPERATOR: RequestMeta = {
 /** The images that are configured where nothing is said. */
 export const CATALOGUE = orchestratorSettings.hosts.images.schema.parse(undefined);
 
+type Admission = Pick<OrchestratorConfig['hosts'], 'admission' | 'approved'>;
+
+/** What an orchestrator has for hosts, without jobs. Which jobs would be woken is written down. */
+@Module({
+  imports: [HostsModule, ResyncModule],
+  providers: [HostActions, HostController, HostInvites, HostRequests],
+})
+class HostsHarnessModule implements OnApplicationBootstrap {
+  constructor(
+    private readonly controller: HostController,
+    private readonly drain: DrainCoordinator,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.drain.add('consumers', 'host requests', () => this.controller.stop());
+    this.controller.start();
+  }
+}
+
 /** One orchestrator's side of the hosts, over real servers. */
-export interface Orchestrator {
-  readonly nc: NatsConnection;
-  readonly hosts: Hosts;
-  readonly snapshot: HostSnapshot;
-  readonly link: HostLink;
-  readonly ended: { hostId: HostId; commandId: string; reply: CommandReply }[];
-  readonly woken: JobId[];
-  stop(): Promise<void>;
+export class Orchestrator {
+  readonly woken: JobId[] = [];
+
+  constructor(
+    readonly nc: NatsConnection,
+    private readonly app: INestApplicationContext,
+  ) {
+    this.get(WaitingJobs).connect(async (jobs) => void this.woken.push(...jobs));
+  }
+
+  get<Provider>(type: Type<Provider>): Provider {
+    return this.app.get(type, { strict: false });
+  }
+
+  get snapshot(): HostSnapshot {
+    return this.get(HostSnapshot);
+  }
+
+  get link(): HostLink {
+    return this.get(HostLink);
+  }
+
+  async stop(): Promise<void> {
+    await this.get(DrainCoordinator).run();
+    await this.app.close();
+    await this.nc.close();
+  }
 }
 
 /** Real Postgres and NATS, any number of orchestrators and tiny agents. */
-export class HostsRig {
+export class HostsHarness {
   readonly tenantId = newId<TenantId>();
-  readonly #agents: TinyAgent[] = [];
+  readonly #agents: FakeAgent[] = [];
   readonly #orchestrators: Orchestrator[] = [];
 
   private constructor(
@@ -56,7 +117,7 @@ export class HostsRig {
     readonly api: Database,
   ) {}
 
-  static async start(options: { ownCluster?: boolean } = {}): Promise<HostsRig> {
+  static async start(options: { ownCluster?: boolean } = {}): Promise<HostsHarness> {
     const servers = await useTestServers({ nats: true, ...options });
     const { postgres } = loadConfig(orchestratorSettings, servers.env('orchestrator'));
     const settings = (role: DatabaseSettings['role'], password: string): DatabaseSettings => ({
@@ -69,52 +130,48 @@ export class HostsRig {
     await migrate(settings('owner', postgres.ownerPassword as string), {
       migrations: MIGRATIONS,
     });
-    const rig = [settings('sys', postgres.sysPassword), settings('api', postgres.apiPassword)].map(
+    const databases = [settings('sys', postgres.sysPassword), settings('api', postgres.apiPassword)].map(
       createDatabase,
     );
-    await putImages(rig[0] as Database, CATALOGUE);
-    return new HostsRig(servers, rig[0] as Database, rig[1] as Database);
+    await putImages(databases[0] as Database, CATALOGUE);
+    return new HostsHarness(servers, databases[0] as Database, databases[1] as Database);
   }
 
   async orchestrator(
     settings: Partial<HostSettings> = {},
-    admission: Partial<HostAdmission> = {},
+    admission: Partial<Admission> = {},
   ): Promise<Orchestrator> {
     const nc = await connectNats({ ...this.servers.natsLogin('orchestrator'), name: 'orchestrator' });
-    const snapshot = new HostSnapshot(this.sys, QUIET);
-    const link = new HostLink(nc, snapshot, QUIET);
-    const ended: Orchestrator['ended'] = [];
-    const woken: JobId[] = [];
-    const hosts = new Hosts({
-      nc,
-      sys: this.sys,
-      api: this.api,
-      snapshot,
-      link,
-      log: QUIET,
-      onEnded: async (hostId, commandId, reply) => void ended.push({ hostId, commandId, reply }),
-      admission: { admission: 'first', approved: undefined, ...admission },
-      wakeJobs: async (jobs) => void woken.push(...jobs),
-      settings: { ...FAST, ...settings },
-    });
-    await snapshot.refresh();
-    snapshot.start(100);
-    hosts.start();
-    const stop = async () => {
-      await hosts.stop();
-      snapshot.stop();
-      await nc.close();
+    const config = { hosts: { admission: 'first', approved: undefined, images: CATALOGUE, ...admission } };
+    const values: [ValueProvider['provide'], unknown][] = [
+      [TOKENS.config, config],
+      [TOKENS.logger, QUIET],
+      [TOKENS.nats, nc],
+      [TOKENS.systemDatabase, this.sys],
+      [TOKENS.tenantDatabase, this.api],
+      [DrainCoordinator, new DrainCoordinator(QUIET)],
+      [HostSettings, { ...FAST, ...settings }],
+    ];
+    const kit: DynamicModule = {
+      module: class Kit {},
+      global: true,
+      providers: values.map(([provide, useValue]) => ({ provide, useValue })),
+      exports: values.map(([provide]) => provide),
     };
-    const orchestrator = { nc, hosts, snapshot, link, ended, woken, stop };
+    const root = { module: class Root {}, imports: [kit, HostsHarnessModule] };
+    const orchestrator = new Orchestrator(
+      nc,
+      await NestFactory.createApplicationContext(root, { logger: false }),
+    );
     this.#orchestrators.push(orchestrator);
     return orchestrator;
   }
 
   /** An agent with a NATS user of its own, not registered yet. */
-  async agent(about: Partial<RegisterHost> = {}): Promise<TinyAgent> {
+  async agent(about: Partial<RegisterHost> = {}): Promise<FakeAgent> {
     const id = newId<HostId>();
     const { natsUser } = await this.servers.addHost(id);
-    const agent = new TinyAgent(
+    const agent = new FakeAgent(
       await connectNats({ ...this.servers.natsLogin(natsUser), name: id }),
       id,
       about,

@@ -1,0 +1,5 @@
+import { Module } from '@nestjs/common';
+import { QuotaReads } from './quota-reads.js';
+
+@Module({ providers: [QuotaReads], exports: [QuotaReads] })
+export class QuotasModule {}
