@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Periodic } from '@novacron/async/periodic';
 import { ServiceConfig, ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Database, Statement } from '@novacron/postgres/database';
@@ -28,7 +29,10 @@ export class Admission {
   #counted = 0;
   #since = 0;
   #reserved = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #counts = new Periodic(() => this.count(), {
+    everyMs: COUNT_EVERY_MS,
+    onError: (error) => this.logger.warn({ err: error }, 'count of live jobs failed'),
+  });
 
   constructor(
     // The bound is over all tenants.
@@ -39,12 +43,11 @@ export class Admission {
   ) {}
 
   start(): void {
-    this.#timer = setInterval(() => void this.#countSafely(), COUNT_EVERY_MS);
-    this.#timer.unref();
+    this.#counts.start();
   }
 
-  stop(): void {
-    clearInterval(this.#timer);
+  stop(): Promise<void> {
+    return this.#counts.stop();
   }
 
   async count(): Promise<void> {
@@ -52,14 +55,6 @@ export class Admission {
     const { rows } = await this.db.primary.query<{ live: number }>(COUNT_LIVE);
     this.#counted = rows[0]?.live ?? 0;
     this.#since -= before;
-  }
-
-  async #countSafely(): Promise<void> {
-    try {
-      await this.count();
-    } catch (error) {
-      this.logger.warn({ err: error }, 'count of live jobs failed');
-    }
   }
 
   /** Jobs in progress beyond which requests are refused. */

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Periodic } from '@novacron/async/periodic';
 import { Relay } from '@novacron/outbox/relay';
 import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { HostId, VmId } from '@novacron/contracts/ids';
@@ -50,8 +51,10 @@ const PROGRESS: Statement = {
  */
 @Injectable()
 export class Drainer {
-  #timer: NodeJS.Timeout | undefined;
-  #ticking: Promise<void> | null = null;
+  readonly #rounds = new Periodic(() => this.#look(), {
+    everyMs: TICK_MS,
+    onError: (error) => this.log.warn({ err: error }, 'drain of hosts failed'),
+  });
 
   constructor(
     @SystemDatabase() private readonly db: Database,
@@ -63,29 +66,23 @@ export class Drainer {
   ) {}
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.tick(), TICK_MS).unref();
+    this.#rounds.start();
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    await this.#ticking;
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   /** One look at every host that is drained, never two at a time. Never rejects. */
   tick(): Promise<void> {
-    return (this.#ticking ??= this.#look().finally(() => (this.#ticking = null)));
+    return this.#rounds.run();
   }
 
   async #look(): Promise<void> {
-    try {
-      const { rows } = await this.db.primary.query<{ id: HostId }>(ALL_DRAINING, []);
-      for (const { id } of rows) {
-        await this.cleanups.run(id);
-        await this.#drain(id);
-      }
-    } catch (error) {
-      this.log.warn({ err: error }, 'drain of hosts failed');
+    const { rows } = await this.db.primary.query<{ id: HostId }>(ALL_DRAINING, []);
+    for (const { id } of rows) {
+      await this.cleanups.run(id);
+      await this.#drain(id);
     }
   }
 

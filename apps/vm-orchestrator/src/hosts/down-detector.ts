@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Periodic } from '@novacron/async/periodic';
 import { Nats, ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { HostId } from '@novacron/contracts/ids';
@@ -15,14 +16,14 @@ import { withCondition } from '../vms/conditions.js';
 import { downAfterMs, graceMs, HostSettings } from './settings.js';
 import { UnreachableVms } from './unreachable-vms.js';
 
-const SILENT: Statement = {
+const UNREACHABLE: Statement = {
   name: 'hosts-silent',
   text: `SELECT h.id FROM hosts h JOIN heartbeats b ON b.host_id = h.id
     WHERE h.state = 'up' AND b.at < now() - make_interval(secs => $1::float8 / 1000) ORDER BY b.at LIMIT 200`,
 };
-const LOCK_SILENT: Statement = {
+const LOCK_UNREACHABLE: Statement = {
   name: 'hosts-lock-silent',
-  // Both rows, so that a heartbeat which comes while we wait for the lock is seen.
+  // Both rows, to observe a heartbeat that arrives while this waits for the lock.
   text: `SELECT ${HOST_COLUMNS} FROM hosts h JOIN heartbeats b ON b.host_id = h.id
     WHERE h.id = $1 AND h.state = 'up' AND b.at < now() - make_interval(secs => $2::float8 / 1000) FOR UPDATE OF h, b`,
 };
@@ -39,15 +40,14 @@ const lost = counter(
 );
 
 /**
- * Takes hosts for down that nobody has heard, and their VMs for unknown. Any number of orchestrators may do
- * this: the change is a compare-and-set. It doubts itself first: after its own start, and whenever this
- * process, NATS or the database was away, every host gets time to be heard again. Silence counts only while
- * messages of this process pass through NATS and back.
+ * Declares hosts without heartbeats down, and their VMs unknown. Any number of orchestrators may do this: the change is
+ * a compare-and-set. After its own start, and whenever this process, NATS or the database was away, there is a grace in
+ * which every host can send a heartbeat. A missing heartbeat counts only while messages of this process pass through
+ * NATS and back.
  */
 @Injectable()
 export class DownDetector {
-  #timer: NodeJS.Timeout | undefined;
-  #ticking: Promise<void> | null = null;
+  readonly #looks: Periodic;
   #lastTickAt = 0;
   #trustAfter = Infinity;
   #path: RoundTrip | undefined;
@@ -62,67 +62,68 @@ export class DownDetector {
     @ServiceLogger() private readonly log: Logger,
   ) {
     this.#everyMs = Math.min(1_000, settings.heartbeatMs / 2);
+    this.#looks = new Periodic(() => this.#look(), {
+      everyMs: this.#everyMs,
+      onError: (error) => {
+        this.#startGrace();
+        log.warn({ err: error }, 'search for unreachable hosts failed');
+      },
+    });
   }
 
   start(): void {
-    if (this.#timer) return;
-    this.#doubt();
+    if (this.#looks.active) return;
+    this.#startGrace();
     this.#path = new RoundTrip(this.nc, 'wake.orchestrator');
     this.#lastTickAt = performance.now();
-    this.#timer = setInterval(() => void this.tick(), this.#everyMs).unref();
+    this.#looks.start();
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    await this.#ticking;
+    await this.#looks.stop();
     this.#path?.close();
   }
 
   /** One look, never two at a time. Never rejects. */
   tick(): Promise<void> {
-    return (this.#ticking ??= this.#look().finally(() => (this.#ticking = null)));
+    return this.#looks.run();
   }
 
   async #look(): Promise<void> {
     const now = performance.now();
     const late = now - this.#lastTickAt > this.#everyMs + downAfterMs(this.settings) / 2;
     this.#lastTickAt = now;
-    if (late || !isConnected(this.nc) || !this.#pathIsLive()) this.#doubt();
-    try {
-      const { rows } = await this.db.primary.query<{ id: HostId }>(SILENT, [downAfterMs(this.settings)]);
-      const trusted = rows.length > 0 && performance.now() >= this.#trustAfter;
-      if (trusted) {
-        for (const { id } of rows) await this.#takeForDown(id);
-        await this.snapshot.refresh();
-      }
-      await this.unreachableVms.sweep();
-    } catch (error) {
-      this.#doubt();
-      this.log.warn({ err: error }, 'silent hosts could not be looked for');
+    if (late || !isConnected(this.nc) || !this.#pathIsLive()) this.#startGrace();
+    const { rows } = await this.db.primary.query<{ id: HostId }>(UNREACHABLE, [downAfterMs(this.settings)]);
+    const trusted = rows.length > 0 && performance.now() >= this.#trustAfter;
+    if (trusted) {
+      for (const { id } of rows) await this.#setDown(id);
+      await this.snapshot.refresh();
     }
+    await this.unreachableVms.sweep();
   }
 
-  /** Found out well before a host whose last heartbeat just made it through would count as silent. */
+  /** Notices a broken path well before a host whose last heartbeat just arrived would count as unreachable. */
   #pathIsLive(): boolean {
     this.#path?.send();
     return (this.#path?.silentForMs ?? 0) <= this.#everyMs + downAfterMs(this.settings) / 3;
   }
 
-  #doubt(): void {
+  #startGrace(): void {
     this.#trustAfter = performance.now() + graceMs(this.settings);
   }
 
-  async #takeForDown(hostId: HostId): Promise<void> {
+  async #setDown(hostId: HostId): Promise<void> {
     const { result: row } = await this.db.transaction({}, async (tx) => {
-      const silent = (await tx.query<HostRow>(LOCK_SILENT, [hostId, downAfterMs(this.settings)])).rows[0];
-      if (!silent) return null;
+      const unreachable = (await tx.query<HostRow>(LOCK_UNREACHABLE, [hostId, downAfterMs(this.settings)]))
+        .rows[0];
+      if (!unreachable) return null;
       const now = databaseNow();
-      const conditions = withCondition(silent.conditions, {
+      const conditions = withCondition(unreachable.conditions, {
         type: HOST_UNREACHABLE,
         status: 'true',
         reason: 'HeartbeatsMissed',
-        message: `not heard since ${silent.last_heartbeat_at?.toISOString()}`,
+        message: `not heard since ${unreachable.last_heartbeat_at?.toISOString()}`,
         lastTransitionAt: now.toISOString(),
       });
       const { rows } = await tx.query<HostRow>(DOWN, [hostId, JSON.stringify(conditions), now]);

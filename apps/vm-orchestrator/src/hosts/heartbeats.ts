@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Periodic } from '@novacron/async/periodic';
 import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
@@ -51,7 +52,7 @@ const ASK_AFTER_MS = 5_000;
 export class Heartbeats {
   #received = new Map<HostId, number>();
   #failingSince: number | null = null;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #flushes: Periodic;
 
   constructor(
     @SystemDatabase() private readonly db: Database,
@@ -59,16 +60,17 @@ export class Heartbeats {
     private readonly contents: HeartbeatContents,
     private readonly settings: HostSettings,
     @ServiceLogger() private readonly log: Logger,
-  ) {}
+  ) {
+    this.#flushes = new Periodic(() => this.flush(), { everyMs: settings.flushMs });
+  }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.flush(), this.settings.flushMs).unref();
+    this.#flushes.start();
   }
 
   /** Stops, with what was heard last written down. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    await this.#flushes.stop();
     await this.flush();
   }
 

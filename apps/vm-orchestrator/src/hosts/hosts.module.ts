@@ -61,6 +61,6 @@ export class HostsModule implements OnModuleInit, OnApplicationBootstrap {
   async #stop(): Promise<void> {
     await this.downDetector.stop();
     await this.heartbeats.stop();
-    this.snapshot.stop();
+    await this.snapshot.stop();
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable, Optional } from '@nestjs/common';
+import { Periodic } from '@novacron/async/periodic';
 import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Capacity, HostRecord, Overcommit } from '@novacron/contracts/infrastructure';
@@ -82,7 +83,7 @@ export class HostSnapshot {
   #refreshedAt = -Infinity;
   #refreshing: Promise<void> | null = null;
   #next: Promise<void> | null = null;
-  #timer: NodeJS.Timeout | undefined;
+  #refreshes: Periodic | undefined;
   readonly #pending = new Map<HostId, Set<Pending>>();
 
   constructor(
@@ -93,17 +94,16 @@ export class HostSnapshot {
 
   /** Loads once and keeps loading until `stop()`. A failure is logged and tried again. */
   start(everyMs = REFRESH_EVERY_MS): void {
-    if (this.#timer) return;
-    const tick = () =>
-      this.refresh().catch((error: unknown) => this.log.warn({ err: error }, 'the hosts could not be read'));
-    this.#timer = setInterval(() => void tick(), everyMs);
-    this.#timer.unref();
-    void tick();
+    this.#refreshes ??= new Periodic(() => this.refresh(), {
+      everyMs,
+      firstRun: 'now',
+      onError: (error) => this.log.warn({ err: error }, 'refresh of the hosts failed'),
+    });
+    this.#refreshes.start();
   }
 
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+  async stop(): Promise<void> {
+    await this.#refreshes?.stop();
   }
 
   /** Whether there is a view at all: until then placement has nothing to decide on. */

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Periodic } from '@novacron/async/periodic';
 import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import { Subject } from 'rxjs';
 import { randomUUID } from 'node:crypto';
@@ -38,8 +39,10 @@ export class Liveness {
   readonly owner = randomUUID();
   /** Jobs of a dead worker are due again. */
   readonly jobsReleased = new Subject<void>();
-  #timer: NodeJS.Timeout | undefined;
-  #sending: Promise<void> = Promise.resolve();
+  readonly #heartbeats = new Periodic(() => this.heartbeat(), {
+    everyMs: HEARTBEAT_MS,
+    onError: (error) => this.logger.warn({ err: error }, 'worker heartbeat failed'),
+  });
 
   constructor(
     @SystemDatabase() private readonly db: Database,
@@ -49,14 +52,12 @@ export class Liveness {
   /** Resolves after the first heartbeat: this process may lease jobs then. */
   async start(): Promise<void> {
     await this.heartbeat();
-    this.#timer = setInterval(() => (this.#sending = this.#safely()), HEARTBEAT_MS);
-    this.#timer.unref();
+    this.#heartbeats.start();
   }
 
   /** To be called when every lease has been released. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#sending;
+    await this.#heartbeats.stop();
     await this.db.primary.batch({}, [{ statement: FORGET, params: [this.owner] }]);
   }
 
@@ -69,13 +70,5 @@ export class Liveness {
     if (released === 0) return;
     this.logger.warn({ jobs: released }, 'worker died, its jobs go on');
     this.jobsReleased.next();
-  }
-
-  async #safely(): Promise<void> {
-    try {
-      await this.heartbeat();
-    } catch (error) {
-      this.logger.warn({ err: error }, 'worker heartbeat failed');
-    }
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Periodic } from '@novacron/async/periodic';
 import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
@@ -6,16 +7,16 @@ import { observableGauge } from '@novacron/telemetry/metrics';
 
 const LOOK_EVERY_MS = 5_000;
 const COUNT_VMS_EVERY = 3;
-/** What was read longer ago is shown no more: a gauge that stands still would look well. */
+/** An older reading is not shown: a gauge that stands still would look healthy. */
 const FRESH_MS = 30_000;
-/** So long after its time a job is overdue: a crashed worker's is freed sooner. */
+/** A job is overdue so long after its time. A job of a crashed worker is released sooner. */
 const GRACE_S = 30;
 
 const LIVE = `status IN ('queued', 'running', 'waiting')`;
 const LOOK: Statement = {
   name: 'backlog-look',
   table: 'jobs',
-  // LEAST passes over NULL. The counter's `published` is written with the claim after the publication.
+  // LEAST ignores NULL. The counter's `published` is written with the numbered batch after the publication.
   text: `SELECT
       (SELECT count(*)::int FROM jobs WHERE ${LIVE} AND due_at < now() - interval '${GRACE_S} s') AS unclaimed,
       (SELECT count(*)::int FROM jobs WHERE ${LIVE} AND deadline < now() - interval '${GRACE_S} s') AS late,
@@ -32,7 +33,7 @@ const COUNT_VMS: Statement = {
   text: `SELECT state, count(*)::int AS vms FROM vms WHERE state <> 'deleted' GROUP BY state`,
 };
 
-interface Seen {
+interface Observed {
   readonly unclaimed: number;
   readonly late: number;
   readonly due_age: number | null;
@@ -40,15 +41,18 @@ interface Seen {
 }
 
 /**
- * What waits in Postgres for longer than it should, over all processes, looked at every five seconds by each: who
- * should do the work cannot be the one to tell that nobody does it.
+ * Shows what waits in Postgres for longer than it should, over all processes. Every process reads it every five
+ * seconds: the one that should do the work may be the one that fails.
  */
 @Injectable()
 export class Backlog {
-  #timer: NodeJS.Timeout | undefined;
-  #looks = 0;
-  #looking: Promise<void> = Promise.resolve();
-  #seen: { readonly at: number; readonly what: Seen } | undefined;
+  readonly #looks = new Periodic(() => this.look(), {
+    everyMs: LOOK_EVERY_MS,
+    firstRun: 'now',
+    onError: (error) => this.logger.warn({ err: error }, 'read of the backlog failed'),
+  });
+  #count = 0;
+  #observed: { readonly at: number; readonly what: Observed } | undefined;
   #vms: { readonly at: number; readonly states: ReadonlyMap<string, number> } | undefined;
 
   constructor(
@@ -58,56 +62,44 @@ export class Backlog {
 
   start(): void {
     this.#export();
-    const look = () => (this.#looking = this.#safely());
-    this.#timer = setInterval(look, LOOK_EVERY_MS);
-    this.#timer.unref();
-    void look();
+    this.#looks.start();
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#looking;
+  stop(): Promise<void> {
+    return this.#looks.stop();
   }
 
   async look(): Promise<void> {
-    const { rows } = await this.db.primary.query<Seen>(LOOK);
-    if (rows[0]) this.#seen = { at: performance.now(), what: rows[0] };
-    if (this.#looks++ % COUNT_VMS_EVERY > 0) return;
+    const { rows } = await this.db.primary.query<Observed>(LOOK);
+    if (rows[0]) this.#observed = { at: performance.now(), what: rows[0] };
+    if (this.#count++ % COUNT_VMS_EVERY > 0) return;
     const counted = await this.db.replica().query<{ state: string; vms: number }>(COUNT_VMS);
     const states = new Map(counted.rows.map(({ state, vms }) => [state, vms]));
     this.#vms = { at: performance.now(), states };
   }
 
-  async #safely(): Promise<void> {
-    try {
-      await this.look();
-    } catch (error) {
-      this.logger.warn({ err: error }, 'the backlog could not be looked at');
-    }
-  }
-
   #export(): void {
-    const gauge = (name: string, help: string, read: (seen: Seen) => number | null) =>
+    const gauge = (name: string, help: string, read: (observed: Observed) => number | null) =>
       observableGauge(name, help, (observe) => {
-        if (isFresh(this.#seen)) observe(read(this.#seen.what) ?? 0);
+        if (isFresh(this.#observed)) observe(read(this.#observed.what) ?? 0);
       });
     gauge(
       'novacron_outbox_oldest_seconds',
       'Age of the oldest committed event that JetStream does not have',
-      (seen) => seen.outbox_age,
+      (observed) => observed.outbox_age,
     );
     gauge(
       'novacron_jobs_oldest_due_seconds',
       'How long the job that waits longest for a worker has been due',
-      (seen) => seen.due_age,
+      (observed) => observed.due_age,
     );
     observableGauge(
       'novacron_jobs_overdue',
       `Live jobs ${GRACE_S} s after their time: due and claimed by nobody, or past their deadline`,
       (observe) => {
-        if (!isFresh(this.#seen)) return;
-        observe(this.#seen.what.unclaimed, { reason: 'unclaimed' });
-        observe(this.#seen.what.late, { reason: 'deadline' });
+        if (!isFresh(this.#observed)) return;
+        observe(this.#observed.what.unclaimed, { reason: 'unclaimed' });
+        observe(this.#observed.what.late, { reason: 'deadline' });
       },
     );
     observableGauge('novacron_vms', 'VMs by state, over all tenants', (observe) => {

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Periodic } from '@novacron/async/periodic';
 import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
@@ -38,11 +39,13 @@ function purge(table: string, where: string): Statement {
   return { name: `purge-${table}`, table, text: `DELETE FROM ${table} WHERE ${where}` };
 }
 
-/** Throws away what nobody asks for any more, in small transactions, every ten minutes. */
+/** Deletes rows whose time is over, in small transactions, every ten minutes. */
 @Injectable()
 export class Maintenance {
-  #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> = Promise.resolve();
+  readonly #rounds = new Periodic(() => this.purge(), {
+    everyMs: EVERY_MS,
+    onError: (error) => this.logger.warn({ err: error }, 'purge of old rows failed'),
+  });
 
   constructor(
     @SystemDatabase() private readonly db: Database,
@@ -50,13 +53,11 @@ export class Maintenance {
   ) {}
 
   start(): void {
-    this.#timer = setInterval(() => (this.#running = this.#run()), EVERY_MS);
-    this.#timer.unref();
+    this.#rounds.start();
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   /** One round, now. @returns how many rows went */
@@ -69,13 +70,5 @@ export class Maintenance {
       }
     }
     return gone;
-  }
-
-  async #run(): Promise<void> {
-    try {
-      await this.purge();
-    } catch (error) {
-      this.logger.warn({ err: error }, 'old rows could not be purged');
-    }
   }
 }

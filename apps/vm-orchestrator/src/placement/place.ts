@@ -1,3 +1,4 @@
+import { fnv1a } from '@novacron/async/hash';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Placement } from '@novacron/contracts/vms';
 import { FILTERS, SUITABLE } from './filters.js';
@@ -152,10 +153,9 @@ function refusedSummary(
   return `no host of zone ${request.zone} fits now: ${rejections.map((r) => `${r.filter} refused ${r.hosts}`).join(', ')}`;
 }
 
-/** FNV-1a over UTF-16 units with a final mix, 32 bits: cheap, and far apart for ids that differ little. */
-function hash(text: string, seed = 0x811c9dc5): number {
-  let h = seed;
-  for (let i = 0; i < text.length; i++) h = imul(h ^ text.charCodeAt(i), 0x01000193);
+/** A 32-bit hash with a final mix: far apart for ids that differ little. */
+function hash(text: string, seed?: number): number {
+  let h = fnv1a(text, seed);
   h = imul(h ^ (h >>> 16), 0x85ebca6b);
   h = imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Periodic } from '@novacron/async/periodic';
 import { Relay } from '@novacron/outbox/relay';
 import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { VmId } from '@novacron/contracts/ids';
@@ -35,8 +36,10 @@ const OPTIONS = { graceSeconds: 30 };
 /** Starts guests again that ended unexpectedly, as the restart policies of their VMs say. */
 @Injectable()
 export class Restarts {
-  #timer: NodeJS.Timeout | undefined;
-  #running: Promise<void> | null = null;
+  readonly #rounds = new Periodic(() => this.#look(), {
+    everyMs: EVERY_MS,
+    onError: (error) => this.log.warn({ err: error }, 'restart of guests failed'),
+  });
 
   constructor(
     @SystemDatabase() private readonly db: Database,
@@ -46,32 +49,26 @@ export class Restarts {
   ) {}
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.tick(), EVERY_MS).unref();
+    this.#rounds.start();
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   /** One look, never two at a time. Any number of orchestrators may look: VMs are judged under their locks. */
   tick(): Promise<void> {
-    return (this.#running ??= this.#look().finally(() => (this.#running = null)));
+    return this.#rounds.run();
   }
 
   async #look(): Promise<void> {
-    try {
-      const { rows } = await this.db.primary.query<{ id: VmId }>(CANDIDATES, [WANTED]);
-      if (rows.length === 0) return;
-      const ids = rows.map(({ id }) => id);
-      const { result: started } = await this.db.transaction({}, (tx) => restart(tx, ids));
-      this.relay.wake();
-      this.dispatcher.wake(0);
-      if (started > 0) this.log.info({ vms: started }, 'guests that ended unexpectedly are started again');
-    } catch (error) {
-      this.log.warn({ err: error }, 'restart of guests failed');
-    }
+    const { rows } = await this.db.primary.query<{ id: VmId }>(CANDIDATES, [WANTED]);
+    if (rows.length === 0) return;
+    const ids = rows.map(({ id }) => id);
+    const { result: started } = await this.db.transaction({}, (tx) => restart(tx, ids));
+    this.relay.wake();
+    this.dispatcher.wake(0);
+    if (started > 0) this.log.info({ vms: started }, 'guests restarted after an unexpected end');
   }
 }
 

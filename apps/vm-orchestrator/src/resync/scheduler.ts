@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { Periodic } from '@novacron/async/periodic';
 import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Database, Statement } from '@novacron/postgres/database';
@@ -10,9 +11,9 @@ import { Cleanups } from './cleanups.js';
 const PER_TICK = 20;
 /** A host with VMs in `unknown` is asked again after so many seconds, give or take the tenth. */
 const SOONER_S = 10;
-const CLAIM: Statement = {
+const TAKE_DUE: Statement = {
   name: 'inventories-claim',
-  // Claimed by moving it: of several orchestrators one asks. The random tenth keeps hosts apart.
+  // Moving the time on takes the host: of several orchestrators one asks. The random tenth keeps hosts apart.
   text: `UPDATE inventories SET next_at = now() + make_interval(secs => $1::float8 / 1000 * (0.9 + random() * 0.2))
     WHERE host_id IN (
       SELECT i.host_id FROM inventories i JOIN hosts h ON h.id = i.host_id
@@ -29,9 +30,8 @@ const CLAIM: Statement = {
  */
 @Injectable()
 export class ResyncScheduler {
-  #timer: NodeJS.Timeout | undefined;
-  #ticking: Promise<void> | null = null;
-  /** A slow host, or a long clean-up, keeps nobody else waiting. */
+  readonly #rounds: Periodic;
+  /** A slow host, or a long clean-up, keeps no other host waiting. */
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(
@@ -40,43 +40,38 @@ export class ResyncScheduler {
     private readonly cleanups: Cleanups,
     private readonly settings: HostSettings,
     @ServiceLogger() private readonly log: Logger,
-  ) {}
+  ) {
+    this.#rounds = new Periodic(() => this.#round(), {
+      everyMs: settings.resyncTickMs,
+      onError: (error) => log.warn({ err: error }, 'request of inventories failed'),
+    });
+  }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.tick(), this.settings.resyncTickMs).unref();
+    this.#rounds.start();
   }
 
   /** Stops asking. What is under way either ends in bounded time or is done again by the next process. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
     this.cleanups.stop();
-    await this.#ticking;
+    await this.#rounds.stop();
     await Promise.all(this.#underWay);
   }
 
-  /** Asks those that are due, never twice at a time. Never rejects. */
-  tick(): Promise<void> {
-    return (this.#ticking ??= this.#round().finally(() => (this.#ticking = null)));
-  }
-
+  /** Asks the hosts that are due. */
   async #round(): Promise<void> {
-    try {
-      const { results } = await this.db.primary.batch({}, [
-        { statement: CLAIM, params: [this.settings.resyncMs] },
-      ]);
-      const due = (results[0]?.rows ?? []) as unknown as { host_id: HostId }[];
-      for (const { host_id } of due) this.#begin(host_id);
-    } catch (error) {
-      this.log.warn({ err: error }, 'hosts could not be asked for their inventories');
-    }
+    const { results } = await this.db.primary.batch({}, [
+      { statement: TAKE_DUE, params: [this.settings.resyncMs] },
+    ]);
+    const due = (results[0]?.rows ?? []) as unknown as { host_id: HostId }[];
+    for (const { host_id } of due) this.#begin(host_id);
   }
 
   #begin(hostId: HostId): void {
-    // A host that does not answer is no error here: its heartbeats tell, and it is asked again in a minute.
+    // A host that does not answer is not an error here: heartbeats show its state, and it is asked again in a minute.
     const done: Promise<void> = Promise.all([this.link.askForInventory(hostId), this.cleanups.run(hostId)])
       .then(() => undefined)
-      .catch((error: unknown) => this.log.warn({ err: error, hostId }, 'a host could not be brought in line'))
+      .catch((error: unknown) => this.log.warn({ err: error, hostId }, 'resync of a host failed'))
       .finally(() => this.#underWay.delete(done));
     this.#underWay.add(done);
   }

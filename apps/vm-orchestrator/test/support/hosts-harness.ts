@@ -36,13 +36,13 @@ import { WaitingJobs } from '../../src/resync/waiting-jobs.js';
 import type { VmRow } from '../../src/vms/row.js';
 import { FakeAgent } from './fake-agent.js';
 
-export const FAST: HostSettings = {
+export const FAST = {
   heartbeatMs: 500,
   flushMs: 100,
   resyncMs: 60_000,
   resyncTickMs: 100,
   snapshotMs: 100,
-};
+} satisfies HostSettings;
 const QUIET = createLogger('test', process.env['NOVACRON_LOG_LEVEL'] === 'debug' ? 'debug' : 'silent');
 export const OPERATOR: RequestMeta = {
   tenantId: newId<TenantId>(),
