@@ -6,18 +6,18 @@ import { z } from 'zod';
 /** An image that hosts may offer. */
 export interface CatalogueEntry {
   readonly name: string;
-  /** Whether a VM can be made anew on another host without losing anything: its disk holds nothing of its own. */
+  /** Whether a VM loses nothing by a new disk on another host: its disk has no data of its own. */
   readonly rebuildable: boolean;
 }
 
-/** Everything that the orchestrator is told by its environment. Sizes: `cpu` vCPUs, `memory` MiB, `disk` GiB. */
+/** The orchestrator's settings, each an environment variable. Sizes: `cpu` vCPUs, `memory` MiB, `disk` GiB. */
 export const orchestratorSettings = {
   ...natsEnv,
   ...opsEnv,
   ...postgresEnv,
   ...telemetryEnv,
   jobs: {
-    /** Jobs worked on at once by this process. */
+    /** Jobs that this process runs at once. */
     slots: integer('NOVACRON_JOB_SLOTS', { min: 1, max: 10_000 }, 256),
     /** Jobs in progress over all processes; beyond it requests are refused with 503. */
     maxLive: integer('NOVACRON_JOB_QUEUE', { min: 1, max: 1_000_000 }, 10_000),
@@ -26,19 +26,19 @@ export const orchestratorSettings = {
   },
   hosts: {
     /**
-     * `approved`: a new host needs a line of the operator's list or a join token. `first`: it is held to what it says
-     * at its first registration.
+     * `approved`: a new host needs a line of the operator's list or a join token. `first`: it must agree with its first
+     * registration.
      */
     admission: oneOf('NOVACRON_HOST_ADMISSION', ['approved', 'first'], 'approved'),
     /** The operator's list of hosts, a JSON file that is read again when it changes. */
     approved: optionalText('NOVACRON_APPROVED_HOSTS'),
-    /** The catalogue: names of images with commas between, `NAME:rebuildable` where a VM's disk holds nothing of its own. */
+    /** The catalogue: names of images, separated by commas; `NAME:rebuildable` where a VM's disk has no data of its own. */
     images: catalogue(
       'NOVACRON_IMAGES',
       'ubuntu-22.04,ubuntu-24.04,debian-12,rocky-9,alpine-3.20,tiny-linux',
     ),
   },
-  /** What a tenant without limits of its own may have: 12,000 VMs of 2 vCPU, 4 GiB and 50 GiB. */
+  /** The limits of a tenant without limits of its own: 12,000 VMs of 2 vCPU, 4 GiB and 50 GiB. */
   quota: {
     vms: integer('NOVACRON_QUOTA_VMS', { min: 0, max: 10_000_000 }, 12_000),
     cpu: integer('NOVACRON_QUOTA_CPU', { min: 0, max: 100_000_000 }, 24_000),

@@ -106,7 +106,7 @@ export class VmActor {
   }
 }
 
-/** Writes what the action comes to, but for the calls that travel with the answer's key. */
+/** Writes the effects of the action, except for the calls that are sent together with the answer's key. */
 async function write(tx: Transaction, intent: Intent, vm: VmRow, action: VmAction, now: Date) {
   if (intent.supersedes) await supersede(tx, vm, action, now);
   const [changed] = intent.patch ? await changeVms(tx, [{ row: vm, patch: intent.patch }], now) : [vm];
@@ -144,13 +144,13 @@ function refuse(decision: Gate, action: VmAction, vm: VmRow): void {
   }
 }
 
-/** An action that no driver can do is not the fault of this VM's state or host. */
+/** Refuses an action that no driver supports, whatever the VM's state and host. */
 function requireDriver(action: VmAction): void {
   if (operationFor(action) === undefined)
     throw new ServiceError('capability_unsupported', `No driver can ${action} a VM yet`);
 }
 
-/** What the driver of the VM's host cannot do is refused, never silently ignored. */
+/** Refuses an action that the driver of the VM's host does not support: it is never silently ignored. */
 function requireCapability(action: VmAction, vm: VmRow, hosts: Pick<HostSnapshot, 'host'>): void {
   const need = NEEDS[action];
   const host = vm.host_id === null ? undefined : hosts.host(vm.host_id);

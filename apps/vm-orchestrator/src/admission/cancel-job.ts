@@ -68,7 +68,7 @@ export class JobCanceller {
 async function cancel(tx: Transaction, tenantId: TenantId, id: JobId): Promise<JobRow> {
   const seen = (await tx.query<JobRow>(READ_JOB, [tenantId, id])).rows[0];
   if (!seen) throw new ServiceError('not_found', `There is no job ${id}`);
-  // The VM's lock comes before the job's, as everywhere.
+  // The VM is locked before the job, as in every transaction.
   const vm = (await tx.query<VmRow>(LOCK_VM, [tenantId, seen.vm_id])).rows[0];
   const job = (await tx.query<JobRow>(LIVE_JOB_FOR_UPDATE, [tenantId, seen.vm_id])).rows[0];
   if (!vm || job?.id !== id)
@@ -115,7 +115,7 @@ export function cancelled(vm: VmRow, job: JobRow, now: Date): { job: JobRow; pat
   return { job: undoing, patch: { task: taskOf(undoing) } };
 }
 
-/** The state that a job which was never begun goes back to; null when it was begun, or has no way back. */
+/** The VM's state before a job that no worker has begun; null when one has begun it, or when there is not a way back. */
 function wayBack(vm: VmRow, job: JobRow): VmPatch | null {
   const before = stableBefore(job.args);
   if (job.status !== 'queued' || before === undefined) return null;

@@ -7,7 +7,7 @@ import { HostSnapshot } from '../hosts/snapshot.js';
 /** Capabilities in the words of a create. */
 const NEED_TEXTS: Partial<Record<Capability, string>> = { 'user-data': 'userData and sshKeys' };
 
-/** Zones and images as the hosts of the moment offer them. */
+/** The zones and images that the hosts offer now. */
 @Injectable()
 export class Catalog {
   constructor(private readonly snapshot: HostSnapshot) {}
@@ -19,7 +19,7 @@ export class Catalog {
    *   none of those that run it can do what the VM needs; dependency_down, overloaded
    */
   require(wanted: string | undefined, config: VmConfig, needs: readonly Capability[]): string {
-    // Asked within the first moments of the process: what is not loaded yet is not unknown.
+    // In the first moments of the process a zone that is not loaded yet is not an unknown zone.
     if (!this.snapshot.ready) {
       throw new ServiceError('dependency_down', 'The hosts are not known yet', { retryAfterMs: 1_000 });
     }
@@ -49,7 +49,7 @@ export class Catalog {
     return zone.name;
   }
 
-  /** What no host can apply is refused, never silently ignored. */
+  /** Refuses a configuration that no host can apply: it is never silently ignored. */
   #requireAble(zone: string, image: string, needs: readonly Capability[]): void {
     const able = this.snapshot
       .hosts()

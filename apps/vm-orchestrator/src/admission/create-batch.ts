@@ -38,11 +38,11 @@ const INSERT_VMS: Statement = {
 };
 
 /**
- * Decides and writes a batch of creates of one tenant, in two round trips: what is known (keys, quota, names),
- * then everything that is admitted.
+ * Decides and writes a batch of creates of one tenant in two round trips. The first reads keys, quota and names, the
+ * second writes every create that is admitted.
  *
- * The tenant's quota row is locked, so batches come one after the other. A rename that takes a name in
- * between fails the insert on its unique index; the caller's retry then sees the name.
+ * The tenant's quota row is locked, so its batches run one after the other. When a rename takes a name in
+ * between, the insert fails on the unique index; the caller's retry then reads the new name.
  */
 export async function admit(
   tx: Transaction,
@@ -52,7 +52,7 @@ export async function admit(
   const tenantId = batch[0]?.meta.tenantId as TenantId;
   const names = batch.map((creation) => creation.name);
   const recall = recallCalls(batch);
-  // Keys first: their locks are tried before the quota's makes this transaction wait, and read after it.
+  // Keys first: their locks are tried before the quota's lock makes this transaction wait. They are read after it.
   const results = await tx.pipeline([
     ...recall.slice(0, 1),
     lockQuotaCall(tenantId),
@@ -84,7 +84,7 @@ export async function admit(
   return answers;
 }
 
-/** The VM to be, or why there cannot be one now. */
+/** The new VM, or the reason why there cannot be one now. */
 function vmOf(creation: Creation): VmRow | Error {
   try {
     return creation.create().vm;

@@ -105,7 +105,7 @@ export class VmCreator {
     const { result, position } = await retrying(
       () => this.db.transaction({ tenantId }, (tx) => admit(tx, batch, this.config.quota)),
       RENAME_RACES,
-      // A rename took a name after it was looked up: the next look sees it.
+      // A rename took a name after the lookup: the next lookup finds it.
       (error) => isUniqueViolation(error, 'vms_by_name'),
     );
     const created = batch.filter((_, i) => result[i] && !(result[i] instanceof Error) && !result[i].replayed);
@@ -114,7 +114,7 @@ export class VmCreator {
   }
 }
 
-/** What cloud-init is to apply. */
+/** The configuration that cloud-init applies. */
 function asked(body: CreateVm): Pick<VmRow, 'user_data' | 'ssh_keys'> {
   return { user_data: body.userData ?? null, ssh_keys: body.sshKeys };
 }

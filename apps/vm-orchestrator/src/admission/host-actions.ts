@@ -70,7 +70,7 @@ type Change = Partial<Pick<Host, 'state' | 'schedulable' | 'drain'>>;
 
 const NO_OPTIONS: HostActionOptions = { graceSeconds: 30 };
 
-/** The drain that is under way, or a new one. */
+/** The drain in progress, or a new one. */
 function drainOf(host: HostToActOn, mode: DrainMode, graceSeconds: number, now: Date): HostDrain {
   if (host.drain && host.drain.finishedAt === null) return { ...host.drain, mode, graceSeconds };
   const total = host.vm_count;
@@ -85,7 +85,7 @@ function drainOf(host: HostToActOn, mode: DrainMode, graceSeconds: number, now: 
   };
 }
 
-/** What an operator's action makes of a host; nothing to change when it is so already. Pure. */
+/** The changes of a host by an operator's action; none when the host is in that state already. Pure. */
 export function actOn(
   host: HostToActOn,
   action: HostAction,
@@ -125,7 +125,7 @@ export function actOn(
   }
 }
 
-/** Its guests ran on while it was fenced: before anything is sent, its inventory says what is so. */
+/** A host's guests continue to run while it is fenced. Before it receives a command, its inventory must be applied. */
 function conditionsAfter(before: HostRow, state: Host['state'], now: Date): Condition[] {
   const heard =
     state === 'up' ? withoutCondition(before.conditions, HOST_UNREACHABLE) : [...before.conditions];
@@ -139,7 +139,7 @@ function conditionsAfter(before: HostRow, state: Host['state'], now: Date): Cond
   });
 }
 
-/** cordon, uncordon, drain, fence, and the removal of an empty host. */
+/** Cordons, uncordons, drains and fences hosts, and removes empty ones. */
 @Injectable()
 export class HostActions {
   constructor(
@@ -202,7 +202,7 @@ export class HostActions {
   }
 
   /**
-   * Removes a host that has nothing left. It registers again only when the operator says so.
+   * Removes an empty host. It can register again only with a new approval of the operator.
    * @returns the host as it was, with the version of its end
    * @throws ServiceError `not_found`; `invalid_state` while it has VMs or has some to remove
    */
@@ -212,7 +212,7 @@ export class HostActions {
         const { rows } = await tx.query<HostToActOn>(LOCK, [hostId, downAfterMs(this.settings)]);
         const before = rows[0];
         if (!before) throw new ServiceError('not_found', 'There is no such host');
-        // Deleted VMs that it has still to remove count too.
+        // Deleted VMs that the host has still to remove count too.
         if (before.vm_count > 0) throw notEmpty(before);
         const now = databaseNow();
         const last: HostRow = { ...before, version: before.version + 1, updated_at: now };

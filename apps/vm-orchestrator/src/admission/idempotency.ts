@@ -4,7 +4,7 @@ import type { Position } from '@novacron/contracts/position';
 import type { Call, Database, Result, Statement, Transaction } from '@novacron/postgres/database';
 import { databaseNow } from '../database/clock.js';
 
-/** One asker's key on one route, as the record's primary key has it. */
+/** The key of one caller on one route: the primary key of the record. */
 export interface Keyed {
   readonly meta: RequestMeta;
 }
@@ -22,9 +22,9 @@ export type Recall<Answer> =
   | { readonly outcome: 'replay'; readonly answer: Answer }
   | { readonly outcome: 'refused'; readonly error: ServiceError };
 
-// The lock lasts as long as the transaction, and nobody waits for it: a duplicate that comes while the first
-// is in progress is refused. Locks are tried before the records are read, in a statement of their own, so
-// that the record of a transaction which ended in between is seen.
+// The lock lasts as long as the transaction, and no transaction waits for it: a duplicate that arrives while the
+// first is in progress is refused. A separate statement tries the locks before the records are read, so that the
+// read finds the record of a transaction that ended in between.
 const TRY_LOCKS: Statement = {
   name: 'idempotency-lock',
   table: 'idempotency',
@@ -44,7 +44,7 @@ const REMEMBER: Statement = {
     FROM json_populate_recordset(null::idempotency, $1)`,
 };
 
-/** What to run first in the transaction, for requests of one tenant; two statements, or none without keys. */
+/** The first statements of the transaction, for requests of one tenant: two of them, or none without keys. */
 export function recallCalls(requests: readonly Keyed[]): Call[] {
   const keyed = requests.filter((request) => request.meta.idempotency);
   const tenantId = keyed[0]?.meta.tenantId;
@@ -87,7 +87,7 @@ function replay<Answer>(record: Remembered, bodyHash: string): Recall<Answer> {
   return { outcome: 'refused', error: new ServiceError('idempotency_mismatch', detail) };
 }
 
-/** Stores answers with the effects that they tell of; none without keys. */
+/** Stores answers together with the effects that they report; none without keys. */
 export function rememberCalls(answers: readonly { meta: RequestMeta; answer: unknown }[], now: Date): Call[] {
   const rows = answers.flatMap(({ meta, answer }) =>
     meta.idempotency
@@ -114,8 +114,8 @@ export interface Answered<Answer> {
 }
 
 /**
- * Makes an effect once for each key, within the transaction of the effect. The key comes first: a request that was
- * answered before is not judged by the present.
+ * Makes an effect once for each key, within the transaction of the effect. The key is checked first: a request that
+ * was answered before is not judged by the present state.
  * @param write makes the effect and answers; not called for a key that was answered before
  * @throws ServiceError idempotency_in_progress, idempotency_mismatch, and those of `write`
  */
@@ -135,7 +135,7 @@ export async function once<Answer>(
 }
 
 /**
- * What the key was answered before, for requests that are judged before their transaction begins.
+ * The earlier answer to the key, for requests that are judged before their transaction begins.
  * @returns null when there is no key, or no answer yet
  * @throws ServiceError idempotency_mismatch
  */

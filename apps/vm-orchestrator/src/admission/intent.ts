@@ -11,7 +11,7 @@ import { newJob } from '../jobs/new-job.js';
 import { fresh } from '../vms/restart.js';
 import type { DesiredState, VmRow } from '../vms/row.js';
 
-/** An action as its caller asked for it. */
+/** An action as its caller requested it. */
 export interface Asked {
   readonly action: VmAction;
   readonly options: ActionOptions;
@@ -19,20 +19,20 @@ export interface Asked {
   readonly rebuild?: boolean;
 }
 
-/** What an action that was not refused writes, and which job answers it. */
+/** The writes of an accepted action, and the job that answers it. */
 export interface Intent {
   readonly patch: VmPatch | null;
-  /** A new job, or the live one; null: the VM is so already. */
+  /** A new job, or the live one; null: the VM is in that state already. */
   readonly job: JobRow | 'live' | null;
-  /** Whether the live job ends with it. */
+  /** Whether the action ends the live job. */
   readonly supersedes: boolean;
 }
 
 const NOTHING: Intent = { patch: null, job: 'live', supersedes: false };
 
 /**
- * Decides what an action writes. Every outcome keeps the caller's wish: in a new job, in the live one, or, where
- * the VM is so already, as its desired state. Pure.
+ * Decides the writes of an action. Every outcome keeps the caller's intent: in a new job, in the live one, or as the
+ * desired state of a VM that is there already. Pure.
  * @param decision the gate's, other than a refusal
  * @throws ServiceError capability_unsupported
  */
@@ -53,7 +53,7 @@ export function intend(decision: Gate, vm: VmRow, asked: Asked, owner: string | 
   }
 }
 
-/** A guest that powered itself off and is then stopped by its user is meant to stay off. */
+/** When a user stops a guest that has powered itself off, the VM stays off. */
 function wishOnly(vm: VmRow, action: VmAction): VmPatch | null {
   const reached = (ACTIONS[action].already as readonly VmState[]).includes(vm.state);
   const desired = desiredBy(action, vm.desired_state);
@@ -62,7 +62,7 @@ function wishOnly(vm: VmRow, action: VmAction): VmPatch | null {
   return { desired_state: desired, generation, observed_generation: generation, ...fresh(vm) };
 }
 
-/** The live create ends elsewhere. The new generation makes a worker that is in its last step look again. */
+/** The live create ends in another state. The new generation makes a worker that is in the last step run it again. */
 function redirected(vm: VmRow, desired: DesiredState & ('running' | 'stopped')): VmPatch | null {
   if (vm.desired_state === desired) return null;
   return { desired_state: desired, autostart: desired === 'running', generation: vm.generation + 1 };

@@ -18,7 +18,7 @@ import type { JobRow } from '../jobs/row.js';
 
 /**
  * Runs the action of a failed or cancelled job again, with the arguments of its caller. A retry is a new job, so
- * that nothing the old one left behind (a remembered command, a fence) can answer for it.
+ * that nothing of the old one (a remembered command, a fence) can answer for it.
  */
 @Injectable()
 export class JobRetrier {
@@ -53,7 +53,7 @@ export class JobRetrier {
   }
 }
 
-/** The action that does a job's work again. A create that only its guest's start was missing from goes on there. */
+/** The action that repeats a job. A create of which only the start of the guest failed continues with the start. */
 export function retriedBy(
   job: Pick<JobRow, 'kind'>,
   vm: Pick<VmRow, 'state' | 'stop_reason'> | null,

@@ -1,6 +1,6 @@
 import type { Statement } from '@novacron/postgres/database';
 
-/** Reads the clock that {@link databaseNow} follows. To be read with a query that is made about every second. */
+/** Reads the clock that {@link databaseNow} follows. It travels with a query that runs about once a second. */
 export const DATABASE_TIME: Statement = {
   name: 'database-time',
   table: 'none',
@@ -13,16 +13,16 @@ const FRESH_MS = 10_000;
 let measured = { offsetMs: performance.timeOrigin, roundTripMs: Infinity, at: -Infinity };
 
 /**
- * The time by the database's clock, the one that all orchestrators share. What is stored, and what is compared with
- * something stored, is this time. It runs on by the monotonic clock between two measurements, so that setting the
- * clock of this machine has no effect. Before the first measurement it is the clock of this machine.
+ * The time by the database's clock, which all orchestrators share. Every stored time, and every time that is compared
+ * with a stored one, is this time. Between two measurements it follows the monotonic clock, so that setting the clock
+ * of this machine has no effect. Before the first measurement it is the clock of this machine.
  */
 export function databaseNow(): Date {
   return new Date(measured.offsetMs + performance.now());
 }
 
 /**
- * Takes in a reading of {@link DATABASE_TIME}.
+ * Records a reading of {@link DATABASE_TIME}.
  * @param sentAt when the query was sent, by `performance.now()`
  */
 export function observeDatabaseTime(at: Date, sentAt: number): void {

@@ -1,22 +1,22 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ServiceError } from '@novacron/contracts/errors';
 
-/** Commits a batch at once; answers for each item, in order, a result or the error it was refused with. */
+/** Commits a batch at once. @returns for each item, in order, its result or the error of its refusal */
 export type CommitBatch<In, Out> = (batch: readonly In[]) => Promise<readonly (Out | Error)[]>;
 
 interface Waiting<In, Out> {
   readonly item: In;
   readonly resolve: (value: Out) => void;
   readonly reject: (error: unknown) => void;
-  /** Runs something as if the submitter did: within its trace. */
+  /** Runs work in the submitter's trace. */
   readonly within: <T>(work: () => T) => T;
 }
 
 /**
- * Group commit: what arrives while a commit is in flight shares the next one. A quiet system commits each
+ * Group commit: items that arrive while a commit is in flight share the next one. A quiet system commits each
  * item at once, a busy one up to `maxBatch` in one transaction, each admitted or refused alone.
  *
- * Bounded: when `maxWaiting` items wait, `whenFull` makes the error that a newcomer gets; nothing is dropped.
+ * Bounded: when `maxWaiting` items wait, `whenFull` makes the error of a new item; nothing is dropped.
  * (The idea is that of DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984.)
  */
 export class GroupCommit<In, Out> {
@@ -29,7 +29,7 @@ export class GroupCommit<In, Out> {
       readonly maxBatch: number;
       readonly maxWaiting: number;
       readonly whenFull: () => Error;
-      /** Called when nothing waits any more. */
+      /** Called when no item waits any more. */
       readonly onIdle?: () => void;
     },
   ) {}
@@ -53,7 +53,7 @@ export class GroupCommit<In, Out> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.options.maxBatch);
       try {
-        // One transaction can be part of one trace only: that of whoever waited longest.
+        // A transaction can be part of one trace only: that of the item that waited longest.
         const [{ within }] = batch as [Waiting<In, Out>, ...Waiting<In, Out>[]];
         const answers = await within(() => this.commit(batch.map((waiting) => waiting.item)));
         batch.forEach((waiting, i) => {

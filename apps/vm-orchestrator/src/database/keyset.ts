@@ -19,7 +19,7 @@ export function encodeCursor(keyset: Keyset): string {
 
 /**
  * @param type of the column that `sort` orders by
- * @throws ServiceError invalid_request when it is not a cursor of ours, or of another sort order
+ * @throws ServiceError invalid_request when it is not a cursor of this list, or of another sort order
  */
 export function decodeCursor(cursor: string, sort: string, type: SortType): Keyset {
   const parsed = z.tuple([z.literal(sort), VALUES[type], z.uuid()]).safeParse(jsonOf(cursor));

@@ -1,12 +1,12 @@
 import { PAGE_BYTES } from '@novacron/contracts/reply-size';
 
-/** A page of so many items is read as it is: measuring it would cost more than it saves. */
+/** A page of at most so many items is not measured: that would cost more than it saves. */
 export const UNMEASURED = 50;
 
 export interface Measure {
-  /** Items that were asked for. */
+  /** Requested items. */
   readonly limit: number;
-  /** What the statement answers, of the columns of `rows`. */
+  /** The columns of `rows` that the statement returns. */
   readonly columns: string;
   readonly order: string;
   /** SQL of a row's size in bytes; never more than its item takes as JSON, or the list would end too early. */
@@ -15,7 +15,7 @@ export interface Measure {
 
 /**
  * The statement without the rows that a page could not hold: 500 VMs with the largest tags are 40 MB, of which a page
- * takes half a megabyte. The first row beyond the page stays, which tells that there is one.
+ * takes half a megabyte. The first row beyond the page stays, to show that there is a next page.
  * @param rows a SELECT with the order and limit of the list
  */
 export function measuredPage(rows: string, { limit, columns, order, size }: Measure): string {

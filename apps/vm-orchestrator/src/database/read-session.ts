@@ -3,7 +3,7 @@ import { formatPosition, parsePosition } from '@novacron/contracts/position';
 import type { Database, Session } from '@novacron/postgres/database';
 import type { ReadFrom } from '@novacron/postgres/session';
 
-/** Where a read of this consistency goes: strong ones to the primary, others to a replica that is new enough. */
+/** The session for a read of this consistency: the primary for a strong one, else a replica that is new enough. */
 export function sessionFor(db: Database, meta: RequestMeta): Session {
   if (meta.consistency === 'strong') return db.strong;
   const bound =
@@ -12,8 +12,8 @@ export function sessionFor(db: Database, meta: RequestMeta): Session {
 }
 
 /**
- * Where an answer is from, for a reply. `position` is what it may have seen, which a token carries on; `holds` is
- * what it has for certain.
+ * The server and the read position of an answer, for a reply. `position` is the upper bound, which a consistency token
+ * carries; `holds` is the lower bound.
  */
 export function servedBy({ position, seen, servedFrom }: ReadFrom) {
   return { position: formatPosition(seen), holds: formatPosition(position), servedFrom };

@@ -4,9 +4,9 @@ import type { VmRow } from '../vms/row.js';
 
 type Shown = 'id' | 'tenant_id' | 'name' | 'state' | 'host_id' | 'task' | 'last_error';
 
-/** What a drain looks at in a VM of its host. */
+/** The part of a VM that decides what a drain does with it. */
 export interface DrainedVm extends Pick<VmRow, Shown>, PlacedColumns {
-  /** Made anew elsewhere its disk has lost nothing. */
+  /** Whether a new disk on another host loses no data. */
   readonly rebuildable: boolean;
 }
 
@@ -16,17 +16,17 @@ export interface DrainPlan {
   readonly blocked: HostDrain['blocked'];
 }
 
-/** VMs of one host that are on their way at a time: each stops a guest and makes another one. */
+/** Migrations of one host at a time: each stops a guest and makes another one. */
 const AT_ONCE = 10;
-/** How long a VM whose last job failed is left alone: what the host refuses, it is not asked again every second. */
+/** The pause after a failed job of a VM, so that a host does not refuse the same request every second. */
 const AFTER_FAILURE_MS = 60_000;
 
 /**
- * What a drain does next. A guest that runs is stopped in any case; one that is off leaves when another host has room.
- * Pure.
+ * The next actions of a drain. A running guest is stopped in any case; a VM that is off leaves when another host has
+ * capacity. Pure.
  *
  * @param now the database's time
- * @param room why no other host has room for the VM; null when one has
+ * @param room why no other host has capacity for the VM; null when one has
  */
 export function planDrain(
   vms: readonly DrainedVm[],

@@ -40,14 +40,14 @@ const VMS: Statement = {
 };
 const PROGRESS: Statement = {
   name: 'hosts-drain-progress',
-  // Not of a drain that was ended by `uncordon` meanwhile, or begun again.
+  // Not for a drain that `uncordon` has ended meanwhile, or that was begun again.
   text: `UPDATE hosts h SET drain = $2, updated_at = $3, version = version + 1
     WHERE h.id = $1 AND h.drain ->> 'startedAt' = $4 RETURNING ${HOST_COLUMNS}`,
 };
 
 /**
- * Empties hosts that are drained, some VMs at a time. It looks at what is, so a crash forgets nothing; of several
- * orchestrators one looks at a host at a time.
+ * Empties hosts that are being drained, some VMs at a time. Each round reads the present state, so a crash loses
+ * nothing. Of several orchestrators one handles a host at a time.
  */
 @Injectable()
 export class Drainer {
@@ -73,7 +73,7 @@ export class Drainer {
     return this.#rounds.stop();
   }
 
-  /** One look at every host that is drained, never two at a time. Never rejects. */
+  /** One round over the hosts that are being drained, never two at a time. Never rejects. */
   tick(): Promise<void> {
     return this.#rounds.run();
   }
@@ -93,7 +93,7 @@ export class Drainer {
       const vms = (await tx.query<DrainedVm>(VMS, [hostId])).rows;
       const plan = planDrain(vms, noRoomOn(this.snapshot, hostId), databaseNow());
       const begin = await migrate(tx, host, host.drain, plan.begin);
-      // Capacity of removed VMs is given back last: `vm_count` has what the host has still to remove.
+      // The capacity of removed VMs is released last: `vm_count` includes VMs that the host has still to remove.
       const finished = host.vm_count === 0 && vms.length === 0;
       await show(tx, host, {
         ...host.drain,
@@ -109,7 +109,7 @@ export class Drainer {
   }
 }
 
-/** Writes the jobs of VMs that nobody has begun anything with since they were read. @returns how many */
+/** Writes the jobs of VMs that no other job has begun with since they were read. @returns how many */
 async function migrate(
   tx: Transaction,
   host: HostRow,
@@ -132,7 +132,7 @@ async function migrate(
   return begun.length;
 }
 
-/** Shows how far the drain is; what has not changed is not a new version of the host. */
+/** Writes the progress of the drain; without a change the host keeps its version. */
 async function show(tx: Transaction, host: HostRow, drain: HostDrain): Promise<void> {
   if (isDeepStrictEqual(drain, host.drain)) return;
   const params = [host.id, JSON.stringify(drain), databaseNow(), drain.startedAt];

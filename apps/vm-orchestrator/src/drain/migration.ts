@@ -11,7 +11,7 @@ interface MigrationOptions {
   readonly rebuildable: boolean;
 }
 
-/** What the begin of a cold migration writes. Pure. @param vm running, paused or stopped, without a task */
+/** The writes that begin a cold migration. Pure. @param vm running, paused or stopped, without a task */
 export function migration(vm: VmRow, options: MigrationOptions, now: Date): { patch: VmPatch; job: JobRow } {
   const intended = { ...vm, state: 'migrating' as const, fence: vm.fence + 1 };
   const from = vm.host_id === null ? {} : { from: vm.host_id };

@@ -6,8 +6,8 @@ import { placementRequest, type PlacedColumns } from '../placement/request.js';
 import type { HostSnapshot } from '../hosts/snapshot.js';
 
 /**
- * Why no host but the one that is drained has room for a VM; null when one has. The answers are of one look: VMs that
- * ask for the same are answered together, and hosts are read when the first VM asks.
+ * Why no host but the drained one has capacity for a VM; null when one has. The answers are of one round: VMs with the
+ * same needs share an answer, and the hosts are read for the first VM.
  */
 export function noRoomOn(
   snapshot: Pick<HostSnapshot, 'hosts'>,

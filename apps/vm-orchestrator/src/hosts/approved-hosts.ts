@@ -6,13 +6,13 @@ import { z } from 'zod';
 
 /**
  * The operator's list of hosts, a JSON file: `[{hostId, zone, driver, labels?, capacity?}]`. It is read again when it has
- * changed, so that hosts join a running control plane. A list that cannot be read approves nobody new.
+ * changed, so that hosts join a running control plane. A list that cannot be read approves no new host.
  */
 export class ApprovedHosts {
   #stamp = '';
   #hosts = new Map<HostId, ApprovedHost>();
 
-  /** @param path undefined: there is no list */
+  /** @param path undefined: without a list */
   constructor(
     private readonly path: string | undefined,
     private readonly log: Logger,
@@ -32,7 +32,7 @@ export class ApprovedHosts {
       this.#hosts = new Map(hosts.map((host) => [host.hostId, host]));
       this.#stamp = stamp;
     } catch (error) {
-      this.log.error({ err: error, path }, 'list of approved hosts could not be read');
+      this.log.error({ err: error, path }, 'read of the list of approved hosts failed');
     }
   }
 }

@@ -4,13 +4,13 @@ import { blocksPlacement } from '@novacron/contracts/infrastructure';
 import type { Call, Statement, Transaction } from '@novacron/postgres/database';
 import type { VmRow } from '../vms/row.js';
 
-/** What happens to the host's capacity, in the same transaction as the state. */
+/** The change of a host's capacity, in the same transaction as the state. */
 export type HostEffect =
   | { readonly effect: 'reserve'; readonly hostId: HostId }
   | { readonly effect: 'release' }
-  /** To another host; the one before keeps the capacity until it has removed what it has. */
+  /** To another host; the one before keeps the capacity until it has removed its copy. */
   | { readonly effect: 'move'; readonly hostId: HostId }
-  /** The host cannot be told: it keeps the capacity until the clean-up is done. */
+  /** The host does not answer: it keeps the capacity until its clean-up is done. */
   | { readonly effect: 'leave-cleanup' };
 
 export interface HostChange {
@@ -19,7 +19,7 @@ export interface HostChange {
   readonly vm: VmRow;
 }
 
-interface Room {
+interface HostCapacity {
   id: HostId;
   state: string;
   schedulable: boolean;
@@ -39,7 +39,7 @@ const LOCK_HOSTS: Statement = {
     FROM hosts WHERE id = ANY($1) ORDER BY id FOR UPDATE`,
 };
 
-const SET_ROOM: Statement = {
+const SET_ALLOCATED: Statement = {
   name: 'hosts-set-room',
   text: `UPDATE hosts h SET allocated_cpu = x.allocated_cpu, allocated_memory = x.allocated_memory,
       allocated_disk = x.allocated_disk, vm_count = x.vm_count
@@ -54,8 +54,9 @@ const LEAVE_CLEANUPS: Statement = {
 };
 
 /**
- * Books capacity of hosts, with the state change that it belongs to. A reservation is refused when the host
- * has no room, is cordoned, is not up or has a condition that blocks placement; the caller then places again.
+ * Allocates and releases capacity of hosts in the transaction of the state change. A reservation is refused when the
+ * host has no capacity left, is cordoned, is not up or has a condition that blocks placement; the caller then places
+ * again.
  */
 export async function applyHostEffects(
   tx: Transaction,
@@ -65,14 +66,16 @@ export async function applyHostEffects(
   const refused = new Set<VmId>();
   if (changes.length === 0) return { refused };
   const ids = [...new Set(changes.map((change) => change.hostId))];
-  const hosts = new Map((await tx.query<Room>(LOCK_HOSTS, [ids])).rows.map((host) => [host.id, host]));
+  const hosts = new Map(
+    (await tx.query<HostCapacity>(LOCK_HOSTS, [ids])).rows.map((host) => [host.id, host]),
+  );
   for (const { effect, hostId, vm } of changes) {
     const host = hosts.get(hostId);
     if (effect === 'reserve' && !(host && admits(host, vm))) refused.add(vm.id);
-    else if (host && effect === 'reserve') book(host, vm, 1);
-    else if (host && effect === 'release') book(host, vm, -1);
+    else if (host && effect === 'reserve') allocate(host, vm, 1);
+    else if (host && effect === 'release') allocate(host, vm, -1);
   }
-  const calls: Call[] = [{ statement: SET_ROOM, params: [JSON.stringify([...hosts.values()])] }];
+  const calls: Call[] = [{ statement: SET_ALLOCATED, params: [JSON.stringify([...hosts.values()])] }];
   const left = changes
     .filter((change) => change.effect === 'leave-cleanup' && !refused.has(change.vm.id))
     .map((c) => ({ ...c.vm, host_id: c.hostId }));
@@ -81,7 +84,7 @@ export async function applyHostEffects(
   return { refused };
 }
 
-function admits(host: Room, vm: VmRow): boolean {
+function admits(host: HostCapacity, vm: VmRow): boolean {
   return (
     host.state === 'up' &&
     host.schedulable &&
@@ -92,7 +95,7 @@ function admits(host: Room, vm: VmRow): boolean {
   );
 }
 
-function book(host: Room, vm: VmRow, sign: 1 | -1): void {
+function allocate(host: HostCapacity, vm: VmRow, sign: 1 | -1): void {
   host.allocated_cpu += sign * vm.cpu;
   host.allocated_memory += sign * vm.memory;
   host.allocated_disk += sign * vm.disk;

@@ -8,7 +8,7 @@ import type { Statement } from '@novacron/postgres/database';
 /** Names within one zone or image: the contract's bound. */
 const NAMES_SHOWN = 1_000;
 
-/** Zones with what their hosts hold together; capacity counts hosts that are up. */
+/** Zones with the totals of their hosts; capacity counts hosts that are up. */
 const ZONES = `SELECT z.name, z.is_default,
       coalesce((SELECT array_agg(i ORDER BY i) FROM (SELECT DISTINCT i FROM hosts x, unnest(x.images) i
         WHERE x.zone = z.name ORDER BY i LIMIT ${NAMES_SHOWN}) AS offered), '{}') AS images,
@@ -88,7 +88,7 @@ export function toImage(row: ImageRow): Image {
   };
 }
 
-/** A zone that a host brought; it does not change afterwards, so its version is 1. */
+/** A zone that a registration has added; it does not change afterwards, so its version is 1. */
 export function zoneEvent(row: ZoneRow, now: Date): NewEvent {
   return catalogueEvent('zone', 'zone.created', toZone(row), 1, now);
 }

@@ -5,15 +5,15 @@ import { databaseNow } from '../database/clock.js';
 import { HostConditions } from './conditions.js';
 import { HostSettings } from './settings.js';
 
-/** A clock that is wrong by more has the condition; one that is wrong by less than half of it loses it again. */
+/** A clock that is wrong by more gets the condition; it loses it when it is wrong by less than half. */
 export const SKEW_MS = 30_000;
-/** A heartbeat may have waited for an orchestrator that stalled: its clock is judged over some heartbeats. */
+/** A heartbeat may have waited for a stalled orchestrator: the clock is judged over several heartbeats. */
 const HELD_HEARTBEATS = 4;
 
 /** Compares the clocks of hosts with the database's clock, and keeps the condition `ClockSkewed` of each host. */
 @Injectable()
 export class ClockSkew {
-  /** Since when, by the monotonic clock, every heartbeat of a host shows a wrong clock. */
+  /** By host, the monotonic time since which every heartbeat shows a wrong clock. */
   readonly #since = new Map<HostId, number>();
 
   constructor(
@@ -22,7 +22,7 @@ export class ClockSkew {
     private readonly settings: HostSettings,
   ) {}
 
-  /** @param at the host's time as it sent a heartbeat, milliseconds since 1970 */
+  /** @param at the host's time when it sent a heartbeat, milliseconds since 1970 */
   async observe(hostId: HostId, at: number): Promise<void> {
     const skewMs = at - databaseNow().getTime();
     const known = this.snapshot.host(hostId)?.conditions.find(({ type }) => type === 'ClockSkewed');

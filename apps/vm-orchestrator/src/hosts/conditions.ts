@@ -55,7 +55,7 @@ export class HostConditions {
     @ServiceLogger() private readonly log: Logger,
   ) {}
 
-  /** Takes in what the agent reports with a heartbeat; free when nothing changed. One change of a host at a time. */
+  /** Applies the conditions of a heartbeat, one change of a host at a time. Without a change it costs no query. */
   async report(hostId: HostId, reported: readonly ReportedCondition[]): Promise<void> {
     const known = this.snapshot.host(hostId)?.conditions ?? [];
     if (same(withReported(known, reported, databaseNow()), known)) return;
@@ -69,12 +69,12 @@ export class HostConditions {
     await running;
   }
 
-  /** Sets a condition of the orchestrator's own to true. */
+  /** Sets a condition of the orchestrator to true. */
   set(hostId: HostId, type: HostConditionType, why: { reason: string; message: string }): Promise<void> {
     return this.#change(hostId, (conditions, now) => withCondition(conditions, holds({ type, ...why }, now)));
   }
 
-  /** Sets what depends on the conditions of before; free when the view shows that nothing changes. */
+  /** Changes conditions depending on the present ones. Without a change in the view it costs no query. */
   async change(hostId: HostId, change: Change): Promise<void> {
     const known = this.snapshot.host(hostId)?.conditions ?? [];
     if (!same(change(known, databaseNow()), known)) await this.#change(hostId, change);
@@ -103,7 +103,7 @@ export class HostConditions {
   }
 }
 
-/** Whether both say the same, in whatever order; the times of transitions do not count. */
+/** Whether both are equal in any order, without the times of transitions. */
 function same(a: readonly Condition[], b: readonly Condition[]): boolean {
   const text = (conditions: readonly Condition[]) =>
     conditions

@@ -84,7 +84,7 @@ export class DownDetector {
     this.#path?.close();
   }
 
-  /** One look, never two at a time. Never rejects. */
+  /** One round, never two at a time. Never rejects. */
   tick(): Promise<void> {
     return this.#looks.run();
   }

@@ -2,11 +2,11 @@ import type { Database, Statement } from '@novacron/postgres/database';
 import { retrying } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
 
-/** What the database says of itself: its generation, and the history that it was in when that was last looked at. */
+/** The control plane's generation, and the lineage of the database when it was last checked. */
 export interface ControlPlane {
   readonly generation: number;
   readonly history: string | null;
-  /** Object ids of the database and of the table when that was looked at, and now. */
+  /** Object ids of the database and of the table at the last check, and now. */
   readonly place: string | null;
   readonly here: string;
 }
@@ -18,8 +18,9 @@ export const CONTROL_PLANE: Statement = {
     FROM control_plane`,
 };
 /**
- * Of several orchestrators that notice, one raises it. The clock, since the future that was lost may have raised it
- * too: restored twice from one backup, each time must be above the other. A database without a VM commands nobody.
+ * Of several orchestrators that notice a new lineage, one raises the generation. It is at least the clock, because the
+ * lost future may have raised it too: after two restores of one backup, each must be above the other. A database
+ * without VMs keeps its generation.
  */
 const ENTER: Statement = {
   name: 'control-plane-enter',
@@ -34,10 +35,9 @@ const INVENTORIES_NOW: Statement = {
 };
 
 /**
- * The generation that holds for commands: the one that is stored, or the next, when the database has come into
- * another history.
- * @throws Error when a dump was read back into the cluster that it came from: positions go on there, and what the
- *   future that was lost has promised and cached cannot be told from what is so
+ * The generation of commands: the stored one, or the next one when the database has another lineage.
+ * @throws Error when a dump was restored into the cluster that it came from: its positions continue, so that cached and
+ *   promised data of the lost future cannot be distinguished from the present
  */
 export async function generationIn(
   db: Database,
@@ -45,7 +45,7 @@ export async function generationIn(
   history: string,
   log: Logger,
 ): Promise<number> {
-  if (known.history !== history) return enterHistory(db, known, history, log);
+  if (known.history !== history) return enterLineage(db, known, history, log);
   if (known.place === known.here) return known.generation;
   throw new Error(
     'the database was restored into the cluster that it was backed up from. Restore it into a new one: docs/backup.md',
@@ -53,11 +53,11 @@ export async function generationIn(
 }
 
 /**
- * Takes over a database that is in another history than before: restored, or promoted. Fences that were given out in
- * the future that was lost count no more beside a higher generation, and every host is asked for what it has.
- * @returns the generation that holds now
+ * Takes over a database with another lineage than before: restored, or promoted. A higher generation invalidates the
+ * fences of the lost future, and every host is asked for its inventory.
+ * @returns the new generation
  */
-async function enterHistory(
+async function enterLineage(
   db: Database,
   before: ControlPlane,
   history: string,
@@ -72,9 +72,6 @@ async function enterHistory(
   );
   const { generation } = results[1]?.rows[0] as unknown as ControlPlane;
   if (before.history !== null)
-    log.warn(
-      { before, history, generation },
-      'the database was restored or promoted: a new generation begins',
-    );
+    log.warn({ before, history, generation }, 'database restored or promoted, a new generation begins');
   return generation;
 }

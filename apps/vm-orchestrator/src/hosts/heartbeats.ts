@@ -36,7 +36,7 @@ const RETURNS: Statement = {
   text: `UPDATE hosts h SET state = 'up', conditions = $2, updated_at = $3, version = version + 1 WHERE h.id = $1
     RETURNING ${HOST_COLUMNS}`,
 };
-const HEARD: Statement = {
+const RECEIVED: Statement = {
   name: 'heartbeats-heard',
   text: 'UPDATE heartbeats SET at = greatest(at, now()) WHERE host_id = $1',
 };
@@ -44,10 +44,10 @@ const INVENTORY_LATER: Statement = {
   name: 'inventories-later',
   text: `UPDATE inventories SET next_at = now() + make_interval(secs => $2::float8 / 1000) WHERE host_id = $1`,
 };
-/** The host sends its inventory because its heartbeat was answered so; if it does not, it is asked. */
+/** The answer to the heartbeat requests the inventory. A host that does not send it is asked after so long. */
 const ASK_AFTER_MS = 5_000;
 
-/** Hears heartbeats in memory and writes them down together, some times a minute. */
+/** Receives heartbeats in memory, and writes them to the database in batches. */
 @Injectable()
 export class Heartbeats {
   #received = new Map<HostId, number>();
@@ -68,7 +68,7 @@ export class Heartbeats {
     this.#flushes.start();
   }
 
-  /** Stops, with what was heard last written down. */
+  /** Stops after the last received heartbeats have been written. */
   async stop(): Promise<void> {
     await this.#flushes.stop();
     await this.flush();
@@ -77,8 +77,8 @@ export class Heartbeats {
   /**
    * Answers a heartbeat with what the orchestrator needs of the host.
    *
-   * @param said the agent's own conditions that hold now, and what the host has; undefined leaves them as they are
-   * @throws ServiceError `dependency_down` when heartbeats cannot be written down: another one should hear it
+   * @param reported the agent's conditions that are true now, and the host's resources; undefined does not change them
+   * @throws ServiceError `dependency_down` when heartbeats cannot be written: another orchestrator should receive it
    */
   async receive(hostId: HostId, epoch: number, reported: Reported = {}): Promise<Needed> {
     // The view may be a second old: an epoch that differs is looked up before the host is sent to register.
@@ -93,7 +93,7 @@ export class Heartbeats {
     return host.state === 'down' ? this.#bringBack(hostId, epoch) : 'nothing';
   }
 
-  /** Writes down what was heard since the last time, in one statement. Never rejects. */
+  /** Writes the heartbeats since the last flush in one statement. Never rejects. */
   async flush(): Promise<void> {
     if (this.#received.size === 0) return;
     const received = this.#received;
@@ -108,18 +108,18 @@ export class Heartbeats {
     } catch (error) {
       this.#failingSince ??= performance.now();
       for (const [hostId, at] of received) if (!this.#received.has(hostId)) this.#received.set(hostId, at);
-      this.log.warn({ err: error, hosts: received.size }, 'heartbeats could not be written');
+      this.log.warn({ err: error, hosts: received.size }, 'write of heartbeats failed');
     }
   }
 
-  /** A host that was taken for down is heard again under its old epoch: it was cut off, not restarted. */
+  /** A host that was down sends heartbeats under its old epoch: it was cut off, not restarted. */
   async #bringBack(hostId: HostId, epoch: number): Promise<Needed> {
     const { result: row } = await this.db.transaction({}, async (tx) => {
       const before = (await tx.query<HostRow>(LOCK, [hostId])).rows[0];
       if (!before || before.epoch !== epoch || before.state !== 'down') return null;
       const conditions = JSON.stringify(withoutCondition(before.conditions, HOST_UNREACHABLE));
       const [, , returned] = await tx.pipeline([
-        { statement: HEARD, params: [hostId] },
+        { statement: RECEIVED, params: [hostId] },
         { statement: INVENTORY_LATER, params: [hostId, ASK_AFTER_MS] },
         { statement: RETURNS, params: [hostId, conditions, databaseNow()] },
       ]);

@@ -55,7 +55,7 @@ export class HostDirectory {
   }
 }
 
-/** Names tell rows apart: these cursors need no id. */
+/** Names are unique: these cursors need no id. */
 const NO_ID = '00000000-0000-0000-0000-000000000000';
 
 function nameBefore({ cursor }: PageQuery): string | null {

@@ -24,7 +24,7 @@ const USE: Statement = {
 
 export interface InviteRow extends Omit<Approval, 'capacity'> {
   capacity: Approval['capacity'] | null;
-  /** The host that it was used by; it serves no other. */
+  /** The host that has used the token; no other host can. */
   host_id: HostId | null;
   valid: boolean;
 }
@@ -51,8 +51,8 @@ export function useInviteCall(token: string, hostId: HostId): Call {
 }
 
 /**
- * What a join token approves for this host; null when this host has used it before.
- * @throws ServiceError `forbidden` when it is unknown, over, or another host's
+ * The approval of a join token for this host; null when this host has used it before.
+ * @throws ServiceError `forbidden` when it is unknown, expired, or another host has used it
  */
 export function approvalOf(row: InviteRow | undefined, hostId: HostId): Approval | null {
   if (row?.host_id === hostId) return null;

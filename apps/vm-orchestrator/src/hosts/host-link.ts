@@ -11,7 +11,7 @@ import type { HostAnswer } from './commands.js';
 import { HostSnapshot, type KnownHost } from './snapshot.js';
 import { RECONCILING } from './row.js';
 
-/** The way to the agents: one request, one answer, in bounded time, never tried a second time. */
+/** The link to the agents: one request, one answer, in bounded time, without a second attempt. */
 @Injectable()
 export class HostLink {
   constructor(
@@ -21,9 +21,9 @@ export class HostLink {
   ) {}
 
   /**
-   * Sends a command to the host's agent. `unreachable`: there was no answer that could be understood; the
-   * command may have had its effect all the same, so it is repeated under the same command id. A fenced host is
-   * sent nothing, and after its uncordon nothing until its inventory has been applied.
+   * Sends a command to the host's agent. `unreachable`: there was no valid answer. The command may have had its effect
+   * all the same, so it is repeated under the same command id. A fenced host receives no commands, and after its
+   * uncordon none until its inventory has been applied.
    */
   async command(hostId: HostId, command: Command, timeoutMs: number): Promise<HostAnswer> {
     const refusal = refusalOf(this.hosts.host(hostId));
@@ -41,7 +41,7 @@ export class HostLink {
       if (error.code === 'invalid_request') {
         this.log.error(
           { err: error, hostId, commandId: command.commandId, errors: error.errors },
-          'a host did not understand, or was not understood',
+          'host command failed: invalid request or reply',
         );
       }
       return { outcome: 'unreachable', detail: error.detail };
@@ -62,13 +62,13 @@ export class HostLink {
       return true;
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
-      this.log.debug({ err: error, hostId }, 'the host could not be asked for its inventory');
+      this.log.debug({ err: error, hostId }, 'inventory request failed');
       return false;
     }
   }
 }
 
-/** Why a host is sent no command. */
+/** Why a host receives no commands; null when it does. */
 function refusalOf(host: KnownHost | undefined): HostAnswer | null {
   if (host?.state === 'fenced') return { outcome: 'host_fenced', detail: 'the host is fenced' };
   if (!host?.conditions.some(({ type }) => type === RECONCILING)) return null;

@@ -12,22 +12,22 @@ import { withCondition, withoutCondition } from '../vms/conditions.js';
 
 const CAPACITY_LIMITED = 'CapacityLimited' satisfies HostConditionType;
 
-/** Without a bound of the operator's, a host may grow to this many times what it promised at first. */
+/** Without a bound of the operator, a host may grow to this multiple of its first capacity. */
 const GROWTH = 4;
-/** The least first promise that a bound is derived from: a disk may have been full at the first registration. */
+/** The least capacity that a bound is derived from: a disk may have been full at the first registration. */
 const LEAST: Capacity = { cpu: 1, memory: 1_024, disk: 64 };
 
-/** What may be promised on a host, as its registration says it. */
+/** The capacity of a host by its registration. */
 export function saidCapacity(said: Pick<RegisterHost, 'capacity' | 'physical' | 'overcommit'>): Capacity {
   return said.physical ? promisable(said.physical, said.overcommit ?? NO_OVERCOMMIT) : said.capacity;
 }
 
-/** What the operator said of a host; a bound of its capacity where there is one. */
+/** The operator's approval of a host, with a bound of its capacity where there is one. */
 export type Approval = Omit<HostRecord, 'capacity'> & { readonly capacity?: Capacity | undefined };
 
 /**
- * The record that a registration is held against: the operator's word, with a bound of the capacity that is the
- * operator's, that of the record before, or a multiple of what the host says at first. Pure.
+ * The record that a registration is compared with: the operator's approval, with the operator's bound of the capacity,
+ * that of the record before, or a multiple of the first reported capacity. Pure.
  */
 export function recordOf(approval: Approval, before: HostRecord | null, said: RegisterHost): HostRecord {
   const { zone, driver, labels } = approval;
@@ -48,8 +48,8 @@ function grown(first: Capacity): Capacity {
 }
 
 /**
- * What of a registration contradicts the host's record, for an operator to read; empty when nothing does. More capacity
- * than the record's contradicts nothing: it is bounded. Pure.
+ * The differences between a registration and the host's record, for an operator to read. More capacity than the record
+ * has is not a difference: it is bounded. Pure.
  */
 export function contradictions(record: HostRecord, said: RegisterHost): string[] {
   const found = (['zone', 'driver'] as const)
@@ -81,7 +81,7 @@ export function withCapacityLimit(
     type: CAPACITY_LIMITED,
     status: 'true',
     reason: 'MoreThanApproved',
-    // The bounds alone: what the host has may change with each heartbeat.
+    // The bounds alone: the host's own capacity may change with each heartbeat.
     message: `The host has more than its record lets it promise: ${bounds}`,
     lastTransitionAt: now.toISOString(),
   });

@@ -18,10 +18,10 @@ const SET: Statement = {
   text: `UPDATE hosts h SET cpu = $3, memory = $4, disk = $5, physical = $6, updated_at = $7, version = version + 1
     WHERE h.id = $1 AND h.epoch = $2 RETURNING ${HOST_COLUMNS}`,
 };
-/** A smaller change of the capacity is not worth a version of the host. */
+/** A smaller change of the capacity does not make a new version of the host. */
 const WORTH_A_VERSION = 0.01;
 
-/** Follows what hosts have: a file system may be filled by others than the guests. */
+/** Follows the resources of hosts: other processes than the guests may fill a file system. */
 @Injectable()
 export class HostResources {
   constructor(
@@ -31,7 +31,7 @@ export class HostResources {
     @ServiceLogger() private readonly log: Logger,
   ) {}
 
-  /** Takes in what the agent measured, up to its record's bound; free when nothing changed. */
+  /** Applies the resources that the agent measured, up to its record's bound. Without a change it costs no query. */
   async report(hostId: HostId, physical: Capacity): Promise<void> {
     const known = this.snapshot.host(hostId);
     if (!known) return;

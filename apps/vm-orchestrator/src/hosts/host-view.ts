@@ -2,7 +2,7 @@ import type { Condition } from '@novacron/contracts/common';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Capability, Capacity, Host } from '@novacron/contracts/infrastructure';
 
-/** What placement looks at in a host. */
+/** The part of a host that decides placements. */
 export interface HostView {
   readonly id: HostId;
   readonly name: string;
@@ -14,14 +14,14 @@ export interface HostView {
   readonly images: readonly string[];
   readonly capacity: Capacity;
   readonly allocated: Capacity;
-  /** VMs deleted while the host was away that it has still to remove: it gets nothing new before. */
+  /** VMs that were deleted while the host was away and that it has still to remove: it gets no new VMs before. */
   readonly cleanups: number;
 }
 
 export const RESOURCES = ['cpu', 'memory', 'disk'] as const;
 export type Resource = (typeof RESOURCES)[number];
 
-/** What a host has left; below zero when more was promised than there is. */
+/** The free capacity of a host; below zero when more is allocated than it has. */
 export function free(host: HostView, resource: Resource): number {
   return host.capacity[resource] - host.allocated[resource];
 }

@@ -28,7 +28,7 @@ const EXPORTED = [
   UnreachableVms,
 ];
 
-/** Hosts as this process knows them: registration, heartbeats, the view of all hosts, and the detection of lost ones. */
+/** Hosts: registration, heartbeats, the view of all hosts, and the detection of lost ones. */
 @Module({
   imports: [VmsModule],
   providers: [...EXPORTED, ClockSkew, DownDetector, HeartbeatContents, HostResources, ImageCatalogue],
@@ -50,7 +50,7 @@ export class HostsModule implements OnModuleInit, OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     this.drain.add('consumers', 'hosts', () => this.#stop());
-    // A process that receives no heartbeats any more must not judge which hosts are silent.
+    // A process that is about to receive no heartbeats must not judge whether hosts are reachable.
     this.drain.signal.addEventListener('abort', () => void this.downDetector.stop());
     this.snapshot.start(this.settings.snapshotMs);
     this.heartbeats.start();

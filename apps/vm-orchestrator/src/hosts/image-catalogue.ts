@@ -47,7 +47,7 @@ export class ImageCatalogue implements OnModuleInit {
 
 /**
  * Makes the configured images the catalogue, and retires the others. Hosts that offer retired images, or offered images
- * that are new, are asked again.
+ * that are new, are made to register again.
  */
 export async function putImages(db: Database, images: readonly CatalogueEntry[]): Promise<void> {
   await retrying(() =>

@@ -3,7 +3,7 @@ import { observableGauge, type Observe } from '@novacron/telemetry/metrics';
 import { RESOURCES, type HostView } from './host-view.js';
 import type { HostSnapshot } from './snapshot.js';
 
-/** Hosts by zone and state, and what each zone holds, as the last view has it. Once for each process. */
+/** Hosts by zone and state, and the totals of each zone, by the last view. To be called once in a process. */
 export function exportHostMetrics(snapshot: HostSnapshot): void {
   observableGauge('novacron_hosts', 'Hosts by zone and state', (observe) => {
     const counts = new Map<string, { host: HostView; hosts: number }>();

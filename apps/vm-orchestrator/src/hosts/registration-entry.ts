@@ -21,7 +21,7 @@ const CONTRADICTED: Statement = {
 };
 const REGISTER: Statement = {
   name: 'hosts-register',
-  // Epochs begin with the generation: after a restore none is given a second time.
+  // Epochs begin with the generation: after a restore no epoch is used a second time.
   text: `INSERT INTO hosts AS h (id, name, zone, driver, state, capabilities, images, cpu, memory, disk, labels, epoch,
         created_at, updated_at, physical, overcommit, approved, conditions)
       VALUES ($1, $2, $3, $4, 'up', $5, $6, $7, $8, $9, $10, (SELECT generation FROM control_plane), $11, $11, $12, $13, $14, $15)
@@ -48,13 +48,13 @@ const INVENTORY_SOON: Statement = {
 /** Named in a condition; the rest is counted. */
 const IMAGES_NAMED = 5;
 
-/** What the database has of a host when it registers. */
+/** The database's row of a host that registers. */
 export interface Before extends Pick<
   HostRow,
   'zone' | 'driver' | 'labels' | 'approved' | 'conditions' | 'schedulable'
 > {}
 
-/** Shows and cordons a host that contradicts its record; free when that is shown already. */
+/** Cordons a host that contradicts its record, with a condition; writes nothing when it has that already. */
 export async function contradicted(tx: Transaction, hostId: HostId, before: Before, what: string, now: Date) {
   const message = what.slice(0, 500);
   const known = before.conditions.find(({ type }) => type === 'RecordContradicted');
@@ -138,7 +138,7 @@ export function namesOf(result: { rows: Record<string, unknown>[] } | undefined)
   return (result?.rows ?? []).map((row) => row['name'] as string);
 }
 
-/** The event of a zone that this host is the first of. */
+/** The events of zones of which this host is the first. */
 async function broughtZones(tx: Transaction, zones: string[], now: Date) {
   if (zones.length === 0) return [];
   const { rows } = await tx.query<ZoneRow>(READ_ZONES, [zones]);

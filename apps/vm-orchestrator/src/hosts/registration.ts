@@ -40,8 +40,8 @@ type Written =
   | { readonly refused: string };
 
 /**
- * Takes hosts in: each registration is a new epoch, and what was said under the old one counts no more. A host is held to
- * the operator's word of it, or to what it said at first.
+ * Registers hosts. Each registration begins a new epoch, which invalidates facts of the old one. A host must agree with
+ * the operator's approval, or with its first registration.
  */
 @Injectable()
 export class Registration {
@@ -59,13 +59,13 @@ export class Registration {
 
   /**
    * A host that is fenced stays so. Its inventory is due at once.
-   * @throws ServiceError `name_taken` when another host bears the name; `forbidden` when nobody has approved the host,
-   *   or when it contradicts its record: then it is cordoned
+   * @throws ServiceError `name_taken` when another host has the name; `forbidden` when the host is not approved, or when
+   *   it contradicts its record: then it is cordoned
    */
   async register(hostId: HostId, said: RegisterHost): Promise<Registered> {
     const listed = await this.#approved.find(hostId);
     let written = await this.#admit(hostId, said, listed);
-    // The database was promoted or restored a moment ago: an epoch of before may have been given to this host already.
+    // The database was promoted or restored a moment ago: this host may have had the epoch before.
     if (this.snapshot.generation > written.generation) written = await this.#admit(hostId, said, listed);
     const { row, generation } = written;
     this.log.info(
@@ -87,7 +87,7 @@ export class Registration {
     const now = databaseNow();
     try {
       const { result } = await this.db.transaction({}, async (tx): Promise<Written> => {
-        // The token first: a registration that waits for an earlier one of the same host then sees that host.
+        // The token first: a registration that waits for an earlier one of the same host then finds that host.
         const answers = await tx.pipeline([
           ...(said.joinToken === undefined ? [] : [findInviteCall(said.joinToken)]),
           { statement: LOCK, params: [hostId] },
@@ -122,7 +122,7 @@ export class Registration {
     }
   }
 
-  /** Of a host that nobody has said anything of. */
+  /** The approval of a host that the operator has not approved. */
   #firstWord(said: RegisterHost, retired: boolean): Approval {
     if (this.config.hosts.admission === 'first' && !retired) return { ...said, capacity: undefined };
     throw new ServiceError(
@@ -134,7 +134,7 @@ export class Registration {
   }
 }
 
-/** What the host's join token approves. A host that has a record needs none: an old token does not stop it. */
+/** The approval of the host's join token. A host with a record needs none: an old token does not stop it. */
 function invitation(
   said: RegisterHost,
   row: InviteRow | undefined,

@@ -24,7 +24,7 @@ export interface HostRow {
   cpu: number;
   memory: number;
   disk: number;
-  /** Null until the host has registered with an agent that tells it. */
+  /** Null until the host has registered with an agent that reports it. */
   physical: Capacity | null;
   overcommit: Overcommit;
   /** Null for a host that registered before there were records. */
@@ -47,7 +47,7 @@ export interface HostRow {
 export const HOST_COLUMNS =
   'h.*, (SELECT b.at FROM heartbeats b WHERE b.host_id = h.id) AS last_heartbeat_at';
 
-/** The row as the API shows it: the one place that knows both. */
+/** The row as the API shows it. */
 export function toHost(row: HostRow): Host {
   const capacity = { cpu: row.cpu, memory: row.memory, disk: row.disk };
   const allocated = { cpu: row.allocated_cpu, memory: row.allocated_memory, disk: row.allocated_disk };
@@ -82,7 +82,7 @@ export function toHost(row: HostRow): Host {
   };
 }
 
-/** The event that a change of a host is. */
+/** The event of a change: the full resource at its version. */
 export function hostEvent(
   row: HostRow,
   type: 'host.created' | 'host.updated' | 'host.deleted' = 'host.updated',

@@ -20,11 +20,11 @@ export interface KnownZone {
   readonly isDefault: boolean;
 }
 
-/** A promise of room that the database may not show yet. Ends by itself after {@link FORGOTTEN_AFTER_MS}. */
+/** Reserved capacity that the database may not show yet. Ends by itself after {@link FORGOTTEN_AFTER_MS}. */
 export interface Reservation {
-  /** The database holds it now: it counts here until a view read after this moment is in. */
+  /** The database has it now: it counts here until a view that was read after this moment. */
   committed(): void;
-  /** Nothing came of it: the room is free at once. */
+  /** It was not used: the capacity is free at once. */
   release(): void;
 }
 
@@ -70,9 +70,9 @@ const ZONES = {
 };
 
 /**
- * The hosts as placement sees them: in memory, at most a second old. Room given away by this process counts at
- * once, so that many placements between two refreshes spread. The durable reservation is the caller's
- * conditional UPDATE; when that finds no room, `refresh()` and place again.
+ * The hosts for placement: in memory, at most a second old. Capacity that this process reserves counts at once, so that
+ * many placements between two refreshes spread. The durable reservation is the caller's conditional UPDATE; when it
+ * finds no capacity, `refresh()` and place again.
  */
 @Injectable()
 export class HostSnapshot {
@@ -106,7 +106,7 @@ export class HostSnapshot {
     await this.#refreshes?.stop();
   }
 
-  /** Whether there is a view at all: until then placement has nothing to decide on. */
+  /** Whether there is a view: before that, placement cannot decide. */
   get ready(): boolean {
     return this.#refreshedAt > -Infinity;
   }
@@ -125,7 +125,7 @@ export class HostSnapshot {
     return this.#images.get(zone) ?? NO_IMAGES;
   }
 
-  /** The hosts with what is promised of them. Do not keep it: it is today's view. */
+  /** The hosts with their reservations. Do not keep it: it is the view of this moment. */
   hosts(): HostView[] {
     return [...this.#hosts.values()].map((host) => this.#withPending(host));
   }
@@ -137,7 +137,7 @@ export class HostSnapshot {
 
   /** A view that was read after this call. */
   refresh(): Promise<void> {
-    // One that is under way may have read before the caller's reason to ask: queue one behind it.
+    // A refresh in progress may have read before the caller's reason to refresh: queue one behind it.
     if (!this.#refreshing) return this.#begin();
     return (this.#next ??= this.#refreshing
       .catch(() => undefined)
@@ -185,7 +185,7 @@ export class HostSnapshot {
     const known = results[1]?.rows[0] as unknown as ControlPlane;
     const history = `${seen.systemId}.${seen.timeline}`;
     const generation = await generationIn(this.db, known, history, this.log);
-    // Of two that ran at the same time the later one counts.
+    // Of two concurrent refreshes the later one counts.
     if (startedAt < this.#refreshedAt) return;
     const rows = results[0]?.rows as unknown as SnapshotRow[];
     this.#hosts = new Map(rows.map((row) => [row.id, toKnownHost(row)]));
@@ -193,10 +193,10 @@ export class HostSnapshot {
     this.#zones = results[2]?.rows as unknown as KnownZone[];
     this.#images = imagesByZone(this.#hosts.values());
     this.#refreshedAt = startedAt;
-    this.#forgetSettled(startedAt);
+    this.#dropSettled(startedAt);
   }
 
-  #forgetSettled(readFrom: number): void {
+  #dropSettled(readFrom: number): void {
     for (const [hostId, ofHost] of this.#pending) {
       for (const pending of ofHost) {
         const seen = pending.committedAt !== null && pending.committedAt <= readFrom;

@@ -12,13 +12,13 @@ import type { VmRow } from '../vms/row.js';
 import { HOST_UNREACHABLE } from './row.js';
 import { withCondition } from '../vms/conditions.js';
 
-/** States in which there may be a guest whose fate nobody knows. A suspended VM is a file. */
+/** States in which an unreachable host may have a guest. A suspended VM is a file. */
 const MAY_HAVE_GUEST = VM_STATES.filter((state) => state !== 'suspended' && canTransition(state, 'unknown'));
 const BATCH = 500;
 
 const AFFECTED: Statement = {
   name: 'vms-unreachable',
-  // Host by host, by the index: as a join it was planned as a scan of all VMs, once a second, for no host at all.
+  // Host by host, by the index: Postgres planned the join as a scan of all VMs, once a second.
   text: `SELECT v.id FROM hosts h CROSS JOIN LATERAL (
       SELECT id, task, state, conditions FROM vms WHERE host_id = h.id AND state <> 'deleted' OFFSET 0) v
     WHERE h.state <> 'up' AND (
@@ -34,7 +34,7 @@ const HOST_STATES: Statement = {
 
 type HostState = Pick<Host, 'id' | 'name' | 'state'>;
 
-/** What the loss of a host means for one VM; null: nothing, or nothing more. Pure. */
+/** The patch of a VM whose host is lost; null when it changes nothing. Pure. */
 export function withoutHost(vm: VmRow, host: HostState, now: Date): VmPatch | null {
   if (host.state === 'up') return null;
   const conditions = withCondition(withoutGuest(vm.conditions), {
@@ -44,10 +44,10 @@ export function withoutHost(vm: VmRow, host: HostState, now: Date): VmPatch | nu
     message: `${host.name} is ${host.state}`,
     lastTransitionAt: now.toISOString(),
   });
-  // A live job goes on until its deadline: it, not we, says what becomes of the VM.
+  // A live job continues until its deadline: the job decides the state of the VM.
   if (vm.task !== null)
     return vm.conditions.some(({ type }) => type === HOST_UNREACHABLE) ? null : { conditions };
-  // A fenced host runs nothing: its operator said so.
+  // A fenced host runs no guests: that is what the operator confirms by the fence.
   if (host.state === 'fenced' && mayHaveGuest(vm.state) && canTransition(vm.state, 'stopped')) {
     return { state: 'stopped', stop_reason: 'host_lost', conditions };
   }
@@ -58,7 +58,7 @@ function mayHaveGuest(state: VmState): boolean {
   return state === 'unknown' || MAY_HAVE_GUEST.includes(state);
 }
 
-/** Marks the VMs of hosts that are down or fenced. It looks at what is, so nothing is forgotten by a crash. */
+/** Marks the VMs of hosts that are down or fenced, by the present state, so that a crash loses nothing. */
 @Injectable()
 export class UnreachableVms {
   constructor(
@@ -66,13 +66,13 @@ export class UnreachableVms {
     @ServiceLogger() private readonly log: Logger,
   ) {}
 
-  /** Until nothing is left to mark. */
+  /** Runs until no VM is left to mark. */
   async sweep(): Promise<void> {
     for (;;) {
       const { rows } = await this.db.primary.query<{ id: VmId }>(AFFECTED, [MAY_HAVE_GUEST]);
       if (rows.length === 0) return;
       const marked = await this.#mark(rows.map(({ id }) => id));
-      if (marked > 0) this.log.warn({ vms: marked }, 'VMs of lost hosts were marked');
+      if (marked > 0) this.log.warn({ vms: marked }, 'VMs of lost hosts marked');
       if (rows.length < BATCH || marked === 0) return;
     }
   }

@@ -33,12 +33,12 @@ export interface Advanced {
 
 /** A task in a stable state (pause) has this long. */
 const STABLE_DEADLINE_MS = 60_000;
-/** Undoing starts with time of its own: what it undoes may have used up the rest. */
+/** Undoing has a deadline of its own, because the steps that it undoes may have used up theirs. */
 const UNDO_DEADLINE_MS = 60_000;
 
 const LOOK_AGAIN: StepResult = { then: 'wait', ms: 0, detail: 'its user wants something else now' };
 
-/** A step that decided where its VM ends on a wish that has changed since: it runs again, with the new one. */
+/** The step chose the VM's final state by an intent that has changed since: it runs again, with the new one. */
 function wishChanged({ leased, result }: Ended, vm: VmRow): boolean {
   return result.then === 'done' && vm.generation !== leased.vm.generation;
 }
@@ -48,8 +48,8 @@ export function deadlineIn(state: VmState, now: Date): Date {
 }
 
 /**
- * The transition of a job: pure. A failure turns around and undoes, step by step, what has an `undo`; then
- * the operation says in which state that leaves the VM.
+ * The transition of a job. After a failure the job undoes its steps one by one, where they have an `undo`; then the
+ * operation decides the VM's state. Pure.
  */
 export function advance(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanced {
   const { operation } = ended;
@@ -65,7 +65,7 @@ export function advance(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanc
     case 'wait': {
       const untilDeadline = Math.max(0, job.deadline.getTime() - now.getTime());
       const waiting: JobRow = { ...bumped, status: 'waiting', lease_owner: null, attempt: job.attempt + 1 };
-      // Past its deadline only goes on what has no failure: a delete that its host refuses.
+      // Only an operation without a failure continues past its deadline: a delete that its host refuses.
       const dueInMs = untilDeadline > 0 ? Math.min(result.ms, untilDeadline) : result.ms;
       return { job: waiting, patch: result.patch ?? {}, dueInMs };
     }
@@ -103,7 +103,7 @@ function forward(ended: Ended, vm: VmRow, job: JobRow, now: Date): Advanced {
   );
 }
 
-/** Goes on undoing at the nearest step at or below `index` that has something to undo. */
+/** Continues to undo at the nearest step at or below `index` that has an `undo`. */
 function undoFrom(ended: Ended, vm: VmRow, job: JobRow, index: number, now: Date): Advanced {
   for (let i = index; i >= 0; i--) {
     const step = ended.operation.steps[i];
@@ -114,7 +114,7 @@ function undoFrom(ended: Ended, vm: VmRow, job: JobRow, index: number, now: Date
   return fail(ended, vm, job, reasonOf(job), now);
 }
 
-/** The job as it undoes from step `index` on. The first turn gets time of its own. */
+/** The job as it undoes from step `index` on. The first undo sets a new deadline. */
 export function turnAround(job: JobRow, index: number, step: string, now: Date): JobRow {
   const deadline = job.undoing ? job.deadline : new Date(now.getTime() + UNDO_DEADLINE_MS);
   return { ...job, undoing: true, step, step_index: index, deadline };
@@ -134,7 +134,7 @@ function fail(ended: Ended, vm: VmRow, job: JobRow, error: Failure, now: Date): 
   return end({ ...job, error }, error.code === CANCELLED ? 'cancelled' : 'failed', patch, ended);
 }
 
-/** What a job that did not succeed leaves of its VM. After a cancel the VM is meant to be where it was before. */
+/** The patch of a VM whose job did not succeed. After a cancel its desired state is the one before the job. */
 export function left(operation: Operation, vm: VmRow, job: JobRow, error: Failure, now: Date): VmPatch {
   const desired = error.code === CANCELLED ? job.args.desired : undefined;
   return {
@@ -155,7 +155,7 @@ function end(
   return { job: over, patch: { ...patch, ...freed, task: null }, dueInMs: 0 };
 }
 
-/** What the step wants written, with the fact that it rests on: its number, and what it tells of the guest. */
+/** The patch of the step, with the number of the fact that it is based on, and the guest's conditions by that fact. */
 function patchOf({ result }: Ended, vm: VmRow, now: Date): VmPatch {
   const { fact } = result;
   const newer =
@@ -166,7 +166,7 @@ function patchOf({ result }: Ended, vm: VmRow, now: Date): VmPatch {
   return { ...guest, ...result.patch, fact_epoch: fact.epoch, fact_seq: fact.seq };
 }
 
-/** The job as its VM's row carries it. */
+/** The job as a column of its VM. */
 export function taskOf(job: JobRow): TaskColumn {
   return {
     jobId: job.id,
@@ -190,7 +190,7 @@ function history(ended: Ended, job: JobRow, now: Date): JobStepRun[] {
     endedAt: now.toISOString(),
   };
   const last = job.history.at(-1);
-  // Waiting again and again is one line, with its last end.
+  // Repeated waits are one entry, with the last end.
   if (
     last?.step === run.step &&
     last.outcome === 'wait' &&

@@ -3,19 +3,19 @@ import { ActionOptions } from '@novacron/contracts/vms';
 import { isTransient, type VmState } from '@novacron/vm-lifecycle/states';
 import type { DesiredState, VmRow } from '../vms/row.js';
 
-/** The arguments of a job: what the caller said, where the VM was, and what a step leaves for the next ones. */
+/** The arguments of a job: the caller's options, the VM's state before, and results of steps for the next ones. */
 export interface JobArgs extends Partial<ActionOptions> {
   /** The VM's state when the action was accepted: the one to go back to. */
   before?: VmState;
-  /** Where the VM was meant to be before the action: restored when the job is cancelled. */
+  /** The VM's desired state before the action, restored when the job is cancelled. */
   desired?: DesiredState;
   /** When a graceful stop turns into a hard one, RFC 3339. */
   forceAt?: string;
-  /** Whether the host answered the last command, however: it was reachable then. */
+  /** Whether the host answered the last command in any way: it was reachable then. */
   hostAnswered?: boolean;
   /** The command failed because the hypervisor had to pause the guest: it is still there. */
   guestPaused?: boolean;
-  /** Of a cold migration: the host that it leaves, and whether its image lets it be made anew elsewhere. */
+  /** Of a cold migration: the host that the VM leaves, and whether its image allows a new disk elsewhere. */
   from?: HostId;
   rebuildable?: boolean;
 }
@@ -25,7 +25,7 @@ export function jobArgs(vm: Pick<VmRow, 'state' | 'desired_state'>, options: Act
   return { ...options, before: vm.state, desired: vm.desired_state };
 }
 
-/** What the caller of a job said, from the job's arguments. Whatever is missing has its default. */
+/** The caller's options among the arguments of a job. A missing option has its default. */
 export function optionsOf(args: JobArgs): ActionOptions {
   const said = Object.entries(args).filter(([name]) => name in ActionOptions.shape);
   return ActionOptions.parse(Object.fromEntries(said));

@@ -70,7 +70,7 @@ async function write(tx: Transaction, ended: readonly Ended[]): Promise<(LeasedJ
     if (!vm || !job || !holds(step.leased, job)) return new LeaseLost();
     if (refused.has(vm.id)) return new CapacityLost();
     const next = advance(step, vm, job, now);
-    // A wait that changes nothing about the VM is no new version of it.
+    // A wait without a change of the VM does not make a new version.
     if (Object.keys(next.patch).length > 0) changes.push({ row: vm, patch: next.patch });
     writes.push({ ended: step, job: next.job, dueInMs: next.dueInMs ?? LEASE_MS });
     return { vm, job: next.job };
@@ -87,7 +87,7 @@ interface Write {
   readonly dueInMs: number;
 }
 
-/** VMs first, then jobs, each in the order of ids: as everybody does who locks both. */
+/** VMs first, then jobs, each in the order of ids: every transaction that locks both does so in this order. */
 async function lock(tx: Transaction, ended: readonly Ended[]) {
   const [vms, jobs] = await tx.pipeline([
     lockVmsCall(ended.map((e) => e.leased.vm.id)),
@@ -121,7 +121,7 @@ function hostChange(step: Ended, vms: Map<VmId, VmRow>): HostChange[] {
   }
 }
 
-/** Everything that the steps write, in one round trip. */
+/** Sends every write of the steps in one round trip. */
 async function keep(tx: Transaction, changes: readonly VmChange[], writes: readonly Write[], now: Date) {
   const { rows, calls } = changes.length > 0 ? changeVmsCalls(changes, now) : { rows: [], calls: [] };
   const over = writes.filter((w) => !LIVE.includes(w.job.status));
@@ -160,7 +160,7 @@ function keepPlacements(writes: readonly Write[]): Call[] {
   return rows.length === 0 ? [] : [{ statement: KEEP_PLACEMENTS, params: [JSON.stringify(rows)] }];
 }
 
-/** Jobs are announced when they end; until then the VM's `task` tells where they are. */
+/** Only the end of a job is an event; until then the VM's `task` shows its progress. */
 export function jobEvent(job: JobRow): NewEvent {
   return {
     id: newId<EventId>(),

@@ -9,10 +9,10 @@ import { Liveness } from './liveness.js';
 import type { LeasedJob } from './operation.js';
 import { Worker } from './worker.js';
 
-/** A job of which no wake came (its process died, a message was lost) is found at the latest after so long. */
+/** A due job without a wake (its process died, a message was lost) is found after so long. */
 const POLL_MS = 1_000;
 const MAX_LEASED = 64;
-/** Jobs due within one such span are claimed together. */
+/** Jobs that are due within one such span are leased together. */
 const GRAIN_MS = 25;
 /** With a backlog in the database, so many slots are filled by one query. */
 const REFILL = 16;

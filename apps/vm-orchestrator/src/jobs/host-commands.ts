@@ -7,8 +7,8 @@ import { HostSnapshot } from '../hosts/snapshot.js';
 import type { CommandBody, HostAnswer } from '../hosts/commands.js';
 import type { LeasedJob } from './operation.js';
 
-/** Questions: their answers are of the moment, so each has an id of its own. */
-const QUESTIONS: ReadonlySet<Command['kind']> = new Set(['observe', 'console-log']);
+/** Queries: each has an id of its own, because a remembered answer would be out of date. */
+const QUERIES: ReadonlySet<Command['kind']> = new Set(['observe', 'console-log']);
 
 /** Sends what steps ask for: under the id `<job>:<step>`, with the fence of the lease and the host's epoch. */
 @Injectable()
@@ -26,14 +26,14 @@ export class HostCommands {
     const id = `${job.id}:${job.undoing ? 'undo-' : ''}${job.step}`;
     const command = {
       ...body,
-      commandId: QUESTIONS.has(body.kind) ? `${id}:${job.fence}.${job.attempt}` : id,
+      commandId: QUERIES.has(body.kind) ? `${id}:${job.fence}.${job.attempt}` : id,
       vmId: vm.id,
       epoch: host.epoch,
       generation: this.hosts.generation,
       fence: job.fence,
     } as Command;
     const answer = await this.link.command(vm.host_id, command, this.config.jobs.commandTimeoutMs);
-    // Most often the host has registered again since: the next try needs its new epoch.
+    // In most cases the host has registered again: the next attempt needs its new epoch.
     if (answer.outcome === 'fenced') await this.hosts.refresh();
     return answer;
   }

@@ -23,7 +23,7 @@ export async function listJobs(db: Database, meta: RequestMeta, query: JobListQu
   }
   const order = 'created_at DESC, id DESC';
   const rows = `SELECT * FROM jobs WHERE ${where.join(' AND ')} ORDER BY ${order} LIMIT ${bind(query.limit + 1)}`;
-  // As text, jsonb has a space behind each separator, which JSON has not.
+  // The text of jsonb has a space after each separator; the JSON of the page does not.
   const size = 'octet_length(history::text) / 2';
   const text = measuredPage(rows, { limit: query.limit, columns: '*', order, size });
   const found = await sessionFor(db, meta).query<JobRow>({ text, table: 'jobs' }, params, {

@@ -7,7 +7,7 @@ import type { JobRow } from './row.js';
 import type { Statement } from '@novacron/postgres/database';
 import type { VmRow } from '../vms/row.js';
 
-/** A job is born claimed by the process that writes it, when that has a slot free: nobody has to look for it. */
+/** A new job is leased to the process that writes it, when it has a slot free: then no worker has to find it. */
 export const INSERT_JOBS: Statement = {
   name: 'jobs-insert',
   text: `INSERT INTO jobs (tenant_id, id, vm_id, kind, status, step, step_index, step_count, attempt, undoing, lease_owner,
@@ -21,8 +21,8 @@ export const INSERT_JOBS: Statement = {
 /**
  * The job that leads a VM through an operation, and the VM with it as its task.
  *
- * @param vm as it will be when the job is written: its fence is the claim's
- * @param owner the process that works on it at once; null: whoever is free
+ * @param vm as it will be when the job is written: its fence is the lease's
+ * @param owner the process that works on it at once; null: the next one with a free slot
  */
 export function newJob(
   vm: VmRow,

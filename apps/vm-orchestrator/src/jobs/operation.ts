@@ -15,13 +15,13 @@ export interface LeasedJob {
   readonly job: JobRow;
 }
 
-/** What a step may use. It reads the leased job, talks to the host, and says what should be written: it writes nothing. */
+/** The context of a step. The step reads the leased job, talks to the host and returns its writes: it writes nothing. */
 export interface StepContext extends LeasedJob {
   now(): Date;
   /** Sends a command to the VM's host under the id `<job>:<step>`, with this lease's fence. */
   send(command: CommandBody): Promise<HostAnswer>;
   place(): Promise<PlacementDecision>;
-  /** Whether the VM's host is fenced: nothing is sent to it any more. */
+  /** Whether the VM's host is fenced: it receives no commands. */
   hostIsFenced(): boolean;
 }
 
@@ -33,11 +33,11 @@ interface Effects {
   readonly placement?: Placement;
   /** For the job's history, as a user reads it. */
   readonly detail?: string;
-  /** The fact that came with the host's answer, with its number: it counts when no newer one was applied. */
+  /** The fact in the host's answer, with its number. It is applied unless a newer one was. */
   readonly fact?: { readonly epoch: number; readonly seq: number; readonly fact?: VmFact | undefined };
 }
 
-/** How one run of a step ends: in exactly one of these, in one transaction with the state. */
+/** The end of one run of a step: exactly one of these, in one transaction with the state. */
 export type StepResult =
   | ({ readonly then: 'next' } & Effects)
   | ({ readonly then: 'wait'; readonly ms: number } & Effects)
@@ -50,29 +50,29 @@ export interface Step {
   readonly state?: TransientState;
   /** Rerun-safe: after a crash another worker runs it again. */
   do(context: StepContext): Promise<StepResult>;
-  /** Takes back what `do` may have done, also half of it. Ends in `next`, or `wait` to try again. */
+  /** Reverts the effects of `do`, even partial ones. Ends in `next`, or in `wait` to try again. */
   undo?(context: StepContext): Promise<StepResult>;
-  /** What a user's cancel does once the step has begun. */
+  /** The effect of a user's cancel once the step has begun. */
   readonly cancel: CancelRule;
-  /** What an `undo` that was not done by its deadline leaves of the VM and its host. */
+  /** The changes of the VM and its host when `undo` has not succeeded by its deadline. */
   readonly abandoned?: Pick<Effects, 'host' | 'patch'>;
 }
 
 export type CancelRule =
   /** The step touches no host: the job ends at once. */
   | { readonly by: 'ending' }
-  /** Takes back what `do` may have done, as `undo` does, or ends in `done` where earlier steps stay done. */
+  /** Reverts the effects of `do`, as `undo` does, or ends in `done` where earlier steps stay done. */
   | { readonly by: 'undoing'; undo(context: StepContext): Promise<StepResult> }
   /** Refused. The reason follows "it is too late:". */
   | { readonly by: 'nothing'; readonly because: string };
 
-/** One operation on a VM: its steps on top, then what a failure and a passed deadline come to. */
+/** One operation on a VM: its steps at the top, then the effect of a failure and of a passed deadline. */
 export interface Operation {
   readonly kind: JobKind;
   readonly steps: readonly [Step, ...Step[]];
   /**
-   * What a failure leaves of the VM, once everything that has an `undo` was undone. A passed deadline is the
-   * failure `deadline_exceeded`.
+   * The patch of the VM after a failure, once every step with an `undo` was undone. A passed deadline is the failure
+   * `deadline_exceeded`.
    */
   failed(leased: LeasedJob, error: { code: string; detail: string }): VmPatch;
   /** Where a passed deadline is not the failure `deadline_exceeded`; `again`: the step is tried again; null: it is. */

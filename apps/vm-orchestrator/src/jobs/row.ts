@@ -3,7 +3,7 @@ import type { Job, JobStatus, JobStepRun } from '@novacron/contracts/jobs';
 import type { JobKind } from '../vms/row.js';
 import type { JobArgs } from './args.js';
 
-/** `queued`: no worker has ever held it, so that nothing of it was begun. */
+/** A `queued` job was never leased, so that no step of it was begun. */
 export const LIVE: readonly JobStatus[] = ['queued', 'running', 'waiting'];
 
 /** A row of `jobs`. */

@@ -7,7 +7,7 @@ import type { LeasedJob, Operation, Step, StepContext, StepResult } from './oper
 
 const AFTER_ERROR_MS = 1_000;
 
-/** What running a step takes. */
+/** The collaborators of a step. */
 export interface StepOptions {
   readonly operations: Pick<OperationRegistry, 'operationOf'>;
   readonly commands: Pick<HostCommands, 'send'>;
@@ -33,7 +33,7 @@ export async function runStep(leased: LeasedJob, options: StepOptions): Promise<
   return { operation, leased, result, startedAt };
 }
 
-/** A job that was never tried is tried once, however late: the queue is no reason to fail. */
+/** A job that was never tried is tried once, however late: a long queue is not a reason to fail. */
 function overdue(operation: Operation, leased: LeasedJob, now: Date): StepResult | null {
   if (
     now < leased.job.deadline ||

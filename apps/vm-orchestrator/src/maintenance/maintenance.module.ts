@@ -3,7 +3,7 @@ import { DrainCoordinator } from '@novacron/service-kit/drain';
 import { Backlog } from './backlog.js';
 import { Maintenance } from './purge.js';
 
-/** What keeps the schema small and shows what waits in it. */
+/** The purge of old rows, and the gauges of waiting work. */
 @Module({ providers: [Backlog, Maintenance] })
 export class MaintenanceModule implements OnApplicationBootstrap {
   constructor(

@@ -7,7 +7,7 @@ import type { Logger } from '@novacron/telemetry/logger';
 const EVERY_MS = 10 * 60_000;
 const BATCH = 5_000;
 
-/** What is kept how long: tombstones, ended jobs and join tokens 30 days, answers to idempotency keys one. */
+/** Tombstones, ended jobs and join tokens are kept for 30 days, answers to idempotency keys for one. */
 const PURGES: readonly Statement[] = [
   purge(
     'placements',

@@ -4,7 +4,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * VMs as JSON text, built in the database. Services build it themselves now, which is cheaper (vms/row-text.ts). Both
- * functions and the table stay for instances of before, which may run beside new ones during an update; a later
+ * functions and the table stay for older instances, which may run beside new ones during an update; a later
  * migration drops them.
  */
 export class VmJson1764003600000 implements MigrationInterface {

@@ -2,7 +2,7 @@ import { runAll } from '@novacron/postgres/migrate';
 import { grants } from '@novacron/postgres/tenancy';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Which processes hold leases, and when each was last heard of. */
+/** The processes that hold leases, with their last heartbeats. */
 export class Workers1764007200000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runAll(

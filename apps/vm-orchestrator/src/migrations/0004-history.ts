@@ -2,8 +2,8 @@ import { runAll } from '@novacron/postgres/migrate';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Which history of which cluster the control plane last worked on: in another one its generation is raised. And in
- * which table, which tells a dump that was read back into the cluster that it came from.
+ * The lineage of the database that the control plane last worked on: in another one its generation is raised. And the
+ * table, which shows that a dump was restored into the cluster that it came from.
  */
 export class History1764010800000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {

@@ -3,7 +3,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * Postgres cleans a table when a fifth of it is dead. Jobs are kept for 30 days while only the live ones are updated,
- * some ten times each: a fifth of a million is 200,000 dead versions around a few hundred live jobs, and every claim
+ * some ten times each: a fifth of a million is 200,000 dead versions around a few hundred live jobs, and every lease
  * walks through those of its index. Numbered events are kept for 7 days and deleted by the thousand: there it is the
  * index by number that has to be cleaned, and the pages to be marked all-visible for reads by number.
  */

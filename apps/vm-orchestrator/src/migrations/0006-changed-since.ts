@@ -3,9 +3,9 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { IS_LATE } from '../vms/changed-since.js';
 
 /**
- * When an event got its number, and indexes for the rare rows that `updatedSince` must not miss: deleted VMs, and
+ * The time at which an event got its number, and indexes for the rare rows that `updatedSince` must not miss: deleted VMs, and
  * VMs whose change was committed long after its time was taken. An instance of an older version numbers events
- * without naming the column, whose default holds for it too. Events of before count as numbered in time.
+ * without naming the column, whose default holds for it too. Older events count as numbered in time.
  */
 export class ChangedSince1764018000000 implements MigrationInterface {
   /** Both tables are large and in use: each index is built beside the writes. */
@@ -15,7 +15,7 @@ export class ChangedSince1764018000000 implements MigrationInterface {
     await runAll(runner, [
       `ALTER TABLE outbox ADD COLUMN IF NOT EXISTS numbered_at timestamptz NOT NULL DEFAULT '1970-01-01Z'`,
       'ALTER TABLE outbox ALTER COLUMN numbered_at SET DEFAULT clock_timestamp()',
-      // An index whose building was broken off is there, and not valid.
+      // An interrupted build leaves an invalid index.
       'DROP INDEX CONCURRENTLY IF EXISTS outbox_late',
       `CREATE INDEX CONCURRENTLY outbox_late ON outbox (tenant_id, numbered_at) WHERE ${IS_LATE}`,
       'DROP INDEX CONCURRENTLY IF EXISTS vms_tombstones',

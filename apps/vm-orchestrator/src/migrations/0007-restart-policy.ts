@@ -2,8 +2,8 @@ import { runAll } from '@novacron/postgres/migrate';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Restart policies of VMs. Every column may be NULL: instances of before, which may run beside new ones during an
- * update, insert VMs without them. The next migration builds their indexes beside the writes.
+ * Restart policies of VMs. Every column may be NULL: older instances, which may run beside new ones during an update,
+ * insert VMs without them. The next migration builds their indexes beside the writes.
  */
 export class RestartPolicy1764021600000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {

@@ -8,7 +8,7 @@ export class RestartIndexes1764025200000 implements MigrationInterface {
 
   async up(runner: QueryRunner): Promise<void> {
     await runAll(runner, [
-      // An index whose building was broken off is there, and not valid.
+      // An interrupted build leaves an invalid index.
       'DROP INDEX CONCURRENTLY IF EXISTS vms_to_restart',
       `CREATE INDEX CONCURRENTLY vms_to_restart ON vms (id)
          WHERE state = 'stopped' AND desired_state = 'running' AND restart_policy IS NOT NULL`,

@@ -1,7 +1,7 @@
 import { runAll } from '@novacron/postgres/migrate';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** VMs in `error` that no host has anything of hold no quota any more: those of before give theirs back. */
+/** A VM in `error` without a host holds no quota. This releases the quota of existing ones. */
 export class QuotaOfFailedCreates1764032400000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runAll(
@@ -20,6 +20,6 @@ export class QuotaOfFailedCreates1764032400000 implements MigrationInterface {
   }
 
   async down(): Promise<void> {
-    // Quota that was given back is taken again by a retry: nothing to undo.
+    // A retry takes released quota again: there is nothing to undo.
   }
 }

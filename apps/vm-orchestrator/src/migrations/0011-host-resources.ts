@@ -1,7 +1,7 @@
 import { runAll } from '@novacron/postgres/migrate';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** What a host has, and by which factors it promises more; `cpu`, `memory` and `disk` stay what it may promise. */
+/** The resources of a host and its overcommit factors; `cpu`, `memory` and `disk` stay the capacity for VMs. */
 export class HostResources1764036000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runAll(

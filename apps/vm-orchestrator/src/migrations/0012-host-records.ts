@@ -3,8 +3,8 @@ import { grants } from '@novacron/postgres/tenancy';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * What the operator lets each host be, join tokens by their hashes, hosts that were removed, and the drain of a host.
- * Hosts of before are held to what they are now, with the room to grow that a first registration gives.
+ * The operator's record of each host, hashes of join tokens, removed hosts, and the drain of a host. The record of an
+ * existing host is its present state, with the bound of growth of a first registration.
  */
 export class HostRecords1764039600000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {

@@ -2,7 +2,7 @@ import { setAsideTable } from '@novacron/outbox/migration';
 import { runAll } from '@novacron/postgres/migrate';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** Which events the relay could not publish: it goes on behind them, and their consumers fetch them by number. */
+/** The events that the relay could not publish: it continues after them, and consumers fetch them by number. */
 export class SetAside1764043200000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runAll(runner, setAsideTable('orchestrator'));

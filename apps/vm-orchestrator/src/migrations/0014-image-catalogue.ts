@@ -2,8 +2,8 @@ import { runAll } from '@novacron/postgres/migrate';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * Whether the operator has configured an image, and its version. Images of before count until the next start, which
- * retires those that hosts invented. An instance of an older version inserts what its hosts offer: the default keeps
+ * Whether the operator has configured an image, and its version. Existing images count until the next start, which
+ * retires those that only hosts have named. An instance of an older version inserts what its hosts offer: the default keeps
  * such an image out.
  */
 export class ImageCatalogue1764046800000 implements MigrationInterface {

@@ -33,7 +33,7 @@ describe('a migration of a database in use', () => {
     },
   );
 
-  it('is told from one that makes the table itself', () => {
+  it('is distinguished from one on a table of the same migration', () => {
     expect(blocking(['CREATE INDEX a ON vms (id)', 'CREATE UNIQUE INDEX b ON jobs (id)'])).toHaveLength(2);
     expect(blocking(['CREATE TABLE t (id int)', 'CREATE INDEX a ON t (id)'])).toEqual([]);
     expect(blocking(['CREATE INDEX CONCURRENTLY a ON vms (id)'])).toEqual([]);

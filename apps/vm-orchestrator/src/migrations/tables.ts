@@ -149,7 +149,7 @@ export const TABLES = [
    )`,
   `CREATE INDEX idempotency_by_age ON idempotency (created_at)`,
 
-  // What an unreachable host still has to remove; its capacity is released when it has.
+  // VMs that an unreachable host has still to remove; then their capacity is released.
   `CREATE TABLE cleanups (
      host_id uuid NOT NULL REFERENCES hosts(id),
      vm_id uuid NOT NULL,
@@ -160,7 +160,7 @@ export const TABLES = [
      PRIMARY KEY (host_id, vm_id)
    )`,
 
-  // Guests that a host has and the database does not know: alarmed, never destroyed.
+  // Guests that the database does not know on their host: reported, never destroyed.
   `CREATE TABLE quarantine (
      host_id uuid NOT NULL REFERENCES hosts(id),
      vm_id uuid NOT NULL,
@@ -186,7 +186,7 @@ export const TABLES = [
      next_at timestamptz NOT NULL
    ) WITH (fillfactor = 50)`,
 
-  // Parts of inventories that do not fit one message, until the last has come, to whichever orchestrator.
+  // Parts of inventories that do not fit one message, until the last has arrived, at any orchestrator.
   `CREATE TABLE inventory_parts (
      host_id uuid NOT NULL REFERENCES hosts(id),
      epoch bigint NOT NULL,

@@ -4,14 +4,14 @@ import type { StepContext, StepResult } from '../jobs/operation.js';
 
 type Done = Extract<CommandReply, { outcome: 'done' }>;
 
-/** How often a step is tried when the host says that trying again may help. */
+/** The attempts of a step when the host reports a retryable failure. */
 const ATTEMPTS = 5;
 const UNREACHABLE_RETRY_MS = 1_000;
 const ACCEPTED_POLL_MS = 1_000;
 
 /**
- * What a host's answer comes to, whatever the step: asked again while it works, tried again while it cannot
- * be reached (until the deadline) or says that it may help, failed otherwise.
+ * The result of a host's answer, for every step. The step waits while the host works on it or is unreachable (until the
+ * deadline), is tried again after a retryable failure, and fails otherwise.
  */
 export function onAnswer(
   context: StepContext,
@@ -28,8 +28,8 @@ export function onAnswer(
     case 'host_fenced':
       return { then: 'failed', code: 'host_fenced', detail: answer.detail };
     case 'fenced':
-      // Another epoch is met by asking again with the new one; an older fence means that this claim is over,
-      // and its commit will find that out.
+      // After another epoch the next attempt has the new one. After an older fence this lease is lost, and its
+      // commit will fail.
       return { then: 'wait', ms: 200, detail: `the host refused: ${answer.detail}` };
     case 'failed':
       if (answer.retryable && context.job.attempt + 1 < ATTEMPTS) {
@@ -55,7 +55,7 @@ export function running(reply: Done): {
   return { state: 'running', incarnation: reply.fact.incarnation, stop_reason: null, last_error: null };
 }
 
-/** After a failure: back where it was; after a passed deadline: nobody knows. */
+/** The state before, after a failure; `unknown` after a passed deadline. */
 export function backOrUnknown(
   before: string | undefined,
   code: string,

@@ -4,10 +4,10 @@ import type { Fits } from '../placement/place.js';
 import type { VmPatch } from '../vms/change.js';
 import type { VmRow } from '../vms/row.js';
 
-/** False while no host has room for a VM; a VM that has a host does not have the condition. */
+/** False while no host has capacity for a VM. A VM with a host does not have the condition. */
 const CAPACITY_AVAILABLE = 'CapacityAvailable';
 
-/** Says why the VM has no host. An explanation that has not changed is no new version of the VM. */
+/** Shows why the VM has no host. An unchanged explanation does not make a new version of the VM. */
 export function withoutCapacity(
   vm: Pick<VmRow, 'conditions'>,
   fits: Fits,

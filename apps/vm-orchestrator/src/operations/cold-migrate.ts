@@ -10,8 +10,8 @@ import { stop } from './stop.js';
 const OPERATORS = { by: 'nothing', because: 'an operator empties the host' } as const;
 
 /**
- * A step of `stop`, after which this operation goes on. A guest that is off already needs none, and one that its host
- * cannot shut down is forced.
+ * A step of `stop`, after which this operation continues. A guest that is off is skipped. A guest that its host cannot
+ * shut down is forced off.
  */
 function powerOff(step: Step): Step {
   return {
@@ -47,7 +47,7 @@ const move: Step = {
     const { hostId, fits, explanation } = job.args.rebuildable
       ? await context.place()
       : { hostId: null, fits: 'later' as const, explanation: undefined };
-    // The host was uncordoned meanwhile, and is the best one again.
+    // The host was uncordoned meanwhile, and is the best one now.
     if (hostId !== null && hostId === vm.host_id) return { then: 'next', detail: 'it stays on its host' };
     if (hostId !== null && explanation) {
       const numbers = { fact_epoch: 0, fact_seq: 0 };
@@ -68,7 +68,7 @@ const move: Step = {
   },
 };
 
-/** As in a create, a force-stop meanwhile lets the disk be made, and only takes the wish for a guest back. */
+/** As in a create, a force-stop meanwhile does not stop the provisioning: it only keeps the guest from starting. */
 const provision: Step = {
   name: 'provision',
   state: 'provisioning',
@@ -105,7 +105,7 @@ function stoppedBy({ job, vm }: StepContext): string | null {
 export const coldMigrate: Operation = {
   kind: 'cold-migrate',
   steps: [powerOff(stop.steps[0]), ...stop.steps.slice(1).map(powerOff), move, provision, start],
-  // Before the move nothing but its power has changed; after it there is no disk any more, and a retry makes one.
+  // Before the move only the power has changed. After it there is not a disk any more, and a retry makes one.
   failed: ({ vm, job }, error) => {
     if (vm.state === 'starting') return unstarted(job.args, error);
     return vm.host_id === job.args.from

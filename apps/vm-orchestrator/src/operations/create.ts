@@ -9,7 +9,7 @@ import { guestSpec } from './guest-spec.js';
 import { unstart, unstarted } from './start.js';
 
 const PLACE_AGAIN_MS = 1_000;
-/** Clean-up after a failed provisioning: tried this often before it is left to the resync. */
+/** The attempts of a clean-up after a failed provisioning, before it is left to the resync. */
 const UNDO_ATTEMPTS = 5;
 export const LEFT_FOR_CLEANUP = { host: { effect: 'leave-cleanup' }, patch: { host_id: null } } as const;
 
@@ -23,9 +23,9 @@ const place: Step = {
     const { hostId, fits, explanation } = await context.place();
     const explained = { placement: explanation, detail: explanation.summary };
     if (hostId !== null) {
-      // A fenced host was taken for gone, and the disk with it: should it come back, it removes what it has.
+      // A fenced host counts as lost, and the disk with it. If it comes back, it removes its copy.
       const effect = vm.host_id === null ? ('reserve' as const) : ('move' as const);
-      // Facts of another host are numbered otherwise.
+      // Facts of another host have other numbers.
       const patch = { host_id: hostId, fact_epoch: 0, fact_seq: 0, conditions: placedConditions(vm) };
       return { then: 'next', host: { effect, hostId }, patch, ...explained };
     }
@@ -36,12 +36,12 @@ const place: Step = {
   },
 };
 
-/** A VM that is placed misses no capacity, and is not on the host any more that could not be reached. */
+/** A placed VM has capacity, and is not on the unreachable host any more. */
 function placedConditions(vm: VmRow): VmRow['conditions'] {
   return withoutCondition(withCapacity(vm).conditions ?? vm.conditions, HOST_UNREACHABLE);
 }
 
-/** Whether a stopped VM is still on its fenced host: what does not come about then leaves it as it was. */
+/** Whether a stopped VM is still on its fenced host: a failure then leaves it unchanged. */
 function isRebuilt({ vm, job }: LeasedJob): boolean {
   return vm.state === 'pending' && vm.host_id !== null && job.args.before === 'stopped';
 }
@@ -62,7 +62,7 @@ const provision: Step = {
   abandoned: LEFT_FOR_CLEANUP,
 };
 
-/** Nothing of it may stay on the host; a host that cannot be told is told later. */
+/** Removes the VM from the host. A host that does not answer keeps a clean-up. */
 export async function unprovision(context: StepContext): Promise<StepResult> {
   if (context.vm.host_id === null) return { then: 'next' };
   const answer = await context.send({ kind: 'delete' });
@@ -78,7 +78,7 @@ const start: Step = {
   state: 'starting',
   cancel: { by: 'undoing', undo: unstart },
   async do(context) {
-    // A force-stop that came while it was provisioned took the wish back.
+    // A force-stop during the provisioning has changed the desired state.
     if (context.vm.desired_state === 'stopped') {
       return { then: 'done', patch: { state: 'stopped', stop_reason: 'not_started' } };
     }
@@ -87,7 +87,7 @@ const start: Step = {
   },
 };
 
-/** From nothing to a running VM: find a host and book its room, make the disk, start the guest. */
+/** Creates a VM: finds a host and allocates its capacity, makes the disk, starts the guest. */
 export const create: Operation = {
   kind: 'create',
   steps: [place, provision, start],
@@ -95,12 +95,12 @@ export const create: Operation = {
   failed: ({ vm, job }, error) => {
     if (vm.state === 'starting') return unstarted(job.args, error);
     if (isRebuilt({ vm, job })) return { state: 'stopped', ...withCapacity(vm) };
-    // A create that was cancelled waits for no host any more.
+    // A cancelled create does not wait for a host any more.
     return { state: 'error', ...(error.code === CANCELLED ? withCapacity(vm) : {}) };
   },
 };
 
-/** The deadline of a create that placement has refused until now. */
+/** The failure of a create for which placement found no host by the deadline. */
 function waitedInVain({ vm, job }: LeasedJob): StepResult | null {
   const missing = missingCapacity(vm);
   if (job.step !== place.name || !missing) return null;

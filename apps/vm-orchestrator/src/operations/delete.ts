@@ -5,12 +5,12 @@ import type { Operation, StepContext, StepResult } from '../jobs/operation.js';
 import { onAnswer } from './answers.js';
 
 const AGAIN_MS = 1_000;
-/** After its deadline a delete that the host refuses goes on at this pace, without limit. */
+/** After its deadline a delete that the host refuses continues at this pace, without limit. */
 const AGAIN_OVERDUE_MS = 10_000;
 
 /**
- * Removes guest and disk, then the record. One way: a host that stays unreachable past the deadline keeps a
- * clean-up, and the VM is deleted all the same; name and quota are free then, the host's room after it.
+ * Removes guest and disk, then the record. It cannot be reverted. When a host stays unreachable past the deadline, it
+ * keeps a clean-up and the VM is deleted all the same. Name and quota are free then, the host's capacity after it.
  *
  * A host that answers is not unreachable. While it cannot remove the VM, its guest may run: the VM stays `deleting`,
  * with the reason in `lastError`, and holds its quota.

@@ -1,7 +1,7 @@
 import type { Operation } from '../jobs/operation.js';
 import { onAnswer } from './answers.js';
 
-/** Ends the guest at once. It supersedes whatever else was in flight. */
+/** Ends the guest at once. It supersedes other work in flight. */
 export const forceStop: Operation = {
   kind: 'force-stop',
   steps: [
@@ -21,6 +21,6 @@ export const forceStop: Operation = {
       },
     },
   ],
-  // What it was before may be gone already, since the work in flight was superseded: let the resync tell.
+  // The superseded work may have changed the state already: the resync finds it out.
   failed: () => ({ state: 'unknown' }),
 };

@@ -3,7 +3,7 @@ import { JobsModule } from '../jobs/jobs.module.js';
 import { OperationRegistry } from '../jobs/operation-registry.js';
 import { ALL_OPERATIONS } from './registry.js';
 
-/** One file per operation, with its steps. The workers, which are on a lower floor, get them through their registry. */
+/** One file per operation, with its steps. The workers are on a lower floor: they read them from their registry. */
 @Module({ imports: [JobsModule] })
 export class OperationsModule {
   constructor(registry: OperationRegistry) {

@@ -1,7 +1,7 @@
 import type { Operation, StepContext, StepResult } from '../jobs/operation.js';
 import { backOrUnknown, onAnswer, running } from './answers.js';
 
-/** Halts the guest's CPUs; memory stays. The table has no state on the way: `task` tells. */
+/** Halts the guest's CPUs; memory stays. There is not a transient state for it: `task` shows the job. */
 export const pause: Operation = {
   kind: 'pause',
   steps: [
@@ -14,7 +14,7 @@ export const pause: Operation = {
       },
     },
   ],
-  // It ran before and nothing says that it does not: a failed pause changes no state.
+  // The guest still runs as far as known: a failed pause changes no state.
   failed: () => ({}),
 };
 

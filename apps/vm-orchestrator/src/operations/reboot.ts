@@ -1,7 +1,7 @@
 import type { Operation } from '../jobs/operation.js';
 import { backOrUnknown, onAnswer, running } from './answers.js';
 
-/** Restarts the guest: `reboot` asks it first and resets it after the grace, `reset` does so at once. */
+/** Restarts the guest: `reboot` requests it and resets the guest after the grace, `reset` resets it at once. */
 export const reboot: Operation = {
   kind: 'reboot',
   steps: [

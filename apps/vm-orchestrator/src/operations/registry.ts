@@ -11,7 +11,7 @@ import { reboot, reset } from './reboot.js';
 import { start } from './start.js';
 import { stop } from './stop.js';
 
-/** Every operation that is built. An action of the lifecycle that is not here is `capability_unsupported`. */
+/** The operations of actions. An action of the lifecycle that is not here is `capability_unsupported`. */
 export const OPERATIONS: Partial<Record<JobKind, Operation>> = {
   create,
   start,
@@ -24,7 +24,7 @@ export const OPERATIONS: Partial<Record<JobKind, Operation>> = {
   delete: remove,
 };
 
-/** With those that are not actions of a user. */
+/** Including those that are not actions of a user. */
 const BY_KIND: Partial<Record<JobKind, Operation>> = { ...OPERATIONS, 'cold-migrate': coldMigrate };
 /** Every operation that a job can run. */
 export const ALL_OPERATIONS = Object.values(BY_KIND);
@@ -36,12 +36,12 @@ export function operationOf(kind: JobKind): Operation | undefined {
   return BY_KIND[kind];
 }
 
-/** A retry of what failed in its creation is the creation again. */
+/** The retry of a failed create is a create. */
 export function operationFor(action: VmAction): Operation | undefined {
   return action === 'retry' ? create : OPERATIONS[action];
 }
 
-/** What a host's driver must be able to do. */
+/** The capability that an action needs of the host's driver. */
 export const NEEDS: Partial<Record<VmAction, Capability>> = {
   reboot: 'reboot',
   reset: 'reset',
@@ -49,7 +49,7 @@ export const NEEDS: Partial<Record<VmAction, Capability>> = {
   resume: 'pause',
 };
 
-/** Where the action means the VM to end up. */
+/** The desired state by action. */
 const DESIRED: Partial<Record<VmAction, DesiredState>> = {
   start: 'running',
   stop: 'stopped',
@@ -61,7 +61,7 @@ const DESIRED: Partial<Record<VmAction, DesiredState>> = {
   delete: 'deleted',
 };
 
-/** Where the VM is meant to end up once `action` is accepted. A retry makes no guest that was not wanted before. */
+/** The desired state once `action` is accepted. A retry does not start a guest that was not desired before. */
 export function desiredBy(action: VmAction, before: DesiredState): DesiredState {
   if (action === 'retry') return before === 'stopped' ? 'stopped' : 'running';
   return DESIRED[action] ?? before;

@@ -4,7 +4,7 @@ import type { VmPatch } from '../vms/change.js';
 import { onAnswer, running } from './answers.js';
 import { guestSpec } from './guest-spec.js';
 
-/** From stopped to running, on the host that holds the disk. */
+/** Starts the guest on the host that holds the disk. */
 export const start: Operation = {
   kind: 'start',
   steps: [
@@ -21,13 +21,13 @@ export const start: Operation = {
   failed: ({ job }, error) => unstarted(job.args, error),
 };
 
-/** Ends the guest that a start has begun; the disk stays. */
+/** Ends a guest whose start has begun; the disk stays. */
 export async function unstart(context: StepContext): Promise<StepResult> {
   const answer = await context.send({ kind: 'force-stop' });
   return onAnswer(context, answer, () => ({ then: 'done' }));
 }
 
-/** What a start that failed or was cancelled leaves of the VM. */
+/** The patch of a VM whose start failed or was cancelled. */
 export function unstarted(args: JobArgs, error: { readonly code: string }): VmPatch {
   if (args.guestPaused) return { state: 'paused', stop_reason: null };
   return { state: 'stopped', stop_reason: error.code === 'cancelled' ? 'start_cancelled' : 'start_failed' };

@@ -7,8 +7,8 @@ const ASKED = { by: 'nothing', because: 'the guest was asked to power off and ma
 const stopped = { state: 'stopped', stop_reason: 'user' } as const;
 
 /**
- * Asks the guest to power off (ACPI) and gives it `graceSeconds`; then it is forced. A paused guest cannot
- * hear the button and is forced at once.
+ * Requests the guest to power off (ACPI) and forces it off after `graceSeconds`. A paused guest cannot react to the
+ * power button and is forced off at once.
  */
 export const stop: Operation = {
   kind: 'stop',

@@ -9,7 +9,7 @@ import type { Logger } from '@novacron/telemetry/logger';
 import { observableGauge } from '@novacron/telemetry/metrics';
 import { countSetAside } from './set-aside.js';
 
-/** The relay of this service's events. It is in the hands of whatever writes events, which wakes it. */
+/** The relay of this service's events. A provider that has written events wakes it after the commit. */
 @Module({
   providers: [
     {

@@ -2,7 +2,7 @@ import { blocksPlacement } from '@novacron/contracts/infrastructure';
 import { free, type HostView, type Resource } from '../hosts/host-view.js';
 import { type PlacementRequest } from './request.js';
 
-/** Refuses hosts; `refuse` answers why not, for a person, or null. */
+/** Refuses hosts. `refuse` returns the reason, for a person, or null. */
 export interface Filter {
   readonly name: string;
   refuse(host: HostView, request: PlacementRequest): string | null;
@@ -20,7 +20,7 @@ function room(resource: Resource): Filter {
   };
 }
 
-/** Whether the host could ever run it, whatever else it runs today. */
+/** Whether an empty host could run the VM. */
 export const SUITABLE: readonly Filter[] = [
   {
     name: 'image',
@@ -35,7 +35,7 @@ export const SUITABLE: readonly Filter[] = [
   },
 ];
 
-/** For the hosts of the VM's zone. In this order; a host counts under the first that refuses it. */
+/** Applied in this order to the hosts of the VM's zone; a host counts under the first filter that refuses it. */
 export const FILTERS: readonly Filter[] = [
   { name: 'state', refuse: (host) => (host.state === 'up' ? null : `${host.name} is ${host.state}`) },
   { name: 'schedulable', refuse: (host) => (host.schedulable ? null : `${host.name} is cordoned`) },

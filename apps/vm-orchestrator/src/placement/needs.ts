@@ -1,6 +1,6 @@
 import type { Capability } from '@novacron/contracts/infrastructure';
 
-/** What a host's driver must be able to do, so that nothing of what the user asked for is ignored. */
+/** The capabilities that a host's driver must have, so that no part of the user's request is ignored. */
 export function needsOf(vm: {
   readonly user_data: string | null;
   readonly ssh_keys: readonly string[];

@@ -5,7 +5,7 @@ import { FILTERS, SUITABLE } from './filters.js';
 import { RESOURCES, type HostView, type Resource } from '../hosts/host-view.js';
 import { type PlacementRequest } from './request.js';
 
-/** `later`: room may come. `never`: more than any suitable host of the zone holds in total. */
+/** `later`: capacity may become free. `never`: more than the total of any suitable host of the zone. */
 export type Fits = 'now' | 'later' | 'never';
 
 export interface PlacementDecision {
@@ -20,13 +20,13 @@ const { imul } = Math;
 /** How much each resource counts when load is compared. */
 const WEIGHTS: Record<Resource, number> = { cpu: 1, memory: 1, disk: 0.5 };
 const WEIGHT_SUM = RESOURCES.reduce((sum, resource) => sum + WEIGHTS[resource], 0);
-/** Stored with every VM: the best few tell enough. */
+/** Stored with every VM: the best few are enough. */
 const SCORES_KEPT = 10;
 
 /**
- * Decides where a VM goes: hosts that every filter lets through, the least loaded one after placement.
+ * Decides the host of a VM: of the hosts that pass every filter, the one with the least load after the placement.
  * Among equals the VM's id decides, so that VMs placed at the same time from the same view spread.
- * Pure: it reserves nothing. The explanation is the tenant's to read: hosts of other zones do not appear in it.
+ * Pure: it reserves nothing. The tenant can read the explanation: hosts of other zones do not appear in it.
  */
 export function place(request: PlacementRequest, all: readonly HostView[], now: Date): PlacementDecision {
   const hosts = all.filter(({ zone }) => zone === request.zone);
@@ -80,11 +80,11 @@ function firstRejection(request: PlacementRequest, host: HostView): Rejection | 
 
 interface Ranked {
   readonly host: HostView;
-  /** What stays free of the host, 0 to 1, weighted: higher is better. */
+  /** The weighted free share of the host, 0 to 1: higher is better. */
   readonly score: number;
 }
 
-/** Best first: the chosen one and those that came next. */
+/** The chosen host and the next best ones. */
 function rank(request: PlacementRequest, hosts: readonly HostView[]): Ranked[] {
   const scored = hosts
     .map((host) => ({ host, score: freeShare(request, host) }))
@@ -117,7 +117,7 @@ function freeShare(request: PlacementRequest, host: HostView): number {
   return Math.round((share / WEIGHT_SUM) * 1e6) / 1e6;
 }
 
-/** A zone without a suitable host may get one: that is no reason to give up at once. */
+/** A zone without a suitable host may get one later, so the VM waits. */
 function everFits(request: PlacementRequest, hosts: readonly HostView[]): boolean {
   const suitable = suitableHosts(request, hosts);
   return (

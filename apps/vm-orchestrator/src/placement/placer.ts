@@ -6,7 +6,7 @@ import { place, type PlacementDecision } from './place.js';
 import { placementRequest, type PlacedColumns } from './request.js';
 import { HostSnapshot, type Reservation } from '../hosts/snapshot.js';
 
-/** Places claims on the hosts of the snapshot, and keeps the room until the commit has said what became of it. */
+/** Places VMs on the hosts of the snapshot, and reserves the capacity until the commit has succeeded or failed. */
 @Injectable()
 export class Placer {
   readonly #reserved = new Map<JobId, Reservation>();

@@ -5,9 +5,9 @@ import type { HostSnapshot } from '../hosts/snapshot.js';
 import type { VmRow } from '../vms/row.js';
 
 /**
- * SQL: whether the disk of a VM may be made anew on another host, of `vms v` with its `hosts h` and, perhaps missing,
- * its `images i`. A simulated disk holds nothing, nor does one that no guest has run on, and one whose image is
- * rebuildable holds nothing of its own.
+ * SQL: whether a VM may get a new disk on another host, of `vms v` with its `hosts h` and, perhaps missing, its
+ * `images i`. A simulated disk has no data, nor has one that no guest has run on. A disk of a rebuildable image has no
+ * data of its own.
  */
 export const REBUILDABLE = `(h.driver = 'simulated' OR v.incarnation = 0 OR coalesce(i.rebuildable, false))`;
 
@@ -18,15 +18,14 @@ const IS_REBUILDABLE: Statement = {
     LEFT JOIN images i ON i.name = v.image WHERE v.tenant_id = $1 AND v.id = $2`,
 };
 
-/** Whether an action starts a VM that no work is under way for, whose host is fenced. */
+/** Whether an action starts a VM on a fenced host while no job of it is live. */
 export function startsElsewhere(action: VmAction, vm: Pick<VmRow, 'task'>, fenced: boolean): boolean {
   return action === 'start' && fenced && vm.task === null;
 }
 
 /**
- * Whether a start has to place its VM again and make its disk anew, since its host is fenced.
- * @throws ServiceError invalid_state when the disk holds what its image does not, or no other host of the zone has
- *   the image
+ * Whether a start has to place its VM again with a new disk, because its host is fenced.
+ * @throws ServiceError invalid_state when the disk has data of its own, or no other host of the zone has the image
  */
 export async function mustRebuild(
   tx: Transaction,

@@ -3,7 +3,7 @@ import type { Capability, Capacity } from '@novacron/contracts/infrastructure';
 import type { VmRow } from '../vms/row.js';
 import { needsOf } from './needs.js';
 
-/** What is to be placed: `cpu` in virtual CPUs, `memory` in MiB, `disk` in GiB. */
+/** A VM to place: `cpu` in virtual CPUs, `memory` in MiB, `disk` in GiB. */
 export interface PlacementRequest extends Capacity {
   readonly vmId: VmId;
   readonly tenantId: TenantId;
@@ -12,13 +12,13 @@ export interface PlacementRequest extends Capacity {
   readonly needs: readonly Capability[];
 }
 
-/** The columns of a VM that decide where it can go. */
+/** The columns of a VM that decide its host. */
 export type PlacedColumns = Pick<
   VmRow,
   'id' | 'tenant_id' | 'zone' | 'image' | 'cpu' | 'memory' | 'disk' | 'user_data' | 'ssh_keys'
 >;
 
-/** What a VM asks of a host. */
+/** The requirements of a VM. */
 export function placementRequest(vm: PlacedColumns): PlacementRequest {
   return {
     vmId: vm.id,

@@ -9,7 +9,7 @@ export interface Size {
   readonly disk: number;
 }
 
-/** What a tenant without limits of its own may have. */
+/** The limits of a tenant without limits of its own. */
 export interface QuotaDefaults extends Size {
   readonly vms: number;
 }
@@ -46,7 +46,7 @@ const RELEASE: Statement = {
     WHERE q.tenant_id = f.tenant_id`,
 };
 
-/** Locks a tenant's quota for the transaction: whatever takes of it does so one after the other. */
+/** Locks a tenant's quota for the transaction: transactions that use it run one after the other. */
 export async function lockQuota(
   tx: Transaction,
   tenantId: TenantId,
@@ -58,7 +58,7 @@ export async function lockQuota(
   return (await tx.query<QuotaRow>(LOCK, [tenantId])).rows[0] as QuotaRow;
 }
 
-/** The lock as a call, to travel with others; no row means that the tenant has none yet. */
+/** The lock as a call, to be sent with others; without a row the tenant has no quota yet. */
 export function lockQuotaCall(tenantId: TenantId): Call {
   return { statement: LOCK, params: [tenantId] };
 }
@@ -72,12 +72,12 @@ const SAVE_USED: Statement = {
   text: 'UPDATE quotas SET used_vms = $2, used_cpu = $3, used_memory = $4, used_disk = $5 WHERE tenant_id = $1',
 };
 
-/** Writes what is used, of a row that this transaction has locked. */
+/** Writes the usage, of a row that this transaction has locked. */
 export function saveUsedCall(q: QuotaRow): Call {
   return { statement: SAVE_USED, params: [q.tenant_id, q.used_vms, q.used_cpu, q.used_memory, q.used_disk] };
 }
 
-/** What a VM more would exceed, in words; null when it fits. */
+/** The limits that one more VM would exceed, in words; null when it fits. */
 export function exceeds(quota: QuotaRow, size: Size): string | null {
   const left = {
     vms: quota.limit_vms - quota.used_vms,
@@ -115,7 +115,7 @@ export function take(quota: QuotaRow, size: Size): void {
   quota.used_disk += size.disk;
 }
 
-/** Gives back what VMs held. The caller has compared and set each VM's `quota_held`. */
+/** Releases the quota of VMs. The caller has compared and set each VM's `quota_held`. */
 export function releaseQuotaCalls(freed: readonly (Size & { readonly tenant_id: TenantId })[]): Call[] {
   if (freed.length === 0) return [];
   const sums = new Map<TenantId, { vms: number; cpu: number; memory: number; disk: number }>();

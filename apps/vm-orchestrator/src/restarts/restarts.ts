@@ -16,7 +16,7 @@ import { gateView, type VmRow } from '../vms/row.js';
 
 const EVERY_MS = 1_000;
 const BATCH = 200;
-/** As `restartOf` judges them, roughly: it decides. */
+/** A superset of the VMs that `restartOf` changes; `restartOf` decides. */
 const CANDIDATES: Statement = {
   name: 'vms-to-restart',
   text: `SELECT id FROM vms
@@ -30,10 +30,10 @@ const CANDIDATES: Statement = {
         AND restarted_at < now() - interval '${STABLE_MS} ms'
     LIMIT ${BATCH}`,
 };
-/** What a start by policy says: there is no caller. */
+/** The options of a start by policy, which has no caller. */
 const OPTIONS = { graceSeconds: 30 };
 
-/** Starts guests again that ended unexpectedly, as the restart policies of their VMs say. */
+/** Restarts guests after an unexpected end, by the restart policies of their VMs. */
 @Injectable()
 export class Restarts {
   readonly #rounds = new Periodic(() => this.#look(), {
@@ -56,7 +56,7 @@ export class Restarts {
     return this.#rounds.stop();
   }
 
-  /** One look, never two at a time. Any number of orchestrators may look: VMs are judged under their locks. */
+  /** One round, never two at a time. Any number of orchestrators may run it: VMs are judged under their locks. */
   tick(): Promise<void> {
     return this.#rounds.run();
   }
@@ -86,7 +86,7 @@ async function restart(tx: Transaction, ids: readonly VmId[]): Promise<number> {
   return jobs.length;
 }
 
-/** The start that a user would ask for; what the user wants stays, and with it the generation. */
+/** The writes of a user's start. The user's intent does not change, so the generation stays. */
 function startOf(vm: VmRow, now: Date) {
   const decision = gate('start', gateView(vm));
   const intent = intend(decision, vm, { action: 'start', options: OPTIONS }, null, now);

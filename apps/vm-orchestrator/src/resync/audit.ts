@@ -30,11 +30,11 @@ const corrections = counter(
 );
 
 /**
- * Compares what is booked on a host with what it holds: VMs placed there that are not deleted, and deleted
- * ones that it has still to remove.
+ * Compares the allocation of a host with the sum of its VMs: those placed there that are not deleted, and deleted ones
+ * that it has still to remove.
  *
- * Whoever places or frees a VM updates the host's row in the same transaction. So once the row is locked, a
- * statement begun after that sees either all of a change or nothing of it.
+ * A transaction that places or releases a VM also updates the host's row. So once the row is locked, a later statement
+ * observes either all of a change or nothing of it.
  */
 @Injectable()
 export class AllocationAudit {
@@ -54,7 +54,7 @@ export class AllocationAudit {
     const corrected = results[1]?.rows[0];
     if (!corrected) return false;
     corrections.add();
-    this.log.error({ hostId, ...corrected }, 'the allocation of a host was wrong');
+    this.log.error({ hostId, ...corrected }, 'host allocation corrected');
     return true;
   }
 }

@@ -11,14 +11,14 @@ import { HostSnapshot } from '../hosts/snapshot.js';
 
 const OF_HOST: Statement = {
   name: 'cleanups-of-host',
-  // The VM may have been claimed since, for another host: its newest fence goes with the command.
+  // The VM may have a new lease since, for another host: the command carries its newest fence.
   text: `SELECT c.vm_id, greatest(c.fence, v.fence) AS fence,
       coalesce(v.host_id = c.host_id AND v.state <> 'deleted', false) AS placed_again
     FROM cleanups c LEFT JOIN vms v ON v.id = c.vm_id WHERE c.host_id = $1 ORDER BY c.created_at LIMIT 1000`,
 };
 const DONE: Statement = {
   name: 'cleanups-done',
-  // One statement: whoever removes the row, and nobody else, gives the capacity back.
+  // One statement: only the transaction that removes the row releases the capacity.
   text: `WITH done AS (DELETE FROM cleanups WHERE host_id = $1 AND vm_id = $2 RETURNING host_id, cpu, memory, disk)
     UPDATE hosts h SET allocated_cpu = allocated_cpu - done.cpu, allocated_memory = allocated_memory - done.memory,
       allocated_disk = allocated_disk - done.disk, vm_count = vm_count - 1
@@ -28,17 +28,17 @@ const DONE: Statement = {
 interface Cleanup {
   vm_id: VmId;
   fence: number;
-  /** It lives on this host again: there is nothing to remove, only the old booking to give back. */
+  /** The VM is on this host again: there is nothing to remove, only the old allocation to release. */
   placed_again: boolean;
 }
 
 const AT_ONCE = 8;
 const COMMAND_TIMEOUT_MS = 5_000;
-/** How long a host that said `accepted` is asked again. */
+/** How long the command is repeated after the answer `accepted`. */
 const PATIENCE_MS = 60_000;
 const ASK_AGAIN_MS = 500;
 
-/** Has a host that is back remove what was deleted while it was away; only then its capacity is free again. */
+/** Removes VMs from a host that is back which were deleted while it was away. Then their capacity is free again. */
 @Injectable()
 export class Cleanups {
   readonly #running = new Map<HostId, Promise<void>>();
@@ -51,7 +51,7 @@ export class Cleanups {
     @ServiceLogger() private readonly log: Logger,
   ) {}
 
-  /** What is left after it (the host failed, or went away again) is tried at the next resync. */
+  /** The next resync tries again what is left (the host failed, or is away again). */
   run(hostId: HostId): Promise<void> {
     let running = this.#running.get(hostId);
     if (!running) {
@@ -61,7 +61,7 @@ export class Cleanups {
     return running;
   }
 
-  /** Begins nothing new and waits for no host any more. */
+  /** Begins no new clean-up, and stops waiting for hosts. */
   stop(): void {
     this.#stopped.abort();
   }
@@ -70,7 +70,7 @@ export class Cleanups {
     const tried = new Set<VmId>();
     for (;;) {
       const { rows } = await this.db.primary.query<Cleanup>(OF_HOST, [hostId]);
-      // More may have come while the others were removed.
+      // More clean-ups may exist by now.
       const untried = rows.filter(({ vm_id }) => !tried.has(vm_id));
       if (untried.length === 0 || this.#stopped.signal.aborted) return;
       for (const { vm_id } of untried) tried.add(vm_id);
@@ -79,7 +79,7 @@ export class Cleanups {
   }
 
   async #removeAll(hostId: HostId, cleanups: readonly Cleanup[]): Promise<void> {
-    // The host may have registered with another orchestrator a moment ago: its newest epoch goes with commands.
+    // The host may have registered with another orchestrator a moment ago: commands carry its newest epoch.
     await this.snapshot.refresh();
     const left = [...cleanups];
     let removed = 0;
@@ -90,10 +90,7 @@ export class Cleanups {
     };
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     await this.snapshot.refresh();
-    this.log.info(
-      { hostId, removed, left: cleanups.length - removed },
-      'deleted VMs were removed from a host',
-    );
+    this.log.info({ hostId, removed, left: cleanups.length - removed }, 'deleted VMs removed from host');
   }
 
   async #remove(hostId: HostId, cleanup: Cleanup): Promise<boolean> {
@@ -102,7 +99,7 @@ export class Cleanups {
     return true;
   }
 
-  /** Until the host has deleted it, under one command id; true when it has. */
+  /** Repeats the delete under one command id. @returns whether the host has deleted the VM */
   async #delete(hostId: HostId, { vm_id: vmId, fence }: Cleanup): Promise<boolean> {
     const until = performance.now() + PATIENCE_MS;
     for (;;) {
@@ -118,7 +115,7 @@ export class Cleanups {
       const again =
         answer.outcome === 'accepted' || (answer.outcome === 'fenced' && (await this.#isNew(hostId, epoch)));
       if (!again || performance.now() > until || this.#stopped.signal.aborted) {
-        this.log.warn({ hostId, vmId, answer }, 'a host could not remove a deleted VM');
+        this.log.warn({ hostId, vmId, answer }, 'removal of a deleted VM failed');
         return false;
       }
       await sleep(ASK_AGAIN_MS);

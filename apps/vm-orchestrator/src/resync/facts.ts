@@ -17,7 +17,7 @@ const CURRENT: Statement = {
     FROM vms WHERE id = ANY($1)`,
 };
 
-/** What the database knows of a VM that a host has told about. */
+/** The database's view of a VM that a host has reported. */
 export interface Known extends Judged {
   readonly id: VmId;
   readonly host_id: HostId | null;
@@ -26,9 +26,9 @@ export interface Known extends Judged {
 }
 
 /**
- * Puts the facts of one host in order: holds its row until the end of the transaction.
- * `register`: they are of an epoch that is no more. `ignore`: something newer was applied, or the host is
- * down or fenced, and what it says counts again when it is back.
+ * Puts the facts of one host in order: locks its row until the end of the transaction.
+ * `register`: the facts are of an old epoch. `ignore`: newer ones were applied, or the host is down or fenced, and its
+ * facts are applied again when it is back.
  */
 export async function admitFacts(
   tx: Transaction,
@@ -38,12 +38,12 @@ export async function admitFacts(
   const { rows } = await tx.query<Stamp & { host_epoch: number; state: string }>(LOCK_HOST, [hostId]);
   const host = rows[0];
   if (!host || host.host_epoch !== stamp.epoch) return 'register';
-  // Of an inventory that was applied completely, a repeated part is old too.
+  // A repeated part of an inventory that was applied completely is old too.
   const old = host.epoch === stamp.epoch && host.seq >= stamp.seq;
   return old || host.state !== 'up' ? 'ignore' : 'apply';
 }
 
-/** The VMs that the facts tell of, wherever they are placed. Not locked. */
+/** The VMs of the facts, on any host. Not locked. */
 export async function knownVms(tx: Transaction, ids: readonly VmId[]): Promise<Map<VmId, Known>> {
   if (ids.length === 0) return new Map();
   const { rows } = await tx.query<Known>(CURRENT, [[...ids]]);
@@ -52,13 +52,13 @@ export async function knownVms(tx: Transaction, ids: readonly VmId[]): Promise<M
 
 export interface FactsApplied {
   readonly changed: number;
-  /** Jobs whose VM the host has told something about: what they wait for may have come. */
+  /** Jobs of reported VMs: they may have to wait no longer. */
   readonly waiting: JobId[];
 }
 
 /**
- * Applies facts to the VMs placed on the host. Most facts say what is known: only VMs that would change are
- * locked, and judged again under the lock.
+ * Applies facts to the VMs placed on the host. Most facts contain nothing new: only VMs that would change are locked,
+ * and judged again under the lock.
  */
 export async function applyFacts(
   tx: Transaction,
@@ -87,7 +87,7 @@ export async function applyFacts(
   return { changed: changes.length, waiting };
 }
 
-/** A VM on its way out, or gone, is not brought back by what its host says. */
+/** A report does not revive a VM that is deleting or deleted. */
 export function isHere(vm: Pick<VmRow, 'host_id' | 'state'>, hostId: HostId): boolean {
   return vm.host_id === hostId && vm.state !== 'deleted' && vm.state !== 'deleting';
 }

@@ -38,7 +38,7 @@ const RECONCILED: Statement = {
                      WHERE c ->> 'type' <> '${RECONCILING}')
     WHERE h.id = $1 AND h.conditions @> '[{"type": "${RECONCILING}"}]' RETURNING ${HOST_COLUMNS}`,
 };
-/** What was left undone on the host is done soon. */
+/** Makes the next round ask the host soon, for clean-ups that are left. */
 const ASK_SOON: Statement = {
   name: 'inventory-ask-soon',
   text: 'UPDATE inventories SET next_at = now() WHERE host_id = $1',
@@ -55,7 +55,7 @@ interface Outcome extends FactsApplied {
 }
 const NOTHING = { changed: 0, waiting: [], strangers: [], complete: false };
 
-/** Applies what a host has, and what it has not: the slow truth behind every report that was lost. */
+/** Applies complete inventories of hosts, which also correct the database after lost reports. */
 @Injectable()
 export class Inventories {
   constructor(
@@ -64,15 +64,14 @@ export class Inventories {
     @ServiceLogger() private readonly log: Logger,
   ) {}
 
-  /** Applies one part. What is missing is judged when all parts have come, to whichever orchestrator. */
+  /** Applies one part. Missing VMs are judged when every part has arrived, at any orchestrator. */
   async apply(hostId: HostId, part: Inventory): Promise<{ needed: 'nothing' | 'register' }> {
     const { result } = await retrying(() => this.db.transaction({}, (tx) => this.#write(tx, hostId, part)));
-    if (result.changed > 0)
-      this.log.info({ hostId, vms: result.changed }, 'VMs were corrected by an inventory');
+    if (result.changed > 0) this.log.info({ hostId, vms: result.changed }, 'inventory changed VMs');
     if (result.strangers.length > 0) {
       this.log.error(
         { hostId, vmIds: result.strangers.slice(0, 20), guests: result.strangers.length },
-        'a host has guests that should not be there',
+        'host has guests that should not be there',
       );
     }
     if (result.complete) {
@@ -115,7 +114,7 @@ export class Inventories {
   }
 }
 
-/** The VMs of all parts once the last has come; null before. */
+/** The VMs of all parts once the last has arrived; null before. */
 async function presentIds(
   tx: Transaction,
   hostId: HostId,
@@ -132,7 +131,7 @@ async function presentIds(
   return rows.flatMap((row) => row.vm_ids);
 }
 
-/** What the inventory does not name is not there. */
+/** A VM that the inventory does not name is not on the host. */
 async function applyAbsence(
   tx: Transaction,
   hostId: HostId,

@@ -6,7 +6,7 @@ import type { VmPatch } from '../vms/change.js';
 import { withGuest } from '../vms/guest-conditions.js';
 import type { VmRow } from '../vms/row.js';
 
-/** The number of a fact: facts of one host are as new as their numbers. */
+/** The number of a fact; of two facts of one host the higher number is newer. */
 export interface Stamp {
   readonly epoch: number;
   readonly seq: number;
@@ -27,11 +27,11 @@ export type Judged = Pick<
 >;
 
 export type Verdict =
-  /** It is as the database says. */
+  /** The fact agrees with the database. */
   | { readonly outcome: 'same' }
-  /** A newer fact was applied, or the guest process it tells of is not the last one. */
+  /** A newer fact was applied, or the fact is of an earlier guest process. */
   | { readonly outcome: 'stale' }
-  /** A live job decides; `patch` holds what may be written all the same. */
+  /** A live job decides; `patch` is written all the same. */
   | { readonly outcome: 'busy'; readonly patch: VmPatch | null }
   | { readonly outcome: 'changed'; readonly patch: VmPatch };
 
@@ -41,7 +41,7 @@ export function isNewer(a: Stamp, b: Stamp): boolean {
   return a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq);
 }
 
-/** What a fact of the host that the VM is placed on means for it. Pure. */
+/** The effect of a fact on a VM that is placed on the reporting host. Pure. */
 export function judge(vm: Judged, fact: VmFact, stamp: Stamp, now: Date): Verdict {
   if (!isNewer(stamp, { epoch: vm.fact_epoch, seq: vm.fact_seq })) return { outcome: 'stale' };
   const reachable = reachablePatch(vm);
@@ -94,7 +94,7 @@ function statePatch(vm: Judged, fact: VmFact, now: Date): VmPatch {
   if (fact.power === 'absent') return lostPatch(vm, fact, now);
   const state = stateOf(fact.power);
   const wasLost = vm.last_error?.code === GUEST_LOST;
-  // A suspended VM has no guest process; one in error waits for its user, unless it only was not to be found.
+  // A suspended VM has no guest process. A VM in error waits for its user, unless it was only missing.
   if (vm.state === state || (vm.state === 'suspended' && state === 'stopped')) return {};
   if ((vm.state === 'error' && !wasLost) || !canTransition(vm.state, state)) return {};
   const found = wasLost ? { last_error: null } : {};
@@ -113,7 +113,7 @@ function stateOf(power: Exclude<PowerState, 'absent'>): VmState {
 
 /** The host has neither guest nor disk of a VM that should be there. */
 function lostPatch(vm: Judged, fact: VmFact, now: Date): VmPatch {
-  // An error may well be that it never came to be.
+  // A VM in error may never have been on the host.
   if (vm.state === 'error' || vm.last_error?.code === GUEST_LOST) return {};
   const last_error = {
     code: GUEST_LOST,

@@ -22,17 +22,17 @@ const GONE: Statement = {
 };
 const COUNT: Statement = { name: 'quarantine-count', text: 'SELECT count(*) AS guests FROM quarantine' };
 
-/** A VM that was written so short ago may have left this host, or come to it, after the host looked. */
+/** A VM that changed within this time may have moved after the host made its report. */
 const SETTLED_AFTER_MS = 60_000;
 
-/** Whether a guest that the host has should not be there, as far as anybody can tell now. Pure. */
+/** Whether a guest of the host should not be there, by the present state of the database. Pure. */
 export function isStranger(hostId: HostId, vm: Known | undefined, now: Date): boolean {
   if (!vm) return true;
   if (vm.host_id === hostId && vm.state !== 'deleted') return false;
   return vm.task === null && now.getTime() - vm.updated_at.getTime() > SETTLED_AFTER_MS;
 }
 
-/** Keeps the guests that should not be there. Nobody destroys them but a person. */
+/** Records guests that should not be there. Only a person destroys them. */
 export async function quarantine(
   tx: Transaction,
   hostId: HostId,
@@ -49,7 +49,7 @@ export async function quarantine(
   return rows.filter((row) => row.is_new).map((row) => row.vm_id);
 }
 
-/** Forgets those that the host no longer has, and those that have become known. */
+/** Removes the records of guests that the host no longer has, and of guests that the database knows now. */
 export async function forgetGone(tx: Transaction, hostId: HostId, present: readonly VmId[]): Promise<void> {
   await tx.query(GONE, [hostId, [...present]]);
 }

@@ -8,7 +8,7 @@ import type { Logger } from '@novacron/telemetry/logger';
 import { admitFacts, applyFacts, knownVms } from './facts.js';
 import { WaitingJobs } from './waiting-jobs.js';
 
-/** What a host tells by itself: a guest powered itself off, or crashed. The quick way; inventories are the sure one. */
+/** Applies reports that hosts send by themselves: a guest powered itself off, or crashed. Inventories replace lost ones. */
 @Injectable()
 export class Reports {
   constructor(
@@ -27,7 +27,7 @@ export class Reports {
         return { admitted, ...(await applyFacts(tx, hostId, report, facts, known)) };
       }),
     );
-    if (result.changed > 0) this.log.info({ hostId, vms: result.changed }, 'a host reported changes');
+    if (result.changed > 0) this.log.info({ hostId, vms: result.changed }, 'host report changed VMs');
     if (result.waiting.length > 0) await this.waitingJobs.wake(result.waiting);
     return { needed: result.admitted === 'register' ? 'register' : 'nothing' };
   }

@@ -10,7 +10,7 @@ import { WaitingJobs } from './waiting-jobs.js';
 
 const EXPORTED = [Cleanups, Inventories, Reports, WaitingJobs];
 
-/** The comparison of what hosts have with what the database says. */
+/** The comparison of hosts with the database. */
 @Module({
   imports: [HostsModule],
   providers: [...EXPORTED, AllocationAudit, ResyncScheduler],
@@ -24,7 +24,7 @@ export class ResyncModule implements OnApplicationBootstrap {
 
   onApplicationBootstrap(): void {
     this.drain.add('consumers', 'resync', () => this.scheduler.stop());
-    // At once: a clean-up that is under way waits for no host any more.
+    // At the start of the drain: a clean-up in progress stops waiting for its host.
     this.drain.signal.addEventListener('abort', () => void this.scheduler.stop());
     this.scheduler.start();
   }

@@ -9,7 +9,7 @@ import { HostSettings } from '../hosts/settings.js';
 import { Cleanups } from './cleanups.js';
 
 const PER_TICK = 20;
-/** A host with VMs in `unknown` is asked again after so many seconds, give or take the tenth. */
+/** A host with VMs in `unknown` is asked again after about so many seconds. */
 const SOONER_S = 10;
 const TAKE_DUE: Statement = {
   name: 'inventories-claim',
@@ -25,8 +25,8 @@ const TAKE_DUE: Statement = {
 };
 
 /**
- * Asks every host that is up for its inventory once a minute (sooner while one of its VMs is `unknown`), and
- * has it do what was left undone.
+ * Asks every host that is up for its inventory once a minute (sooner while one of its VMs is `unknown`), and runs its
+ * clean-ups.
  */
 @Injectable()
 export class ResyncScheduler {
@@ -51,7 +51,7 @@ export class ResyncScheduler {
     this.#rounds.start();
   }
 
-  /** Stops asking. What is under way either ends in bounded time or is done again by the next process. */
+  /** Asks no more hosts. Work in progress ends in bounded time, or another process repeats it. */
   async stop(): Promise<void> {
     this.cleanups.stop();
     await this.#rounds.stop();

@@ -51,14 +51,14 @@ export async function lockVms(tx: Transaction, ids: readonly VmId[]): Promise<Vm
   return (await tx.query<VmRow>(LOCK, [[...ids]])).rows;
 }
 
-/** {@link lockVms} as a statement that travels with others. */
+/** {@link lockVms} as a statement that is sent with others. */
 export function lockVmsCall(ids: readonly VmId[]): Call {
   return { statement: LOCK, params: [ids] };
 }
 
 /**
  * Writes changes of VMs with their events, by compare-and-set on `version`. Quota that a change gives up is
- * released with it, and a VM in `error` that no host has anything of gives up its quota: it uses nothing.
+ * released with it, and a VM in `error` without a host gives up its quota: it uses nothing.
  *
  * @param changes at most one for each VM, of rows that this transaction has locked
  * @returns the rows as they are now
@@ -72,7 +72,7 @@ export async function changeVms(tx: Transaction, changes: readonly VmChange[], n
   return rows;
 }
 
-/** {@link changeVms} as statements that travel with others; check the first one's count with {@link requireAll}. */
+/** {@link changeVms} as statements that are sent with others; check the first one's count with {@link requireAll}. */
 export function changeVmsCalls(changes: readonly VmChange[], now: Date): { rows: VmRow[]; calls: Call[] } {
   const rows = changes.map((change) => changed(change, now));
   const events = rows.map((row) => vmEvent(row, row.state === 'deleted' ? 'vm.deleted' : 'vm.updated'));
@@ -101,7 +101,7 @@ function changed({ row, patch }: VmChange, now: Date): VmRow {
   return next;
 }
 
-/** The event that a change of a VM is: the full resource at its version. */
+/** The event of a change: the full resource at its version. */
 export function vmEvent(row: VmRow, type: 'vm.created' | 'vm.updated' | 'vm.deleted'): NewEvent {
   return {
     id: newId<EventId>(),

@@ -1,5 +1,5 @@
 /**
- * Which VMs changed since a time that a client remembers: the highest `updatedAt` that it was shown.
+ * The VMs that changed since a time that a client remembers: the highest `updatedAt` of its answers.
  *
  * `updatedAt` is taken before the commit, so a change that waited for a lock is committed with a time that is older
  * than what clients have seen meanwhile. The relay numbers an event only after its commit, and `numbered_at` is the

@@ -11,9 +11,9 @@ export const RECORD_DAMAGED = 'RecordDamaged';
 type Why = Pick<Condition, 'status' | 'reason' | 'message'>;
 
 /**
- * The conditions of a VM after its host has told a fact about it: whether the guest is up, whether the hypervisor had to
- * pause it, whether the host can still read its record. Pure.
- * @returns `conditions` itself when they say that already
+ * The conditions of a VM after a fact of its host: whether the guest is up, whether the hypervisor had to pause it,
+ * whether the host can still read its record. Pure.
+ * @returns `conditions` itself when they do not change
  */
 export function withGuest(conditions: Condition[], fact: VmFact, now: Date): Condition[] {
   const next = [
@@ -24,7 +24,7 @@ export function withGuest(conditions: Condition[], fact: VmFact, now: Date): Con
   return next.reduce((all, [type, why]) => put(all, type, why, now), conditions);
 }
 
-/** Of a VM whose guest nobody can see: what was known of it counts no more. */
+/** The conditions of a VM whose host is unreachable: those of the guest are out of date. */
 export function withoutGuest(conditions: readonly Condition[]): Condition[] {
   return withoutCondition(withoutCondition(conditions, GUEST_READY), GUEST_FAULT);
 }

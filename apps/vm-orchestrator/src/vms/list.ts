@@ -15,8 +15,8 @@ const SORTS = {
 } as const;
 
 /**
- * One page of a tenant's VMs, by keyset: a page costs the same however deep it is, and rows that come or go
- * meanwhile shift nothing.
+ * One page of a tenant's VMs, by keyset: every page costs the same, and rows that are added or removed meanwhile do not
+ * shift it.
  */
 export async function listVms(db: Database, meta: RequestMeta, query: VmListQuery): Promise<RawReply> {
   const { statement, params } = select(meta.tenantId, query);
@@ -33,7 +33,7 @@ function sortOf(query: VmListQuery) {
   return SORTS[query.sort.replace('-', '') as keyof typeof SORTS];
 }
 
-/** Only what is asked for stands in the text, so that the planner meets each shape with its index. */
+/** The text has only the filters of the query, so that the planner picks the index of each shape. */
 export function select(tenantId: string, query: VmListQuery): { statement: Statement; params: unknown[] } {
   const params: unknown[] = [tenantId];
   const bind = (value: unknown) => `$${params.push(value)}`;
@@ -54,7 +54,7 @@ export function select(tenantId: string, query: VmListQuery): { statement: State
 
 const NAMED = new Set(['sort', 'limit', 'cursor', 'updatedSince']);
 
-/** The plain shapes, a few dozen, are planned once for each connection: it keeps every name, so there must be few. */
+/** The plain shapes, a few dozen, are planned once per connection. It keeps every name, so there must be few. */
 function nameOf(query: VmListQuery): { name?: string } {
   const asked = Object.entries(query).filter(([, value]) => value !== undefined);
   if (asked.some(([field]) => !NAMED.has(field))) return {};
@@ -63,7 +63,7 @@ function nameOf(query: VmListQuery): { name?: string } {
   return { name: `vms-list-${parts.filter(Boolean).join('-')}` };
 }
 
-/** Deleted VMs are shown among those that changed since a time: who keeps a copy learns of them. */
+/** A list of changes includes deleted VMs, so that a client with a copy observes them. */
 function isShown(query: VmListQuery, bind: (value: unknown) => string): string {
   return query.updatedSince === undefined
     ? `state <> 'deleted'`

@@ -4,13 +4,13 @@ import { withCondition, withoutCondition } from './conditions.js';
 import type { VmPatch } from './change.js';
 import { NO_RESTART, type VmRow } from './row.js';
 
-/** Of a VM that ended unexpectedly again and again: it waits for its next restart, or is not restarted any more. */
+/** Of a VM with repeated unexpected ends: it waits for its next restart, or is not restarted any more. */
 const CRASH_LOOP = 'CrashLoop';
-/** A guest that ran for so long starts to count anew. */
+/** After so long a run, restarts are counted anew. */
 export const STABLE_MS = 600_000;
 const LONGEST_BACKOFF_S = 300;
 
-/** Ends that are not a failure of the guest: a person wanted them, or its disk is lost. */
+/** Stop reasons that are not a failure of the guest: a person caused them, or the disk is lost. */
 export const WANTED = ['user', 'not_started', 'start_cancelled', 'host_lost', HOST_DRAINED];
 const POWERED_OFF = 'guest_shutdown';
 
@@ -30,7 +30,7 @@ type Restarted = Pick<
   | 'restarted_at'
 >;
 
-/** What is to be done now about a VM with a restart policy. Pure; it looks at what is, so that nothing is forgotten. */
+/** The next action for a VM with a restart policy, by its present state alone. Pure. */
 export function restartOf(vm: Restarted, now: Date): Restart {
   if (vm.task !== null) return { then: 'nothing' };
   if (vm.state === 'running')
@@ -41,7 +41,7 @@ export function restartOf(vm: Restarted, now: Date): Restart {
   return planned(vm, now);
 }
 
-/** The patch that forgets earlier crashes: of a guest that ran for long, or whose user has said what they want. */
+/** The patch that resets the count of crashes, after a long run or a new intent of the user. */
 export function fresh(vm: Pick<VmRow, 'conditions' | 'restarts' | 'restart_at'>): VmPatch {
   const looping = vm.conditions.some(({ type }) => type === CRASH_LOOP);
   if (!looping && vm.restarts === null && vm.restart_at === null) return {};

@@ -3,7 +3,7 @@ import { offeredActions } from './allowed-actions.js';
 import { NO_RESTART } from './row.js';
 import type { TaskColumn } from './row.js';
 
-/** What {@link vmText} takes, in its order. */
+/** The columns that {@link vmText} takes, in its order. */
 export const VM_COLUMNS = `id, tenant_id, name, state, desired_state, cpu, memory, disk, image, zone, host_id,
   tags, task, conditions, stop_reason, last_error, generation, observed_generation, incarnation, version,
   created_at, updated_at, restart_policy`;
@@ -39,8 +39,8 @@ const NO_RESTART_TEXT = JSON.stringify(NO_RESTART);
 const actions = new Map<string, string>();
 
 /**
- * The VM as JSON, put together from the text of its columns: what `toVm` in row.ts and JSON.stringify make of the
- * row, without the objects in between. A test holds the two against each other.
+ * The VM as JSON, made from the text of its columns: the result of `toVm` in row.ts and JSON.stringify without the
+ * objects in between. A test compares both.
  */
 export function vmText(vm: VmFields): string {
   const [
@@ -92,7 +92,7 @@ function quoted(text: string | null): string {
   return text === null ? 'null' : JSON.stringify(text);
 }
 
-/** Few of all combinations ever come up, and there are some hundreds. */
+/** The texts are remembered: there are some hundred combinations, of which few occur. */
 function actionsText(state: VmState, task: string | null, hostId: string | null): string {
   const kind = task === null ? null : (JSON.parse(task) as TaskColumn).kind;
   const key = `${state} ${kind} ${hostId === null}`;

@@ -12,7 +12,7 @@ export type DesiredState = Vm['desiredState'];
 /** `cold-migrate` moves a stopped VM off a host that is drained: an operator's job, which is not an action. */
 export type JobKind = 'create' | 'cold-migrate' | VmAction;
 
-/** The live job as the VM's row carries it. Times are RFC 3339. */
+/** The live job as a column of the VM. Times are RFC 3339. */
 export interface TaskColumn {
   jobId: JobId;
   kind: JobKind;
@@ -64,7 +64,7 @@ export interface VmRow {
   restarted_at: Date | null;
 }
 
-/** What the gates look at. */
+/** The part of a VM that the gates judge. */
 export function gateView(row: VmRow): GateView {
   return { state: row.state, task: row.task?.kind ?? null, placed: row.host_id !== null };
 }

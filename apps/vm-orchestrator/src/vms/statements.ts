@@ -10,7 +10,7 @@ export const READ_VM: Statement = {
   text: `SELECT * FROM vms WHERE tenant_id = $1 AND id = $2 AND state <> 'deleted'`,
 };
 
-/** Also one that is deleted. */
+/** Including deleted VMs. */
 export const READ_TOMBSTONE: Statement = {
   name: 'vm-read-tombstone',
   text: 'SELECT * FROM vms WHERE tenant_id = $1 AND id = $2',

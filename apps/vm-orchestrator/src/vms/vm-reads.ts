@@ -84,7 +84,7 @@ export class VmReads {
   }
 }
 
-/** Decisions of earlier versions name a host of another zone: that is not the tenant's to read. */
+/** Decisions of earlier versions name a host of another zone, which the tenant must not read. */
 function ofZone(explanation: Placement): Placement {
   const elsewhere = explanation.rejections.find(({ filter }) => filter === 'zone');
   if (!elsewhere) return explanation;
