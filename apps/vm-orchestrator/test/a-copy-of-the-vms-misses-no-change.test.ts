@@ -25,7 +25,7 @@ async function changedSince(updatedSince: string, query: object = {}): Promise<V
 const names = async (updatedSince: string, query: object = {}) =>
   (await changedSince(updatedSince, query)).map(({ name }) => name).sort();
 
-/** A copy of a client: what it was shown last, and its bookmark. */
+/** The copy of a client: the last answers and its bookmark. */
 class Copy {
   readonly vms = new Map<VmId, Vm>();
   since = new Date(Date.now() - HOUR).toISOString();
@@ -40,7 +40,7 @@ class Copy {
   }
 }
 
-/** Holds the lock that every create of the tenant waits for. @returns how to let go */
+/** Holds the lock that every create of the tenant waits for. @returns the release of the lock */
 async function holdCreates(): Promise<() => Promise<void>> {
   const client = await harness.admin.connect();
   await client.query('BEGIN');
@@ -80,7 +80,7 @@ describe('the migration', () => {
   const late = () =>
     harness.one<{ n: number }>(`SELECT count(*)::int AS n FROM orchestrator.outbox WHERE ${IS_LATE}`);
 
-  it('runs on events of before, which are not late, and again after it was broken off', async () => {
+  it('treats older events as numbered in time, and can be repeated after an interruption', async () => {
     await run('down');
     const { id } = await harness.running('of-before');
     await until(async () => {
@@ -99,7 +99,7 @@ describe('the migration', () => {
 });
 
 describe('a copy that follows updatedSince', () => {
-  it('learns of a create that waited six seconds for a lock', async () => {
+  it('observes a create that waited six seconds for a lock', async () => {
     const copy = new Copy();
     const known = await harness.running('known');
     const letGo = await holdCreates();
@@ -112,13 +112,13 @@ describe('a copy that follows updatedSince', () => {
     await copy.follow();
     await letGo();
     const waited = await create;
-    // What makes it hard: it is older than what the copy has seen.
+    // The difficulty: the change is older than the newest one in the copy.
     expect(waited.updatedAt < copy.since).toBe(true);
     await copy.follow();
     expect(copy.vms.get(waited.id)).toMatchObject({ name: 'waited' });
   });
 
-  it('learns of a change that was committed an hour after its time was taken', async () => {
+  it('observes a change that was committed an hour after its time was taken', async () => {
     const copy = new Copy();
     await harness.running('newest');
     await copy.follow();
@@ -132,7 +132,7 @@ describe('a copy that follows updatedSince', () => {
     expect(await names(new Date(Date.now() + HOUR).toISOString())).toEqual([]);
   });
 
-  it("does not learn of another tenant's late changes", async () => {
+  it("does not observe another tenant's late changes", async () => {
     const since = new Date(Date.now() - 60_000).toISOString();
     await commitLate('ours', new Date(Date.now() - HOUR));
     expect(await names(since)).toContain('ours');
@@ -142,7 +142,7 @@ describe('a copy that follows updatedSince', () => {
     expect(JSON.parse(body.json)).toEqual({ items: [], nextCursor: null });
   });
 
-  it('learns of deletions, which no other list shows', async () => {
+  it('observes deletions, which no other list shows', async () => {
     const copy = new Copy();
     const { id } = await harness.running('short-lived');
     await copy.follow();

@@ -10,7 +10,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => harness?.stop());
 
-/** Takes the host away from placement, or gives it back. */
+/** Sets whether placement may use the host. */
 async function schedulable(is: boolean): Promise<void> {
   await harness.admin.query('UPDATE orchestrator.hosts SET schedulable = $1', [is]);
   await harness.snapshot.refresh();
@@ -35,7 +35,7 @@ async function remove(id: VmId): Promise<void> {
   await harness.until(id, (vm) => vm.state === 'deleted');
 }
 
-describe('a create that no host has room for', () => {
+describe('a create that no host has capacity for', () => {
   beforeEach(() => schedulable(false));
   afterEach(() => schedulable(true));
 
@@ -131,7 +131,7 @@ describe('the quota', () => {
     expect(await used()).toBe(0);
   });
 
-  it('is given back by the migration for VMs that failed before it, once', async () => {
+  it('is released once by the migration for VMs that failed before it', async () => {
     await schedulable(false);
     const id = await failed('quota-5');
     const { config } = spec('quota-5');

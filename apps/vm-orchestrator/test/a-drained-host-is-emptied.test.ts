@@ -38,7 +38,7 @@ async function schedulable(id: HostId, is: boolean): Promise<void> {
   await harness.admin.query('UPDATE orchestrator.hosts SET schedulable = $2 WHERE id = $1', [id, is]);
   await harness.snapshot.refresh();
 }
-/** The host once its drain is as wanted. */
+/** The host once its drain fulfils the condition. */
 async function drained(id: HostId, wanted: (now: Host) => boolean): Promise<Host> {
   for (const until = Date.now() + 60_000; ;) {
     const now = await host(id);
@@ -84,7 +84,7 @@ describe('a drain with mode stop', () => {
     expect(await harness.booked()).toMatchObject({ hosts: 3, quota: 3 });
   });
 
-  it('leaves a VM stopped whose disk is on this host alone, and names it', async () => {
+  it('leaves a VM stopped when its disk exists on this host only, and names it', async () => {
     await rebuildable(false);
     const { old, ids } = await withVms(['has-a-disk']);
     const [id] = ids as [never];
@@ -122,7 +122,7 @@ describe('a drain with mode stop', () => {
     expect(await harness.row(id)).toMatchObject({ state: 'stopped', host_id: target.id });
   });
 
-  it('waits with a VM that no other host has room for, and moves it when one has', async () => {
+  it('waits until another host has capacity for a VM, then moves it', async () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['waits']);
     const [id] = ids as [never];
@@ -162,7 +162,7 @@ describe('a drain with mode stop', () => {
     });
   });
 
-  it('goes on when a force-stop comes before the new disk is there, and the VM can be started afterwards', async () => {
+  it('continues after a force-stop before the new disk exists, and the VM can be started afterwards', async () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['forced-off']);
     const [id] = ids as [never];
@@ -186,7 +186,7 @@ describe('a drain with mode stop', () => {
     await harness.until(id, (vm) => vm.state === 'running');
   });
 
-  it('leaves a VM stopped whose guest does not start on the other host, and a start is enough', async () => {
+  it('leaves a VM stopped when its guest does not start on the other host, and a start repairs it', async () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['starts-later']);
     const [id] = ids as [never];
@@ -215,7 +215,7 @@ describe('a drain with mode stop', () => {
     expect(old.of(id)).toEqual(expect.arrayContaining(['shutdown', 'force-stop']));
   });
 
-  it('names a VM whose guest cannot be ended, and does not try again at every look', async () => {
+  it('names a VM whose guest cannot be ended, and does not try again in every round', async () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['is-damaged']);
     const [id] = ids as [never];
@@ -224,7 +224,9 @@ describe('a drain with mode stop', () => {
       command.kind === 'shutdown' || command.kind === 'force-stop' ? host.fail(command) : undefined;
     await actions().act(harness.meta(), old.id, 'drain', { mode: 'stop', graceSeconds: 1 });
     const now = await drained(old.id, ({ drain }) => drain?.blocked.length === 1);
-    expect(now.drain?.blocked).toMatchObject([{ vmId: id, reason: expect.stringContaining('told to fail') }]);
+    expect(now.drain?.blocked).toMatchObject([
+      { vmId: id, reason: expect.stringContaining('ordered to fail') },
+    ]);
     expect(await harness.row(id)).toMatchObject({ state: 'running', task: null, host_id: old.id });
     for (let look = 0; look < 3; look++) await harness.get(Drainer).tick();
     const { n } = await harness.one<{ n: number }>(
@@ -241,7 +243,7 @@ describe('a drain with mode stop', () => {
     await harness.until(id, (row) => row.state === 'running' && row.host_id === target.id);
   });
 
-  it('takes facts of the new host, whose epoch may be lower', async () => {
+  it('applies facts of the new host, whose epoch may be lower', async () => {
     await rebuildable(true);
     const { old, ids } = await withVms(['new-facts']);
     const [id] = ids as [never];
@@ -254,7 +256,7 @@ describe('a drain with mode stop', () => {
 });
 
 describe('a drain without a mode', () => {
-  it('says what modes there are when the host has VMs, and cordons an empty host', async () => {
+  it('names the modes when the host has VMs, and cordons an empty host', async () => {
     await rebuildable(true);
     const { old } = await withVms(['stays']);
     await expect(actions().act(harness.meta(), old.id, 'drain')).rejects.toMatchObject({
@@ -275,7 +277,7 @@ describe('a drain without a mode', () => {
 });
 
 describe('the removal of a host', () => {
-  it('leaves nothing of an empty one, tells of its end, and does not stop the heartbeats of others', async () => {
+  it('removes an empty host with an event, and does not stop the heartbeats of others', async () => {
     const empty = await harness.addHost();
     const other = await harness.addHost();
     const heartbeats = harness.get(Heartbeats);
@@ -303,7 +305,7 @@ describe('the removal of a host', () => {
     expect(harness.snapshot.host(empty.id)).toBeUndefined();
   });
 
-  it('is for good: the host does not register again on its own word', async () => {
+  it('is permanent: the host cannot register again without an approval', async () => {
     const empty = await harness.addHost();
     await actions().remove(empty.id);
     const body = {

@@ -30,7 +30,7 @@ const act = (action: 'fence' | 'uncordon') => harness.get(HostActions).act(harne
 const facts = (): VmFact[] =>
   [...host.power].map(([vmId, power]) => ({ vmId, power, incarnation: 1, reason: null }));
 
-/** Whether the disk of a VM holds nothing but its image. */
+/** Whether the disk of a VM has no data but its image. */
 const rebuildable = (yes: boolean) =>
   harness.admin.query(
     `INSERT INTO orchestrator.images (name, rebuildable) VALUES ('ubuntu-22.04', $1)
@@ -38,7 +38,7 @@ const rebuildable = (yes: boolean) =>
     [yes],
   );
 
-/** The host is not heard for so long that it is down. */
+/** Lets the host be unreachable until it is down. */
 async function fallSilent(): Promise<void> {
   await harness.admin.query(
     `UPDATE orchestrator.heartbeats SET at = now() - interval '1 hour' WHERE host_id = $1`,
@@ -49,9 +49,9 @@ async function fallSilent(): Promise<void> {
 
 const idle = (id: VmId) => harness.until(id, (vm) => vm.task === null);
 
-/** The agent is heard again, and that is written down. */
+/** Lets the agent send heartbeats again, until they are in the database. */
 async function isHeard(): Promise<void> {
-  await host.say('heartbeat', { epoch: 1, seq: 1_000, guests: host.power.size });
+  await host.send('heartbeat', { epoch: 1, seq: 1_000, guests: host.power.size });
   await until(async () => {
     const heard = await harness.one<{ ago: number }>(
       `SELECT extract(epoch FROM now() - at)::float8 AS ago FROM orchestrator.heartbeats WHERE host_id = $1`,
@@ -61,7 +61,7 @@ async function isHeard(): Promise<void> {
   });
 }
 
-describe('a host that was silent and fenced, and whose agent returns', () => {
+describe('a host that was unreachable and fenced, and whose agent returns', () => {
   let lost: VmId;
   let off: VmId;
   let kept: VmId;
@@ -78,7 +78,7 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
     await isHeard();
   });
 
-  it('is not sent a start: where the disk holds more than its image, the start says why not', async () => {
+  it('receives no start: when the disk has data of its own, the start explains the refusal', async () => {
     const heard = host.commands.length;
     await rebuildable(false);
     await expect(harness.act(lost, 'start')).rejects.toMatchObject({
@@ -88,19 +88,19 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
     expect(host.commands).toHaveLength(heard);
   });
 
-  it('is not sent a start: without another host that has the image, the start says why not', async () => {
+  it('receives no start: when no other host has the image, the start explains the refusal', async () => {
     const heard = host.commands.length;
     await rebuildable(true);
     await expect(harness.act(lost, 'start')).rejects.toMatchObject({
       code: 'invalid_state',
       detail: expect.stringMatching(/fenced.*no other host/),
     });
-    await host.say('report', { epoch: 1, seq: 1_001, facts: facts() });
+    await host.send('report', { epoch: 1, seq: 1_001, facts: facts() });
     expect(await harness.row(lost)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost', task: null });
     expect(host.commands).toHaveLength(heard);
   });
 
-  describe('whose lost VM finds no room elsewhere', () => {
+  describe('when its lost VM finds no capacity elsewhere', () => {
     let full: FakeHost;
     beforeAll(async () => {
       full = await harness.addHost({ cpu: 1, memory: 1, disk: 1 });
@@ -124,12 +124,12 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
       expect(left.n).toBe(0);
     };
 
-    it('keeps it as it was when the start is cancelled', async () => {
+    it('keeps the VM unchanged when the start is cancelled', async () => {
       await harness.get(JobCanceller).cancel(harness.meta(), await waits());
       await asBefore('cancelled');
     });
 
-    it('keeps it as it was when the start has waited in vain', async () => {
+    it('keeps the VM unchanged when the start has reached its deadline', async () => {
       const id = await waits();
       await harness.admin.query(
         `UPDATE orchestrator.jobs SET deadline = now() - interval '1 s' WHERE id = $1`,
@@ -154,7 +154,7 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
     expect(host.commands).toHaveLength(heard);
   });
 
-  it('loses nothing of a VM that is deleted, and is not told of it yet', async () => {
+  it('keeps the clean-up of a VM that is deleted, and receives no delete yet', async () => {
     const heard = host.commands.length;
     const quota = (await harness.booked()).quota;
     await harness.act(off, 'delete');
@@ -178,10 +178,10 @@ describe('a host that was silent and fenced, and whose agent returns', () => {
     });
     expect(host.commands).toHaveLength(heard);
 
-    await host.say('inventory', { epoch: 1, seq: 1_002, part: 0, parts: 1, facts: facts() });
+    await host.send('inventory', { epoch: 1, seq: 1_002, part: 0, parts: 1, facts: facts() });
     expect((await stateOf(host)).conditions).toEqual([]);
     expect(await idle(kept)).toMatchObject({ state: 'running', host_id: host.id });
-    // What it had of the VMs that are elsewhere or gone is removed.
+    // Its copies of VMs that are elsewhere or deleted are removed.
     await until(() => host.of(lost).includes('delete') && host.of(off).includes('delete'));
     expect(await harness.row(lost)).toMatchObject({ state: 'running' });
     const vms = () =>

@@ -163,7 +163,7 @@ describe('a job that no worker has begun', () => {
 });
 
 describe('every step of every operation', () => {
-  it('says what a cancel does with it', () => {
+  it('declares the effect of a cancel', () => {
     for (const operation of Object.values(OPERATIONS)) {
       for (const { name, cancel } of operation.steps)
         expect([name, cancel.by]).toEqual([name, expect.any(String)]);

@@ -26,7 +26,7 @@ async function hosts(set: string): Promise<void> {
 }
 
 let number = 0;
-/** So many jobs wait for room that no more are let in. */
+/** Lets jobs wait for capacity until the queue is full. */
 async function fillTheQueue(): Promise<void> {
   await hosts('schedulable = false');
   let refusal: unknown = null;
@@ -62,7 +62,7 @@ describe('a create', () => {
     expect(await create(keyed('quota'), 'by-quota')).toMatchObject({ replayed: true, body: first.body });
   });
 
-  it('gets its first answer when no further job is let in', async () => {
+  it('gets its first answer when the queue is full', async () => {
     const first = await create(keyed('queue'), 'by-queue');
     await fillTheQueue();
     expect(await create(keyed('queue'), 'by-queue')).toMatchObject({ replayed: true, body: first.body });
@@ -70,7 +70,7 @@ describe('a create', () => {
     await emptyTheQueue();
   });
 
-  it('is judged by the present when its key was never answered, and keeps no refusal', async () => {
+  it('is judged by the present state when its key has no answer, and does not remember a refusal', async () => {
     await hosts(`images = '{other}'`);
     await expect(create(keyed('refused'), 'refused-1')).rejects.toMatchObject({ code: 'unknown_image' });
     await hosts(`images = '{ubuntu-22.04}'`);
@@ -80,7 +80,7 @@ describe('a create', () => {
 });
 
 describe('an action', () => {
-  it('gets its first answer when no further job is let in, and after the VM was deleted', async () => {
+  it('gets its first answer when the queue is full, and after the VM was deleted', async () => {
     const { id } = await harness.running('act-1');
     const stop = () => harness.actor.act(keyed('stop'), { id, action: 'stop', options: { graceSeconds: 1 } });
     const first = await stop();
@@ -96,7 +96,7 @@ describe('an action', () => {
 });
 
 describe('a cancel and a retry', () => {
-  it('get their first answers, whatever became of the job and its VM', async () => {
+  it('get their first answers, in every later state of the job and its VM', async () => {
     await hosts('schedulable = false');
     const vm = await harness.create('waits-for-room');
     const id = vm.task?.jobId as JobId;

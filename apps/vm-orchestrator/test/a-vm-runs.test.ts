@@ -13,8 +13,8 @@ beforeAll(async () => {
 });
 afterAll(() => harness.stop());
 
-describe('the life of a VM', () => {
-  it('goes from a create to running, with its place explained and its steps in the job', async () => {
+describe('a VM', () => {
+  it('goes from create to running, with its placement explained and its steps in the job', async () => {
     const vm = await harness.create('web-1', { tags: { tier: 'web' } });
     expect(vm).toMatchObject({
       state: 'pending',
@@ -44,7 +44,7 @@ describe('the life of a VM', () => {
     expect(placement.explanation).toMatchObject({ hostId: row.host_id, candidates: 2 });
   });
 
-  it('stops without autostart', async () => {
+  it('ends in stopped when it is created without autostart', async () => {
     const vm = await harness.create('cold-1', { autostart: false });
     const row = await harness.until(vm.id, (v) => v.task === null);
     expect(row).toMatchObject({ state: 'stopped', stop_reason: 'not_started' });
@@ -68,7 +68,7 @@ describe('the life of a VM', () => {
     }
   });
 
-  it('is forced off when the guest does not hear the button', async () => {
+  it('is forced off when the guest does not react to the power button', async () => {
     const { id, host_id } = await harness.running('deaf-1');
     const host = harness.hosts.find((h) => h.id === host_id);
     if (host) host.obeysShutdown = false;
@@ -79,7 +79,7 @@ describe('the life of a VM', () => {
     expect(host?.of(id)).toContain('force-stop');
   });
 
-  it('shows of a console that is full of control characters what fits one message', async () => {
+  it('shows as much of a console full of control characters as fits one message', async () => {
     const { id } = await harness.running('noisy-1');
     for (const host of harness.hosts) {
       host.interfere = (command) =>
@@ -93,28 +93,28 @@ describe('the life of a VM', () => {
     expect(body.text.length).toBeGreaterThan(130_000);
   });
 
-  it('ends with nothing booked: name, quota and room are free', async () => {
-    const before = await harness.booked();
+  it('releases name, quota and capacity when it is deleted', async () => {
+    const before = await harness.allocated();
     const { id } = await harness.running('gone-1');
     await harness.act(id, 'delete');
     const row = await harness.until(id, (v) => v.state === 'deleted');
     expect(row).toMatchObject({ host_id: null, quota_held: false, task: null });
-    expect(await harness.booked()).toEqual(before);
+    expect(await harness.allocated()).toEqual(before);
     await expect(harness.create('gone-1')).resolves.toMatchObject({ state: 'pending' });
   });
 
-  it('tells every change as an event with a dense number, in the order of versions', async () => {
+  it('has an event with a dense seq for every change, in the order of versions', async () => {
     const { id } = await harness.running('told-1');
     const reached = await harness.until(id, (v) => v.state === 'running');
-    const told = async () =>
+    const events = async () =>
       (
         await harness.admin.query<{ version: string; type: string }>(
           `SELECT version, type FROM orchestrator.outbox WHERE resource_id = $1 ORDER BY seq`,
           [id],
         )
       ).rows;
-    await waitUntil(async () => (await told()).length >= reached.version, 45_000);
-    const rows = await told();
+    await waitUntil(async () => (await events()).length >= reached.version, 45_000);
+    const rows = await events();
     expect(rows.map((r) => Number(r.version))).toEqual(
       Array.from({ length: reached.version }, (_, i) => i + 1),
     );

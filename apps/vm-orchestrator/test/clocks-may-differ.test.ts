@@ -31,7 +31,7 @@ function setClock(byMs: number): void {
   } as DateConstructor;
 }
 
-/** When the host was told what, by the monotonic clock of this process. */
+/** When the host received which command, by the monotonic clock of this process. */
 function heard(vmId: VmId, kind: string): Promise<number> {
   return new Promise((resolve) => {
     const before = harness.host.interfere;
@@ -42,7 +42,7 @@ function heard(vmId: VmId, kind: string): Promise<number> {
   });
 }
 
-/** Stops a VM whose guest does not hear the button. @returns milliseconds from the button to the force */
+/** Stops a VM whose guest does not react to the power button. @returns milliseconds from the button to the force */
 async function graceOf(id: VmId, meanwhile: () => void): Promise<number> {
   const pressed = heard(id, 'shutdown');
   const forced = heard(id, 'force-stop');
@@ -141,7 +141,7 @@ describe('two orchestrators whose clocks are an hour apart', () => {
 });
 
 describe('the source', () => {
-  it('reads the clock of its process nowhere but in clock.ts', () => {
+  it('reads the clock of its process only in clock.ts', () => {
     const src = fileURLToPath(new URL('../src/', import.meta.url));
     const readers = readdirSync(src, { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && file !== 'clock.ts')

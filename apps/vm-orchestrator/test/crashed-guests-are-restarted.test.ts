@@ -33,13 +33,13 @@ let seq = 10_000;
 async function ends(id: VmId, reason: string): Promise<void> {
   harness.host.power.set(id, 'stopped');
   const fact = { vmId: id, power: 'stopped', incarnation: 1, reason };
-  await harness.host.say('report', { epoch: 1, seq: ++seq, facts: [fact] });
+  await harness.host.send('report', { epoch: 1, seq: ++seq, facts: [fact] });
 }
 
 const starts = (id: VmId) => harness.host.of(id).filter((kind) => kind === 'start').length;
 const started = (id: VmId, times: number) =>
   harness.until(id, (vm) => vm.state === 'running' && vm.task === null && starts(id) === times);
-/** Several looks of the restarts, all of which leave the VM alone. */
+/** Runs several rounds of the restarts, which must not change the VM. */
 async function looks(): Promise<void> {
   for (let i = 0; i < 3; i++) await harness.get(Restarts).tick();
 }

@@ -90,11 +90,11 @@ describe('every operation', () => {
 });
 
 describe.each(SCENES.map((scene) => [scene.name, scene] as const))('%s', (_name, scene) => {
-  it('ends where its user wants it', async () => {
+  it('ends in the state that its user wants', async () => {
     expect(await play(scene, [])).toBeNull();
   });
 
-  it('ends where the last accepted intent points, whatever comes at whichever point', async () => {
+  it('ends in the state of the last accepted intent, for every event at every point', async () => {
     const wrong: unknown[] = [];
     for (const event of events(await pointsOf(scene))) {
       const what = await play(scene, [event]);
@@ -113,7 +113,7 @@ describe('any operation', () => {
     late: fc.boolean(),
   });
 
-  it('ends where the last accepted intent points when several things come', async () => {
+  it('ends in the state of the last accepted intent after several events', async () => {
     await fc.assert(
       fc.asyncProperty(anyScene, fc.array(anyEvent, { minLength: 2, maxLength: 4 }), async (scene, some) => {
         const inOrder = some.toSorted((a, b) => a.at - b.at);
@@ -124,7 +124,7 @@ describe('any operation', () => {
   });
 
   (EXHAUSTIVE ? it : it.skip)(
-    'ends where the last accepted intent points, for all triples',
+    'ends in the state of the last accepted intent, for all triples',
     async () => {
       for (const scene of SCENES) {
         const points = await pointsOf(scene);

@@ -27,7 +27,7 @@ async function list(query: Record<string, unknown> = {}, tenantId = harness.tena
 
 const STATES = VM_STATES.filter((state) => state !== 'deleted');
 
-/** Two VMs for each state: one with nothing that it could be without, one with everything. */
+/** Two VMs for each state: one without optional fields, one with all of them. */
 async function inEveryState(tenantId: TenantId): Promise<void> {
   const at = new Date('2026-11-23T16:30:00.120Z');
   const task = { jobId: newId(), kind: 'resize', step: 's', stepIndex: 1, stepCount: 3, deadline: at };
@@ -77,7 +77,7 @@ async function inEveryState(tenantId: TenantId): Promise<void> {
   );
 }
 
-/** What a replica may not have yet is asked for again. */
+/** Repeats a read, because a replica may be behind. */
 async function waitFor<T>(look: () => Promise<T | undefined>): Promise<T> {
   let found: T | undefined;
   await waitUntil(async () => (found = await look()) !== undefined, 60_000);
@@ -86,7 +86,7 @@ async function waitFor<T>(look: () => Promise<T | undefined>): Promise<T> {
 
 describe('a list', () => {
   it.each(['strong', 'eventual'] as const)(
-    'shows in every state what a single read and the event show: %s',
+    'shows the same as a single read and the event, in every state: %s',
     async (consistency) => {
       const tenantId = newId<TenantId>();
       await inEveryState(tenantId);
@@ -112,7 +112,7 @@ describe('a list', () => {
     },
   );
 
-  it('shows what the workers made of a VM as a single read shows it', async () => {
+  it('shows a VM after the work of the workers like a single read', async () => {
     await harness.create('json-1', { tags: { owner: 'ü\\ "q"' }, userData: 'x' });
     await harness.running('json-2');
     await harness.create('json-3', { autostart: false });
@@ -127,7 +127,7 @@ describe('a list', () => {
     }
   });
 
-  it('comes page by page without a gap or a double, in every order, while rows come', async () => {
+  it('has pages without gaps or duplicates, in every order, while rows are added', async () => {
     for (let i = 0; i < 25; i++)
       await harness.create(`page-${String(i).padStart(2, '0')}`, { tags: { page: 'yes' } });
     for (const sort of ['createdAt', '-createdAt', 'name', '-name']) {
@@ -185,7 +185,7 @@ describe('a list', () => {
     expect(pages.length).toBeGreaterThan(2);
   });
 
-  it('reads no more of wide rows than a page holds, and goes on behind one that is larger than a page', async () => {
+  it('reads no more wide rows than a page holds, and continues after one that is larger than a page', async () => {
     const tenantId = newId<TenantId>();
     for (let i = 0; i < 4; i++) await harness.create(`huge-${i}`, {}, { tenantId });
     // Larger than the API lets any be.

@@ -28,7 +28,7 @@ describe('a create is refused', () => {
     }
   });
 
-  it('when the quota does not hold it, telling what is left, while smaller ones beside it get in', async () => {
+  it('when it exceeds the quota, with what is left, while smaller ones beside it are admitted', async () => {
     const tenant = { tenantId: newId<TenantId>() };
     const big = { config: { cpu: 101, memory: 4096, disk: 50, image: 'ubuntu-22.04' } };
     const [refused, admitted] = await Promise.allSettled([
@@ -40,7 +40,7 @@ describe('a create is refused', () => {
     expect(String((refused as PromiseRejectedResult).reason)).toContain('101 vCPU asked');
   });
 
-  it('when zone or image are unknown, naming those that there are', async () => {
+  it('when zone or image are unknown, with the known names', async () => {
     await expect(harness.create('z', { zone: 'moon' })).rejects.toMatchObject({
       code: 'unknown_zone',
       detail: expect.stringContaining('sim'),
@@ -68,7 +68,7 @@ describe('user data and SSH keys', () => {
     expect(n).toBe(0);
   });
 
-  it('lead to the one host that can apply them', async () => {
+  it('are placed on the one host that can apply them', async () => {
     const able = await harness.addHost(undefined, ['user-data']);
     for (let i = 0; i < 5; i++) {
       const { id } = await harness.create(`with-keys-${i}`, { sshKeys: ['ssh-ed25519 AAAA me'] });
@@ -98,7 +98,7 @@ describe('an idempotency key', () => {
     });
   });
 
-  it('lets one of many at once through: the rest are replays or told that it is in progress', async () => {
+  it('admits one of many concurrent requests: the others are replays or refused as in progress', async () => {
     const answers = await Promise.allSettled(
       Array.from({ length: 10 }, () => harness.create('idem-3', {}, keyed('k3'))),
     );
@@ -128,12 +128,12 @@ describe('an idempotency key', () => {
 });
 
 describe('an action', () => {
-  it('whose end is true already answers without a job', async () => {
+  it('answers without a job when the VM is in its final state already', async () => {
     const { id } = await harness.running('act-1');
     expect((await harness.act(id, 'start')).body.job).toBeNull();
   });
 
-  it('that is in flight answers with the job that is there, and another one is refused as busy', async () => {
+  it('answers with the live job when it is in flight, and another action is refused as busy', async () => {
     harness.host.interfere = (command) => (command.kind === 'pause' ? 'silence' : undefined);
     const { id } = await harness.running('act-2');
     const first = await harness.act(id, 'pause');
@@ -145,7 +145,7 @@ describe('an action', () => {
     await harness.until(id, (vm) => vm.state === 'deleted');
   });
 
-  it('that the driver cannot do is refused', async () => {
+  it('is refused when the driver does not support it', async () => {
     const { id } = await harness.running('act-3');
     for (const action of ['suspend', 'resize', 'migrate', 'rebuild'] as const) {
       await expect(harness.act(id, action)).rejects.toMatchObject({
@@ -165,7 +165,7 @@ describe('an action', () => {
     await harness.snapshot.refresh();
   });
 
-  it("on another tenant's VM finds nothing", async () => {
+  it("finds nothing on another tenant's VM", async () => {
     const { id } = await harness.running('act-4');
     const foreign = harness.meta({ tenantId: newId<TenantId>() });
     await expect(
@@ -173,7 +173,7 @@ describe('an action', () => {
     ).rejects.toMatchObject({ code: 'not_found' });
   });
 
-  it('with another version in mind changes nothing', async () => {
+  it('changes nothing when it is for another version', async () => {
     const { id, version } = await harness.running('act-5');
     await expect(
       harness.actor.act(harness.meta(), {
@@ -203,7 +203,7 @@ describe('a change of name or tags', () => {
   const patch = (id: Vm['id'], change: BodyOf<typeof vmsRpc.patch>['patch']) =>
     harness.get(VmPatcher).patch(harness.meta(), { id, patch: change });
 
-  it('by a merge patch keeps what it does not name, and removes by null', async () => {
+  it('by a merge patch keeps other tags, and removes by null', async () => {
     const { id } = await harness.create('patch-1', { tags: { a: '1', b: '2' } });
     const { body } = await patch(id, { tagChanges: { b: null, c: '3', absent: null } });
     expect(body.tags).toEqual({ a: '1', c: '3' });
@@ -232,7 +232,7 @@ describe('a change of name or tags', () => {
 });
 
 describe('a full queue', () => {
-  it('refuses creates before anything is written, and lets deletes in', async () => {
+  it('refuses creates before anything is written, and admits deletes', async () => {
     harness.host.interfere = (command) => (command.kind === 'start' ? 'silence' : undefined);
     const tenant = { tenantId: newId<TenantId>() };
     const full = await OrchestratorHarness.serve(harness.servers, {

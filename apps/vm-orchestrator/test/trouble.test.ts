@@ -22,7 +22,7 @@ afterEach(() => {
   harness.host.obeysShutdown = true;
 });
 
-/** Lets the live job's time run out. */
+/** Moves the deadline of the live job to the past. */
 async function expire(vmId: string): Promise<void> {
   await harness.admin.query(
     `UPDATE orchestrator.jobs SET deadline = now() - interval '1 s', due_at = now(), attempt = greatest(attempt, 1)
@@ -42,7 +42,7 @@ async function untilWaiting(vmId: string): Promise<void> {
 }
 
 describe('a create that fails', () => {
-  it('while provisioning is undone: error, nothing left on the host, no room booked', async () => {
+  it('while provisioning is undone: error, nothing left on the host, nothing allocated', async () => {
     const before = await harness.booked();
     harness.host.interfere = (command, host) => (command.kind === 'create' ? host.fail(command) : undefined);
     const { id } = await harness.create('fails-1');
@@ -50,7 +50,7 @@ describe('a create that fails', () => {
     expect(vm).toMatchObject({
       host_id: null,
       task: null,
-      last_error: { code: 'driver_error', detail: 'told to fail' },
+      last_error: { code: 'driver_error', detail: 'ordered to fail' },
     });
     expect(harness.host.of(id)).toEqual(['create', 'delete']);
     expect((await harness.booked()).hosts).toBe(before.hosts);
@@ -74,7 +74,7 @@ describe('a create that fails', () => {
     await harness.until(id, (v) => v.state === 'running' && v.last_error === null);
   });
 
-  it('is tried again while the host says that it may help', async () => {
+  it('is tried again while the host reports a retryable failure', async () => {
     let failures = 2;
     harness.host.interfere = (command, host) =>
       command.kind === 'create' && failures-- > 0 ? host.fail(command, true) : undefined;
@@ -86,7 +86,7 @@ describe('a create that fails', () => {
     expect(ids.size).toBe(1);
   });
 
-  it('for a size that no host holds is an error at once, with the explanation stored', async () => {
+  it('is an error at once when no host is large enough, with the explanation stored', async () => {
     const huge = { config: { cpu: 200, memory: 4_194_304, disk: 65_536, image: 'ubuntu-22.04' } };
     await harness.addHost({ cpu: 4, memory: 8_192, disk: 100 });
     await harness.admin.query('UPDATE orchestrator.hosts SET cpu = 100 WHERE cpu > 100');
@@ -103,7 +103,7 @@ describe('a create that fails', () => {
     await harness.snapshot.refresh();
   });
 
-  it('for lack of room waits for it, and takes the room that comes', async () => {
+  it('waits when no host has capacity, and takes the capacity that becomes free', async () => {
     await harness.admin.query('UPDATE orchestrator.hosts SET schedulable = false');
     await harness.snapshot.refresh();
     const { id } = await harness.create('patient-1');
@@ -115,7 +115,7 @@ describe('a create that fails', () => {
 });
 
 describe('a step that ended while the database refused', () => {
-  it('is run again soon after the database is well, long before its lease is over', async () => {
+  it('is run again soon after the database recovers, long before its lease is over', async () => {
     let refusing = false;
     harness.host.interfere = async (command) => {
       if (command.kind === 'create') {
@@ -125,8 +125,8 @@ describe('a step that ended while the database refused', () => {
       return undefined;
     };
     const { id } = await harness.create('unwritten-1');
-    // The host has a command before it obeys it, and the worker its answer before the commit: the step is over when
-    // the worker has nothing to do any more.
+    // The host records a command before it obeys, and the worker has the answer before the commit: the step is over
+    // when the worker is idle.
     await until(() => refusing && harness.get(Worker).busy === 0);
     expect((await harness.row(id)).state).toBe('provisioning');
     harness.host.interfere = () => undefined;
@@ -136,7 +136,7 @@ describe('a step that ended while the database refused', () => {
   });
 });
 
-describe('delete and force-stop win over work in flight', () => {
+describe('delete and force-stop take precedence over work in flight', () => {
   it.each<[VmAction, string]>([
     ['delete', 'deleted'],
     ['force-stop', 'stopped'],
@@ -155,7 +155,7 @@ describe('delete and force-stop win over work in flight', () => {
     expect(old.status).toBe('cancelled');
   });
 
-  it('a force-stop before there is a guest lets the create end in stopped', async () => {
+  it('a force-stop before the guest exists lets the create end in stopped', async () => {
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     harness.host.interfere = async (command) => {
@@ -174,7 +174,7 @@ describe('delete and force-stop win over work in flight', () => {
 });
 
 describe('a create without autostart', () => {
-  it('ends in running when it is started before there is a guest', async () => {
+  it('ends in running when it is started before the guest exists', async () => {
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     harness.host.interfere = async (command) => {
@@ -195,8 +195,8 @@ describe('a create without autostart', () => {
   });
 });
 
-describe('an action whose end is true already', () => {
-  it('is kept as the desired state: a guest that powered itself off stays meant to be off', async () => {
+describe('an action whose final state is reached already', () => {
+  it('becomes the desired state: a guest that powered itself off stays off', async () => {
     const { id } = await harness.running('off-already');
     await harness.admin.query(
       `UPDATE orchestrator.vms SET state = 'stopped', stop_reason = 'guest_shutdown' WHERE id = $1`,
@@ -211,7 +211,7 @@ describe('an action whose end is true already', () => {
 });
 
 describe('a passed deadline', () => {
-  it('of a delete on a host that does not answer deletes, and leaves the host a clean-up', async () => {
+  it('of a delete deletes the VM when its host does not answer, and leaves a clean-up', async () => {
     const { id, host_id } = await harness.running('unreachable-1');
     const before = await harness.booked();
     harness.host.interfere = (command) => (command.vmId === id ? 'silence' : undefined);
@@ -266,7 +266,7 @@ describe('every step', () => {
         await harness.act(id, first);
         await harness.until(id, (v) => v.task === null);
       }
-      // The claim is taken away once the command is done: as after a crash between the host's answer and the commit.
+      // The lease is taken away once the command is done: as after a crash between the host's answer and the commit.
       let stolen = false;
       const steal: OrchestratorHarness['host']['interfere'] = async (command, at) => {
         if (stolen || command.vmId !== id) return undefined;
@@ -293,7 +293,7 @@ describe('every step', () => {
 });
 
 describe('two orchestrators', () => {
-  it('hand over: what one that ends in order has under way or accepts meanwhile, the other takes at once', async () => {
+  it('hand over: the other takes the jobs of one that drains at once, also those accepted meanwhile', async () => {
     const tenant = { tenantId: newId<TenantId>() };
     const ending = await OrchestratorHarness.serve(harness.servers);
     const creator = ending.app.get(VmCreator, { strict: false });
@@ -307,7 +307,7 @@ describe('two orchestrators', () => {
       await harness.until(body.id, (vm) => vm.state === 'running', WITHOUT_A_LEASE_MS);
   });
 
-  it('share the jobs of 100 creates; when one ends at once, the other finishes them all', async () => {
+  it('share the jobs of 100 creates; when one is stopped, the other finishes them all', async () => {
     const tenant = { tenantId: newId<TenantId>() };
     const second = await OrchestratorHarness.serve(harness.servers);
     const other = second.app.get(VmCreator, { strict: false });
@@ -326,13 +326,13 @@ describe('two orchestrators', () => {
     expect(new Set(starts.map((c) => c.vmId)).size).toBe(100);
   });
 
-  it('one that falls silent loses its claims to the other within seconds, not at the end of their leases', async () => {
+  it('one without heartbeats loses its leases to the other within seconds, not at their end', async () => {
     const { id } = await harness.running('orphan-1');
     await harness.act(id, 'pause');
     await harness.until(id, (v) => v.task === null);
     for (const each of harness.hosts) each.interfere = () => 'silence';
     await harness.act(id, 'resume');
-    // As a process leaves it that is killed in the middle of a step: claimed, and nobody at work.
+    // The row of a process that was killed in the middle of a step: leased, without a worker.
     const dead = randomUUID();
     await until(async () => {
       const taken = await harness.admin.query(

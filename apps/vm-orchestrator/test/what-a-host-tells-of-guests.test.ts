@@ -12,7 +12,7 @@ afterEach(() => {
   harness.host.interfere = () => undefined;
 });
 
-/** From now on, answers to `kind` tell this of the guest. */
+/** From now on, answers to `kind` contain this fact. */
 function tell(kind: string, about: Partial<VmFact>): void {
   harness.host.interfere = (command, host) => {
     if (command.kind !== kind) return undefined;
@@ -30,7 +30,7 @@ async function expire(id: VmId): Promise<void> {
 }
 
 describe('a VM', () => {
-  it('has GuestReady from the answer to its start on, and loses it when it stops', async () => {
+  it('has GuestReady from the answer to its start, and loses it when it stops', async () => {
     tell('start', { ready: false });
     const booting = await harness.running('booting');
     expect(booting.conditions).toMatchObject([{ type: 'GuestReady', status: 'false' }]);
@@ -81,7 +81,7 @@ describe('a VM', () => {
     });
   });
 
-  it('stays deleting, with the reason and its quota, while its host answers that it cannot end it', async () => {
+  it('stays deleting, with the reason and its quota, while its host fails to delete it', async () => {
     const { id } = await harness.running('cannot-end');
     const before = await harness.booked();
     harness.host.interfere = (command, host) =>
@@ -113,7 +113,7 @@ describe('a VM', () => {
     expect(await harness.booked()).toEqual({ hosts: before.hosts - 1, quota: before.quota - 1 });
   });
 
-  it('is deleted with a clean-up when the host that refused falls silent past the deadline', async () => {
+  it('is deleted with a clean-up when the host that refused becomes unreachable past the deadline', async () => {
     const { id } = await harness.running('refused-then-silent');
     harness.host.interfere = (command, host) =>
       command.kind === 'delete' ? host.fail(command, true) : undefined;

@@ -22,7 +22,7 @@ const sql = (text: string) => harness.admin.query(text);
 const OVERDUE = 'novacron_jobs_overdue';
 
 describe('the backlog', () => {
-  it('is nothing at rest, and counts the VMs by state', async () => {
+  it('is zero at rest, and counts the VMs by state', async () => {
     await harness.running('counted');
     expect(await eventually('novacron_vms{state="running"}', (vms) => vms > 0)).toBe(1);
     expect(await eventually('novacron_outbox_oldest_seconds', (age) => age === 0)).toBe(0);
@@ -30,7 +30,7 @@ describe('the backlog', () => {
     expect(await eventually(`${OVERDUE}{reason="deadline"}`, (jobs) => jobs === 0)).toBe(0);
   }, 120_000);
 
-  it('shows an event that nobody publishes', async () => {
+  it('shows an event that is not published', async () => {
     // The relay reads what is pending; what it believes published already, it never looks at again.
     await sql(`INSERT INTO orchestrator.outbox (tenant_id, seq, id, position, kind, resource_id, type, version, at, data)
       SELECT gen_random_uuid(), seq + 1000000, gen_random_uuid(), '0', 'vm', gen_random_uuid(), 'vm.updated', 1,
@@ -40,8 +40,8 @@ describe('the backlog', () => {
     expect(await eventually('novacron_outbox_oldest_seconds', (age) => age < 60)).toBeLessThan(60);
   }, 150_000);
 
-  it('shows a job that nobody takes and one past its deadline', async () => {
-    // Of a VM that does not exist: no claim takes it.
+  it('shows a job without a worker, and one past its deadline', async () => {
+    // The job of a VM that does not exist: no worker leases it.
     await sql(`INSERT INTO orchestrator.jobs
       (tenant_id, id, vm_id, kind, status, step, step_index, step_count, due_at, deadline, args, created_at, updated_at)
       VALUES ('${harness.tenantId}', gen_random_uuid(), gen_random_uuid(), 'start', 'queued', 'boot', 0, 1,

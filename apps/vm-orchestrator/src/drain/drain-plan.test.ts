@@ -31,7 +31,7 @@ const vms = fc.array(vm, { maxLength: 60 });
 const room = fc.constantFrom(null, 'x'.repeat(1_000));
 
 describe('the plan of a drain', () => {
-  it('begins nothing with a VM that is at work, and has ten on their way at most', () => {
+  it('begins no VM with a live job, and at most ten migrations at a time', () => {
     fc.assert(
       fc.property(vms, room, (of, full) => {
         const { begin } = planDrain(of, () => full, NOW);
@@ -53,7 +53,7 @@ describe('the plan of a drain', () => {
     );
   });
 
-  it('leaves a VM alone for a minute after its job has failed, and says with what', () => {
+  it('skips a VM for a minute after its job has failed, and names the failure', () => {
     const [one] = fc.sample(vm, 1) as [DrainedVm];
     const damaged = { ...one, state: 'running' as const, task: null, last_error: failed(59) };
     const { begin, blocked } = planDrain([damaged], () => null, NOW);
@@ -62,7 +62,7 @@ describe('the plan of a drain', () => {
     expect(planDrain([damaged], () => null, new Date(NOW.getTime() + 1_000)).begin).toEqual([damaged]);
   });
 
-  it('asks for room for few of many VMs, once it begins and names as many as it can', () => {
+  it('looks for capacity for few of many VMs, once it begins and names as many as it can', () => {
     const [one] = fc.sample(vm, 1) as [DrainedVm];
     const off = { ...one, state: 'stopped' as const, task: null, last_error: null, rebuildable: true };
     let asked = 0;

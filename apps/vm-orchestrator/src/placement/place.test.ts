@@ -98,15 +98,15 @@ describe('placement', () => {
         expect(inZone.length - refused > 0).toBe(hostId !== null);
         expect(fits === 'now').toBe(hostId !== null);
         Placement.parse(explanation);
-        const told = JSON.stringify(explanation);
+        const text = JSON.stringify(explanation);
         for (const { id, name, zone } of hosts) {
-          if (zone !== wanted.zone) expect(told.includes(id) || told.includes(name)).toBe(false);
+          if (zone !== wanted.zone) expect(text.includes(id) || text.includes(name)).toBe(false);
         }
       }),
     );
   });
 
-  it('says never only when no suitable host of the zone is large enough, even empty', () => {
+  it('answers `never` only when no suitable host of the zone is large enough, even empty', () => {
     const full = host({ allocated: { cpu: 64, memory: 65_536, disk: 1_000 } });
     expect(place(request({ cpu: 65 }), [full], NOW)).toMatchObject({ hostId: null, fits: 'never' });
     expect(place(request({ cpu: 64 }), [full], NOW)).toMatchObject({ hostId: null, fits: 'later' });
@@ -163,7 +163,7 @@ describe('placement', () => {
     expect(Math.max(...chosen.values())).toBeLessThan(200);
   });
 
-  it('looks at each host as often, however many there are', () => {
+  it('reads each host equally often, for any number of hosts', () => {
     const looks = (count: number): number => {
       let looked = 0;
       const hosts = Array.from({ length: count }, () => {

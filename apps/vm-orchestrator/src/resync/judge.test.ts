@@ -95,14 +95,14 @@ describe('a fact about a VM', () => {
     });
   });
 
-  it('tells why the guest stopped, as the host knows it', () => {
+  it('gives the stop reason that the host reports', () => {
     const before = vm();
     expect(judge(before, fact(before, 'stopped', { reason: 'guest_shutdown' }), NEWER, NOW)).toMatchObject({
       patch: { state: 'stopped', stop_reason: 'guest_shutdown' },
     });
   });
 
-  it('names a guest that is lost once, in whatever state the VM is', () => {
+  it('reports a lost guest once, in every state of the VM', () => {
     for (const state of ['running', 'unknown', 'stopped'] as const) {
       const before = vm({ state });
       const verdict = judge(before, fact(before, 'absent'), NEWER, NOW);
@@ -164,20 +164,20 @@ describe('a fact about a VM', () => {
     expect(judge(before, fact(before, 'paused'), NEWER, NOW)).toEqual({ outcome: 'same' });
   });
 
-  it('tells "the guest is up" from "running", with the time at which it changed', () => {
+  it('distinguishes "the guest is up" from "running", with the time of the change', () => {
     const before = vm();
-    const told = (of: Judged, ready: boolean, seq: number, at = NOW) =>
+    const verdictOf = (of: Judged, ready: boolean, seq: number, at = NOW) =>
       judge(of, { ...fact(of, 'running'), ready }, { epoch: 1, seq }, at);
-    const booting = patched(before, told(before, false, 11));
+    const booting = patched(before, verdictOf(before, false, 11));
     expect(booting.conditions).toMatchObject([
       { type: 'GuestReady', status: 'false', reason: 'NotReported' },
     ]);
     const later = new Date(NOW.getTime() + 5_000);
-    const up = patched(booting, told(booting, true, 12, later));
+    const up = patched(booting, verdictOf(booting, true, 12, later));
     expect(up.conditions).toMatchObject([
       { type: 'GuestReady', status: 'true', lastTransitionAt: later.toISOString() },
     ]);
-    expect(told(up, true, 13)).toEqual({ outcome: 'same' });
+    expect(verdictOf(up, true, 13)).toEqual({ outcome: 'same' });
     expect(judge(up, fact(up, 'stopped'), { epoch: 1, seq: 14 }, NOW)).toMatchObject({
       patch: { state: 'stopped', conditions: [] },
     });

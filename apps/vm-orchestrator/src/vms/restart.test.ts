@@ -41,7 +41,7 @@ describe('a restart', () => {
     });
   });
 
-  it('ends with the attempts, which is said once', () => {
+  it('ends after the last attempt, with one condition', () => {
     const exhausted = crashed({ restarts: 4 });
     const next = restartOf(exhausted, NOW);
     if (next.then !== 'change') throw new Error(next.then);
@@ -49,7 +49,7 @@ describe('a restart', () => {
     expect(restartOf({ ...exhausted, ...next.patch } as Restarted, NOW).then).toBe('nothing');
   });
 
-  it('counts anew when the guest has run for long', () => {
+  it('resets the count when the guest has run for long', () => {
     const running = crashed({ state: 'running', stop_reason: null, restarts: 3 });
     const since = (ms: number) => ({ ...running, restarted_at: new Date(NOW.getTime() - ms) });
     expect(restartOf(since(STABLE_MS), NOW).then).toBe('nothing');
@@ -68,7 +68,7 @@ describe('a restart', () => {
     expect(restartOf(crashed(over), NOW).then).toBe('nothing');
   });
 
-  it('comes after every end but its user’s when the policy says always', () => {
+  it('follows every end but the user’s when the policy is always', () => {
     const always = { mode: 'always', maxAttempts: 5, backoff: 1 } as const;
     const after = (stop_reason: string) =>
       restartOf(crashed({ restart_policy: always, stop_reason }), NOW).then;

@@ -11,7 +11,7 @@ import { CATALOGUE, HostsHarness, OPERATOR, until, type Orchestrator } from '../
 import type { FakeAgent } from '../support/fake-agent.js';
 
 let harness: HostsHarness;
-/** Takes a host's first word for its record. */
+/** Makes a host's first registration its record. */
 let orchestrator: Orchestrator;
 beforeAll(async () => {
   harness = await HostsHarness.start();
@@ -31,7 +31,7 @@ describe('a registered host', () => {
     ['other labels', { labels: { rack: 'b' } }, 'the labels are others'],
     ['one label more', { labels: { rack: 'a', gpu: 'yes' } }, 'the labels are others'],
     ['no labels', { labels: {} }, 'the labels are others'],
-    ['a new zone that nobody has', { zone: 'invented' }, 'zone is invented instead of sim'],
+    ['a new zone', { zone: 'invented' }, 'zone is invented instead of sim'],
   ];
 
   it.each(lies)('that claims %s is refused, shown and cordoned', async (_what, lie, why) => {
@@ -49,13 +49,13 @@ describe('a registered host', () => {
     expect(host).toMatchObject({ schedulable: false, epoch: before.epoch, version: before.version + 1 });
     expect(contradiction(host)?.message).toContain(why);
     expect(orchestrator.snapshot.zones().map(({ name }) => name)).not.toContain('invented');
-    // Its word of before still counts; placing on it again is the operator's decision.
+    // Its former record still counts; the operator decides whether to place VMs on it again.
     await agent.register();
     expect(contradiction(await read(agent))).toBeUndefined();
     expect(await read(agent)).toMatchObject({ schedulable: false, state: 'up' });
   });
 
-  it('of before there were records is held to what it is', async () => {
+  it('is compared with its present state when it registered before there were records', async () => {
     const agent = await harness.agent({ capacity: CAPACITY });
     await agent.register();
     await harness.sys.primary.batch({}, [
@@ -85,7 +85,7 @@ describe('a registered host', () => {
     expect((await read(agent)).conditions).toEqual([]);
   });
 
-  it('whose disk was full at its first registration promises disk when it has space', async () => {
+  it('offers disk when it has space, although its disk was full at its first registration', async () => {
     const agent = await harness.agent({ capacity: { ...CAPACITY, disk: 0 } });
     await agent.register();
     expect(await read(agent)).toMatchObject({ capacity: { disk: 0 }, conditions: [] });
@@ -93,27 +93,27 @@ describe('a registered host', () => {
     expect(await read(agent)).toMatchObject({ capacity: CAPACITY, conditions: [] });
   });
 
-  it('may grow to four times what it said at first, and no further by its heartbeats', async () => {
+  it('may grow to four times its first capacity, and no further by its heartbeats', async () => {
     const agent = await harness.agent();
     const physical = { cpu: 4, memory: 8_192, disk: 100 };
     await agent.register({ physical });
     await agent.register({ physical: { ...physical, cpu: 16 } });
     const disk = 1_000_000;
     const body = { ...agent.stamp(), guests: 0, physical: { ...physical, disk } };
-    await agent.say('heartbeat', body, HeartbeatReply);
+    await agent.send('heartbeat', body, HeartbeatReply);
     const { capacity, conditions, version } = await read(agent);
     expect(capacity).toEqual({ cpu: 4, memory: 8_192, disk: 400 });
     expect(conditions).toMatchObject([
       { type: 'CapacityLimited', message: expect.stringMatching(/: disk 400$/) },
     ]);
-    await agent.say('heartbeat', { ...body, ...agent.stamp() }, HeartbeatReply);
+    await agent.send('heartbeat', { ...body, ...agent.stamp() }, HeartbeatReply);
     expect((await read(agent)).version).toBe(version);
-    await agent.say('heartbeat', { ...body, ...agent.stamp(), physical }, HeartbeatReply);
+    await agent.send('heartbeat', { ...body, ...agent.stamp(), physical }, HeartbeatReply);
     expect(await read(agent)).toMatchObject({ capacity: { disk: 100 }, conditions: [] });
   });
 });
 
-describe('a control plane that knows its hosts', () => {
+describe('a control plane with approved hosts', () => {
   let strict: Orchestrator;
   let folder: string;
   let list: string;
@@ -134,7 +134,7 @@ describe('a control plane that knows its hosts', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('refuses a host that is neither listed nor invited, and one that the list has as something else', async () => {
+  it('refuses a host that is neither listed nor invited, and one that contradicts the list', async () => {
     const agent = await harness.agent();
     await expect(agent.register()).rejects.toMatchObject({ code: 'forbidden' });
     await write([{ hostId: agent.id, zone: 'local', driver: 'tiny' }]);
@@ -142,7 +142,7 @@ describe('a control plane that knows its hosts', () => {
     expect(await harness.hostState(agent.id)).toBeUndefined();
   });
 
-  it('reads its list anew when it changed, and takes it for the word of the operator', async () => {
+  it('reads its list again when it has changed, and applies it', async () => {
     const agent = await harness.agent();
     await write([{ hostId: agent.id, zone: 'sim', driver: 'tiny', capacity: CAPACITY }]);
     await agent.register();
@@ -160,7 +160,7 @@ describe('a control plane that knows its hosts', () => {
     });
   });
 
-  it('approves nobody new when its list is damaged, and keeps those that it knew', async () => {
+  it('approves no new host when its list is damaged, and keeps those that it knew', async () => {
     const agent = await harness.agent();
     await write([{ hostId: agent.id, zone: 'sim', driver: 'tiny' }]);
     await agent.register();
@@ -169,14 +169,14 @@ describe('a control plane that knows its hosts', () => {
     await expect((await harness.agent()).register()).rejects.toMatchObject({ code: 'forbidden' });
   });
 
-  it('admits one host by a join token, as what the token says', async () => {
+  it('admits one host by a join token, with the record of the token', async () => {
     const joinToken = await invite({ zone: 'local', labels: { rack: 'a' }, capacity: CAPACITY });
     const agent = await harness.agent({ joinToken, capacity: CAPACITY });
     await expect(agent.register()).rejects.toMatchObject({ code: 'forbidden' });
     const as = { zone: 'local', labels: { rack: 'a' } };
     await agent.register(as);
     expect(await read(agent)).toMatchObject({ ...as, approved: { ...as, capacity: CAPACITY } });
-    // It keeps the token in its file: that it registers again takes no new one.
+    // The token stays in the host's file: another registration does not need a new one.
     expect(await agent.register(as)).toMatchObject({ epoch: 2 });
     await expect((await harness.agent({ joinToken, ...as })).register()).rejects.toMatchObject({
       code: 'forbidden',
@@ -206,7 +206,7 @@ describe('a control plane that knows its hosts', () => {
     expect(await read(agent)).toMatchObject({ state: 'up', epoch: 2 });
   });
 
-  it('refuses a join token that is over or made up', async () => {
+  it('refuses a join token that has expired or does not exist', async () => {
     const joinToken = await invite();
     await harness.sys.primary.batch({}, [
       { statement: { text: `UPDATE host_invites SET expires_at = now() WHERE host_id IS NULL` } },
@@ -309,7 +309,7 @@ describe('the images that a host offers', () => {
     await putImages(harness.sys, CATALOGUE);
   });
 
-  it('are not believed when an orchestrator of before put them into the catalogue', async () => {
+  it('are ignored when an older orchestrator put them into the catalogue', async () => {
     await harness.sys.primary.batch({}, [
       { statement: { text: `INSERT INTO images (name) VALUES ('invented-before') ON CONFLICT DO NOTHING` } },
     ]);

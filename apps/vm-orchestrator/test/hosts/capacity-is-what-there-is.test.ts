@@ -27,10 +27,10 @@ async function upAgent(): Promise<FakeAgent> {
 const read = async (agent: FakeAgent) =>
   Host.parse((await orchestrator.get(HostDirectory).host(OPERATOR, agent.id)).body);
 const measures = (agent: FakeAgent, disk: number) =>
-  agent.say('heartbeat', { ...agent.stamp(), guests: 0, physical: { ...physical, disk } }, HeartbeatReply);
+  agent.send('heartbeat', { ...agent.stamp(), guests: 0, physical: { ...physical, disk } }, HeartbeatReply);
 
 describe('a host', () => {
-  it('shows what it has, the factors, what it promises by them, and what is left', async () => {
+  it('shows its resources, the overcommit factors, its capacity and what is free', async () => {
     const agent = await upAgent();
     await harness.vm({ host_id: agent.id });
     expect(await read(agent)).toMatchObject({
@@ -42,7 +42,7 @@ describe('a host', () => {
     });
   });
 
-  it('promises what it said, without factors, when its agent is of before', async () => {
+  it('has the reported capacity, without factors, when its agent is older', async () => {
     const agent = await harness.agent();
     await agent.register({ capacity: { cpu: 8, memory: 1_024, disk: 10 } });
     const capacity = { cpu: 8, memory: 1_024, disk: 10 };
@@ -53,7 +53,7 @@ describe('a host', () => {
     });
   });
 
-  it('promises less as others fill its file system, and is not booked beyond that', async () => {
+  it('has less capacity when others fill its file system, and gets no allocation beyond that', async () => {
     const agent = await upAgent();
     await measures(agent, 20);
     expect(await read(agent)).toMatchObject({ physical: { disk: 20 }, capacity: { cpu: 16, disk: 30 } });
@@ -76,7 +76,7 @@ describe('a host', () => {
     expect([...result.refused]).toEqual([vm.id]);
   });
 
-  it('has nothing free when more is promised than there is', async () => {
+  it('has nothing free when more is allocated than it has', async () => {
     const agent = await upAgent();
     await harness.vm({ host_id: agent.id });
     await measures(agent, 1);
@@ -87,7 +87,7 @@ describe('a host', () => {
     });
   });
 
-  it('makes no version of a change of less than a hundredth', async () => {
+  it('gets no new version by a change of less than a hundredth', async () => {
     const agent = await upAgent();
     const { version } = await read(agent);
     for (const disk of [100, 99.5, 100.4]) await measures(agent, disk);

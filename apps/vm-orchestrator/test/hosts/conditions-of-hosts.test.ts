@@ -71,7 +71,7 @@ describe('a host', () => {
     expect((await harness.events(agent.id)).length).toBe(3);
   });
 
-  it('takes no new VM while a condition blocks placement, and does again afterwards', async () => {
+  it('gets no new VM while a condition blocks placement, and does again afterwards', async () => {
     const agent = await harness.agent();
     await agent.register();
     const vm = await harness.vmRow(await harness.vm({ host_id: agent.id }));

@@ -92,7 +92,7 @@ describe('the infrastructure over RPC', () => {
     ]);
   });
 
-  it('lets platform operators alone act on a host, and answers the version that they made', async () => {
+  it('lets only platform operators act on a host, and answers the version of their change', async () => {
     const cordon = { id: agent.id, action: 'cordon' as const };
     for (const role of ['viewer', 'operator', 'owner'] as const) {
       const refused = client.request(infrastructureRpc.actOnHost, { ...OPERATOR, roles: [role] }, cordon);
@@ -132,7 +132,7 @@ describe('the infrastructure over RPC', () => {
     },
   );
 
-  it('lists in pages what no message could hold, each name once and in order', async () => {
+  it('lists more than fits a message in pages, each name once and in order', async () => {
     const count = 1_900;
     const text = `INSERT INTO orchestrator.hosts (id, name, zone, driver, state, capabilities, images, cpu, memory, disk, created_at, updated_at)
       SELECT gen_random_uuid(), 'z-' || lpad(i::text, 5, '0'), 'z' || i % 300, 'many', 'down', '{}',
@@ -164,7 +164,7 @@ describe('the infrastructure over RPC', () => {
     }
   });
 
-  it('knows no host that never registered', async () => {
+  it('does not find a host that never registered', async () => {
     const id = newId<HostId>();
     await expect(client.request(infrastructureRpc.host, OPERATOR, { id })).rejects.toMatchObject({
       code: 'not_found',

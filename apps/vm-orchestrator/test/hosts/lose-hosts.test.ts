@@ -22,7 +22,7 @@ afterAll(() => harness.stop());
 async function upAgent(): Promise<FakeAgent> {
   const agent = await harness.agent();
   await agent.register();
-  agent.beat();
+  agent.startHeartbeats();
   return agent;
 }
 
@@ -43,12 +43,12 @@ const becomes = (agent: FakeAgent, state: string) =>
     (now) => now === state,
   );
 
-describe('a host that falls silent', () => {
-  it('is down, and its VMs unknown; it is up again when it is heard, and its VMs are what it reports', async () => {
+describe('a host without heartbeats', () => {
+  it('is down, and its VMs unknown; after a heartbeat it is up, and its VMs are in the reported states', async () => {
     const agent = await upAgent();
     const running = await harness.vm({ host_id: agent.id, state: 'running' });
     const stopped = await harness.vm({ host_id: agent.id, state: 'stopped' });
-    agent.silence();
+    agent.stopHeartbeats();
     await becomes(agent, 'down');
     const lost = await until(
       () => harness.vmRow(running),
@@ -63,20 +63,20 @@ describe('a host that falls silent', () => {
       (state) => state === 'down',
     );
     expect(await agent.heartbeat()).toBe('inventory');
-    agent.beat();
+    agent.startHeartbeats();
     expect(await harness.hostState(agent.id)).toBe('up');
     agent.guests.set(running, { power: 'running', incarnation: 1, reason: null });
     agent.guests.set(stopped, { power: 'stopped', incarnation: 1, reason: null });
     await agent.inventory();
     expect(await harness.vmRow(running)).toMatchObject({ state: 'running', conditions: [] });
     expect((await harness.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up', 'down', 'up']);
-    agent.silence();
+    agent.stopHeartbeats();
   });
 
-  it('leaves its VMs with a live job to that job, and says so', async () => {
+  it('leaves VMs with a live job to that job, with a condition', async () => {
     const agent = await upAgent();
     const stopping = await harness.vm({ host_id: agent.id, state: 'stopping', task: task() });
-    agent.silence();
+    agent.stopHeartbeats();
     await becomes(agent, 'down');
     const vm = await until(
       () => harness.vmRow(stopping),
@@ -85,11 +85,11 @@ describe('a host that falls silent', () => {
     expect(vm).toMatchObject({ state: 'stopping', conditions: [{ type: 'HostUnreachable' }] });
   });
 
-  it('is taken for down once, whatever number of orchestrators look', async () => {
+  it('is declared down once, by any number of orchestrators', async () => {
     const others = [await harness.orchestrator(), await harness.orchestrator()];
     const agent = await upAgent();
     const running = await harness.vm({ host_id: agent.id, state: 'running' });
-    agent.silence();
+    agent.stopHeartbeats();
     await becomes(agent, 'down');
     await until(
       () => harness.vmRow(running),
@@ -103,9 +103,9 @@ describe('a host that falls silent', () => {
 });
 
 describe('an orchestrator that was away itself', () => {
-  it('takes no host for down before it has had time to be heard', async () => {
+  it('declares no host down before it could send a heartbeat', async () => {
     const agent = await upAgent();
-    agent.silence();
+    agent.stopHeartbeats();
     await orchestrator.stop();
     await harness.sys.primary.batch({}, [
       { statement: { text: `UPDATE heartbeats SET at = now() - interval '1 hour'` } },
@@ -114,13 +114,13 @@ describe('an orchestrator that was away itself', () => {
     for (let i = 0; i < 3; i++) await orchestrator.get(DownDetector).tick();
     expect(await harness.hostState(agent.id)).toBe('up');
     await agent.heartbeat();
-    agent.beat();
+    agent.startHeartbeats();
     await sleep(graceMs(FAST) + 500);
     expect(await harness.hostState(agent.id)).toBe('up');
-    agent.silence();
+    agent.stopHeartbeats();
   });
 
-  it('does not blame the hosts when NATS was gone', async () => {
+  it('declares no host down when NATS was away', async () => {
     const agents = [await upAgent(), await upAgent(), await upAgent()];
     await harness.servers.nats.kill();
     await sleep(2 * downAfterMs(FAST)).finally(() => harness.servers.nats.start());
@@ -128,37 +128,37 @@ describe('an orchestrator that was away itself', () => {
     for (const agent of agents) {
       expect(await harness.hostState(agent.id)).toBe('up');
       expect((await harness.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up']);
-      agent.silence();
+      agent.stopHeartbeats();
     }
   });
 });
 
 describe('a NATS server that is frozen', () => {
-  it('takes no host down and makes no VM unknown; a host that died meanwhile is found afterwards', async () => {
+  it('makes no host down and no VM unknown; a host that died meanwhile is found afterwards', async () => {
     const alive = [await upAgent(), await upAgent(), await upAgent(), await upAgent()];
     const dead = await upAgent();
     const vms = await Promise.all(alive.map((agent) => harness.vm({ host_id: agent.id, state: 'running' })));
     const pid = harness.servers.nats.pid as number;
     process.kill(pid, 'SIGSTOP');
-    dead.silence();
+    dead.stopHeartbeats();
     await sleep(16_000).finally(() => process.kill(pid, 'SIGCONT'));
     await becomes(dead, 'down');
     await sleep(graceMs(FAST));
     for (const agent of alive) {
       expect((await harness.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up']);
-      agent.silence();
+      agent.stopHeartbeats();
     }
     for (const vm of vms) expect(await harness.vmRow(vm)).toMatchObject({ state: 'running', version: 1 });
   });
 });
 
 describe('a fenced host', () => {
-  it('has its unknown VMs stopped as lost, stays fenced over a registration, and is heard again after uncordon', async () => {
+  it('has its unknown VMs stopped as lost, stays fenced over a registration, and is up again after uncordon', async () => {
     const actions = orchestrator.get(HostActions);
     const agent = await upAgent();
     const running = await harness.vm({ host_id: agent.id, state: 'running' });
     await expect(actions.act(OPERATOR, agent.id, 'fence')).rejects.toMatchObject({ code: 'invalid_state' });
-    agent.silence();
+    agent.stopHeartbeats();
     await becomes(agent, 'down');
     await actions.act(OPERATOR, agent.id, 'fence');
     expect(await harness.vmRow(running)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
@@ -171,7 +171,7 @@ describe('a fenced host', () => {
 
     const heard = async () => (await harness.heardAt(agent.id)).getTime();
     const before = await heard();
-    agent.beat();
+    agent.startHeartbeats();
     await until(heard, (at) => at > before);
     const { answer: row } = await actions.act(OPERATOR, agent.id, 'uncordon');
     expect(row).toMatchObject({ state: 'up', schedulable: true });
@@ -181,12 +181,12 @@ describe('a fenced host', () => {
       stop_reason: null,
       conditions: [],
     });
-    agent.silence();
+    agent.stopHeartbeats();
   });
 });
 
 describe('an operator', () => {
-  it('cordons and uncordons a host; the same again changes nothing', async () => {
+  it('cordons and uncordons a host; a repetition changes nothing', async () => {
     const actions = orchestrator.get(HostActions);
     const agent = await upAgent();
     expect((await actions.act(OPERATOR, agent.id, 'cordon')).answer).toMatchObject({
@@ -200,10 +200,10 @@ describe('an operator', () => {
       schedulable: true,
       version: 3,
     });
-    agent.silence();
+    agent.stopHeartbeats();
   });
 
-  it('is told that VMs of a driver without migration cannot be drained away', async () => {
+  it('gets an error when VMs of a driver without migration would have to be drained', async () => {
     const actions = orchestrator.get(HostActions);
     const agent = await upAgent();
     expect((await actions.act(OPERATOR, agent.id, 'drain')).answer).toMatchObject({ schedulable: false });
@@ -212,7 +212,7 @@ describe('an operator', () => {
       code: 'capability_unsupported',
     });
     await expect(actions.act(OPERATOR, newId(), 'cordon')).rejects.toMatchObject({ code: 'not_found' });
-    agent.silence();
+    agent.stopHeartbeats();
   });
 
   it('sees hosts of one zone or state', async () => {

@@ -14,7 +14,7 @@ beforeAll(async () => {
   for (let i = 0; i < 3; i++) {
     const agent = await harness.agent();
     await agent.register();
-    agent.beat();
+    agent.startHeartbeats();
     agents.push(agent);
   }
 });
@@ -23,7 +23,7 @@ afterAll(() => harness.stop());
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('while Postgres is away', () => {
-  it('no host is lost, and afterwards hosts register, beat and fall silent as before', async () => {
+  it('no host is lost, and afterwards hosts register, send heartbeats and become unreachable as before', async () => {
     await harness.servers.cluster?.end('primary', 'kill');
     const said = (agent: FakeAgent) => agent.heartbeat().catch(({ code }: ServiceError) => code);
     const [first, second] = agents as [FakeAgent, FakeAgent];
@@ -43,7 +43,7 @@ describe('while Postgres is away', () => {
       expect((await harness.events(agent.id)).map(({ data }) => data['state'])).toEqual(['up']);
       expect(await agent.heartbeat()).toBe('nothing');
     }
-    first.silence();
+    first.stopHeartbeats();
     await until(
       () => harness.hostState(first.id),
       (state) => state === 'down',
@@ -51,6 +51,6 @@ describe('while Postgres is away', () => {
     expect(await first.register()).toMatchObject({ epoch: 2 });
     expect(orchestrator.snapshot.host(first.id)).toMatchObject({ state: 'up', epoch: 2 });
     expect(await harness.hostState(second.id)).toBe('up');
-    for (const agent of agents) agent.silence();
+    for (const agent of agents) agent.stopHeartbeats();
   });
 });

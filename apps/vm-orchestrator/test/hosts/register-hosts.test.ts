@@ -17,7 +17,7 @@ beforeAll(async () => {
 afterAll(() => harness.stop());
 
 describe('registration', () => {
-  it('gives a host a new epoch each time, and keeps what it said last', async () => {
+  it('gives a host a new epoch each time, and keeps its last report', async () => {
     const agent = await harness.agent();
     expect(await agent.register()).toEqual({ epoch: 1, generation: 1, heartbeatMs: FAST.heartbeatMs });
     expect(await agent.register({ capacity: { cpu: 8, memory: 1_024, disk: 10 } })).toMatchObject({
@@ -37,7 +37,7 @@ describe('registration', () => {
     ]);
   });
 
-  it('makes a zone known that nobody had before, with the images that the catalogue has', async () => {
+  it('adds an unknown zone, with the images of the catalogue', async () => {
     const agent = await harness.agent({ zone: 'lab', images: ['ubuntu-22.04', 'odd-image'] });
     await agent.register();
     const directory = orchestrator.get(HostDirectory);
@@ -86,17 +86,17 @@ describe('registration', () => {
     expect(answers.map(({ epoch }) => epoch)).toEqual(Array(8).fill(1));
   });
 
-  it('is asked of a host with another epoch, or unknown altogether', async () => {
+  it('is requested from a host with another epoch, and from an unknown host', async () => {
     const agent = await harness.agent();
     expect(await agent.heartbeat(1)).toBe('register');
     await agent.register();
     expect(await agent.heartbeat()).toBe('nothing');
     expect(await agent.heartbeat(7)).toBe('register');
     const old = { epoch: 7, seq: 1, facts: [] };
-    await expect(agent.say('report', old, z.unknown())).resolves.toEqual({ needed: 'register' });
+    await expect(agent.send('report', old, z.unknown())).resolves.toEqual({ needed: 'register' });
   });
 
-  it('is followed by a question for the inventory', async () => {
+  it('is followed by a request of the inventory', async () => {
     const agent = await harness.agent();
     await agent.register();
     await until(
@@ -106,19 +106,19 @@ describe('registration', () => {
   });
 });
 
-describe('what a host says', () => {
+describe('a message of a host', () => {
   it('is refused when it does not fit its schema, and changes nothing', async () => {
     const agent = await harness.agent();
     for (const body of [{}, { ...RegisterHost.shape, name: 'UPPER' }, null, 'x']) {
-      await expect(agent.say('register', body, z.unknown())).rejects.toMatchObject({
+      await expect(agent.send('register', body, z.unknown())).rejects.toMatchObject({
         code: 'invalid_request',
       });
     }
-    await expect(agent.say('heartbeat', {}, z.unknown())).rejects.toBeInstanceOf(ServiceError);
+    await expect(agent.send('heartbeat', {}, z.unknown())).rejects.toBeInstanceOf(ServiceError);
     expect(await harness.hostState(agent.id)).toBeUndefined();
   });
 
-  it('reaches the database as heartbeats', async () => {
+  it('reaches the database when it is a heartbeat', async () => {
     const agent = await harness.agent();
     await agent.register();
     const at = async () =>
@@ -128,11 +128,11 @@ describe('what a host says', () => {
     await until(at, (now) => now > before);
   });
 
-  it('about the end of a command is told to who waits for it', async () => {
+  it('wakes the job of a command that has ended', async () => {
     const agent = await harness.agent();
     await agent.register();
     const reply = { outcome: 'accepted' as const, ...agent.stamp() };
-    await agent.say('commandEnded', { commandId: 'job:start', reply }, z.unknown());
+    await agent.send('commandEnded', { commandId: 'job:start', reply }, z.unknown());
     expect(orchestrator.woken).toContain('job');
   });
 });
@@ -149,7 +149,7 @@ describe('a command', () => {
     expect(agent.commands).toHaveLength(1);
   });
 
-  it('to a host that is not there is unreachable at once', async () => {
+  it('is unreachable at once when the host is not there', async () => {
     const started = performance.now();
     expect(await orchestrator.link.command(newId<HostId>(), observe(), 30_000)).toMatchObject({
       outcome: 'unreachable',
@@ -157,7 +157,7 @@ describe('a command', () => {
     expect(performance.now() - started).toBeLessThan(20_000);
   });
 
-  it('whose answer makes no sense is unreachable', async () => {
+  it('counts as unreachable when its answer is invalid', async () => {
     const agent = await harness.agent();
     agent.onCommand = () => ({ outcome: 'splendid' }) as never;
     expect(await orchestrator.link.command(agent.id, observe(), 30_000)).toMatchObject({

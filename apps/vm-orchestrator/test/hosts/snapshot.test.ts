@@ -27,7 +27,7 @@ const book = (cpu: number) =>
   ]);
 
 describe('the view of the hosts', () => {
-  it('knows nothing before its first refresh, and then hosts, zones and generation', async () => {
+  it('is empty before its first refresh, and then has hosts, zones and generation', async () => {
     const view = snapshot();
     expect(view.ready).toBe(false);
     await view.refresh();
@@ -37,7 +37,7 @@ describe('the view of the hosts', () => {
     expect(view.host(agent.id)).toMatchObject({ epoch: 1, state: 'up', zone: 'sim' });
   });
 
-  it('counts room that was given away until it is released', async () => {
+  it('counts reserved capacity until it is released', async () => {
     const view = snapshot();
     await view.refresh();
     const before = view.host(agent.id)?.allocated.cpu as number;
@@ -49,7 +49,7 @@ describe('the view of the hosts', () => {
     expect(view.host(agent.id)?.allocated.cpu).toBe(before);
   });
 
-  it('counts room that was committed once: by itself until a later view shows it', async () => {
+  it('counts committed capacity once: by itself until a later view shows it', async () => {
     const view = snapshot();
     await view.refresh();
     const before = view.host(agent.id)?.allocated.cpu as number;
@@ -63,7 +63,7 @@ describe('the view of the hosts', () => {
     await book(-4);
   });
 
-  it('forgets room that nobody spoke of again', async () => {
+  it('drops a reservation that was neither committed nor released', async () => {
     const view = snapshot();
     await view.refresh();
     const before = view.host(agent.id)?.allocated.cpu as number;
@@ -73,7 +73,7 @@ describe('the view of the hosts', () => {
     expect(view.host(agent.id)?.allocated.cpu).toBe(before);
   });
 
-  it('answers a refresh with what was so after it was asked for', async () => {
+  it('answers a refresh with a state after the request', async () => {
     const view = snapshot();
     const underWay = view.refresh();
     await book(8);
@@ -83,7 +83,7 @@ describe('the view of the hosts', () => {
     await book(-8);
   });
 
-  it('of a database that was restored begins a higher generation, once, and epochs that were never given', async () => {
+  it('begins a higher generation, once, and unused epochs when the database was restored', async () => {
     const before = agent.registered.epoch;
     await harness.sys.primary.batch({}, [
       { statement: { text: "UPDATE control_plane SET history = '1.1'" } },
@@ -94,7 +94,7 @@ describe('the view of the hosts', () => {
     expect(generation).toBeGreaterThan(Date.now() / 1000 - 600);
     expect(views.map((view) => view.generation)).toEqual([generation, generation, generation]);
     expect((await agent.register()).epoch).toBeGreaterThanOrEqual(Math.max(generation, before + 1));
-    // From the same backup once more, in the same second: the future of the first time is outranked, too.
+    // A second restore of the same backup in the same second must be above the first one too.
     await harness.sys.primary.batch({}, [
       { statement: { text: "UPDATE control_plane SET history = '1.1'" } },
     ]);

@@ -8,7 +8,7 @@ export interface Event {
   /** Points are counted from the acceptance of the scene's operation: each step of a worker has three. */
   readonly at: number;
   readonly asked: Asked;
-  /** Whether this process works on the new job at once, or whoever is free. */
+  /** Whether this process works on the new job at once, or the next free worker. */
   readonly born: boolean;
   /** A worker that lost its lease goes on only after everything else is over, as behind a slow network. */
   readonly late: boolean;
@@ -100,7 +100,7 @@ class Stage {
     }
   }
 
-  /** Lets happen what happens here. True when the worker died. */
+  /** Applies the events of this point. @returns whether the worker died */
   async #point(leased: LeasedJob | null): Promise<boolean> {
     const here = this.points++;
     let died = false;
@@ -125,7 +125,7 @@ class Stage {
   }
 }
 
-/** What each action means its VM to end as. A delete has no guest either: it satisfies who wanted none. */
+/** The final states of each action. A deleted VM has no guest, so a delete satisfies every action that ends one. */
 const ENDS: Partial<Record<Accepted['asked'], readonly VmState[]>> = {
   start: ['running'],
   reboot: ['running'],
@@ -149,15 +149,15 @@ function wrongWith(world: World): string | null {
   const { vm, power } = world;
   const last = world.accepted.at(-1) as Accepted;
   const job = last.job === null ? undefined : world.jobs.get(last.job);
-  const told = job && ['failed', 'cancelled'].includes(job.status) ? job.error : null;
+  const error = job && ['failed', 'cancelled'].includes(job.status) ? job.error : null;
   const story = world.accepted.map(({ asked }) => asked).join(', ');
   const is = `${vm.state}/${power}, desired ${vm.desired_state}, job ${job?.kind} ${job?.status}`;
   const say = (what: string) => `after ${story}: ${what} (${is})`;
   if (vm.task !== null || isTransient(vm.state)) return say('the VM is stuck');
-  if (!told && POWER[vm.state]?.includes(power) === false) return say('the host has something else');
+  if (!error && POWER[vm.state]?.includes(power) === false) return say('the host has something else');
   if (world.isTwice) return say('another host has something of it too');
-  if (last.asked === 'cancel') return told ? null : say('a cancel was accepted and its job did not say so');
-  if (told) return job?.error?.code === 'superseded' ? say('the last intent was superseded') : null;
+  if (last.asked === 'cancel') return error ? null : say('a cancel was accepted and its job did not say so');
+  if (error) return job?.error?.code === 'superseded' ? say('the last intent was superseded') : null;
   if (!ENDS[last.asked]?.includes(vm.state)) return say('the VM ended elsewhere');
   const agrees = vm.state === 'error' || vm.desired_state === vm.state;
   return agrees ? null : say('desiredState says something else');

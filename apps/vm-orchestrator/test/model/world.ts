@@ -20,7 +20,7 @@ import { newJob } from '../../src/jobs/new-job.js';
 import { startsElsewhere } from '../../src/placement/rebuild.js';
 import { gateView, type VmRow } from '../../src/vms/row.js';
 
-/** What may happen at any moment. `report`: the host tells what is so, and it arrives late. `crash`: the worker dies. */
+/** An event at any moment. `report`: a fact of the host, which arrives late. `crash`: the worker dies. */
 export type Asked = VmAction | 'cancel' | 'report' | 'crash';
 
 export interface Behaviour {
@@ -30,7 +30,7 @@ export interface Behaviour {
   readonly fails?: Command['kind'];
 }
 
-/** An accepted action with the job that answered it; null: the VM was so already. */
+/** An accepted action with the job that answered it; null: the VM was in that state already. */
 export interface Accepted {
   readonly asked: Asked | 'cold-migrate';
   readonly job: string | null;
@@ -47,9 +47,9 @@ export class World {
   vm: VmRow;
   readonly jobs = new Map<string, JobRow>();
   readonly accepted: Accepted[] = [];
-  /** What each host has of the VM. What is listed for clean-up is gone: the fence keeps its agent from making it anew. */
+  /** The VM's power by host. A clean-up counts as done: the fence keeps the agent from making the VM anew. */
   readonly #powers = new Map<HostId, PowerState>();
-  /** A host that gets nothing new: it is drained, or fenced. */
+  /** A host that gets no new VMs: it is drained, or fenced. */
   #closed: HostId | null = null;
   #fenced = false;
   now = Date.UTC(2026, 0, 1);
@@ -73,14 +73,14 @@ export class World {
     return [...this.jobs.values()].find((job) => LIVE.includes(job.status));
   }
 
-  /** What the VM's host has of it; of a VM without a host, what any host still has. */
+  /** The power on the VM's host; of a VM without a host, on any host that still has it. */
   get power(): PowerState {
     const { host_id: host } = this.vm;
     if (host !== null) return this.#powers.get(host) ?? 'absent';
     return [...this.#powers.values()].find((power) => power !== 'absent') ?? 'absent';
   }
 
-  /** Whether a host that the VM is not on has something of it. */
+  /** Whether another host than the VM's has a copy of it. */
   get isTwice(): boolean {
     return [...this.#powers].some(
       ([host, power]) => this.vm.host_id !== null && host !== this.vm.host_id && power !== 'absent',
@@ -173,7 +173,7 @@ export class World {
     if (now?.status === 'running') this.jobs.set(job.id, { ...now, lease_owner: null, status: 'waiting' });
   }
 
-  /** What hosts reported and was under way until now arrives. */
+  /** Delivers the reports of hosts that are under way. */
   deliverReports(): void {
     const arrived = this.#reports;
     this.#reports = [];
@@ -243,7 +243,7 @@ export class World {
     const failed = (code: 'driver_error' | 'not_found' | 'invalid_state', detail: string) =>
       ({ outcome: 'failed', ...stamp, code, detail, retryable: false }) as const;
     const before = this.#powers.get(host) ?? 'absent';
-    if (body.kind === this.behaviour.fails) return failed('driver_error', 'told to fail');
+    if (body.kind === this.behaviour.fails) return failed('driver_error', 'ordered to fail');
     const after = powerAfter(body.kind, before, this.behaviour.obeys);
     if (after === 'refused') return failed('invalid_state', `${body.kind} of a guest that is ${before}`);
     this.#powers.set(host, after);
@@ -254,7 +254,7 @@ export class World {
   }
 }
 
-/** What a driver makes of a command: what the simulated driver does, without the time that it takes. */
+/** The effect of a command, as of the simulated driver, without the time that it takes. */
 function powerAfter(kind: Command['kind'], power: PowerState, obeys: boolean): PowerState | 'refused' {
   switch (kind) {
     case 'create':

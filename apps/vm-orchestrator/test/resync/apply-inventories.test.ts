@@ -12,7 +12,7 @@ let agent: FakeAgent;
 
 beforeAll(async () => {
   harness = await HostsHarness.start();
-  // Nobody falls silent here.
+  // No host becomes unreachable here.
   orchestrator = await harness.orchestrator({ heartbeatMs: 60_000 });
   agent = await harness.agent();
   await agent.register();
@@ -43,7 +43,7 @@ const quarantined = async () =>
   );
 
 describe('an inventory', () => {
-  it('that says what is known writes nothing', async () => {
+  it('writes nothing when it agrees with the database', async () => {
     const vm = await placed();
     has(vm);
     await agent.inventory();
@@ -51,7 +51,7 @@ describe('an inventory', () => {
     expect(await harness.events(vm)).toEqual([]);
   });
 
-  it('corrects what a lost report should have told, with its event', async () => {
+  it('corrects a VM after a lost report, with its event', async () => {
     const vm = await placed();
     has(vm, 'stopped', 'crashed');
     await agent.inventory();
@@ -83,7 +83,7 @@ describe('an inventory', () => {
     expect(await harness.vmRow(unknown)).toMatchObject({ state: 'stopped', last_error: null });
   });
 
-  it('in several parts loses nobody before the last part, whichever orchestrator gets it', async () => {
+  it('in several parts marks no VM as lost before the last part, at any orchestrator', async () => {
     const second = await harness.orchestrator({ heartbeatMs: 60_000 });
     const vms = await Promise.all(Array.from({ length: 7 }, () => placed()));
     for (const vm of vms) has(vm);
@@ -106,7 +106,7 @@ describe('an inventory', () => {
     expect(await harness.vmRow(absent)).toMatchObject({ state: 'starting', version: 1 });
   });
 
-  it('of an older number than what was applied changes nothing', async () => {
+  it('changes nothing when its number is older than the applied one', async () => {
     const old = agent.stamp();
     const vm = await placed({ fact_epoch: 1, fact_seq: agent.stamp().seq });
     await agent.inventory(old);
@@ -120,7 +120,7 @@ describe('an inventory', () => {
     has(vm);
   });
 
-  it('of a host does not touch VMs of another', async () => {
+  it('does not change VMs of another host', async () => {
     const other = await harness.agent();
     await other.register();
     const theirs = await harness.vm({ host_id: other.id });
@@ -161,7 +161,7 @@ describe('an inventory of 5,000 guests', () => {
       if (table === 'vms' || table === 'outbox_pending') statements += 1;
     });
     await own.inventory();
-    // Not one for each VM that is to be corrected, let alone for each that there is.
+    // Not one statement per corrected VM, let alone one per VM.
     expect(statements).toBeLessThan(50);
     const states = await harness.rows(
       'SELECT state, count(*) FROM vms WHERE host_id = $1 GROUP BY 1 ORDER BY 1',
@@ -197,7 +197,7 @@ describe('a guest that should not be there', () => {
     expect(await metricsText()).toMatch(/^novacron_quarantined_guests 0$/m);
   });
 
-  it('is none when it has only just left, or is on its way', async () => {
+  it('is not reported when its VM has just left the host, or has a live job', async () => {
     const leaving = await harness.vm({ host_id: agent.id, state: 'deleted', deleted_at: new Date() });
     const coming = await harness.vm({
       host_id: null,
@@ -215,7 +215,7 @@ describe('a guest that should not be there', () => {
 });
 
 describe('a report', () => {
-  it('tells at once that a guest went off', async () => {
+  it('stops a VM at once whose guest went off', async () => {
     const vm = await placed();
     has(vm, 'stopped', 'guest_shutdown');
     await agent.report([vm]);
@@ -226,7 +226,7 @@ describe('a report', () => {
     });
   });
 
-  it('wakes the job that waits for it, and leaves the VM to it', async () => {
+  it('wakes the job that waits for it, which decides the state of the VM', async () => {
     const jobId = newId<JobId>();
     const vm = await placed({ state: 'stopping', task: task(jobId) });
     has(vm, 'stopped', 'guest_shutdown');
@@ -247,8 +247,8 @@ describe('a report', () => {
   });
 });
 
-describe('the books of a host', () => {
-  it('are corrected by the audit and counted when they are wrong, and left alone when they are right', async () => {
+describe('the allocation of a host', () => {
+  it('is corrected and counted by the audit when it is wrong, and unchanged when it is right', async () => {
     const own = await harness.agent();
     await own.register();
     const vm = await harness.vm({ host_id: own.id });

@@ -36,7 +36,7 @@ const dueIn = (agent: FakeAgent, seconds: number) =>
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('of several orchestrators', () => {
-  it('one asks a host when it is due, and then nobody for about a minute', async () => {
+  it('one asks a host when it is due, and then none for about a minute', async () => {
     const agent = await askedAgent(0);
     await until(
       () => agent.inventoriesAsked,
@@ -53,7 +53,7 @@ describe('of several orchestrators', () => {
   });
 });
 
-describe('a host with a VM of which nobody knows what it does', () => {
+describe('a host with a VM in unknown', () => {
   it('is asked sooner', async () => {
     const agent = await askedAgent(45);
     await sleep(400);
@@ -71,8 +71,8 @@ describe('a host with a VM of which nobody knows what it does', () => {
 });
 
 describe('a host that does not answer', () => {
-  it('keeps no other from being asked', async () => {
-    // One after the other they would take 10 x 5 s, or half of that with two who ask.
+  it('does not keep other hosts from being asked', async () => {
+    // One after the other they would take 10 x 5 s, or half of that with two orchestrators.
     const silent = await Promise.all(Array.from({ length: 10 }, () => askedAgent(600)));
     let answer = (): void => undefined;
     const held = new Promise<void>((resolve) => (answer = resolve));

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => harness.stop());
 
-/** A VM deleted while its host was away: a tombstone, and what is left to remove. */
+/** A VM deleted while its host was away: a tombstone and a clean-up. */
 async function leftBehind(agent: FakeAgent, fence: number): Promise<VmId> {
   const id = await harness.vm({
     host_id: agent.id,
@@ -41,7 +41,7 @@ const booked = async (agent: FakeAgent) =>
   )[0];
 
 describe('a host that comes back with VMs that were deleted meanwhile', () => {
-  it('removes them at their fence, gets its capacity back once, and nothing new before', async () => {
+  it('removes them at their fence, releases its capacity once, and gets no new VM before', async () => {
     const agent = await harness.agent();
     await agent.register();
     let mayDelete = false;
@@ -101,7 +101,7 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
     await second.stop();
   });
 
-  it('keeps what it could not remove for the next time', async () => {
+  it('keeps a clean-up that failed for the next resync', async () => {
     const agent = await harness.agent();
     await agent.register();
     const deleted = agent.onCommand;
@@ -127,7 +127,7 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
     );
   });
 
-  it('is not told to remove a VM that was placed there again', async () => {
+  it('does not remove a VM that was placed there again', async () => {
     const agent = await harness.agent();
     await agent.register();
     const id = await leftBehind(agent, 3);

@@ -18,21 +18,21 @@ import { RequestDispatcher } from '@novacron/messaging/request-dispatcher';
 import { createLogger } from '@novacron/telemetry/logger';
 import { z } from 'zod';
 
-/** The least that is an agent: guests in a map, commands by a function, everything said on demand. */
+/** A minimal agent: guests in a map, a function for commands, messages on demand. */
 export class FakeAgent {
   readonly guests = new Map<VmId, { power: PowerState; incarnation: number; reason: string | null }>();
   readonly commands: Command[] = [];
   inventoriesAsked = 0;
-  /** What each heartbeat reports; undefined as of an agent that knows no conditions. */
+  /** The conditions of each heartbeat; undefined as of an agent without conditions. */
   conditions: ReportedCondition[] | undefined;
-  /** How far its clock is ahead; undefined as of an agent that does not tell its time. */
+  /** How far its clock is ahead; undefined as of an agent that does not send its time. */
   clockAheadMs: number | undefined;
   registered: Registered = { epoch: 0, generation: 0, heartbeatMs: 0 };
   /** Answers a command; deletes succeed, everything else is unsupported. */
   onCommand: (command: Command) => CommandReply = (command) => this.#deleted(command);
   onInventoryAsked: () => Promise<unknown> = () => Promise.resolve();
   #seq = 0;
-  #beating: NodeJS.Timeout | undefined;
+  #heartbeats: NodeJS.Timeout | undefined;
   readonly #requests = new RequestDispatcher({
     maxInFlight: 64,
     logger: createLogger('tiny-agent', 'silent'),
@@ -86,7 +86,7 @@ export class FakeAgent {
       ...this.about,
       ...over,
     };
-    this.registered = await this.say('register', body, Registered);
+    this.registered = await this.send('register', body, Registered);
     return this.registered;
   }
 
@@ -99,37 +99,37 @@ export class FakeAgent {
       ...(conditions === undefined ? {} : { conditions }),
       ...(this.clockAheadMs === undefined ? {} : { at: Date.now() + this.clockAheadMs }),
     };
-    return (await this.say('heartbeat', body, HeartbeatReply)).needed;
+    return (await this.send('heartbeat', body, HeartbeatReply)).needed;
   }
 
-  /** Beats by itself until `silence()`, more often than it must: the machine may stall. */
-  beat(): void {
-    this.#beating ??= setInterval(
+  /** Sends heartbeats until `stopHeartbeats()`, more often than it must: the machine may stall. */
+  startHeartbeats(): void {
+    this.#heartbeats ??= setInterval(
       () => void this.heartbeat().catch(() => undefined),
       this.registered.heartbeatMs / 4,
     );
   }
 
-  silence(): void {
-    clearInterval(this.#beating);
-    this.#beating = undefined;
+  stopHeartbeats(): void {
+    clearInterval(this.#heartbeats);
+    this.#heartbeats = undefined;
   }
 
   report(vmIds: VmId[], stamp = this.stamp()): Promise<unknown> {
-    return this.say('report', { ...stamp, facts: vmIds.map((id) => this.fact(id)) }, Accepted);
+    return this.send('report', { ...stamp, facts: vmIds.map((id) => this.fact(id)) }, Accepted);
   }
 
-  /** Everything there is, in parts of `perPart` guests. */
+  /** Sends the complete inventory, in parts of `perPart` guests. */
   async inventory(stamp = this.stamp(), perPart = 5_000): Promise<void> {
     const facts = [...this.guests.keys()].map((id) => this.fact(id));
     const parts = Math.max(1, Math.ceil(facts.length / perPart));
     for (let part = 0; part < parts; part++) {
       const slice = facts.slice(part * perPart, (part + 1) * perPart);
-      await this.say('inventory', { ...stamp, part, parts, facts: slice }, Accepted);
+      await this.send('inventory', { ...stamp, part, parts, facts: slice }, Accepted);
     }
   }
 
-  say<Reply extends z.ZodType>(
+  send<Reply extends z.ZodType>(
     what: 'register' | 'heartbeat' | 'report' | 'inventory' | 'commandEnded',
     body: unknown,
     reply: Reply,
@@ -139,7 +139,7 @@ export class FakeAgent {
   }
 
   async stop(): Promise<void> {
-    this.silence();
+    this.stopHeartbeats();
     await this.#requests.drain();
     await this.nc.close();
   }

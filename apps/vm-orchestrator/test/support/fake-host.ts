@@ -14,22 +14,22 @@ import { z } from 'zod';
 import { silent } from './silent-logger.js';
 
 type Answer = CommandReply | 'silence';
-/** Takes a command over from the host: fails it, delays it, lies about it. Undefined: the host does as told. */
+/** Answers a command in place of the host: fails, delays or falsifies it. Undefined: the host obeys. */
 export type Interference = (
   command: Command,
   host: FakeHost,
 ) => Answer | undefined | Promise<Answer | undefined>;
 
 /**
- * A host at the other end of a real NATS: it does at once what it is told, in memory, and can be told to
- * misbehave. The agent proper has a suite of its own; here the orchestrator's side is looked at.
+ * A host at the other end of a real NATS: it obeys at once, in memory, and can be made to misbehave. The agent has a
+ * suite of its own; these tests are about the orchestrator's side.
  */
 export class FakeHost {
   readonly power = new Map<VmId, PowerState>();
   readonly commands: Command[] = [];
   readonly #remembered = new Map<string, CommandReply>();
   interfere: Interference = () => undefined;
-  /** What a guest does when its power button is pressed. */
+  /** Whether a guest powers off when its power button is pressed. */
   obeysShutdown = true;
   #seq = 0;
 
@@ -57,8 +57,8 @@ export class FakeHost {
     return this.commands.filter((c) => c.vmId === vmId).map((c) => c.kind);
   }
 
-  /** Says something to the orchestrators, as the host's agent does. */
-  say(what: 'heartbeat' | 'report' | 'inventory', body: object): Promise<unknown> {
+  /** Sends a message to the orchestrators, as the host's agent does. */
+  send(what: 'heartbeat' | 'report' | 'inventory', body: object): Promise<unknown> {
     const subject = hostSubjects[what](this.id);
     return requestDirect(this.nc, { subject, label: what, body, reply: z.unknown(), timeoutMs: 30_000 });
   }
@@ -74,7 +74,7 @@ export class FakeHost {
     if (answer !== 'silence') message.respond(JSON.stringify({ ok: true, body: answer }));
   }
 
-  /** Does what the command says; the same id is answered as before. */
+  /** Obeys the command; the same id gets the same answer. */
   obey(command: Command): CommandReply {
     const known = this.#remembered.get(command.commandId);
     if (known) return known;
@@ -104,7 +104,7 @@ export class FakeHost {
       epoch: command.epoch,
       seq: ++this.#seq,
       code: 'driver_error',
-      detail: 'told to fail',
+      detail: 'ordered to fail',
       retryable,
     };
   }

@@ -53,12 +53,12 @@ export const OPERATOR: RequestMeta = {
   minPosition: null,
 };
 
-/** The images that are configured where nothing is said. */
+/** The default images of the configuration. */
 export const CATALOGUE = orchestratorSettings.hosts.images.schema.parse(undefined);
 
 type Admission = Pick<OrchestratorConfig['hosts'], 'admission' | 'approved'>;
 
-/** What an orchestrator has for hosts, without jobs. Which jobs would be woken is written down. */
+/** The orchestrator's rooms for hosts, without jobs. The jobs that it would wake are recorded. */
 @Module({
   imports: [HostsModule, ResyncModule],
   providers: [HostActions, HostController, HostInvites, HostRequests],
@@ -105,7 +105,7 @@ export class Orchestrator {
   }
 }
 
-/** Real Postgres and NATS, any number of orchestrators and tiny agents. */
+/** Real Postgres and NATS, any number of orchestrators and fake agents. */
 export class HostsHarness {
   readonly tenantId = newId<TenantId>();
   readonly #agents: FakeAgent[] = [];
@@ -180,7 +180,7 @@ export class HostsHarness {
     return agent;
   }
 
-  /** A VM as the database has it, booked on its host. */
+  /** Inserts a VM that is allocated on its host. */
   async vm(over: Partial<VmRow> & Pick<VmRow, 'host_id'>): Promise<VmId> {
     const id = over.id ?? newId<VmId>();
     const row = {
@@ -266,7 +266,7 @@ export class HostsHarness {
   }
 }
 
-/** Waits until `read` answers what `want` accepts. */
+/** Waits until `want` accepts the value of `read`. @returns the value */
 export async function until<T>(
   read: () => T | Promise<T>,
   want: (value: T) => boolean,

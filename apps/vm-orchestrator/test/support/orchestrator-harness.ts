@@ -83,7 +83,7 @@ export class OrchestratorHarness {
     return this.get(HostSnapshot);
   }
 
-  /** A host that is up in zone `sim`, with room for everything unless said otherwise, that can do `more` too. */
+  /** A host that is up in zone `sim`, by default with capacity for every VM, and with `more` capabilities. */
   async addHost(capacity: Capacity = ROOMY, more: readonly Capability[] = []): Promise<FakeHost> {
     const host = await FakeHost.start(this.servers);
     this.hosts.push(host);
@@ -126,7 +126,7 @@ export class OrchestratorHarness {
     return this.actor.act(this.meta(), { id, action, options: { graceSeconds } });
   }
 
-  /** A VM that has come to run. */
+  /** Creates a VM and waits until it runs. */
   async running(name: string): Promise<VmRow> {
     return this.until((await this.create(name)).id, (vm) => vm.state === 'running');
   }
@@ -136,7 +136,7 @@ export class OrchestratorHarness {
     return rows[0] as VmRow;
   }
 
-  /** The row once it is as wanted. @throws when that takes too long, with what it was */
+  /** The row once it fulfils the condition. @throws when that takes too long, with the last state */
   async until(id: VmId, wanted: (vm: VmRow) => boolean, timeoutMs = 45_000): Promise<VmRow> {
     let vm = await this.row(id);
     const reached = await waitUntil(async () => wanted((vm = await this.row(id))), timeoutMs);
@@ -149,8 +149,8 @@ export class OrchestratorHarness {
     return (await this.admin.query<T>(sql, params)).rows[0] as T;
   }
 
-  /** Nothing is booked that no VM holds: capacity of hosts, and the tenant's quota. */
-  async booked(): Promise<{ hosts: number; quota: number }> {
+  /** The allocated VMs of all hosts, and the VMs of the tenant's quota. */
+  async allocated(): Promise<{ hosts: number; quota: number }> {
     const hosts = await this.one<{ n: number }>('SELECT sum(vm_count)::int AS n FROM orchestrator.hosts');
     const quota = await this.one<{ n: number }>(
       'SELECT coalesce(sum(used_vms), 0)::int AS n FROM orchestrator.quotas WHERE tenant_id = $1',

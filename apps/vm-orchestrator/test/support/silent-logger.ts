@@ -1,4 +1,4 @@
 import { createLogger, type Logger } from '@novacron/telemetry/logger';
 
-/** A logger that writes nothing: tests look at effects, not at the log. */
+/** A logger that writes nothing: tests assert effects, not logs. */
 export const silent: Logger = createLogger('test', 'silent');
