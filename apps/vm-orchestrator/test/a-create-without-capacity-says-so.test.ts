@@ -29,7 +29,7 @@ async function failed(name: string): Promise<VmId> {
   await harness.until(id, (vm) => vm.state === 'error');
   return id;
 }
-const used = async () => (await harness.booked()).quota;
+const used = async () => (await harness.allocated()).quota;
 async function remove(id: VmId): Promise<void> {
   await harness.act(id, 'delete');
   await harness.until(id, (vm) => vm.state === 'deleted');

@@ -81,7 +81,7 @@ describe('a drain with mode stop', () => {
     const stayedOff = await harness.until(off, (row) => row.task === null);
     expect(stayedOff).toMatchObject({ state: 'stopped', stop_reason: 'user', host_id: target.id });
     expect(target.of(off)).toEqual(['create']);
-    expect(await harness.booked()).toMatchObject({ hosts: 3, quota: 3 });
+    expect(await harness.allocated()).toMatchObject({ hosts: 3, quota: 3 });
   });
 
   it('leaves a VM stopped when its disk exists on this host only, and names it', async () => {

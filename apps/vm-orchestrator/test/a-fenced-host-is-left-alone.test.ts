@@ -156,10 +156,10 @@ describe('a host that was unreachable and fenced, and whose agent returns', () =
 
   it('keeps the clean-up of a VM that is deleted, and receives no delete yet', async () => {
     const heard = host.commands.length;
-    const quota = (await harness.booked()).quota;
+    const quota = (await harness.allocated()).quota;
     await harness.act(off, 'delete');
     expect(await harness.until(off, (vm) => vm.state === 'deleted')).toMatchObject({ host_id: null });
-    expect((await harness.booked()).quota).toBe(quota - 1);
+    expect((await harness.allocated()).quota).toBe(quota - 1);
     expect(host.commands).toHaveLength(heard);
   });
 

@@ -76,14 +76,14 @@ describe('a step that can be undone', () => {
     ['pause', 'pause', { state: 'running', desired_state: 'running' }, 'running'],
     ['resume', 'resume', { state: 'paused', desired_state: 'paused' }, 'paused'],
   ] as const)('of %s (command %s) is undone when its job is cancelled', async (action, kind, vm, power) => {
-    const before = await harness.booked();
+    const before = await harness.allocated();
     const id = await heldAt(`undone-${action}-${kind}`, action, kind);
     const cancelling = await cancel((await jobOf(id)).id);
     expect(cancelling).toMatchObject({ status: 'waiting', error: { code: 'cancelled' } });
     expect(await idle(id)).toMatchObject({ ...vm, last_error: { code: 'cancelled' } });
     expect(harness.host.power.get(id)).toBe(power);
     expect(await jobOf(id)).toMatchObject({ status: 'cancelled', error: { code: 'cancelled' } });
-    if (vm.state === 'error') expect((await harness.booked()).hosts).toBe(before.hosts);
+    if (vm.state === 'error') expect((await harness.allocated()).hosts).toBe(before.hosts);
   });
 
   it('answers a second cancel with the job that is being cancelled', async () => {

@@ -43,7 +43,7 @@ async function untilWaiting(vmId: string): Promise<void> {
 
 describe('a create that fails', () => {
   it('while provisioning is undone: error, nothing left on the host, nothing allocated', async () => {
-    const before = await harness.booked();
+    const before = await harness.allocated();
     harness.host.interfere = (command, host) => (command.kind === 'create' ? host.fail(command) : undefined);
     const { id } = await harness.create('fails-1');
     const vm = await harness.until(id, (v) => v.state === 'error');
@@ -53,7 +53,7 @@ describe('a create that fails', () => {
       last_error: { code: 'driver_error', detail: 'ordered to fail' },
     });
     expect(harness.host.of(id)).toEqual(['create', 'delete']);
-    expect((await harness.booked()).hosts).toBe(before.hosts);
+    expect((await harness.allocated()).hosts).toBe(before.hosts);
 
     harness.host.interfere = () => undefined;
     await harness.act(id, 'retry');
@@ -213,7 +213,7 @@ describe('an action whose final state is reached already', () => {
 describe('a passed deadline', () => {
   it('of a delete deletes the VM when its host does not answer, and leaves a clean-up', async () => {
     const { id, host_id } = await harness.running('unreachable-1');
-    const before = await harness.booked();
+    const before = await harness.allocated();
     harness.host.interfere = (command) => (command.vmId === id ? 'silence' : undefined);
     const host = harness.hosts.find((h) => h.id === host_id);
     if (host) host.interfere = harness.host.interfere;
@@ -227,7 +227,7 @@ describe('a passed deadline', () => {
       [id],
     );
     expect(left.n).toBe(1);
-    const after = await harness.booked();
+    const after = await harness.allocated();
     expect(after).toEqual({ hosts: before.hosts, quota: before.quota - 1 });
     if (host) host.interfere = () => undefined;
     // The resync has a test of its own for what becomes of it; a host gets nothing new before.

@@ -83,7 +83,7 @@ describe('a VM', () => {
 
   it('stays deleting, with the reason and its quota, while its host fails to delete it', async () => {
     const { id } = await harness.running('cannot-end');
-    const before = await harness.booked();
+    const before = await harness.allocated();
     harness.host.interfere = (command, host) =>
       command.kind === 'delete'
         ? {
@@ -104,13 +104,13 @@ describe('a VM', () => {
       quota_held: true,
       last_error: { code: 'no_space', detail: 'the host has no disk space left' },
     });
-    expect(await harness.booked()).toEqual(before);
+    expect(await harness.allocated()).toEqual(before);
     expect(await harness.one('SELECT count(*)::int AS n FROM orchestrator.cleanups')).toEqual({ n: 0 });
 
     harness.host.interfere = () => undefined;
     await expire(id);
     await harness.until(id, ({ state }) => state === 'deleted');
-    expect(await harness.booked()).toEqual({ hosts: before.hosts - 1, quota: before.quota - 1 });
+    expect(await harness.allocated()).toEqual({ hosts: before.hosts - 1, quota: before.quota - 1 });
   });
 
   it('is deleted with a clean-up when the host that refused becomes unreachable past the deadline', async () => {
