@@ -96,19 +96,8 @@ async function test(compose, args) {
   await untilReady();
   const given = variables(userEnvironment(compose, ...published));
   const env = { ...environment(), ...given, NOVACRON_COMPOSE_PROJECT: project };
-  const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  const program = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
-  const where = [
-    '--rootDir',
-    join(root, 'acceptance'),
-    '--config',
-    join(root, 'acceptance', 'jest.config.mjs'),
-  ];
-  return handOver(
-    'node',
-    [...jest, program, ...where, '--runInBand', ...(args.length > 0 ? args : TESTS)],
-    env,
-  );
+  const jest = ['--filter', '@novacron/acceptance', 'test', '--runInBand'];
+  return handOver('pnpm', [...jest, ...(args.length > 0 ? args : TESTS)], env);
 }
 
 /** Runs one command and returns its exit code. */

@@ -1,8 +1,7 @@
 // Builds the Go programs for the checks and the cluster from the Go module proxy into .toolchain. go.mod and go.sum pin
 // them. helm and the cluster come from one module, so that they have the same version of Kubernetes.
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { Failure, phase, quietly } from './progress.mjs';
 import { root } from './toolchain.mjs';
@@ -55,29 +54,15 @@ function linkerFlags() {
   return ['-s', '-w', ...flags].join(' ');
 }
 
-function fingerprint(packages) {
-  const hash = createHash('sha256').update(packages.join('\n'));
-  for (const file of ['go.mod', 'go.sum', 'go-programs.mjs']) hash.update(readFileSync(join(source, file)));
-  return hash.digest('hex');
-}
-
 /**
- * Builds `packages` into .toolchain/SET, unless they are current. `renamed` maps the name that Go gives a program to its
+ * Builds `packages` into .toolchain/SET, which Go skips when they are current. `renamed` maps the name that Go gives a program to its
  * usual name. @throws Failure when Go is missing, or the build fails
  */
 export async function buildPrograms({ set, packages, title, renamed = {} }) {
   const bin = folderOf(set);
-  const stamp = join(bin, 'installed');
-  const wanted = fingerprint(packages);
-  try {
-    if (readFileSync(stamp, 'utf8') === wanted) return;
-  } catch {
-    // not built yet
-  }
   if (!hasGo()) {
     throw new Failure(`${title} are Go programs: install Go 1.26 or newer (https://go.dev/dl), then again`);
   }
-  rmSync(bin, { recursive: true, force: true });
   mkdirSync(bin, { recursive: true });
   // Without debug information Kubernetes needs a third of the disk. With GOGC=400 the garbage collector rarely runs.
   const env = { ...process.env, CGO_ENABLED: '0', GOGC: '400', GOFLAGS: '-buildvcs=false -mod=readonly' };
@@ -90,6 +75,5 @@ export async function buildPrograms({ set, packages, title, renamed = {} }) {
       'The reason is above; the Go module proxy must be reachable',
     ),
   );
-  for (const [from, to] of Object.entries(renamed)) renameSync(join(bin, from), join(bin, to));
-  writeFileSync(stamp, wanted);
+  for (const [from, to] of Object.entries(renamed)) copyFileSync(join(bin, from), join(bin, to));
 }

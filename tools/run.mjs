@@ -25,43 +25,26 @@ const usage = `usage: node tools/run.mjs COMMAND [arguments]
 Each command has --help.
 `;
 
-const stack = join(root, 'packages', 'local-stack', 'dist', 'cli.js');
-
-const benchCheck = join(root, 'packages', 'bench', 'dist', 'check', 'cli.js');
-
+const dist = (name, ...path) => join(root, 'packages', name, 'dist', ...path);
 const running = ['./apps/*', '@novacron/local-stack'];
-const needs = {
-  start: running,
-  stack: running,
-  host: running,
-  bench: [...running, '@novacron/bench'],
-  load: [...running, '@novacron/bench'],
-  'bench:check': [...running, '@novacron/bench'],
-  'bench:baseline': [...running, '@novacron/bench'],
-  fuzz: [...running, '@novacron/testkit'],
-  history: [...running, '@novacron/history-checker'],
-  chart: running,
-  // The chart's matrix reads the built apps.
-  cluster: running,
-};
+const withBench = [...running, '@novacron/bench'];
 
-function program(command, args) {
-  const programs = {
-    start: [nodeCommand, [stack, 'start', ...args]],
-    stack: [nodeCommand, [stack, ...args]],
-    host: [nodeCommand, [stack, 'host', ...args]],
-    bench: [nodeCommand, [join(root, 'packages', 'bench', 'dist', 'cli.js'), ...args]],
-    load: [nodeCommand, [join(root, 'packages', 'bench', 'dist', 'load', 'cli.js'), ...args]],
-    'bench:check': [nodeCommand, [benchCheck, ...args]],
-    'bench:baseline': [nodeCommand, [benchCheck, '--write', ...args]],
-    fuzz: [nodeCommand, [join(root, 'packages', 'testkit', 'dist', 'fuzz', 'cli.js'), ...args]],
-    history: [nodeCommand, [join(root, 'packages', 'history-checker', 'dist', 'cli.js'), ...args]],
-    chart: [nodeCommand, [join(root, 'tools', 'chart', 'cli.mjs'), ...args]],
-    cluster: [nodeCommand, [join(root, 'tools', 'cluster', 'cli.mjs'), ...args]],
-    check: [nodeCommand, [join(root, 'tools', 'checks', 'check.mjs'), ...args]],
-  };
-  return programs[command];
-}
+/** Each command's program with its first arguments, and the packages that it needs; by default all. */
+const PROGRAMS = {
+  start: [[dist('local-stack', 'cli.js'), 'start'], running],
+  stack: [[dist('local-stack', 'cli.js')], running],
+  host: [[dist('local-stack', 'cli.js'), 'host'], running],
+  bench: [[dist('bench', 'cli.js')], withBench],
+  load: [[dist('bench', 'load', 'cli.js')], withBench],
+  'bench:check': [[dist('bench', 'check', 'cli.js')], withBench],
+  'bench:baseline': [[dist('bench', 'check', 'cli.js'), '--write'], withBench],
+  fuzz: [[dist('testkit', 'fuzz', 'cli.js')], [...running, '@novacron/testkit']],
+  history: [[dist('history-checker', 'cli.js')], [...running, '@novacron/history-checker']],
+  // The chart's matrix reads the built apps.
+  chart: [[join(root, 'tools', 'chart', 'cli.mjs')], running],
+  cluster: [[join(root, 'tools', 'cluster', 'cli.mjs')], running],
+  check: [[join(root, 'tools', 'checks', 'check.mjs')]],
+};
 
 async function main([command, ...args]) {
   const [major, minor] = process.versions.node.split('.').map(Number);
@@ -78,24 +61,28 @@ async function main([command, ...args]) {
     if (args[0] === 'test') await prepare(['@novacron/testkit']);
     return compose(args);
   }
-  const found = program(command, args);
-  if (!found) {
+  const [program, needs] = PROGRAMS[command] ?? [];
+  if (!program) {
     process.stderr.write(usage);
     return command === undefined || command === '--help' ? 0 : 2;
   }
   // Status, stop and help must not wait for a build.
   const asksForHelp = args.some((arg) => arg === '--help' || arg === '-h');
-  const isBuilt = existsSync(found[1][0]) && existsSync(nodeCommand);
+  const isBuilt = existsSync(program[0]) && existsSync(nodeCommand);
   if (asksForHelp && !isBuilt) {
     process.stdout.write(
       `${usage}${command} must be built before it can list its options: run it without --help first.\n`,
     );
     return 0;
   }
-  if (!(isBuilt && (asksForHelp || command === 'stack'))) await prepare(needs[command]);
+  if (!(isBuilt && (asksForHelp || command === 'stack'))) await prepare(needs);
   // The duration that `npm start` prints counts from here, including toolchain, dependencies and build.
   const startedAt = String(Math.round(performance.timeOrigin));
-  return handOver(found[0], found[1], toolEnvironment({ NOVACRON_COMMAND_STARTED_AT: startedAt }));
+  return handOver(
+    nodeCommand,
+    [...program, ...args],
+    toolEnvironment({ NOVACRON_COMMAND_STARTED_AT: startedAt }),
+  );
 }
 
 await runMain('novacron', main);

@@ -52,6 +52,14 @@ export class FixtureRepository {
       .stdout;
   }
 
+  /** Runs dependency-cruiser on `folders`; returns a function from a file to the rules that it violates. */
+  violations(folders, flags = []) {
+    const program = 'dependency-cruiser/bin/dependency-cruiser.mjs';
+    const output = this.run(program, [...flags, '--output-type=json', ...folders]);
+    const { violations } = JSON.parse(output).summary;
+    return (file) => violations.filter(({ from }) => from === file).map(({ rule }) => rule.name);
+  }
+
   remove() {
     rmSync(this.folder, { recursive: true, force: true });
   }

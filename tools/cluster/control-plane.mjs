@@ -18,6 +18,9 @@ export const loadFile = join(home, 'load.json');
 
 const here = dirname(fileURLToPath(import.meta.url));
 const NODES = 6;
+const asAdmin = ['kubeconfig', 'authentication-kubeconfig', 'authorization-kubeconfig'].map(
+  (flag) => `--${flag}=${kubeconfig}`,
+);
 
 const freePort = () =>
   new Promise((done, failed) => {
@@ -41,30 +44,20 @@ function start(name, program, args, env = {}) {
   writeFileSync(join(home, 'pid', name), String(child.pid));
 }
 
-/** Writes a kubeconfig for each user, and the API server's file of their tokens. */
-function users(port) {
-  const groups = { admin: 'system:masters', controllers: '', scheduler: '' };
-  const names = {
-    admin: 'admin',
-    controllers: 'system:kube-controller-manager',
-    scheduler: 'system:kube-scheduler',
+/** Writes the administrator's kubeconfig, which all processes use, and the API server's file of tokens. */
+function writeKubeconfig(port) {
+  const token = randomBytes(16).toString('hex');
+  const cluster = { server: `https://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true };
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'c', cluster }],
+    users: [{ name: 'u', user: { token } }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
   };
-  const lines = Object.keys(groups).map((user) => {
-    const token = randomBytes(16).toString('hex');
-    const config = {
-      apiVersion: 'v1',
-      kind: 'Config',
-      clusters: [
-        { name: 'c', cluster: { server: `https://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } },
-      ],
-      users: [{ name: 'u', user: { token } }],
-      contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-      'current-context': 'x',
-    };
-    writeFileSync(join(home, `${user}.conf`), JSON.stringify(config), { mode: 0o600 });
-    return `${token},${names[user]},${user},"${groups[user]}"`;
-  });
-  writeFileSync(join(home, 'tokens.csv'), `${lines.join('\n')}\n`, { mode: 0o600 });
+  writeFileSync(kubeconfig, JSON.stringify(config), { mode: 0o600 });
+  writeFileSync(join(home, 'tokens.csv'), `${token},admin,admin,"system:masters"\n`, { mode: 0o600 });
 }
 
 function serviceAccountKeys() {
@@ -105,9 +98,7 @@ function startApi([etcd, peers, api]) {
 /** Starts the processes that need the API server when they start. */
 function startRest([controllers, scheduler, kwok, metrics]) {
   start('kube-controller-manager', findTool('kube-controller-manager'), [
-    '--kubeconfig=controllers.conf',
-    '--authentication-kubeconfig=controllers.conf',
-    '--authorization-kubeconfig=controllers.conf',
+    ...asAdmin,
     '--bind-address=127.0.0.1',
     `--secure-port=${controllers}`,
     '--leader-elect=false',
@@ -116,15 +107,13 @@ function startRest([controllers, scheduler, kwok, metrics]) {
     '--enable-hostpath-provisioner=true',
   ]);
   start('kube-scheduler', findTool('kube-scheduler'), [
-    '--kubeconfig=scheduler.conf',
-    '--authentication-kubeconfig=scheduler.conf',
-    '--authorization-kubeconfig=scheduler.conf',
+    ...asAdmin,
     '--bind-address=127.0.0.1',
     `--secure-port=${scheduler}`,
     '--leader-elect=false',
   ]);
   start('kwok', findTool('kwok'), [
-    '--kubeconfig=admin.conf',
+    asAdmin[0],
     '--manage-all-nodes=false',
     '--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake',
     '--node-ip=127.0.0.1',
@@ -159,7 +148,7 @@ export async function up() {
   for (const folder of ['log', 'pid']) mkdirSync(join(home, folder), { recursive: true });
   writeFileSync(loadFile, '{}');
   const ports = await Promise.all(Array.from({ length: 7 }, freePort));
-  users(ports[2]);
+  writeKubeconfig(ports[2]);
   serviceAccountKeys();
   startApi(ports);
   const apiReady = async () => (await kubectl(['get', '--raw', '/readyz'])).code === 0;
