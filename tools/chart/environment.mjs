@@ -6,16 +6,19 @@ const dist = (...path) => import(join(root, ...path));
 const { loadConfig } = await dist('packages', 'config', 'dist', 'load.js');
 const { migrationEnv } = await dist('packages', 'config', 'dist', 'fragments.js');
 
+function variablesOf(tree) {
+  return Object.values(tree).flatMap((entry) =>
+    typeof entry === 'object' ? (entry.variable ?? variablesOf(entry)) : [],
+  );
+}
+
 const APPS = ['gateway', 'vm-orchestrator', 'metrics-ingest', 'cache-invalidator', 'host-agent'];
 const settingsOf = new Map();
 for (const app of APPS) {
-  const [settings] = Object.values(await dist('apps', app, 'dist', 'config.js'));
-  settingsOf.set(app, settings);
-}
-
-function variablesOf(tree) {
-  return Object.values(tree).flatMap((entry) =>
-    typeof entry.variable === 'string' ? [entry.variable] : variablesOf(entry),
+  const exported = Object.values(await dist('apps', app, 'dist', 'config.js'));
+  settingsOf.set(
+    app,
+    exported.find((value) => variablesOf(value).length > 0),
   );
 }
 
