@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { DomainEvent, Watermark } from '@novacron/contracts/events';
 import type { LedgerStatus } from '@novacron/contracts/ledger';
 import type { Call, Database, Statement } from '@novacron/postgres/database';
-import type { History } from '@novacron/postgres/history';
+import type { History } from '@novacron/postgres/lineage';
 import { SystemDatabase } from '@novacron/service-kit/inject';
 
 /** How an event arrived: by the stream, or fetched from the orchestrator because the stream did not deliver it. */
@@ -129,6 +129,14 @@ interface Progress {
 export class Ledger {
   constructor(@SystemDatabase() private readonly db: Database) {}
 
+  /** Reads from a replica that has what this process recorded last, else from the primary. */
+  get reads(): Session {
+    const { history } = this.db;
+    const at = this.#writtenAt;
+    // A position that a promotion cut off is not presented: it would be refused until the next write.
+    return this.db.replica(at && history && isPartOf(at, history) ? at : undefined);
+  }
+
   /**
    * Records events, in any order and any number of times, and moves the contiguous number over them.
    * @returns numbers under which another event is recorded: the orchestrator decides which one is right
@@ -150,7 +158,7 @@ export class Ledger {
       unique.map(({ position }) => position),
       via,
     ];
-    const { results } = await this.db.primary.batch({}, [
+    const { results } = await this.#write([
       { statement: RECORD, params },
       { statement: CONFLICTS, params: [seqs, ids] },
       ...advance(),
@@ -160,17 +168,17 @@ export class Ledger {
 
   /** Skips the numbers up to `seq`, which the orchestrator no longer has. */
   async skipTo(seq: number): Promise<void> {
-    await this.db.primary.batch({}, [{ statement: SKIP, params: [seq] }, ...advance()]);
+    await this.#write([{ statement: SKIP, params: [seq] }, ...advance()]);
   }
 
   /** The orchestrator's watermark: every event up to its number is committed. */
   async mark(mark: Pick<Watermark, 'seq' | 'position'>): Promise<void> {
-    await this.db.primary.batch({}, [{ statement: MARK, params: [mark.seq, mark.position] }]);
+    await this.#write([{ statement: MARK, params: [mark.seq, mark.position] }]);
   }
 
   /** The orchestrator has not assigned a number above `seq`. */
   async limitTo(seq: number): Promise<void> {
-    await this.db.primary.batch({}, [{ statement: LOWER, params: [seq] }]);
+    await this.#write([{ statement: LOWER, params: [seq] }]);
   }
 
   /** Runs of missing numbers, lowest first. */
@@ -205,7 +213,7 @@ export class Ledger {
 
   /** Deletes events older than this; the contiguous number stays. */
   async purge(days: number): Promise<void> {
-    await this.db.primary.batch({}, [{ statement: PURGE, params: [days] }]);
+    await this.#write([{ statement: PURGE, params: [days] }]);
   }
 }
 

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { loadConfig } from '@novacron/config/load';
+import { newId } from '@novacron/contracts/ids';
+import { createDatabase, type Database } from '@novacron/postgres/database';
+import { migrate } from '@novacron/postgres/migrate';
+import { useTestServers } from '@novacron/testkit/servers';
+import { eventually } from '@novacron/testkit/wait';
+import { LaterEvents } from '../src/check/later-events.js';
+import { settings } from '../src/config.js';
+import { Ledger } from '../src/ledger/ledger.js';
+import { migrations } from '../src/migrations/all.js';
+import { activeTenants } from '../src/warm/tenants.js';
+import { eventOf, HISTORY, learnHistory } from './owner.js';
+
+let servers: Awaited<ReturnType<typeof useTestServers>>;
+let db: Database;
+let ledger: Ledger;
+
+/** Reads by the server that answered, since the start. */
+const answered = () => {
+  const { primary, replicas } = db.stats();
+  return { primary: primary.reads, replica: replicas.reduce((sum, { reads }) => sum + reads, 0) };
+};
+
+beforeAll(async () => {
+  servers = await useTestServers({ replica: true });
+  await learnHistory(servers);
+  const { postgres } = loadConfig(settings, servers.env('cache'));
+  const login = { ...postgres, schema: 'cache' };
+  await migrate({ ...login, role: 'owner', password: postgres.ownerPassword as string }, { migrations });
+  db = createDatabase({ ...login, role: 'sys', password: postgres.sysPassword });
+  ledger = new Ledger(db);
+  await db.ping();
+  await eventually(() => expect(db.stats().replicas).toMatchObject([{ healthy: true }]));
+});
+afterAll(async () => {
+  await db?.close();
+  await servers?.stop();
+});
+
+describe('a ledger with a healthy replica', () => {
+  it('answers the checker from the replica', async () => {
+    const event = { ...eventOf(1), version: 2 };
+    await ledger.record([event], 'stream');
+    const known = [{ id: event.resourceId, version: 1 }];
+    await eventually(async () => {
+      const before = answered();
+      expect(await new LaterEvents(ledger).of('vm', known, HISTORY)).toEqual([
+        { id: event.resourceId, version: 2, position: 1n },
+      ]);
+      expect(answered()).toEqual({ ...before, replica: before.replica + 1 });
+    });
+  });
+
+  it('answers the warmer from the replica', async () => {
+    await eventually(async () => {
+      const before = answered();
+      expect(await activeTenants(ledger.reads, 10)).toHaveLength(1);
+      expect(answered()).toEqual({ ...before, replica: before.replica + 1 });
+    });
+  });
+
+  it('shows a read what the same process recorded before it, whichever server answers', async () => {
+    for (let seq = 2; seq < 12; seq += 1) {
+      const tenantId = newId<string>();
+      await ledger.record([{ ...eventOf(seq), tenantId }], 'stream');
+      expect((await activeTenants(ledger.reads, 1))[0]).toBe(tenantId);
+    }
+  });
+});
