@@ -12,7 +12,7 @@ interface Row {
   readonly id: string;
   readonly roles: string[];
   readonly expires_at: Date | null;
-  readonly rate_per_second: number | null;
+  readonly unlimited: boolean;
 }
 
 /** Of a token whose tenant has no rate of its own. */
@@ -21,15 +21,21 @@ const DEFAULT_RATE_PER_SECOND = 2_000;
 const FIND: Statement = {
   name: 'gateway_find_token',
   table: 'api_tokens',
-  text: `SELECT k.tenant_id, t.name AS tenant_name, k.id, k.roles, k.expires_at,
-                 CASE WHEN NOT k.unlimited THEN coalesce(t.rate_per_second, ${DEFAULT_RATE_PER_SECOND}) END AS rate_per_second
+  text: `SELECT k.tenant_id, t.name AS tenant_name, k.id, k.roles, k.expires_at, k.unlimited
            FROM gateway.api_tokens k JOIN gateway.tenants t USING (tenant_id)
           WHERE k.hash = $1 AND k.revoked_at IS NULL`,
 };
+const RATE: Statement = {
+  name: 'gateway_tenant_rate',
+  text: 'SELECT rate_per_second FROM gateway.tenants WHERE tenant_id = $1',
+};
+
+const TIMEOUT = { timeoutMs: 5_000 };
 
 /**
- * Finds a token by its hash, on the primary: one that was made a moment ago is good at once. While the primary is away
- * a replica answers, so that reads go on.
+ * Finds a token by its hash. The lookup is a prepared statement on the primary: each request of an unknown token
+ * waits for it, a new token must be good at once, and a revoked one must stop being good. While the primary is away
+ * a replica answers, so that reads go on. The tenant's rate may come from a replica that has what the lookup saw.
  * @param sys the database under the `_sys` role: the tenant is not known yet
  * @param saw told where the database is, so that the first answer can carry a consistency token
  */
@@ -46,7 +52,7 @@ export function findTokenIn(sys: Database, saw: (position: Position) => void): F
         principal: `token:${row.id}`,
         credentialId: row.id,
         roles: z.array(Role).parse(row.roles),
-        ratePerSecond: row.rate_per_second,
+        ratePerSecond: row.unlimited ? null : await rateOf(sys, row.tenant_id, position),
       },
       expiresAt: row.expires_at === null ? null : row.expires_at.getTime(),
     };
@@ -54,11 +60,17 @@ export function findTokenIn(sys: Database, saw: (position: Position) => void): F
 }
 
 async function find(sys: Database, hash: Buffer): Promise<Answer<Row>> {
-  const options = { timeoutMs: 5_000 };
   try {
-    return await sys.primary.query<Row>(FIND, [hash], options);
+    return await sys.primary.query<Row>(FIND, [hash], TIMEOUT);
   } catch (error) {
     if (!sys.stats().replicas.some(({ healthy }) => healthy)) throw error;
-    return sys.replica().query<Row>(FIND, [hash], options);
+    return sys.replica().query<Row>(FIND, [hash], TIMEOUT);
   }
+}
+
+async function rateOf(sys: Database, tenantId: string, position: Position): Promise<number> {
+  const { rows } = await sys
+    .replica(position)
+    .query<{ rate_per_second: number | null }>(RATE, [tenantId], TIMEOUT);
+  return rows[0]?.rate_per_second ?? DEFAULT_RATE_PER_SECOND;
 }

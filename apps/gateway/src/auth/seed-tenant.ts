@@ -1,7 +1,12 @@
 import { newId } from '@novacron/contracts/ids';
 import type { Role } from '@novacron/contracts/envelope';
 import type { Database } from '@novacron/postgres/database';
+import { TenantEntities } from '@novacron/postgres/entities';
+import type { EntityManager } from 'typeorm';
 import { hashApiToken } from './api-token.js';
+import { ApiToken } from './api-token.entity.js';
+import { tenancyEntities } from './entities.js';
+import { Tenant } from './tenant.entity.js';
 
 export interface SeededToken {
   readonly name: string;
@@ -10,8 +15,9 @@ export interface SeededToken {
 }
 
 /**
- * Makes sure that a tenant exists with these tokens, which are good from then on and have no rate limit. Safe to run again, also
- * with other tokens: those of the same name stop being good.
+ * Makes sure that a tenant exists with these tokens, which are good from then on and have no rate limit. Safe to
+ * repeat, also with other tokens: a token of the same name stops being good.
+ * @param sys the role that serves requests may change neither tenants nor tokens
  */
 export async function seedTenant(
   sys: Database,
@@ -19,21 +25,28 @@ export async function seedTenant(
   tenant: { readonly id: string; readonly name: string },
   tokens: readonly SeededToken[],
 ): Promise<void> {
-  await sys.transaction({}, async (tx) => {
-    await tx.query(
-      {
-        text: `INSERT INTO gateway.tenants (tenant_id, name) VALUES ($1, $2) ON CONFLICT (tenant_id) DO UPDATE SET name = EXCLUDED.name`,
-      },
-      [tenant.id, tenant.name],
-    );
-    for (const { name, token, roles } of tokens) {
-      await tx.query(
-        {
-          text: `INSERT INTO gateway.api_tokens (tenant_id, id, name, hash, roles, unlimited) VALUES ($1, $2, $3, $4, $5, true)
-                 ON CONFLICT (tenant_id, name) DO UPDATE SET hash = EXCLUDED.hash, roles = EXCLUDED.roles, unlimited = true, revoked_at = NULL, expires_at = NULL`,
-        },
-        [tenant.id, newId(), name, hashApiToken(key, token), roles],
-      );
-    }
+  await new TenantEntities(sys, tenancyEntities).withTenant(tenant.id, async (manager) => {
+    await manager.upsert(Tenant, { ...tenant }, ['id']);
+    for (const { name, token, roles } of tokens)
+      await putToken(manager, {
+        tenantId: tenant.id,
+        name,
+        hash: hashApiToken(key, token),
+        roles: [...roles],
+      });
   });
+}
+
+/** Writes the token of that name, which keeps its id where there was one. */
+async function putToken(
+  manager: EntityManager,
+  token: Pick<ApiToken, 'tenantId' | 'name' | 'hash' | 'roles'>,
+): Promise<void> {
+  await manager
+    .createQueryBuilder()
+    .insert()
+    .into(ApiToken)
+    .values({ ...token, id: newId(), unlimited: true, expiresAt: null, revokedAt: null })
+    .orUpdate(['hash', 'roles', 'unlimited', 'expires_at', 'revoked_at'], ['tenant_id', 'name'])
+    .execute();
 }

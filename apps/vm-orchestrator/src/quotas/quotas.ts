@@ -2,6 +2,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import type { TenantId } from '@novacron/contracts/ids';
 import type { Quota } from '@novacron/contracts/infrastructure';
 import type { Call, Statement, Transaction } from '@novacron/postgres/database';
+import { ensureQuota } from './quota-settings.js';
 
 export interface Size {
   readonly cpu: number;
@@ -26,11 +27,6 @@ export interface QuotaRow {
   used_disk: number;
 }
 
-const ENSURE: Statement = {
-  name: 'quotas-ensure',
-  text: `INSERT INTO quotas (tenant_id, limit_vms, limit_cpu, limit_memory, limit_disk) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (tenant_id) DO NOTHING`,
-};
 const LOCK: Statement = { name: 'quotas-lock', text: 'SELECT * FROM quotas WHERE tenant_id = $1 FOR UPDATE' };
 
 export const READ_QUOTA: Statement = {
@@ -54,17 +50,13 @@ export async function lockQuota(
 ): Promise<QuotaRow> {
   const found = (await tx.query<QuotaRow>(LOCK, [tenantId])).rows[0];
   if (found) return found;
-  await tx.query(ENSURE, ensureParams(tenantId, defaults));
+  await ensureQuota(tx, tenantId, defaults);
   return (await tx.query<QuotaRow>(LOCK, [tenantId])).rows[0] as QuotaRow;
 }
 
 /** The lock as a call, to be sent with others; without a row the tenant has no quota yet. */
 export function lockQuotaCall(tenantId: TenantId): Call {
   return { statement: LOCK, params: [tenantId] };
-}
-
-function ensureParams(tenantId: TenantId, d: QuotaDefaults): unknown[] {
-  return [tenantId, d.vms, d.cpu, d.memory, d.disk];
 }
 
 const SAVE_USED: Statement = {
