@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { postgresEnv } from '@novacron/config/fragments';
 import { loadConfig } from '@novacron/config/load';
 import { newId } from '@novacron/contracts/ids';
 import { createDatabase, type Database } from '@novacron/postgres/database';
@@ -6,15 +7,16 @@ import { migrate } from '@novacron/postgres/migrate';
 import { useTestServers } from '@novacron/testkit/servers';
 import { eventually } from '@novacron/testkit/wait';
 import { LaterEvents } from '../src/check/later-events.js';
-import { settings } from '../src/config.js';
 import { Ledger } from '../src/ledger/ledger.js';
 import { migrations } from '../src/migrations/all.js';
 import { activeTenants } from '../src/warm/tenants.js';
-import { eventOf, HISTORY, learnHistory } from './owner.js';
+import { eventOf } from './owner.js';
 
 let servers: Awaited<ReturnType<typeof useTestServers>>;
 let db: Database;
 let ledger: Ledger;
+/** System and timeline of the test's database. */
+let origin: string;
 
 /** Reads by the server that answered, since the start. */
 const answered = () => {
@@ -24,13 +26,13 @@ const answered = () => {
 
 beforeAll(async () => {
   servers = await useTestServers({ replica: true });
-  await learnHistory(servers);
-  const { postgres } = loadConfig(settings, servers.env('cache'));
+  const { postgres } = loadConfig(postgresEnv, servers.env('cache'));
   const login = { ...postgres, schema: 'cache' };
   await migrate({ ...login, role: 'owner', password: postgres.ownerPassword as string }, { migrations });
   db = createDatabase({ ...login, role: 'sys', password: postgres.sysPassword });
   ledger = new Ledger(db);
   await db.ping();
+  origin = `${db.history?.systemId}.${db.history?.timeline}`;
   await eventually(() => expect(db.stats().replicas).toMatchObject([{ healthy: true }]));
 });
 afterAll(async () => {
@@ -40,12 +42,12 @@ afterAll(async () => {
 
 describe('a ledger with a healthy replica', () => {
   it('answers the checker from the replica', async () => {
-    const event = { ...eventOf(1), version: 2 };
+    const event = { ...eventOf(1), version: 2, position: `${origin}.1` };
     await ledger.record([event], 'stream');
     const known = [{ id: event.resourceId, version: 1 }];
     await eventually(async () => {
       const before = answered();
-      expect(await new LaterEvents(ledger).of('vm', known, HISTORY)).toEqual([
+      expect(await new LaterEvents(ledger).of('vm', known, origin)).toEqual([
         { id: event.resourceId, version: 2, position: 1n },
       ]);
       expect(answered()).toEqual({ ...before, replica: before.replica + 1 });

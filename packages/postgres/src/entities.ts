@@ -72,7 +72,9 @@ class TransactionRunner extends PostgresQueryRunner {
     this.transactionDepth = 1;
   }
 
-  override async query(...args: Parameters<PostgresQueryRunner['query']>): Promise<unknown> {
+  override async query(
+    ...args: Parameters<PostgresQueryRunner['query']>
+  ): ReturnType<PostgresQueryRunner['query']> {
     try {
       return await super.query(...args);
     } catch (error) {
