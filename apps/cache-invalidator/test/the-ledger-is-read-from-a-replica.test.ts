@@ -9,7 +9,7 @@ import { eventually } from '@novacron/testkit/wait';
 import { LaterEvents } from '../src/check/later-events.js';
 import { Ledger } from '../src/ledger/ledger.js';
 import { migrations } from '../src/migrations/all.js';
-import { activeTenants } from '../src/warm/tenants.js';
+import { ActiveTenants } from '../src/warm/active-tenants.js';
 import { eventOf } from './owner.js';
 
 let servers: Awaited<ReturnType<typeof useTestServers>>;
@@ -32,7 +32,7 @@ beforeAll(async () => {
   db = createDatabase({ ...login, role: 'sys', password: postgres.sysPassword });
   ledger = new Ledger(db);
   await db.ping();
-  origin = `${db.history?.systemId}.${db.history?.timeline}`;
+  origin = `${db.lineage?.systemId}.${db.lineage?.timeline}`;
   await eventually(() => expect(db.stats().replicas).toMatchObject([{ healthy: true }]));
 });
 afterAll(async () => {
@@ -57,7 +57,7 @@ describe('a ledger with a healthy replica', () => {
   it('answers the warmer from the replica', async () => {
     await eventually(async () => {
       const before = answered();
-      expect(await activeTenants(ledger.reads, 10)).toHaveLength(1);
+      expect(await new ActiveTenants(ledger).latest(10)).toHaveLength(1);
       expect(answered()).toEqual({ ...before, replica: before.replica + 1 });
     });
   });
@@ -66,7 +66,7 @@ describe('a ledger with a healthy replica', () => {
     for (let seq = 2; seq < 12; seq += 1) {
       const tenantId = newId<string>();
       await ledger.record([{ ...eventOf(seq), tenantId }], 'stream');
-      expect((await activeTenants(ledger.reads, 1))[0]).toBe(tenantId);
+      expect((await new ActiveTenants(ledger).latest(1))[0]).toBe(tenantId);
     }
   });
 });

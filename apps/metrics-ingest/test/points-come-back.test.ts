@@ -205,7 +205,7 @@ describe('stored points', () => {
     const vm = await harness.place(newVm());
     await harness.publish(vm, 'cpu_usage', [[start, 1]]);
     await harness.settled();
-    const { position } = await harness.sys.primary.query({ text: 'SELECT 1' });
+    const { lowerBound: position } = await harness.sys.primary.query({ text: 'SELECT 1' });
     const minPosition = `${position.systemId}.${position.timeline}.${position.lsn}`;
     const meta = { ...metaOf(vm), consistency: 'causal' as const, minPosition };
     const query = {

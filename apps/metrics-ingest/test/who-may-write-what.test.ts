@@ -58,7 +58,7 @@ async function vmEvent(
   version: number,
   hostId: string | null,
   state = 'running',
-  systemId = harness.sys.history?.systemId,
+  systemId = harness.sys.lineage?.systemId,
 ): Promise<void> {
   const at = new Date(now).toISOString();
   const data = { id: vm.vmId, tenantId: vm.tenantId, hostId, state, version, updatedAt: at };

@@ -32,7 +32,7 @@ export function parseLsn(text: string): bigint {
   return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
 }
 
-export function sameHistory(a: Position, b: Position): boolean {
+export function sameLineage(a: Position, b: Position): boolean {
   return a.systemId === b.systemId && a.timeline === b.timeline;
 }
 

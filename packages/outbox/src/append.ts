@@ -29,13 +29,13 @@ const APPEND: Statement = {
   table: 'outbox_pending',
 };
 
-/** The statement that writes events, for a batch or pipeline with the change that they tell of. */
+/** The statement that writes events, for a batch or pipeline with the change that they describe. */
 export function appendCall(events: readonly NewEvent[]): Call {
   const rows = events.map((event) => ({ ...event, id: event.id ?? newId(), at: event.at ?? null }));
   return { statement: APPEND, params: [JSON.stringify(rows)] };
 }
 
-/** Writes events in the transaction of the change that they tell of. Wake the relay after its commit. */
+/** Writes events in the transaction of the change that they describe. Wake the relay after its commit. */
 export async function appendEvents(tx: Transaction, events: readonly NewEvent[]): Promise<void> {
   if (events.length > 0) await tx.pipeline([appendCall(events)]);
 }

@@ -1,4 +1,4 @@
-/** Rounds in which the stream refuses one event and takes others, after which the event is the cause. */
+/** Rounds in which the stream refuses one event and stores others, after which the event is the cause. */
 export const ROUNDS = 8;
 
 /** Counts how often single events failed in rounds that proved the stream to work. */
@@ -6,7 +6,7 @@ export class Attempts {
   readonly #failed = new Map<number, number>();
 
   /**
-   * Notes one round.
+   * Records one round.
    * @param round.stored the seqs that the stream acknowledged; an event that was set aside proves nothing
    * @returns the seqs that failed in {@link ROUNDS} rounds, each of which stored other events
    */

@@ -20,14 +20,15 @@ const BOUNDS: Statement = {
 
 export interface FetchedEvents {
   readonly events: DomainEvent[];
-  /** The oldest number still kept; null: none is. */
+  /** The oldest seq that is still kept; null: none is. */
   readonly oldestSeq: number | null;
   readonly lastSeq: number;
 }
 
 /**
- * Events by number, both ends included, for a consumer that saw a hole: the first of them, at most 500 and as many
- * as one page holds. Events that were set aside are here too; `data` is null where no page holds it. Needs the `_sys` role. Read from the primary: a number that was seen is there.
+ * Events by seq, both ends included, for a consumer that detected a gap: the first of them, at most 500 and as many as
+ * one page holds. Events that were set aside are included; `data` is null where no page holds it. Needs the `_sys`
+ * role. Reads the primary, which has every seq that a consumer can have received.
  */
 export async function fetchEvents(session: Session, fromSeq: number, toSeq: number): Promise<FetchedEvents> {
   const { results } = await session.read({}, [

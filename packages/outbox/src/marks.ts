@@ -6,8 +6,8 @@ interface Mark {
 const KEPT = 64;
 
 /**
- * Watermarks on their way: each claim that left nothing behind makes one, and it may be told when the events
- * up to its number are published. Of marks with one number only the newest counts.
+ * Watermarks that wait: each numbered batch that left no event behind makes one. It may be published when the events up
+ * to its seq are. Of marks with one seq only the newest counts.
  */
 export class Marks {
   #waiting: Mark[] = [];
@@ -19,7 +19,7 @@ export class Marks {
     this.#waiting.push(mark);
   }
 
-  /** The newest mark that holds now, once. */
+  /** The newest mark that is true now, once. */
   take(published: number): Mark | undefined {
     let newest: Mark | undefined;
     while (this.#waiting[0] && this.#waiting[0].seq <= published) newest = this.#waiting.shift();

@@ -1,11 +1,11 @@
 import { formatPosition } from '@novacron/contracts/position';
-import type { Held, Result, Statement } from '@novacron/postgres/database';
+import type { PinnedConnection, Result, Statement } from '@novacron/postgres/database';
 import { COLUMNS, type StoredEvent } from './stored-event.js';
 import type { SetAsideReason } from './unpublishable.js';
 
 /** Events numbered in one transaction. */
-export const CLAIM_SIZE = 500;
-const CLAIM_TIMEOUT_MS = 10_000;
+export const BATCH_SIZE = 500;
+const BATCH_TIMEOUT_MS = 10_000;
 const PURGE_SIZE = 5_000;
 
 const TRY_LOCK: Statement = {
@@ -16,15 +16,15 @@ const TRY_LOCK: Statement = {
 const COUNTER: Statement = { name: 'outbox_counter', text: 'SELECT seq, published FROM outbox_counter' };
 
 /**
- * Takes what is committed and has no number, in the order of `n`; gives each the next number under the lock
- * of the counter's row; and writes down how far was published. The flush position is read after the snapshot
- * that sees the rows, so it is at or after their commits. With nothing to do it writes nothing.
+ * Takes the committed events without a seq, in the order of `n`, gives each the next seq under the lock of the counter's
+ * row, and records the published seq. The flush position is read after the snapshot that sees the rows, so it is at or
+ * after their commits. Without events and progress it writes nothing.
  */
-const CLAIM: Statement = {
-  name: 'outbox_claim',
+const NUMBER_BATCH: Statement = {
+  name: 'outbox_number_batch',
   text: `WITH taken AS (
            DELETE FROM outbox_pending
-            WHERE ctid = ANY (ARRAY(SELECT ctid FROM outbox_pending ORDER BY n LIMIT ${CLAIM_SIZE}))
+            WHERE ctid = ANY (ARRAY(SELECT ctid FROM outbox_pending ORDER BY n LIMIT ${BATCH_SIZE}))
            RETURNING *
          ), amount AS MATERIALIZED (
            SELECT count(*) AS taken, $1 || (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text AS position FROM taken
@@ -43,8 +43,8 @@ const CLAIM: Statement = {
   table: 'outbox',
 };
 /**
- * Positions of another cluster, in a database that was restored from a dump: everything restored is at or before
- * the present of this one. Of what was published already nobody asks again.
+ * Replaces positions of another cluster, in a database that was restored from a dump: every restored event is at or
+ * before the present of this one. Events that are published already stay as they are.
  */
 const ADOPT: Statement = {
   name: 'outbox_adopt',
@@ -53,7 +53,7 @@ const ADOPT: Statement = {
 };
 const AFTER: Statement = {
   name: 'outbox_after',
-  text: `SELECT ${COLUMNS} FROM outbox WHERE seq > $1 ORDER BY seq LIMIT ${CLAIM_SIZE}`,
+  text: `SELECT ${COLUMNS} FROM outbox WHERE seq > $1 ORDER BY seq LIMIT ${BATCH_SIZE}`,
 };
 const SET_ASIDE: Statement = {
   name: 'outbox_set_aside',
@@ -72,63 +72,63 @@ const PURGE: Statement = {
             AND at < now() - make_interval(secs => $2::float8 / 1000)`,
 };
 
-export interface Claim {
+export interface NumberedBatch {
   readonly events: StoredEvent[];
   /**
-   * A position up to which every commit was visible to the claim, as text. When the claim left nothing behind,
-   * the event of every commit that a token up to it can have seen has a number.
+   * The position up to which every commit was visible to the batch, as text. When the batch left no event behind, the
+   * event of every commit up to this position has a seq.
    */
-  readonly before: string;
+  readonly visibleUpTo: string;
   readonly leftNothing: boolean;
 }
 
 /** The relay's work in Postgres, on a connection that holds the service's relay lock. */
 export class Numbering {
-  readonly #history: string;
+  readonly #lineage: string;
 
-  constructor(private readonly held: Held) {
-    this.#history = formatPosition({ ...held.history, lsn: 0n }).replace(/0$/, '');
+  constructor(private readonly connection: PinnedConnection) {
+    this.#lineage = formatPosition({ ...connection.lineage, lsn: 0n }).replace(/0$/, '');
   }
 
   get alive(): boolean {
-    return this.held.alive();
+    return this.connection.alive();
   }
 
-  /** True when this process is the one that relays, until the connection ends. */
+  /** True when this process is the relay, until the connection ends. */
   async tryLead(): Promise<boolean> {
-    const [answer] = await this.held.run([{ statement: TRY_LOCK }], CLAIM_TIMEOUT_MS);
+    const [answer] = await this.connection.run([{ statement: TRY_LOCK }], BATCH_TIMEOUT_MS);
     return answer?.rows[0]?.leads === true;
   }
 
-  /** How far its predecessor came; what that left unpublished is of this database's history from now on. */
+  /** The counter of its predecessor. Unpublished events get positions of this database. */
   async begin(): Promise<{ seq: number; published: number }> {
-    const adopt = { statement: ADOPT, params: [this.#history, `${this.held.history.systemId}.`] };
-    const [, answer] = await this.held.run([adopt, { statement: COUNTER }], CLAIM_TIMEOUT_MS);
+    const adopt = { statement: ADOPT, params: [this.#lineage, `${this.connection.lineage.systemId}.`] };
+    const [, answer] = await this.connection.run([adopt, { statement: COUNTER }], BATCH_TIMEOUT_MS);
     return answer?.rows[0] as { seq: number; published: number };
   }
 
-  /** Numbers what is waiting, in one round trip and one transaction, and notes that `published` was reached. */
-  async claim(published: number): Promise<Claim> {
-    const claim = { statement: CLAIM, params: [this.#history, published] };
-    const { results, settled } = await this.held.runAfterLook([claim], CLAIM_TIMEOUT_MS);
+  /** Numbers the waiting events, in one round trip and one transaction, and records `published`. */
+  async numberBatch(published: number): Promise<NumberedBatch> {
+    const number = { statement: NUMBER_BATCH, params: [this.#lineage, published] };
+    const { results, visibleUpTo } = await this.connection.runAfterProbe([number], BATCH_TIMEOUT_MS);
     const events = rowsOf(results[0]).sort((a, b) => a.seq - b.seq);
-    return { events, before: formatPosition(settled), leftNothing: events.length < CLAIM_SIZE };
+    return { events, visibleUpTo: formatPosition(visibleUpTo), leftNothing: events.length < BATCH_SIZE };
   }
 
-  /** Numbered events after `seq`, at most {@link CLAIM_SIZE}. */
+  /** Numbered events after `seq`, at most {@link BATCH_SIZE}. */
   async after(seq: number): Promise<StoredEvent[]> {
-    const [found] = await this.held.run([{ statement: AFTER, params: [seq] }], CLAIM_TIMEOUT_MS);
+    const [found] = await this.connection.run([{ statement: AFTER, params: [seq] }], BATCH_TIMEOUT_MS);
     return rowsOf(found);
   }
 
-  /** Notes that this event is not in the stream and never will be; safe to repeat. */
+  /** Records that this event is not in the stream and never will be; safe to repeat. */
   async setAside(seq: number, reason: SetAsideReason): Promise<void> {
-    await this.held.run([{ statement: SET_ASIDE, params: [seq, reason] }], CLAIM_TIMEOUT_MS);
+    await this.connection.run([{ statement: SET_ASIDE, params: [seq, reason] }], BATCH_TIMEOUT_MS);
   }
 
   /** Deletes some published events older than that. @returns true when there may be more */
   async purge(published: number, olderThanMs: number): Promise<boolean> {
-    const [gone] = await this.held.run([
+    const [gone] = await this.connection.run([
       { statement: PURGE, params: [published, olderThanMs] },
       { statement: PURGE_SET_ASIDE, params: [olderThanMs] },
     ]);
@@ -136,7 +136,7 @@ export class Numbering {
   }
 
   end(): void {
-    this.held.end();
+    this.connection.end();
   }
 }
 

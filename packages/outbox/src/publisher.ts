@@ -2,7 +2,7 @@ import { Attempts } from './attempts.js';
 import { toBytes, type StoredEvent } from './stored-event.js';
 import { judged, subjectOfRow, Unpublishable, type SetAsideReason } from './unpublishable.js';
 
-/** Publishes one message durably; resolves when the stream has it. A repeated `id` is stored once. */
+/** Publishes one message durably; resolves when the stream has stored it. A repeated `id` is stored once. */
 export type Publish = (subject: string, payload: Uint8Array, id: string) => Promise<void>;
 
 export interface PublisherOptions {
@@ -69,7 +69,7 @@ export class Publisher {
     return this.#numbered;
   }
 
-  /** Takes the events of a claim, in order. */
+  /** Takes the events of a batch, in order. */
   offer(events: readonly StoredEvent[]): void {
     const last = events.at(-1);
     if (!last) return;
@@ -79,7 +79,7 @@ export class Publisher {
     this.#kick();
   }
 
-  /** The connection broke: what has no answer yet is published again when it is back. */
+  /** The connection broke: events without an acknowledgement are published again when it is back. */
   disconnected(): void {
     this.#connected = false;
     this.#interrupt(new Error('the connection to NATS broke'));
@@ -90,7 +90,7 @@ export class Publisher {
     this.#endPause();
   }
 
-  /** Publishes what is in hand, gives up what the stream does not take, and resolves when it is quiet. */
+  /** Publishes the events in hand, gives up those that the stream does not take, and resolves when it is idle. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#endPause();
@@ -109,7 +109,7 @@ export class Publisher {
     let retryMs = FIRST_RETRY_MS;
     while (this.#published < this.#numbered && !this.#stopped) {
       try {
-        // What is sent while there is no connection is lost without an error until its time limit.
+        // A message that is sent without a connection is lost, without an error until its time limit.
         while (!this.#connected && !this.#stopped) await this.#until(() => undefined);
         if (this.#stopped) return;
         await this.#publish(await this.#next());
@@ -154,7 +154,7 @@ export class Publisher {
         };
         Promise.allSettled(all)
           .then(async (outcomes) => {
-            // A later round publishes these events again: what became of this one proves nothing.
+            // A later round publishes these events again: the outcome of this one proves nothing.
             if (interrupted) return;
             await this.#setAsideRefused(stored, failed);
             const failure = outcomes.find((outcome) => outcome.status === 'rejected');
@@ -194,7 +194,7 @@ export class Publisher {
     }
   }
 
-  /** Sets aside what the stream refused again and again while it took other events. */
+  /** Sets aside events that the stream refused repeatedly while it stored others. */
   async #setAsideRefused(stored: ReadonlySet<number>, failed: readonly StoredEvent[]): Promise<void> {
     const refused = this.#attempts.note({ stored, failed: failed.map(({ seq }) => seq) });
     for (const row of failed.filter(({ seq }) => refused.includes(seq)))

@@ -10,24 +10,24 @@ import type { SetAsideReason } from './unpublishable.js';
 
 export interface RelayOptions {
   /** Of the `_sys` role; the relay keeps one of its connections. */
-  readonly database: Pick<Database, 'hold'>;
+  readonly database: Pick<Database, 'pin'>;
   readonly nc: Pick<NatsConnection, 'publish' | 'subscribe' | 'isClosed' | 'status'>;
   readonly js: Pick<JetStreamClient, 'publish'>;
   /** `orchestrator`: the NATS name of the service, in `watermarks.<service>`. */
   readonly service: string;
   readonly log: Record<'warn' | 'error', (about: object, message: string) => void>;
-  /** Told of each event that is set aside, for a counter. */
+  /** Called for each event that is set aside, for a counter. */
   readonly onSetAside?: (reason: SetAsideReason) => void;
   /** How long numbered and published events are kept; default seven days. */
   readonly keepMs?: number;
-  /** Without a wake the table is looked at this often, which also keeps watermarks closer than 100 ms; default 60. */
+  /** Without a wake the table is polled this often, which also keeps watermarks closer than 100 ms; default 60. */
   readonly pollMs?: number;
 }
 
 export interface RelayStats {
   /** This instance relays; the others stand by. */
   readonly leading: boolean;
-  /** The last number given, as far as this instance knows. */
+  /** The last seq that was given, as far as this instance knows. */
   readonly numbered: number;
   /** Every event up to here is in the stream, or set aside. */
   readonly published: number;
@@ -35,8 +35,8 @@ export interface RelayStats {
 
 const KEEP_MS = 7 * 24 * 3_600_000;
 const POLL_MS = 60;
-/** Two claims, or two words of one instance to the leader, are at least this far apart, so that under load one claim serves many commits. */
-const CLAIM_GAP_MS = 5;
+/** The least time between two batches, or two wakes of one instance, so that under load one batch serves many commits. */
+const BATCH_GAP_MS = 5;
 const STANDBY_MS = 250;
 const RETRY_MS = 250;
 const PURGE_EVERY_MS = 60_000;
@@ -44,8 +44,8 @@ const PURGE_PAUSE_MS = 200;
 const PUBLISH_TIMEOUT_MS = 5_000;
 
 /**
- * Numbers committed events, publishes them to JetStream and tells the watermark. Of several instances of a
- * service one does it, the one that holds the lock in Postgres; another takes over when its connection ends.
+ * Numbers committed events, publishes them to JetStream and publishes the watermark. Of several instances of a service
+ * the one with the lock in Postgres leads. Another takes over when its connection ends.
  */
 export class Relay {
   readonly #marks = new Marks();
@@ -55,12 +55,12 @@ export class Relay {
   #woken = false;
   #connected = true;
   #wakes: Subscription | undefined;
-  #toldLeaderAt = 0;
+  #leaderWokenAt = 0;
   #rouse: () => void = () => undefined;
 
   constructor(private readonly options: RelayOptions) {}
 
-  /** Begins; needs neither Postgres nor NATS to be there yet. */
+  /** Starts; Postgres and NATS need not be reachable yet. */
   start(): void {
     if (this.#loop) return;
     this.#loop = this.#run();
@@ -68,16 +68,16 @@ export class Relay {
     void this.#watchConnection();
   }
 
-  /** Says that something was committed, here. Cheap: call it after each commit. */
+  /** Announces a commit of this process. Cheap: call it after each commit. */
   wake(): void {
     if (this.#leading) return this.#rouseLeader();
     const now = performance.now();
-    if (!this.#connected || this.options.nc.isClosed() || now - this.#toldLeaderAt < CLAIM_GAP_MS) return;
-    this.#toldLeaderAt = now;
+    if (!this.#connected || this.options.nc.isClosed() || now - this.#leaderWokenAt < BATCH_GAP_MS) return;
+    this.#leaderWokenAt = now;
     this.options.nc.publish(this.#wakeSubject);
   }
 
-  /** Ends after what is in flight; what is not published yet the next start publishes. */
+  /** Ends after the events in flight. The next start publishes the others. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#wakes?.unsubscribe();
@@ -85,7 +85,7 @@ export class Relay {
     await this.#loop;
   }
 
-  /** Deletes what is older than it is kept, now, if this instance leads; it happens every minute by itself. */
+  /** Deletes expired events now, if this instance leads. It runs every minute by itself. */
   async purge(): Promise<void> {
     const { numbering, publisher } = this.#leading ?? {};
     if (!numbering || !publisher) return;
@@ -115,12 +115,12 @@ export class Relay {
     while (!this.#stopped) {
       let numbering: Numbering | undefined;
       try {
-        numbering = new Numbering(await this.options.database.hold());
+        numbering = new Numbering(await this.options.database.pin());
         if (await this.#becomeLeader(numbering)) await this.#lead(numbering);
       } catch (error) {
         this.options.log.warn(
           { err: error, service: this.options.service },
-          'the relay lost Postgres and tries again',
+          'relay connection to Postgres failed',
         );
       } finally {
         numbering?.end();
@@ -160,27 +160,27 @@ export class Relay {
       while (!this.#stopped) {
         const startedAt = performance.now();
         this.#woken = false;
-        await this.#claim(numbering, publisher);
+        await this.#publishBatch(numbering, publisher);
         if (performance.now() >= purgeAt) {
           purgeAt = Infinity;
           this.#purgeInBackground(() => (purgeAt = performance.now() + PURGE_EVERY_MS));
         }
-        await this.#sleep(CLAIM_GAP_MS - (performance.now() - startedAt), false);
+        await this.#sleep(BATCH_GAP_MS - (performance.now() - startedAt), false);
         await this.#sleep(this.options.pollMs ?? POLL_MS, true);
       }
     } finally {
       await publisher.stop();
       this.#leading = null;
     }
-    await numbering.claim(publisher.published);
+    await numbering.numberBatch(publisher.published);
   }
 
-  async #claim(numbering: Numbering, publisher: Publisher): Promise<void> {
-    const claim = await numbering.claim(publisher.published);
-    publisher.offer(claim.events);
-    if (claim.leftNothing) this.#marks.add({ seq: publisher.numbered, position: claim.before });
+  async #publishBatch(numbering: Numbering, publisher: Publisher): Promise<void> {
+    const batch = await numbering.numberBatch(publisher.published);
+    publisher.offer(batch.events);
+    if (batch.leftNothing) this.#marks.add({ seq: publisher.numbered, position: batch.visibleUpTo });
     else this.#woken = true;
-    this.#tell(publisher);
+    this.#publishWatermark(publisher);
   }
 
   #publisherOn(numbering: Numbering, counter: { seq: number; published: number }): Publisher {
@@ -197,10 +197,10 @@ export class Relay {
           this.options.log.error({ err: cause, service, reason, event }, 'event set aside');
           this.options.onSetAside?.(reason);
         },
-        onProgress: () => this.#tell(publisher),
+        onProgress: () => this.#publishWatermark(publisher),
         onError: (error) => {
           const at = { err: error, service: this.options.service, published: publisher.published };
-          this.options.log.warn(at, 'events wait in Postgres: publishing failed');
+          this.options.log.warn(at, 'event publishing failed');
         },
       },
       counter,
@@ -209,8 +209,8 @@ export class Relay {
     return publisher;
   }
 
-  /** Publishes the watermark that has become true, if any. A lost one is made good by the next. */
-  #tell(publisher: Publisher): void {
+  /** Publishes the watermark that has become true, if any. The next one replaces a lost one. */
+  #publishWatermark(publisher: Publisher): void {
     const mark = this.#marks.take(publisher.published);
     if (!mark || !this.#connected || this.options.nc.isClosed()) return;
     const message = JSON.stringify({ service: this.options.service, ...mark });
@@ -220,10 +220,7 @@ export class Relay {
   #purgeInBackground(done: () => void): void {
     this.purge()
       .catch((error: unknown) => {
-        this.options.log.warn(
-          { err: error, service: this.options.service },
-          'old events could not be deleted',
-        );
+        this.options.log.warn({ err: error, service: this.options.service }, 'event purge failed');
       })
       .finally(done);
   }

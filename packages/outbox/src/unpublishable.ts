@@ -38,7 +38,7 @@ export function subjectOfRow(row: StoredEvent): string {
 export function judged(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   if (error.name === 'InvalidSubjectError') return new Unpublishable('illegal_subject', error);
-  // The client refuses what is above the server's max_payload, headers included, before it sends anything.
+  // The client refuses a message above the server's max_payload, headers included, before it sends anything.
   if (error.name === 'InvalidArgumentError' && error.message.includes('max_payload'))
     return new Unpublishable('too_large', error);
   if (error instanceof JetStreamApiError && error.code === MESSAGE_EXCEEDS_MAXIMUM)

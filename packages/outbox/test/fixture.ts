@@ -44,7 +44,7 @@ export class Fixture {
   private constructor(
     readonly servers: TestServers,
     readonly nc: NatsConnection,
-    /** Hears what the orchestrator only says. */
+    /** Receives the messages that only the orchestrator may publish. */
     readonly admin: NatsConnection,
     readonly js: JetStreamClient,
     readonly sys: Database,
@@ -107,7 +107,7 @@ export class Fixture {
     try {
       return (await (await this.#manager()).streams.info('EVENTS')).state.messages;
     } catch {
-      // Asked again by whoever waits; a restarted server takes a moment.
+      // The caller retries; a restarted server takes a moment.
       return NaN;
     }
   }

@@ -139,7 +139,7 @@ describe('an event that was committed', () => {
     after.start();
     await expectAll([event.id]);
     const published = (await fixture.stream()).find(({ id }) => id === event.id);
-    expect(published?.position.split('.')[0]).toBe(fixture.sys.history?.systemId);
+    expect(published?.position.split('.')[0]).toBe(fixture.sys.lineage?.systemId);
     await after.stop();
   });
 });

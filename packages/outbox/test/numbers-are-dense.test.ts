@@ -64,7 +64,7 @@ describe('the relay', () => {
     for (const relay of relays) await relay.stop();
   });
 
-  it('tells the watermark at least every 100 ms while nothing happens, and it moves with the log', async () => {
+  it('publishes the watermark at least every 100 ms while idle, and it moves with the WAL', async () => {
     const relay = fixture.relay();
     relay.start();
     await until(() => relay.stats().leading);
@@ -160,7 +160,7 @@ describe('the relay', () => {
     await relay.stop();
   });
 
-  it('deletes what is older than it is kept', async () => {
+  it('deletes events that are older than the retention', async () => {
     await fixture.append(vmEvent({ at: new Date(Date.now() - 8 * 24 * 3_600_000).toISOString() }));
     const relay = fixture.relay();
     relay.start();

@@ -93,7 +93,7 @@ describe('an event that can never be published', () => {
     const text = `WITH next AS (UPDATE outbox_counter SET seq = seq + 1 RETURNING seq)
       INSERT INTO outbox (tenant_id, seq, id, position, kind, resource_id, type, version, at, data)
       SELECT 'platform', seq, $1, $2, 'zone', 'eu west', 'zone.created', 1, now(), '{}' FROM next`;
-    const position = `${fixture.sys.history?.systemId}.1.1`;
+    const position = `${fixture.sys.lineage?.systemId}.1.1`;
     await fixture.sys.primary.batch({}, [{ statement: { text }, params: [event.id, position] }]);
     relays();
     const { top } = await fixture.numbered();

@@ -18,9 +18,9 @@ type Settle = (error: Error | null, results: Result<Record<string, unknown>>[]) 
  * Sync, a COMMIT included, so a batch commits whole or not at all and nothing of it runs outside of its
  * transaction. (pg's own `pipeline` mode sends a Sync after each query: there a query that fails in the
  * client is left out while the COMMIT behind it goes through.) A failed batch can leave its transaction
- * open and failed; whoever ran it sends ROLLBACK.
+ * open and failed; its caller sends ROLLBACK.
  *
- * Implements what `pg.Client` expects of a submitted query.
+ * Implements the interface that `pg.Client` expects of a submitted query.
  */
 export class Batch {
   readonly #results: Result<Record<string, unknown>>[] = [];

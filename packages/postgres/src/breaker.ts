@@ -3,9 +3,9 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
 
 /**
- * Keeps reads from a server that fails them: after three failures in a row, or one that shows that the server
- * is gone, it is open for a second, then twice as long each time, up to fifteen. It closes by itself; the first
- * read that succeeds forgets what was before.
+ * A circuit breaker for the reads of one server. It opens after three failures in a row, or after one that shows that
+ * the server is gone: for a second, then twice as long each time, up to fifteen. It closes by itself. The first read
+ * that succeeds resets it.
  */
 export class Breaker {
   #failures = 0;

@@ -1,8 +1,8 @@
 import type { Position } from '@novacron/contracts/position';
-import type { History } from './history.js';
+import type { Lineage } from './lineage.js';
 import { PrimaryProgress } from './lag.js';
 import { Pool, type PoolStats } from './pool.js';
-import { Primary, type Held, type PrimarySession } from './primary.js';
+import { Primary, type PinnedConnection, type PrimarySession } from './primary.js';
 import { Replica, type ReplicaStats } from './replica.js';
 import { Router } from './router.js';
 import { sessionOf, type QueryOptions, type Session } from './session.js';
@@ -13,7 +13,7 @@ import type { Transaction } from './transaction.js';
 export type { DatabaseSettings, Role } from './settings.js';
 export type { Call, Result, Statement } from './statement.js';
 export type { Answer, Answers, QueryOptions, Session } from './session.js';
-export type { Held, PrimarySession } from './primary.js';
+export type { PinnedConnection, PrimarySession } from './primary.js';
 export type { Transaction } from './transaction.js';
 
 const PING_TIMEOUT_MS = 2_000;
@@ -27,21 +27,21 @@ export interface DatabaseStats {
   readonly replicas: readonly ReplicaStats[];
 }
 
-/** One service's way to Postgres under one role. Whether a read may go to a replica is said where it is made. */
+/** One service's access to Postgres under one role. The call site says whether a read may go to a replica. */
 export interface Database {
   /** Reads the newest state, and writes. */
   readonly primary: PrimarySession;
-  /** Which writes the primary has, as of its last answer; undefined before the first. */
-  readonly history: History | undefined;
+  /** Cluster and timeline of the primary, as of its last answer; undefined before the first. */
+  readonly lineage: Lineage | undefined;
   /**
-   * Reads from the primary what is no older than anything that any server has shown so far: a replica may show a
-   * commit a moment before the primary does, and such a read waits for it.
+   * Reads from the primary a state that has every commit which any server has shown so far. A replica may show a commit
+   * a moment before the primary does, and such a read waits for it.
    */
   readonly strong: Session;
   /**
    * Reads from a replica that has replayed `position` (any healthy one without it), else from the primary.
-   * Nothing may be written on the strength of it without a version predicate.
-   * @throws ServiceError `history_lost` when the position is of a history that the primary does not have.
+   * A write that depends on such a read needs a version predicate.
+   * @throws ServiceError `history_lost` when the primary does not have every commit up to the position.
    */
   replica(position?: Position): Session;
   /**
@@ -53,7 +53,7 @@ export interface Database {
     work: (tx: Transaction) => Promise<T>,
   ): Promise<{ result: T; position: Position }>;
   /** A connection of the primary's pool for one holder, for a session-level lock. */
-  hold(): Promise<Held>;
+  pin(): Promise<PinnedConnection>;
   /** Resolves when the primary answers and takes writes. @throws ServiceError `dependency_down` */
   ping(timeoutMs?: number): Promise<void>;
   stats(): DatabaseStats;
@@ -82,20 +82,20 @@ export function createDatabase(settings: DatabaseSettings): Database {
 
   return {
     primary: primary.session,
-    get history() {
-      return primary.history;
+    get lineage() {
+      return primary.lineage;
     },
-    strong: sessionOf((options, calls) => primary.readSettled(options, calls, 'now')),
+    strong: sessionOf((options, calls) => primary.readVisible(options, calls, 'now')),
     replica: (position) =>
       sessionOf(async (options, calls) => {
         const replica = await router.pick(position);
         const answers = await replica?.read(options, calls, position);
         if (answers) return answers;
         primaryReads += 1;
-        return primary.readSettled(options, calls, position);
+        return primary.readVisible(options, calls, position);
       }),
     transaction: (options, work) => primary.transaction(options, work),
-    hold: () => primary.hold(),
+    pin: () => primary.pin(),
     async ping(timeoutMs = PING_TIMEOUT_MS) {
       await primary.probe([{ statement: FLUSHED }], timeoutMs);
     },
@@ -111,16 +111,16 @@ export function createDatabase(settings: DatabaseSettings): Database {
   };
 }
 
-/** Knows every second how far the primary is, so that a replica's lag is measured against something. */
+/** Reads the primary's position every second. A replica's lag is measured against it. */
 function watchNewest(primary: Primary, progress: PrimaryProgress): () => void {
   let asking = false;
   const timer = setInterval(() => {
     if (asking) return;
     asking = true;
     primary
-      .readSettled({ timeoutMs: PING_TIMEOUT_MS }, [], undefined)
-      .then((answers) => progress.add(answers.seen.lsn, performance.now()))
-      // While the primary is down the replicas are measured against what was known before.
+      .readVisible({ timeoutMs: PING_TIMEOUT_MS }, [], undefined)
+      .then((answers) => progress.add(answers.upperBound.lsn, performance.now()))
+      // While the primary is down, the replicas are measured against its last known position.
       .catch(() => undefined)
       .finally(() => (asking = false));
   }, NEWEST_EVERY_MS);

@@ -78,7 +78,7 @@ class TransactionRunner extends PostgresQueryRunner {
     try {
       return await super.query(...args);
     } catch (error) {
-      // As every other statement: callers tell a retryable failure or a violated constraint by the driver's error.
+      // As every other statement: callers recognise a retryable failure or a violated constraint by the driver's error.
       throw error instanceof QueryFailedError ? error.driverError : error;
     }
   }

@@ -4,17 +4,17 @@ import { RETRY_AFTER_MS } from './settings.js';
 
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const QUERY_CANCELED = '57014';
-/** The server is there and cannot serve: shutting down, starting, out of slots, idle too long. */
+/** The server answers and cannot serve: shutting down, starting, out of slots, idle too long. */
 const SERVER_UNUSABLE = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '25P03']);
 /**
  * Text that its type does not take: datetime format, datetime field, time zone, character, regular expression, text
- * representation, untranslatable character. Other codes of class 22 (an overflow, a division by zero) may come of
- * what is stored: they are mistakes of a statement.
+ * representation, untranslatable character. Other codes of class 22 (an overflow, a division by zero) may come
+ * from stored values: they are mistakes of a statement.
  */
 const TEXT_REFUSED = new Set(['22007', '22008', '22009', '22021', '2201B', '22P02', '22P05']);
 const RETRYABLE = new Set(['40001', '40P01', '55P03']);
 
-/** What a failed connection, statement or transaction becomes for the caller. Errors of SQL stay as they are. */
+/** Translates a failed connection, statement or transaction for the caller. Errors of SQL stay as they are. */
 export function translate(error: unknown): unknown {
   if (error instanceof ServiceError) return error;
   const code = codeOf(error);
@@ -25,8 +25,8 @@ export function translate(error: unknown): unknown {
 }
 
 /**
- * {@link translate} for statements that serve a tenant's request: a value that the database refuses is the client's,
- * as 422. Its contract should have refused it first, so the cause goes to the log.
+ * {@link translate} for statements that serve a tenant's request: a value that the database refuses is the client's
+ * mistake, and becomes a 422. The contract should have refused it first, so the cause goes to the log.
  */
 export function translateForClient(error: unknown): unknown {
   if (!(error instanceof pg.DatabaseError) || !TEXT_REFUSED.has(error.code ?? '')) return translate(error);
@@ -35,7 +35,7 @@ export function translateForClient(error: unknown): unknown {
   });
 }
 
-/** The database is not there: 503 with Retry-After. */
+/** The database is not reachable: 503 with Retry-After. */
 export function down(cause: unknown): ServiceError {
   return new ServiceError('dependency_down', 'The database is not reachable', {
     retryAfterMs: RETRY_AFTER_MS,
@@ -43,7 +43,7 @@ export function down(cause: unknown): ServiceError {
   });
 }
 
-/** The database is there and lacks what it needs, such as disk space: 503 with Retry-After. */
+/** The database is reachable and lacks a resource, such as disk space: 503 with Retry-After. */
 function unable(cause: unknown): ServiceError {
   return new ServiceError('dependency_down', 'The database lacks resources for this', {
     retryAfterMs: RETRY_AFTER_MS,
@@ -51,7 +51,7 @@ function unable(cause: unknown): ServiceError {
   });
 }
 
-/** The database is there, as far as is known, and did not answer in time. */
+/** The database seems reachable, and did not answer in time. */
 export function late(cause: unknown): ServiceError {
   return new ServiceError('deadline_exceeded', 'The database did not answer in time', {
     retryAfterMs: RETRY_AFTER_MS,
@@ -59,7 +59,7 @@ export function late(cause: unknown): ServiceError {
   });
 }
 
-/** True when the connection, not the statement, is what failed; its outcome is unknown. */
+/** True when the connection failed, not the statement: the statement's outcome is unknown. */
 export function isConnectionLoss(error: unknown): boolean {
   const code = codeOf(error);
   if (code !== undefined && (SERVER_UNUSABLE.has(code) || code.startsWith('08'))) return true;

@@ -1,6 +1,6 @@
 import type { MigrationInterface } from 'typeorm';
 import { translate } from './failure.js';
-import { Link } from './link.js';
+import { Connection } from './connection.js';
 import { loginOf, type DatabaseSettings } from './settings.js';
 import type { Statement } from './statement.js';
 import { tenancyBase } from './tenancy.js';
@@ -8,7 +8,7 @@ import { createDataSource } from './typeorm.js';
 
 const LOCK_TIMEOUT_MS = 120_000;
 const LOCK_EVERY_MS = 100;
-/** A migration may take longer than a request; what would lock a live table for so long is written otherwise. */
+/** A migration may take longer than a request. A change that would lock a live table for so long is written otherwise. */
 const MIGRATION_STATEMENT_TIMEOUT_MS = 10 * 60_000;
 
 const TRY_LOCK: Statement = {
@@ -43,17 +43,17 @@ export async function migrate(
 }
 
 /**
- * Holds the advisory lock of the schema until its connection is closed. It is asked for again and again: a
- * session waiting inside of the statement would hold a snapshot, for which CREATE INDEX CONCURRENTLY waits.
+ * Holds the advisory lock of the schema until its connection is closed. It is polled: a session that waits inside of
+ * the statement would hold a snapshot, for which CREATE INDEX CONCURRENTLY waits.
  */
-async function takeLock(settings: DatabaseSettings): Promise<Link> {
-  const link = await Link.open(settings, settings.primary);
+async function takeLock(settings: DatabaseSettings): Promise<Connection> {
+  const connection = await Connection.open(settings, settings.primary);
   const until = performance.now() + LOCK_TIMEOUT_MS;
   for (;;) {
-    const [answer] = await link.run([{ statement: TRY_LOCK, params: [settings.schema] }]);
-    if (answer?.rows[0]?.locked === true) return link;
+    const [answer] = await connection.run([{ statement: TRY_LOCK, params: [settings.schema] }]);
+    if (answer?.rows[0]?.locked === true) return connection;
     if (performance.now() > until) {
-      await link.close();
+      await connection.close();
       throw new Error(
         `another process has been migrating schema ${settings.schema} for ${LOCK_TIMEOUT_MS / 1000} s`,
       );
@@ -72,7 +72,7 @@ async function run(settings: DatabaseSettings, migrations: readonly Migration[])
   try {
     for (const sql of tenancyBase(settings.schema)) await source.query(sql);
     const done = await source.runMigrations();
-    // A service that does not migrate itself looks here whether it may start.
+    // A service that does not migrate itself reads here whether it may start.
     await source.query(`GRANT SELECT ON ${settings.schema}.migrations TO ${settings.schema}_sys`);
     return done.map((migration) => migration.name);
   } finally {

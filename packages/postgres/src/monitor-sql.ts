@@ -1,6 +1,6 @@
 import type { Statement } from './statement.js';
 
-// What the query monitor asks. `current_schema()` is the service's; its roles begin with that name.
+// The statements of the query monitor. `current_schema()` is the service's; its roles begin with that name.
 
 export const HIT_RATIO: Statement = {
   name: 'monitor_hits',

@@ -2,7 +2,7 @@ import { dbEnded, dbQuery, dbStarted, type DbRunDiagnostic } from '@novacron/tel
 import { translate } from './failure.js';
 import { labelsOf, type Call, type Statement } from './statement.js';
 
-/** Runs `work`, tells the world how long the statement took, and turns failures into what callers handle. */
+/** Runs `work`, publishes how long the statement took, and translates a failure for the caller. */
 export async function observed<T>(
   role: 'primary' | 'replica',
   statement: Statement,
@@ -28,8 +28,8 @@ function begin(role: DbRunDiagnostic['role'], statement: Statement): DbRunDiagno
 }
 
 /**
- * Runs `work`, the statements of one round trip within a transaction, and tells of each: they share its time.
- * A failure is told by the transaction as a whole.
+ * Runs `work`, the statements of one round trip within a transaction, and publishes one diagnostic for each: they
+ * share its time. The transaction publishes a failure.
  */
 export async function observedEach<T>(calls: readonly Call[], work: () => Promise<T>): Promise<T> {
   const [first] = calls;

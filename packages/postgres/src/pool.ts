@@ -1,7 +1,7 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import { dbPool, dbPoolWait } from '@novacron/telemetry/diagnostics';
 import { down, isConnectionLoss, translate } from './failure.js';
-import { Link } from './link.js';
+import { Connection } from './connection.js';
 import {
   ACQUIRE_TIMEOUT_MS,
   IDLE_MS,
@@ -15,7 +15,7 @@ import {
 
 const SWEEP_MS = 100;
 
-/** How a pool is doing now. */
+/** The state of a pool. */
 export interface PoolStats {
   readonly pool: string;
   readonly max: number;
@@ -30,7 +30,7 @@ export interface PoolStats {
 interface Waiter {
   readonly since: number;
   readonly until: number;
-  readonly resolve: (link: Link) => void;
+  readonly resolve: (connection: Connection) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -40,8 +40,8 @@ interface Waiter {
  * that failed. The connection used last is given out first, so that a quiet pool shrinks.
  */
 export class Pool {
-  readonly #idle: Link[] = [];
-  readonly #busy = new Set<Link>();
+  readonly #idle: Connection[] = [];
+  readonly #busy = new Set<Connection>();
   readonly #waiting: Waiter[] = [];
   readonly #sweeper: NodeJS.Timeout;
   #opening = 0;
@@ -62,13 +62,15 @@ export class Pool {
     dbPool.publish({ pool: name, read: () => this.stats(), closed: () => this.#closed });
   }
 
-  /** A connection, at once when one is idle. Give it back with {@link release}. */
-  acquire(timeoutMs = this.settings.acquireTimeoutMs ?? ACQUIRE_TIMEOUT_MS): Link | Promise<Link> {
+  /** A connection, at once when one is idle. Give it back with {@connection release}. */
+  acquire(
+    timeoutMs = this.settings.acquireTimeoutMs ?? ACQUIRE_TIMEOUT_MS,
+  ): Connection | Promise<Connection> {
     if (this.#closed) throw new ServiceError('draining', 'The database pool is closed');
-    for (let link = this.#idle.pop(); link; link = this.#idle.pop()) {
-      if (!link.usable) continue;
-      this.#busy.add(link);
-      return link;
+    for (let connection = this.#idle.pop(); connection; connection = this.#idle.pop()) {
+      if (!connection.usable) continue;
+      this.#busy.add(connection);
+      return connection;
     }
     if (this.#waiting.length >= (this.settings.maxWaiting ?? MAX_WAITING)) throw this.#exhausted();
     return new Promise((resolve, reject) => {
@@ -79,18 +81,22 @@ export class Pool {
   }
 
   /** Takes a connection back: to the next in line, to the idle ones, or away when it is worn or broken. */
-  release(link: Link): void {
-    this.#busy.delete(link);
-    if (!link.usable) return this.#grow();
+  release(connection: Connection): void {
+    this.#busy.delete(connection);
+    if (!connection.usable) return this.#grow();
     const now = performance.now();
-    if (this.#closed || worn(link, now) || (this.#waiting.length === 0 && this.#idle.length >= MAX_IDLE)) {
-      retire(link);
+    if (
+      this.#closed ||
+      worn(connection, now) ||
+      (this.#waiting.length === 0 && this.#idle.length >= MAX_IDLE)
+    ) {
+      retire(connection);
       return this.#grow();
     }
     const waiter = this.#waiting.shift();
-    if (waiter) return this.#hand(link, waiter, now);
-    link.idleSince = now;
-    this.#idle.push(link);
+    if (waiter) return this.#hand(connection, waiter, now);
+    connection.idleSince = now;
+    this.#idle.push(connection);
   }
 
   stats(): PoolStats {
@@ -114,28 +120,29 @@ export class Pool {
     const until = performance.now() + graceMs;
     while (this.#busy.size + this.#opening > 0 && performance.now() < until) await sleep(10);
     clearInterval(this.#sweeper);
-    for (const link of this.#busy) link.destroy(new Error('Connection terminated: the pool was closed'));
-    await Promise.allSettled(this.#idle.splice(0).map((link) => link.close()));
+    for (const connection of this.#busy)
+      connection.destroy(new Error('Connection terminated: the pool was closed'));
+    await Promise.allSettled(this.#idle.splice(0).map((connection) => connection.close()));
   }
 
-  /** Fails what is in flight, as lost: the server does not answer, and another one can. */
+  /** Fails the batches in flight, as lost: the server does not answer, and another one can. */
   abandon(): void {
     this.evict();
-    for (const link of this.#busy)
-      link.destroy(new Error('Connection terminated: the server does not answer'));
+    for (const connection of this.#busy)
+      connection.destroy(new Error('Connection terminated: the server does not answer'));
   }
 
-  /** Drops every idle connection: the server is no longer what it was. */
+  /** Drops every idle connection: the server has changed its role. */
   evict(): void {
-    for (const link of this.#idle.splice(0)) retire(link);
+    for (const connection of this.#idle.splice(0)) retire(connection);
   }
 
-  #hand(link: Link, waiter: Waiter, now: number): void {
-    this.#busy.add(link);
+  #hand(connection: Connection, waiter: Waiter, now: number): void {
+    this.#busy.add(connection);
     this.#waits++;
     this.#waitedMs += now - waiter.since;
     dbPoolWait.publish({ pool: this.name, waitMs: now - waiter.since });
-    waiter.resolve(link);
+    waiter.resolve(connection);
   }
 
   #grow(): void {
@@ -151,10 +158,10 @@ export class Pool {
 
   async #open(): Promise<void> {
     try {
-      const link = await Link.open(this.settings, this.address);
+      const connection = await Connection.open(this.settings, this.address);
       this.#opening--;
       this.#lastFailure = null;
-      this.release(link);
+      this.release(connection);
     } catch (error) {
       this.#opening--;
       this.#lastFailure = error;
@@ -171,27 +178,27 @@ export class Pool {
   }
 
   #sweep(now: number): void {
-    for (const link of this.#busy) link.expire(now);
+    for (const connection of this.#busy) connection.expire(now);
     for (let i = this.#waiting.length - 1; i >= 0; i--) {
       if ((this.#waiting[i] as Waiter).until < now) this.#waiting.splice(i, 1)[0]?.reject(this.#exhausted());
     }
     for (let i = this.#idle.length - 1; i >= 0; i--) {
-      const link = this.#idle[i] as Link;
-      if (link.usable && !worn(link, now) && now - link.idleSince < IDLE_MS) continue;
+      const connection = this.#idle[i] as Connection;
+      if (connection.usable && !worn(connection, now) && now - connection.idleSince < IDLE_MS) continue;
       this.#idle.splice(i, 1);
-      retire(link);
+      retire(connection);
     }
   }
 }
 
 /** Spread over a tenth of the lifetime, so that connections opened together do not end together. */
-function worn(link: Link, now: number): boolean {
-  return now - link.openedAt > LIFETIME_MS * (0.9 + ((link.openedAt * 7919) % 100) / 1000);
+function worn(connection: Connection, now: number): boolean {
+  return now - connection.openedAt > LIFETIME_MS * (0.9 + ((connection.openedAt * 7919) % 100) / 1000);
 }
 
-function retire(link: Link): void {
-  // The server may be gone already: then there is nobody to say goodbye to.
-  link.close().catch((error: Error) => link.destroy(error));
+function retire(connection: Connection): void {
+  // The server may be gone already: then the connection is dropped without a goodbye.
+  connection.close().catch((error: Error) => connection.destroy(error));
 }
 
 function sleep(ms: number): Promise<void> {

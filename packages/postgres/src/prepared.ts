@@ -7,7 +7,7 @@ const { prepareValue } = createRequire(import.meta.url)('pg/lib/utils') as {
   prepareValue: (value: unknown) => string | Buffer | null;
 };
 
-/** What one connection knows of one statement. */
+/** The state of one statement on one connection. */
 export interface Prepared {
   readonly text: string;
   /** `unsure` after an error between Parse and its first answer: the server may or may not have it. */

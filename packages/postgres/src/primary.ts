@@ -1,13 +1,13 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
 import { codeOf, down, translate, translateForClient } from './failure.js';
-import { requireHistory, type Forks, type History } from './history.js';
-import type { Link, Row } from './link.js';
+import { requireLineage, type Forks, type Lineage } from './lineage.js';
+import type { Connection, Row } from './connection.js';
 import { observed } from './observe.js';
 import type { Pool } from './pool.js';
 import { sessionOf, type Answers, type QueryOptions, type Session } from './session.js';
-import { lookOn, strictlyBefore } from './look.js';
-import { Settled } from './settled.js';
+import { probeOn, strictlyBefore } from './visibility-probe.js';
+import { VisibleHorizon } from './visible-horizon.js';
 import { BEGIN, BEGIN_READ, COMMIT, FLUSHED, setTenant } from './statements.js';
 import type { Call, Result, Statement } from './statement.js';
 import { Transaction } from './transaction.js';
@@ -19,7 +19,7 @@ const LOOK_AGAIN_MS = 1;
 const NO_FORKS: Forks = new Map();
 const TRANSACTION: Statement = { name: 'transaction', text: 'TRANSACTION', table: 'none' };
 
-/** What a committed write answers; a read that presents `position` sees it. */
+/** The result of a committed write. A read that presents `position` shows the write. */
 export interface Committed {
   readonly results: Result<Row>[];
   readonly position: Position;
@@ -33,26 +33,26 @@ export interface PrimarySession extends Session {
   batch(options: QueryOptions, calls: readonly Call[]): Promise<Committed>;
 }
 
-/** A connection that its holder keeps to itself. */
-export interface Held {
-  readonly history: { readonly systemId: string; readonly timeline: number };
-  /** False once the connection is gone, and with it what was locked on it. */
+/** A connection that one holder keeps for long. */
+export interface PinnedConnection {
+  readonly lineage: { readonly systemId: string; readonly timeline: number };
+  /** False once the connection is gone, and with it its locks. */
   alive(): boolean;
   /** Runs calls in one round trip; without a BEGIN among them they are one implicit transaction. */
   run(calls: readonly Call[], timeoutMs?: number): Promise<Result<Row>[]>;
-  /** The same, and a position up to which every commit is visible to the calls. */
-  runAfterLook(
+  /** The same after a visibility probe, with the position up to which every commit is visible to the calls. */
+  runAfterProbe(
     calls: readonly Call[],
     timeoutMs?: number,
-  ): Promise<{ results: Result<Row>[]; settled: Position }>;
+  ): Promise<{ results: Result<Row>[]; visibleUpTo: Position }>;
   end(): void;
 }
 
-/** Work on the primary: the only server that is written to. */
+/** Work on the primary, the only server that takes writes. */
 export class Primary {
   readonly session: PrimarySession;
-  readonly #settled = new Settled();
-  #history: History | undefined;
+  readonly #horizon = new VisibleHorizon();
+  #lineage: Lineage | undefined;
 
   /** @param options `servesClients`: values in statements are those of clients' requests */
   constructor(
@@ -66,21 +66,22 @@ export class Primary {
   }
 
   /** Of the server that answered last; undefined before the first. */
-  get history(): History | undefined {
-    return this.#history;
+  get lineage(): Lineage | undefined {
+    return this.#lineage;
   }
 
   /**
-   * Runs `work` in a transaction and commits it; an error rolls it back, and a ServiceError says in `readAt` of
-   * which state it is. The position is read on the same connection after COMMIT returned. Connection loss during COMMIT leaves the outcome unknown.
+   * Runs `work` in a transaction and commits it. An error rolls it back, and a ServiceError gets the position of its
+   * state in `readAt`. The position is read on the same connection after COMMIT returned. Connection loss during COMMIT
+   * leaves the outcome unknown.
    */
   transaction<T>(
     options: QueryOptions,
     work: (tx: Transaction) => Promise<T>,
   ): Promise<{ result: T; position: Position }> {
     return observed('primary', TRANSACTION, () =>
-      this.#with(options, async (link) => {
-        const tx = new Transaction(link, options.tenantId);
+      this.#with(options, async (connection) => {
+        const tx = new Transaction(connection, options.tenantId);
         let result: T;
         try {
           result = await work(tx);
@@ -92,70 +93,71 @@ export class Primary {
     );
   }
 
-  /** Takes a connection for long: for a session-level lock. It is closed, not reused, when it ends. */
-  async hold(): Promise<Held> {
-    const link = await this.pool.acquire();
+  /** Takes a connection for long, for a session-level lock. It is closed, not reused, when it ends. */
+  async pin(): Promise<PinnedConnection> {
+    const connection = await this.pool.acquire();
     try {
-      refuseStandby(link);
+      refuseStandby(connection);
     } catch (error) {
-      this.pool.release(link);
+      this.pool.release(connection);
       throw error;
     }
-    const run: Held['run'] = (calls, timeoutMs) =>
+    const run: PinnedConnection['run'] = (calls, timeoutMs) =>
       observed('primary', first(calls), async () => {
         try {
-          return await link.run(calls, timeoutMs);
+          return await connection.run(calls, timeoutMs);
         } catch (error) {
-          await link.rollback();
+          await connection.rollback();
           throw error;
         }
       });
     return {
-      history: link.identity,
-      alive: () => link.usable,
+      lineage: connection.identity,
+      alive: () => connection.usable,
       run,
-      runAfterLook: async (calls, timeoutMs) => {
-        const { head, end } = lookOn(link, this.#settled);
+      runAfterProbe: async (calls, timeoutMs) => {
+        const { head, end } = probeOn(connection, this.#horizon);
         const results = await run([...head, ...calls], timeoutMs);
-        return { results: results.slice(head.length), settled: end(results).position };
+        return { results: results.slice(head.length), visibleUpTo: end(results).position };
       },
       end: () => {
-        link.destroy(new Error('Connection terminated: its holder let go of it'));
-        this.pool.release(link);
+        connection.destroy(new Error('Connection terminated: its holder let go of it'));
+        this.pool.release(connection);
       },
     };
   }
 
   /**
-   * Reads a state that has every commit up to `bound`, or, for `now`, every one that any server has shown so
-   * far. Its `position` holds for commits that were seen on a replica first, too.
+   * Reads a state that has every commit up to `bound`, or, for `now`, every one that any server has shown so far. Its
+   * `lowerBound` covers commits that a replica showed first, too.
    * @throws ServiceError `history_lost`; `dependency_down` when a commit stays between disk and view
    */
-  async readSettled(
+  async readVisible(
     options: QueryOptions,
     calls: readonly Call[],
     bound: Position | 'now' | undefined,
   ): Promise<Answers> {
     const until = performance.now() + Math.min(options.timeoutMs ?? SETTLE_MS, SETTLE_MS);
-    const once = await this.#lookAndRead(options, calls);
-    if (typeof bound === 'object') requireHistory(bound, once.answers.seen, this.#history?.forks ?? NO_FORKS);
-    const needed = bound === 'now' ? once.flushed : onTimeline(bound, once.answers.seen);
-    if (!once.exact || once.answers.position.lsn >= needed) return once.answers;
+    const once = await this.#probeAndRead(options, calls);
+    if (typeof bound === 'object')
+      requireLineage(bound, once.answers.upperBound, this.#lineage?.forks ?? NO_FORKS);
+    const needed = bound === 'now' ? once.flushed : onTimeline(bound, once.answers.upperBound);
+    if (!once.exact || once.answers.lowerBound.lsn >= needed) return once.answers;
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
-      const { answers, exact } = await this.#lookAndRead(options, []);
-      if (!exact || answers.position.lsn >= needed) break;
+      const { answers, exact } = await this.#probeAndRead(options, []);
+      if (!exact || answers.lowerBound.lsn >= needed) break;
       if (performance.now() > until) throw down(new Error('a commit is on disk and does not become visible'));
     }
-    return (await this.#lookAndRead(options, calls)).answers;
+    return (await this.#probeAndRead(options, calls)).answers;
   }
 
-  /** Runs calls as they are, outside of any transaction of ours: for probes. */
+  /** Runs calls as they are, outside of a transaction: for probes. */
   async probe(calls: readonly Call[], timeoutMs: number): Promise<Result<Row>[]> {
     try {
-      return await this.#with({ timeoutMs }, (link) => link.run(calls, timeoutMs));
+      return await this.#with({ timeoutMs }, (connection) => connection.run(calls, timeoutMs));
     } catch (error) {
-      // To whoever asks whether it is there, a server that does not answer is not.
+      // For a probe, a server that does not answer is not reachable.
       if (error instanceof ServiceError && error.code === 'deadline_exceeded') throw down(error);
       throw error;
     }
@@ -164,32 +166,32 @@ export class Primary {
   async #read(options: QueryOptions, calls: readonly Call[]): Promise<Answers> {
     const batch = wrap([{ statement: FLUSHED }, { statement: BEGIN_READ }], options, calls);
     return observed('primary', first(calls), () =>
-      this.#withFreshPlan(options, async (link) => {
-        const results = await link.run(batch, options.timeoutMs);
-        const flushed = link.positionAt(results[0]?.rows[0]?.lsn);
+      this.#withFreshPlan(options, async (connection) => {
+        const results = await connection.run(batch, options.timeoutMs);
+        const flushed = connection.positionAt(results[0]?.rows[0]?.lsn);
         return {
           results: inner(results, calls),
-          position: strictlyBefore(flushed),
-          seen: link.positionAt(results.at(-1)?.rows[0]?.lsn),
+          lowerBound: strictlyBefore(flushed),
+          upperBound: connection.positionAt(results.at(-1)?.rows[0]?.lsn),
           servedFrom: 'primary',
         };
       }),
     );
   }
 
-  #lookAndRead(
+  #probeAndRead(
     options: QueryOptions,
     calls: readonly Call[],
   ): Promise<{ answers: Answers; flushed: bigint; exact: boolean }> {
     return observed('primary', first(calls), () =>
-      this.#withFreshPlan(options, async (link) => {
-        const { head, end } = lookOn(link, this.#settled);
+      this.#withFreshPlan(options, async (connection) => {
+        const { head, end } = probeOn(connection, this.#horizon);
         const batch = wrap([...head, { statement: BEGIN_READ }], options, calls);
-        const results = await link.run(batch, options.timeoutMs);
-        const { position, flushed, exact } = end(results);
-        const seen = link.positionAt(results.at(-1)?.rows[0]?.lsn);
+        const results = await connection.run(batch, options.timeoutMs);
+        const { position: lowerBound, flushed, exact } = end(results);
+        const upperBound = connection.positionAt(results.at(-1)?.rows[0]?.lsn);
         return {
-          answers: { results: inner(results, calls), position, seen, servedFrom: 'primary' as const },
+          answers: { results: inner(results, calls), lowerBound, upperBound, servedFrom: 'primary' as const },
           flushed,
           exact,
         };
@@ -200,15 +202,18 @@ export class Primary {
   #batch(options: QueryOptions, calls: readonly Call[]): Promise<Committed> {
     const batch = wrap([{ statement: BEGIN }], options, calls);
     return observed('primary', first(calls), () =>
-      this.#withFreshPlan(options, async (link) => {
-        const results = await link.run(batch, options.timeoutMs);
-        return { results: inner(results, calls), position: link.positionAt(results.at(-1)?.rows[0]?.lsn) };
+      this.#withFreshPlan(options, async (connection) => {
+        const results = await connection.run(batch, options.timeoutMs);
+        return {
+          results: inner(results, calls),
+          position: connection.positionAt(results.at(-1)?.rows[0]?.lsn),
+        };
       }),
     );
   }
 
   /** A migration that changes a table makes prepared statements stale: they fail once and are parsed anew. */
-  async #withFreshPlan<T>(options: QueryOptions, work: (link: Link) => Promise<T>): Promise<T> {
+  async #withFreshPlan<T>(options: QueryOptions, work: (connection: Connection) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#with(options, work);
@@ -218,30 +223,30 @@ export class Primary {
     }
   }
 
-  async #with<T>(options: QueryOptions, work: (link: Link) => Promise<T>): Promise<T> {
-    const link = await this.pool.acquire(options.timeoutMs);
+  async #with<T>(options: QueryOptions, work: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = await this.pool.acquire(options.timeoutMs);
     try {
-      refuseStandby(link);
-      this.#history = link.identity;
-      return await work(link);
+      refuseStandby(connection);
+      this.#lineage = connection.identity;
+      return await work(connection);
     } catch (error) {
-      await link.rollback();
+      await connection.rollback();
       throw this.options.servesClients ? translateForClient(error) : translate(error);
     } finally {
-      this.pool.release(link);
+      this.pool.release(connection);
     }
   }
 }
 
-/** What `bound` asks of a primary that writes the timeline of `at`: of an earlier one it has all, up to the fork. */
+/** The LSN that `bound` asks of a primary on the timeline of `at`: an earlier timeline it has whole, up to the fork. */
 function onTimeline(bound: Position | undefined, at: Position): bigint {
   return bound !== undefined && bound.timeline === at.timeline ? bound.lsn : 0n;
 }
 
-function refuseStandby(link: Link): void {
-  if (!link.identity.standby) return;
+function refuseStandby(connection: Connection): void {
+  if (!connection.identity.standby) return;
   const refusal = new Error('Connection terminated: the server configured as primary is a standby');
-  link.destroy(refusal);
+  connection.destroy(refusal);
   throw down(refusal);
 }
 

@@ -21,9 +21,9 @@ export interface ServerReport {
 export interface MonitorReport {
   readonly pools: readonly PoolStats[];
   readonly servers: DbReportDiagnostic['servers'];
-  /** As Postgres told it last; null until it has. */
+  /** The last report of Postgres; null before the first. */
   readonly server: ServerReport | null;
-  /** Why Postgres could not be asked the last time. */
+  /** Why the last attempt to read it failed. */
   readonly error?: string;
 }
 
@@ -49,7 +49,7 @@ const TIMEOUT_MS = 5_000;
 const NOT_LOADED = '55000';
 const NOT_ASKED = 'sessions and statements are unknown: run bootstrap.sql of this version';
 
-/** Asks Postgres every 30 seconds how this service's queries do. */
+/** Reads the statistics of this service's queries from Postgres every 30 seconds. */
 export class QueryMonitor {
   #server: ServerReport | null = null;
   #error: string | undefined;
@@ -59,7 +59,7 @@ export class QueryMonitor {
 
   constructor(private readonly options: QueryMonitorOptions) {}
 
-  /** Begins with a look at once. */
+  /** Begins with a reading at once. */
   start(): void {
     this.#timer = setInterval(() => void this.collect(), this.options.everyMs ?? EVERY_MS);
     this.#timer.unref();
@@ -71,7 +71,7 @@ export class QueryMonitor {
     await this.#asking;
   }
 
-  /** Looks now, or waits for the look in progress. Never rejects. */
+  /** Reads now, or waits for the reading in progress. Never rejects. */
   collect(): Promise<void> {
     this.#asking ??= this.#collect().finally(() => (this.#asking = undefined));
     return this.#asking;
@@ -95,7 +95,7 @@ export class QueryMonitor {
       this.#error = mayAsk ? undefined : NOT_ASKED;
       this.#tellLongRunning(this.#server.longRunning);
     } catch (error) {
-      // The report says so; whatever the database has is told by who needs it.
+      // The report carries the error. The readiness check reports a database that is away.
       this.#error = (error as Error).message;
     }
     const { hitRatio = null, indexRatio = null, connections = {} } = this.#server ?? {};
@@ -135,7 +135,7 @@ export class QueryMonitor {
     }
   }
 
-  /** Logs each once. (Of one that this process runs there is a line with its trace, too; others have nobody else.) */
+  /** Logs each once. (A query of this process is also logged with its trace; a query of another process is only here.) */
   #tellLongRunning(running: readonly LongRunning[]): void {
     const ours = running.filter((query) => query.ours);
     for (const { pid, role, ms, query } of ours) {

@@ -3,7 +3,7 @@ import { parseLsn, type Position } from '@novacron/contracts/position';
 import { Breaker } from './breaker.js';
 import { isConnectionLoss } from './failure.js';
 import type { PrimaryProgress } from './lag.js';
-import type { Link } from './link.js';
+import type { Connection } from './connection.js';
 import type { Pool } from './pool.js';
 import { first, inner, wrap } from './primary.js';
 import { observed } from './observe.js';
@@ -24,15 +24,15 @@ export interface ReplicaStats {
   readonly weight: number;
   readonly timeline: number;
   readonly replayed: bigint;
-  /** For how long the primary has had something that it has not; as seen from this process, to about a second. */
+  /** For how long the primary has had WAL that this server has not replayed, as measured here to about a second. */
   readonly lagMs: number;
   /** Answered since the start. */
   readonly reads: number;
 }
 
 /**
- * One streaming replica. It is probed every second; while it does not answer, was promoted, is behind for too
- * long or failed reads of late, it takes none, and it comes back by itself.
+ * One streaming replica. It is probed every second. It takes no reads while it does not answer, was promoted, is behind
+ * for too long or has just failed reads. It comes back by itself.
  */
 export class Replica {
   #timeline = 0;
@@ -76,12 +76,12 @@ export class Replica {
     return this.#replayed;
   }
 
-  /** True when this server shows that history and has, as far as is known, replayed that far. */
+  /** True when this server is on that timeline and is known to have replayed that far. */
   has(position: Position | undefined): boolean {
     return position === undefined || (this.shares(position) && this.#replayed >= position.lsn);
   }
 
-  /** True when that position is of the history that this server shows. */
+  /** True when that position is of this server's timeline. */
   shares(position: Position): boolean {
     return this.#systemId === position.systemId && this.#timeline === position.timeline;
   }
@@ -93,10 +93,10 @@ export class Replica {
   async read(options: QueryOptions, calls: readonly Call[], position?: Position): Promise<Answers | null> {
     if (position && !this.shares(position)) return null;
     const batch = wrap([{ statement: REPLAYED }, { statement: BEGIN_READ }], options, calls, RECEIVED);
-    let link: Link | undefined;
+    let connection: Connection | undefined;
     try {
-      link = await this.pool.acquire(options.timeoutMs);
-      const taken = link;
+      connection = await this.pool.acquire(options.timeoutMs);
+      const taken = connection;
       const results = await observed('replica', first(calls), () => taken.run(batch, options.timeoutMs));
       const at = results[0]?.rows[0];
       if (!this.#learn(at)) return null;
@@ -105,14 +105,19 @@ export class Replica {
       const seen = this.#at(results.at(-1)?.rows[0]?.lsn);
       this.#reads += 1;
       this.#breaker.succeeded();
-      return { results: inner(results, calls), position: replayed, seen, servedFrom: 'replica' };
+      return {
+        results: inner(results, calls),
+        lowerBound: replayed,
+        upperBound: seen,
+        servedFrom: 'replica',
+      };
     } catch (error) {
-      // Whatever a replica cannot do (it is down, recovery cancelled the query) the primary still can.
-      await link?.rollback();
+      // The primary can answer a read that a replica cannot (it is down, recovery cancelled the query).
+      await connection?.rollback();
       this.#failed(error);
       return null;
     } finally {
-      if (link) this.pool.release(link);
+      if (connection) this.pool.release(connection);
     }
   }
 
@@ -126,17 +131,17 @@ export class Replica {
 
   /** Asks how far it has replayed. False when it does not answer as a standby; never rejects. */
   async look(): Promise<boolean> {
-    let link: Link | undefined;
+    let connection: Connection | undefined;
     try {
-      link = await this.pool.acquire(PROBE_TIMEOUT_MS);
-      const [answer] = await link.run([{ statement: REPLAYED }], PROBE_TIMEOUT_MS);
+      connection = await this.pool.acquire(PROBE_TIMEOUT_MS);
+      const [answer] = await connection.run([{ statement: REPLAYED }], PROBE_TIMEOUT_MS);
       return this.#learn(answer?.rows[0]);
     } catch {
-      // Not answering is an answer: it is out of the rotation until a probe succeeds.
+      // A server that does not answer leaves the rotation until a probe succeeds.
       this.#healthy = false;
       return false;
     } finally {
-      if (link) this.pool.release(link);
+      if (connection) this.pool.release(connection);
     }
   }
 
@@ -145,13 +150,13 @@ export class Replica {
     if (this.#probing) return;
     this.#probing = true;
     try {
-      const link = await this.pool.acquire(PROBE_TIMEOUT_MS);
+      const connection = await this.pool.acquire(PROBE_TIMEOUT_MS);
       try {
-        const identity = await link.identify(PROBE_TIMEOUT_MS);
+        const identity = await connection.identify(PROBE_TIMEOUT_MS);
         this.#timeline = identity.timeline;
         this.#systemId = identity.systemId;
       } finally {
-        this.pool.release(link);
+        this.pool.release(connection);
       }
       this.#replayed = 0n;
       const standby = await this.look();
@@ -160,8 +165,8 @@ export class Replica {
     } catch (error) {
       // All of its connections are at work: it is busy, not gone.
       if (error instanceof ServiceError && error.code === 'overloaded') return;
-      // A probe that fails is the finding: the replica is out until one succeeds. What is in flight on it would
-      // wait for its whole time limit, and the primary can answer it.
+      // The replica is out of the rotation until a probe succeeds. Its reads in flight would wait for their whole
+      // time limit, and the primary can answer them.
       this.#healthy = false;
       this.pool.abandon();
     } finally {
@@ -186,7 +191,7 @@ export class Replica {
     return this.pool.close();
   }
 
-  /** Takes note of a replay position; false when the server is no standby any more. */
+  /** Records a replay position; false when the server is not a standby any more. */
   #learn(row: Record<string, unknown> | undefined): boolean {
     if (row?.standby !== true || typeof row.lsn !== 'string') {
       this.#healthy = false;
@@ -207,12 +212,12 @@ export class Replica {
     const watched = this.progress.lagMs(this.#replayed, now);
     const maxLagMs = this.settings.maxLagMs ?? MAX_LAG_MS;
     if (watched === 0 || now - this.#openedAt > maxLagMs + 2 * PROBE_MS) return watched;
-    const link = await this.pool.acquire(PROBE_TIMEOUT_MS);
+    const connection = await this.pool.acquire(PROBE_TIMEOUT_MS);
     try {
-      const [answer] = await link.run([{ statement: LAST_REPLAYED }], PROBE_TIMEOUT_MS);
+      const [answer] = await connection.run([{ statement: LAST_REPLAYED }], PROBE_TIMEOUT_MS);
       return Math.max(watched, Number(answer?.rows[0]?.ms ?? 0));
     } finally {
-      this.pool.release(link);
+      this.pool.release(connection);
     }
   }
 }

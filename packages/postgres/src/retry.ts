@@ -8,7 +8,7 @@ const FIRST_PAUSE_MS = 5;
  * at most five times, with a growing, random pause.
  * @param also other errors that a fresh transaction may not meet again
  */
-export async function retrying<T>(
+export async function withRetry<T>(
   work: () => Promise<T>,
   attempts = ATTEMPTS,
   also: (error: unknown) => boolean = () => false,

@@ -5,7 +5,7 @@ import type { Replica } from './replica.js';
 const WAIT_MS = 8;
 const LOOK_EVERY_MS = 1;
 
-/** What a choice needs to know of a replica. */
+/** The part of a replica that a choice reads. */
 type Candidate = Pick<Replica, 'weight' | 'load' | 'replayed' | 'has' | 'shares' | 'look'>;
 
 /**
@@ -13,7 +13,7 @@ type Candidate = Pick<Replica, 'weight' | 'load' | 'replayed' | 'has' | 'shares'
  * least in hand for its weight, and of equals one by weight.
  */
 export class Router<R extends Candidate = Replica> {
-  /** One look at a replica at a time serves everyone who waits for it. */
+  /** One probe of a replica at a time serves every read that waits for it. */
   readonly #looks = new Map<R, Promise<unknown>>();
 
   constructor(
@@ -54,7 +54,7 @@ export class Router<R extends Candidate = Replica> {
     return replicas.at(-1) ?? null;
   }
 
-  /** Of those that show that history the one that has replayed most: it has the position first. */
+  /** The replica on that timeline that has replayed most: it has the position first. */
   #nearest(position: Position): R | null {
     let nearest: R | null = null;
     for (const replica of this.replicas) {

@@ -11,8 +11,8 @@ function nameOf(migration: Migration): string {
 }
 
 /**
- * The names of those migrations that have not run in the schema, asked as the `_sys` role: for a service that
- * leaves migrations to somebody else. One that has run and is not in the list is of a newer version, and no harm.
+ * The names of those migrations that have not run in the schema, read under the `_sys` role: for a service that does
+ * not migrate itself. A migration that has run and is not in the list is of a newer version, and harmless.
  */
 export async function missingMigrations(
   sys: Database,
@@ -32,7 +32,7 @@ async function doneMigrations(sys: Database, schema: string): Promise<Set<string
     return new Set(rows.map(({ name }) => name));
   } catch (error) {
     const code = codeOf(error);
-    // No table, or no leave to read it yet: the first migration has not ended.
+    // No table, or no right to read it yet: the first migration has not ended.
     if (code === UNDEFINED_TABLE || code === INSUFFICIENT_PRIVILEGE) return new Set();
     throw error;
   }

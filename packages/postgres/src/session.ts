@@ -1,5 +1,5 @@
 import type { Position } from '@novacron/contracts/position';
-import type { Row } from './link.js';
+import type { Row } from './connection.js';
 import type { Call, Result, Statement } from './statement.js';
 
 export interface QueryOptions {
@@ -9,16 +9,15 @@ export interface QueryOptions {
   readonly timeoutMs?: number;
 }
 
-/** Where an answer comes from and which state it shows. */
+/** Which server an answer comes from, and which state it shows. */
 export interface ReadFrom {
   /**
-   * The answer holds at least everything up to here: what a cache stores with it. (A read that says
-   * `db.primary` answers what holds for tokens from the primary alone; `db.strong` and `db.replica` answer what
-   * holds for all.)
+   * The answer shows every commit up to here. A cache stores it with the answer. (A bound of `db.primary` is valid for
+   * tokens from the primary alone; a bound of `db.strong` or `db.replica` is valid for all.)
    */
-  readonly position: Position;
-  /** The answer holds nothing later than this: what a token that has seen it must ask for. */
-  readonly seen: Position;
+  readonly lowerBound: Position;
+  /** The answer shows no commit after this. The token of a client that has observed the answer asks for this. */
+  readonly upperBound: Position;
   readonly servedFrom: 'primary' | 'replica';
 }
 

@@ -40,7 +40,7 @@ export const CONNECT_TIMEOUT_MS = 3_000;
 export const ACQUIRE_TIMEOUT_MS = 5_000;
 export const MAX_WAITING = 1_000;
 export const MAX_LAG_MS = 10_000;
-/** What a client is told to wait when Postgres is not there. */
+/** The Retry-After of an answer when Postgres is not reachable. */
 export const RETRY_AFTER_MS = 1_000;
 /** The server ends a statement itself; this much later the connection is taken for dead. */
 export const DEAD_CONNECTION_GRACE_MS = 2_000;
@@ -50,7 +50,7 @@ export function loginOf(settings: Pick<DatabaseSettings, 'schema' | 'role'>): st
   return `${settings.schema}_${settings.role}`;
 }
 
-/** Checks what the types cannot: a bad number stops the start. */
+/** Checks the number of connections: a bad one stops the start. */
 export function poolSize(settings: DatabaseSettings): number {
   const max = settings.max ?? POOL_DEFAULT[settings.role];
   if (!Number.isInteger(max) || max < 1 || max > POOL_CEILING) {

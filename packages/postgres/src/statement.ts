@@ -7,7 +7,7 @@ export interface Statement {
   readonly text: string;
   /** The label `table` of the query metrics, when the text's first table is not the one meant. */
   readonly table?: string;
-  /** Rows are arrays of the text that came, or null, in the order selected: for who writes the text on. */
+  /** Rows are arrays of the text that came, or null, in the order selected: for callers that pass the text on. */
   readonly raw?: boolean;
 }
 
@@ -17,7 +17,7 @@ export interface Call {
   readonly params?: readonly unknown[];
 }
 
-/** What one statement answered. `rowCount` counts rows returned or changed. */
+/** The answer of one statement. `rowCount` counts rows returned or changed. */
 export interface Result<T> {
   readonly rows: T[];
   readonly rowCount: number;

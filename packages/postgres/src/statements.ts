@@ -18,28 +18,28 @@ export const FLUSHED: Statement = {
   table: 'none',
 };
 
-/** Whose commit may be on disk, and so on replicas, and not visible here yet: see `superuser-sql.ts` of packages/provisioning. */
+/** Transactions whose commit may be on disk or on replicas and not visible here: packages/provisioning, `superuser-sql.ts`. */
 export const COMMITTING: Statement = {
   name: 'nc_committing',
   text: 'SELECT novacron.committing() AS xids',
   table: 'none',
 };
 
-/** What a standby has replayed. NULL lsn or standby false: promoted since, no longer a replica. */
+/** How far a standby has replayed. NULL lsn or standby false: promoted since, not a replica any more. */
 export const REPLAYED: Statement = {
   name: 'nc_replayed',
   text: 'SELECT pg_last_wal_replay_lsn() AS lsn, pg_is_in_recovery() AS standby',
   table: 'none',
 };
 
-/** What a standby may have shown: the redo of a commit is visible just before it counts as replayed. */
+/** How far a standby may show commits: the redo of a commit is visible just before it counts as replayed. */
 export const RECEIVED: Statement = {
   name: 'nc_received',
   text: 'SELECT greatest(pg_last_wal_replay_lsn(), pg_last_wal_receive_lsn()) AS lsn',
   table: 'none',
 };
 
-/** How old the last transaction is that a standby replayed; of an idle primary it says nothing. */
+/** The age of the last transaction that a standby replayed; without meaning while the primary is idle. */
 export const LAST_REPLAYED: Statement = {
   name: 'nc_last_replayed',
   text: 'SELECT extract(epoch FROM now() - pg_last_xact_replay_timestamp())::float8 * 1000 AS ms',

@@ -1,7 +1,7 @@
 import { ServiceError } from '@novacron/contracts/errors';
 import { formatPosition, type Position } from '@novacron/contracts/position';
 import type pg from 'pg';
-import type { Link, Row } from './link.js';
+import type { Connection, Row } from './connection.js';
 import { observedEach } from './observe.js';
 import { BEGIN, COMMIT, FLUSHED, ROLLBACK, setTenant } from './statements.js';
 import type { Call, Result, Statement } from './statement.js';
@@ -14,7 +14,7 @@ export class Transaction {
   #prefix: readonly Call[];
 
   constructor(
-    private readonly link: Link,
+    private readonly connection: Connection,
     tenantId: string | undefined,
   ) {
     this.#prefix =
@@ -35,31 +35,32 @@ export class Transaction {
   async #run(calls: readonly Call[]): Promise<Result<Row>[]> {
     const prefix = this.#prefix;
     this.#prefix = [];
-    const results = await this.link.run(prefix.length === 0 ? calls : [...prefix, ...calls]);
+    const results = await this.connection.run(prefix.length === 0 ? calls : [...prefix, ...calls]);
     return prefix.length === 0 ? results : results.slice(prefix.length);
   }
 
   /** The connection itself, inside of the begun transaction: for COPY by pg-copy-streams, one at a time. */
   async client(): Promise<pg.Client> {
     await this.pipeline([]);
-    return this.link.client;
+    return this.connection.client;
   }
 
   /** COMMIT, then the position: a later statement, so that COMMIT has returned on the server. */
   async commit(): Promise<Position> {
     const results = await this.#run([{ statement: COMMIT }, { statement: FLUSHED }]);
-    return this.link.positionAt(results.at(-1)?.rows[0]?.lsn);
+    return this.connection.positionAt(results.at(-1)?.rows[0]?.lsn);
   }
 
   /**
-   * What to throw instead of what ended the work. A refusal (there is no such VM, it is at another version) shows
-   * state, as an answer does: it says of which position, so that who was refused reads nothing older.
+   * The error to throw for the one that ended the work. A refusal (there is no such VM, it is at another version) shows
+   * state, as an answer does. It carries a position, so that the refused caller reads nothing older.
    */
   async refused(error: unknown): Promise<unknown> {
-    if (!(error instanceof ServiceError) || error.readAt !== undefined || !this.link.usable) return error;
+    if (!(error instanceof ServiceError) || error.readAt !== undefined || !this.connection.usable)
+      return error;
     const results = await this.#run([{ statement: ROLLBACK }, { statement: FLUSHED }]);
-    const { lsn, ...history } = this.link.positionAt(results.at(-1)?.rows[0]?.lsn);
-    // Nothing may keep it as what holds up to here: the rows were read before.
+    const { lsn, ...history } = this.connection.positionAt(results.at(-1)?.rows[0]?.lsn);
+    // A cache must not keep the refusal: the rows were read before this position.
     const holds = formatPosition({ ...history, lsn: 0n });
     return error.asOf({ position: formatPosition({ ...history, lsn }), holds });
   }

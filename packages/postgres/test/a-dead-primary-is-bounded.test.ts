@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer, type Server } from 'node:net';
 import type { Database } from '../src/database.js';
 import { createDatabase } from '../src/database.js';
-import { retrying } from '../src/retry.js';
+import { withRetry } from '../src/retry.js';
 import { COUNT, eventually, GET, INSERT, startFixture, TENANT_A, type Fixture } from './fixture.js';
 
 let fixture: Fixture;
@@ -92,7 +92,7 @@ describe('while the primary is down', () => {
 describe('a pool that is full', () => {
   it('lets a bounded number wait and refuses the rest as overloaded', async () => {
     const small = fixture.open('sys', { max: 1, maxWaiting: 2, acquireTimeoutMs: 2_000, replicas: [] });
-    const holder = await small.hold();
+    const holder = await small.pin();
     const all = [1, 2, 3].map(() => small.primary.query({ text: 'SELECT 1' }));
     for (const refused of await Promise.allSettled(all)) {
       expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'overloaded' } });
@@ -113,7 +113,7 @@ describe('a deadlock', () => {
     await api.primary.batch(own, [insert('d1'), insert('d2')]);
     const bump = { name: 'bump', text: 'UPDATE things SET version = version + 1 WHERE id = $1' };
     const both = (first: string, second: string) =>
-      retrying(() =>
+      withRetry(() =>
         api.transaction(own, async (tx) => {
           await tx.query(bump, [first]);
           await tx.query({ text: 'SELECT pg_sleep(0.05)' });

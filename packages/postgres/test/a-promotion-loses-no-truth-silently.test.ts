@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { isPartOf, parseHistory, type History } from '../src/history.js';
+import { isPartOf, parseTimelineHistory, type Lineage } from '../src/lineage.js';
 import { TIMELINE_HISTORY_SQL } from '@novacron/provisioning/superuser-sql';
 import type { Database } from '../src/database.js';
 import { eventually, GET, INSERT, SET_VERSION, startFixture, TENANT_A, type Fixture } from './fixture.js';
@@ -46,8 +46,8 @@ describe('after the replica was promoted', () => {
     }
     const answer = await after.replica(kept.position).query<{ version: number }>(GET, ['v'], own);
     expect(answer.rows[0]?.version).toBe(1);
-    expect(answer.seen.timeline).toBe(kept.position.timeline + 1);
-    expect(answer.seen.lsn > lost.position.lsn).toBe(true);
+    expect(answer.upperBound.timeline).toBe(kept.position.timeline + 1);
+    expect(answer.upperBound.lsn > lost.position.lsn).toBe(true);
     await expect(after.replica(lost.position).query(GET, ['v'], own)).rejects.toMatchObject({
       code: 'history_lost',
     });
@@ -56,20 +56,20 @@ describe('after the replica was promoted', () => {
       rowCount: 1,
     });
     // What consumers ask of an event: whether it is one of this database's writes.
-    const history = after.history as History;
+    const history = after.lineage as Lineage;
     expect([kept, lost, newer].map(({ position }) => isPartOf(position, history))).toEqual([
       true,
       false,
       true,
     ]);
     expect(isPartOf({ ...kept.position, systemId: '1' }, history)).toBe(false);
-    expect(isPartOf(newer.position, before.history as History)).toBe(true);
+    expect(isPartOf(newer.position, before.lineage as Lineage)).toBe(true);
   });
 });
 
 describe('a timeline history file', () => {
   it('is read line by line', () => {
-    const forks = parseHistory('1\t0/3000148\tno recovery target specified\n\n2\t1/A\tbefore 2026\n');
+    const forks = parseTimelineHistory('1\t0/3000148\tno recovery target specified\n\n2\t1/A\tbefore 2026\n');
     expect([...forks]).toEqual([
       [1, 0x3000148n],
       [2, (1n << 32n) + 10n],

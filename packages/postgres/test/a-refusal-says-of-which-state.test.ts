@@ -21,7 +21,7 @@ async function refusal(work: Parameters<typeof api.transaction>[1]): Promise<Ser
   );
 }
 
-it('what a transaction refuses is at least of the newest commit that it saw, and nothing is kept', async () => {
+it('a refusal of a transaction has a position at or after the newest commit that it read, and is not cached', async () => {
   const { position } = await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'a', 1] }]);
   const error = await refusal(async (tx) => {
     await tx.query(INSERT, [TENANT_A, 'b', 1]);
@@ -34,7 +34,7 @@ it('what a transaction refuses is at least of the newest commit that it saw, and
   expect((await api.primary.query(GET, ['b'], own)).rows).toEqual([]);
 });
 
-it('also after a statement that failed, and what says of which state it is stays as it is', async () => {
+it('a refusal after a failed statement has a position too, and a position that is there stays', async () => {
   const readAt = { position: '1.1.5', holds: '1.1.4' };
   const said = await refusal(async () => {
     throw new ServiceError('not_found', 'There is none', { readAt });

@@ -63,7 +63,7 @@ afterAll(async () => {
 });
 
 describe('a commit that a replica shows before the primary does', () => {
-  it('is in every answer to who has seen it, and nobody else waits for it', async () => {
+  it('is in every answer to a client that has observed it, and no other client waits for it', async () => {
     const before = await api.strong.query<{ version: number }>(GET, ['v'], own);
     await hold();
     const write = api.primary.batch(own, [{ statement: SET_VERSION, params: ['v', 2] }]);
@@ -72,17 +72,17 @@ describe('a commit that a replica shows before the primary does', () => {
       shown = await api.replica().query(GET, ['v'], own);
       return shown.rows[0]?.version === 2;
     });
-    const { seen, servedFrom } = shown;
+    const { upperBound: seen, servedFrom } = shown;
     expect(servedFrom).toBe('replica');
     // What this test is about: the primary is past that position on its disk, and shows the state before.
     const plain = await api.primary.query<{ version: number }>(GET, ['v'], own);
-    expect(plain.seen.lsn >= seen.lsn).toBe(true);
+    expect(plain.upperBound.lsn >= seen.lsn).toBe(true);
     expect(plain.rows[0]?.version).toBe(1);
 
     fixture.cluster.replica.stop('immediate');
-    const older = await api.replica(before.position).query<{ version: number }>(GET, ['v'], own);
+    const older = await api.replica(before.lowerBound).query<{ version: number }>(GET, ['v'], own);
     expect(older).toMatchObject({ servedFrom: 'primary', rows: [{ version: 1 }] });
-    expect(older.position.lsn < seen.lsn).toBe(true);
+    expect(older.lowerBound.lsn < seen.lsn).toBe(true);
     const down = { code: 'dependency_down' };
     await expect(versionAt(api.replica(seen))).rejects.toMatchObject(down);
 
@@ -106,7 +106,7 @@ describe('a commit that a replica shows before the primary does', () => {
       // Had it to wait for the open transaction, it would end in `dependency_down`.
       const answer = await api.replica(position).query<{ version: number }>(GET, ['w'], own);
       expect(answer).toMatchObject({ servedFrom: 'primary', rows: [{ version: 1 }] });
-      expect(answer.position.lsn >= position.lsn).toBe(true);
+      expect(answer.lowerBound.lsn >= position.lsn).toBe(true);
     } finally {
       await admin.end();
     }

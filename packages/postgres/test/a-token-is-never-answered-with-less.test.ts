@@ -29,7 +29,7 @@ describe('a read that presents a token', () => {
     await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'v', 0] }]);
     let [stale, fromReplica, reads, writing] = [0, 0, 0, true];
     const patient = patience();
-    let last = { version: 0, position: (await api.primary.query(GET, ['v'], own)).seen };
+    let last = { version: 0, position: (await api.primary.query(GET, ['v'], own)).upperBound };
     const writer = (async () => {
       const enough = () => reads > 200 && fromReplica > 100;
       for (let version = 1; version <= 400 || (!enough() && patient()); version++) {
@@ -55,7 +55,7 @@ describe('a read that presents a token', () => {
     expect(fromReplica).toBeGreaterThan(100);
   });
 
-  it('never goes back behind what a read of the primary has seen', async () => {
+  it('never shows less than an earlier read of the primary', async () => {
     await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'm', 0] }]);
     let [back, reads, writing] = [0, 0, true];
     const patient = patience();
@@ -68,7 +68,7 @@ describe('a read that presents a token', () => {
     const reader = async (): Promise<void> => {
       while (writing) {
         const newest = await api.primary.query<{ version: number }>(GET, ['m'], own);
-        const { version } = await versionAt('m', api.replica(newest.seen));
+        const { version } = await versionAt('m', api.replica(newest.upperBound));
         if (version < (newest.rows[0]?.version as number)) back++;
         reads++;
       }
@@ -94,7 +94,7 @@ describe('a read that presents a token', () => {
   });
 
   it('is refused when its position is beyond this history', async () => {
-    const { seen } = await api.primary.query(GET, ['p'], own);
+    const { upperBound: seen } = await api.primary.query(GET, ['p'], own);
     const future = api.replica({ ...seen, lsn: seen.lsn + 1_000_000_000n });
     await expect(future.query(GET, ['p'], own)).rejects.toMatchObject({ code: 'history_lost' });
     const other = api.replica({ ...seen, systemId: '42' });
@@ -104,7 +104,7 @@ describe('a read that presents a token', () => {
 
 describe('positions', () => {
   it('grow with every commit, and a write’s position is beyond the one read before it', async () => {
-    let last = (await api.primary.query(GET, ['v'], own)).position;
+    let last = (await api.primary.query(GET, ['v'], own)).lowerBound;
     for (let version = 1000; version < 1050; version++) {
       const { position } = await api.primary.batch(own, [{ statement: SET_VERSION, params: ['v', version] }]);
       expect(position.lsn > last.lsn).toBe(true);
@@ -114,7 +114,7 @@ describe('positions', () => {
   });
 
   it('of a read lie around its state: at most `position` is promised, at least `seen` may be shown', async () => {
-    const { position, seen } = await api.replica().query(GET, ['v'], own);
+    const { lowerBound: position, upperBound: seen } = await api.replica().query(GET, ['v'], own);
     expect(seen.lsn >= position.lsn).toBe(true);
   });
 });
@@ -145,7 +145,7 @@ describe('a replica', () => {
     await eventually(async () => (await versionAt('v')).from === 'replica');
   });
 
-  it('that was promoted is no replica any more', async () => {
+  it('that was promoted is not a replica any more', async () => {
     fixture.cluster.replica.promote();
     await eventually(() => api.stats().replicas[0]?.healthy === false);
     expect((await versionAt('v')).from).toBe('primary');

@@ -89,7 +89,7 @@ describe('a transaction', () => {
       return found?.rowCount;
     });
     expect(result).toBe(1);
-    expect(position.lsn > before.position.lsn).toBe(true);
+    expect(position.lsn > before.lowerBound.lsn).toBe(true);
     expect(await exists('t1')).toBe(true);
   });
 

@@ -44,7 +44,7 @@ describe('entities of a tenant', () => {
     expect(result).toEqual(thing('saved'));
     const read = await api.primary.query(GET, ['saved'], { tenantId: TENANT_A });
     expect(read.rows).toMatchObject([{ id: 'saved' }]);
-    expect(read.seen.lsn).toBeGreaterThanOrEqual(position.lsn);
+    expect(read.upperBound.lsn).toBeGreaterThanOrEqual(position.lsn);
   });
 
   it('are those of the tenant alone', async () => {
@@ -65,9 +65,9 @@ describe('entities of a tenant', () => {
   it('are rolled back when the work throws, and the connection is usable after', async () => {
     const failed = things.withTenant(TENANT_A, async (manager) => {
       await manager.insert(Thing, thing('lost'));
-      throw new ServiceError('conflict', 'not today');
+      throw new ServiceError('name_taken', 'not today');
     });
-    await expect(failed).rejects.toMatchObject({ code: 'conflict', readAt: expect.anything() });
+    await expect(failed).rejects.toMatchObject({ code: 'name_taken', readAt: expect.anything() });
     const { rows } = await api.primary.query(COUNT, [], { tenantId: TENANT_A });
     expect(rows).toEqual([{ n: 1 }]);
   });

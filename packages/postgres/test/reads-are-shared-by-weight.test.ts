@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { Breaker } from '../src/breaker.js';
 import { PrimaryProgress } from '../src/lag.js';
 import { Router } from '../src/router.js';
-import { Settled } from '../src/settled.js';
+import { VisibleHorizon } from '../src/visible-horizon.js';
 
 const at = (lsn: bigint) => ({ systemId: '1', timeline: 1, lsn });
 
@@ -85,7 +85,7 @@ describe('the breaker', () => {
 });
 
 describe('the lag of a replica', () => {
-  it('is for how long the primary has had what it has not, and nothing while the primary is idle', () => {
+  it('is for how long the primary has had WAL that the replica has not, and zero while the primary is idle', () => {
     const progress = new PrimaryProgress();
     for (const [lsn, now] of [
       [10n, 0],
@@ -97,14 +97,14 @@ describe('the lag of a replica', () => {
     expect(progress.lagMs(30n, 90_000)).toBe(0);
     expect(progress.lagMs(20n, 5_000)).toBe(3_000);
     expect(progress.lagMs(5n, 5_000)).toBe(5_000);
-    progress.add(3n, 91_000); // promoted: what was known of the old history says nothing
+    progress.add(3n, 91_000); // promoted: the samples of the old timeline measure nothing
     expect(progress.lagMs(3n, 92_000)).toBe(0);
   });
 });
 
 describe('a position of the primary', () => {
   it('is settled once every commit that was under way when it was read has come into view', () => {
-    const settled = new Settled();
+    const settled = new VisibleHorizon();
     expect(settled.end(settled.begin('h'), 10n, [])).toBe(10n);
     const early = settled.begin('h');
     expect(settled.end(settled.begin('h'), 20n, ['1', '2'])).toBe(10n);

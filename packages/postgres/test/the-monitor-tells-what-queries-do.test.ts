@@ -48,7 +48,7 @@ describe('the query monitor', () => {
     expect(pools.map(({ pool }) => pool)).toEqual(['orchestrator-api-primary', 'orchestrator-sys-primary']);
   });
 
-  it('tells once of a query of the service that runs for over five seconds', async () => {
+  it('logs a query of the service once when it runs for over five seconds', async () => {
     const monitor = new QueryMonitor({ api, sys, log });
     const query = 'SELECT pg_sleep(25)';
     const ended = api.primary.query({ text: query }).catch((error: unknown) => error);
@@ -64,7 +64,7 @@ describe('the query monitor', () => {
     expect(await ended).toMatchObject({ code: 'deadline_exceeded' });
   });
 
-  it('says what is missing where bootstrap.sql of an earlier version made the roles', async () => {
+  it('reports the missing functions when bootstrap.sql of an earlier version made the roles', async () => {
     await asAdmin('DROP FUNCTION novacron.service_sessions, novacron.service_statements');
     const monitor = new QueryMonitor({ api, sys, log });
     await monitor.collect();
@@ -74,7 +74,7 @@ describe('the query monitor', () => {
     expect(server?.tables).toContainEqual(expect.objectContaining({ table: 'things' }));
   });
 
-  it('says why it knows nothing while Postgres is away, and keeps what it had', async () => {
+  it('reports the error while Postgres is away, and keeps its last report', async () => {
     const monitor = new QueryMonitor({ api, sys, log });
     await monitor.collect();
     fixture.cluster.primary.stop('immediate');

@@ -69,7 +69,7 @@ export function replicationController(service: string): Type {
 
 async function primaryNow(db: Database) {
   try {
-    const { position } = await db.primary.read({ timeoutMs: PROBE_MS }, []);
+    const { lowerBound: position } = await db.primary.read({ timeoutMs: PROBE_MS }, []);
     return { healthy: true, position: String(position.lsn), timeline: position.timeline, lagMs: 0 };
   } catch {
     // A primary that does not answer is reported as unhealthy.

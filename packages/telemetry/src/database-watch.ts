@@ -24,7 +24,7 @@ export interface DatabaseWatchOptions {
   readonly sweepMs?: number;
 }
 
-/** What this process itself sees of its queries: which are slow, and which have been running for long. */
+/** The queries of this process that are slow, and those that have been running for long. */
 export class DatabaseWatch {
   readonly #slow = new SlowStatements(KEPT_STATEMENTS);
   readonly #running = new Map<DbRunDiagnostic, { readonly within: Context; told: boolean }>();

@@ -80,7 +80,7 @@ export function httpTelemetry(fastify: FastifyInstance, logger: Logger): void {
 
 /**
  * The context with the request's span: below the caller's, or a new trace if it is drawn. null: nothing of it is
- * recorded, and its context is made once its handler is near; what a hook answers needs none.
+ * recorded, and its context is made once its handler is near; a hook that answers needs none.
  */
 function begin(request: FastifyRequest, endpoint: string): Context | null {
   const called = request.headers['traceparent'] !== undefined;

@@ -41,7 +41,7 @@ export function createLogger(
 
 /**
  * Standard output, which may be a file on a disk that is full: a line that cannot be written waits for the next one,
- * up to {@link KEPT_BYTES}; what comes beyond is dropped and counted. Logging never throws.
+ * up to {@link KEPT_BYTES}; further lines are dropped and counted. Logging never throws.
  */
 function standardOutput(): DestinationStream {
   const output = pino.destination({ fd: 1, sync: true, maxLength: KEPT_BYTES });

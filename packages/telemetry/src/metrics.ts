@@ -12,7 +12,7 @@ import { seriesData } from './series.js';
 
 export type Labels = Attributes;
 
-/** Reports one value, for one set of labels, of an instrument that is read when somebody looks. */
+/** Reports one value, for one set of labels, of an instrument that is read on demand. */
 export type Observe = (value: number, labels?: Labels) => void;
 
 export interface Counter {

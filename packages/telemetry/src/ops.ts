@@ -15,9 +15,9 @@ export interface OpsOptions {
   /** 0: any free port. */
   readonly port: number;
   readonly metricsText: () => Promise<string>;
-  /** Answers in bounded time; what it throws counts as not ready. */
+  /** Answers in bounded time; an error counts as not ready. */
   readonly ready: () => Promise<Readiness>;
-  /** What is known of the database's queries, for /queries; undefined while nothing is. */
+  /** A report on the database's queries, for /queries; undefined before the first. */
   readonly queries?: () => object | undefined;
   /** Given: serves /profile/cpu and /profile/heap. */
   readonly profiling?: Profiling | undefined;
@@ -30,8 +30,8 @@ export interface Ops {
 
 /**
  * The listener for operators, apart from the public one: `/health` says that the process lives, `/ready`
- * whether it can serve something (503 when not) and what is missing, `/metrics` is Prometheus text, `/queries` what is known of
- * the database's queries, `/profile/…` records profiles where that is on.
+ * whether it can serve something (503 when not) and which dependency is missing, `/metrics` is Prometheus text, `/queries`
+ * reports the database's queries, `/profile/…` records profiles where that is on.
  * @throws when the port is taken
  */
 export async function startOps(options: OpsOptions): Promise<Ops> {

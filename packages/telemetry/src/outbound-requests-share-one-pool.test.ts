@@ -18,7 +18,7 @@ beforeAll(async () => {
     asked.resume();
     asked.once('end', () => (held === null ? response.end('{}') : held.push(() => response.end('{}'))));
   });
-  // It tells clients so, and a client goes by the shorter of the two.
+  // The server announces its limit, and a client goes by the shorter of the two.
   server.keepAliveTimeout = 120_000;
   server.on('connection', (socket) => {
     open.add(socket);

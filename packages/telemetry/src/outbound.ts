@@ -2,7 +2,7 @@ import { Agent as HttpAgent, type AgentOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 
 /**
- * The guide's limits for what a service asks of others over HTTP: 100 connections, 10 to a host, closed after 90 s
+ * The guide's limits for the HTTP requests of a service: 100 connections, 10 to a host, closed after 90 s
  * without use. Its 30 s for an answer are the most that a caller may allow itself; the span exporter waits 3 s.
  */
 const LIMITS: AgentOptions = {

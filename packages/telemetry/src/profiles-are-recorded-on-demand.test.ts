@@ -65,7 +65,7 @@ describe('a profile on demand', () => {
   }, 60_000);
 
   it.each(['', 'Bearer', 'Bearer another-secret', `Basic ${TOKEN}`, `Bearer ${TOKEN}x`])(
-    'is refused to who says «%s»',
+    'is refused for the header «%s»',
     async (authorization) => {
       const answer = await profile('cpu?seconds=1', { headers: { authorization } });
       expect(answer.status).toBe(401);
@@ -79,13 +79,13 @@ describe('a profile on demand', () => {
     expect(await answer.text()).toContain('1 to 60');
   });
 
-  it('is only read, and only of what there is', async () => {
+  it('answers GET alone, and only for profiles that exist', async () => {
     expect((await profile('cpu', { method: 'POST' })).status).toBe(405);
     expect((await profile('cpu', { method: 'HEAD' })).status).toBe(405);
     expect((await profile('disk')).status).toBe(404);
   });
 
-  it('waits for no other: a second one is told when to come again', async () => {
+  it('answers 429 with Retry-After while another one is recorded', async () => {
     const both = await Promise.all([profile('cpu?seconds=3'), profile('heap?seconds=3')]);
     const [recorded, refused] = both.sort((a, b) => a.status - b.status);
     expect([recorded?.status, refused?.status]).toEqual([200, 429]);

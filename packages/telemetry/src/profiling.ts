@@ -36,7 +36,7 @@ const RECORD: { readonly [K in Kind]: Record } = {
 };
 
 /**
- * CPU and heap profiles of this process on demand, for who has the token: one at a time, for a minute at most,
+ * CPU and heap profiles of this process on demand, for operators with the token: one at a time, for a minute at most,
  * streamed in the formats of Chrome's developer tools (`.cpuprofile`, `.heapprofile`).
  */
 export class Profiling {
@@ -95,7 +95,7 @@ export class Profiling {
     } catch (error) {
       if (!gone.signal.aborted) throw error;
     } finally {
-      // Ends what it records, too.
+      // Ends the recording, too.
       session.disconnect();
     }
   }

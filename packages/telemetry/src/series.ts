@@ -1,6 +1,6 @@
 /**
- * Histograms for what is recorded with every request. The SDK looks its labels up by their JSON each time, which
- * costs more than some answers do; here a series is looked up once by who records, and recording is two additions.
+ * Histograms for values that every request records. The SDK looks the labels up by their JSON each time, which costs
+ * more than some answers do. Here the caller looks a series up once, and a record is two additions.
  */
 import { ValueType } from '@opentelemetry/api';
 import { AggregationTemporality, DataPointType, type HistogramMetricData } from '@opentelemetry/sdk-metrics';
@@ -43,7 +43,7 @@ export class SeriesHistogram {
     histograms.push(this);
   }
 
-  /** A new series: keep it. */
+  /** A new series. The caller keeps it. */
   series(labels: SeriesLabels): Series {
     const series = new Series(labels, this.buckets);
     this.#series.push(series);

@@ -40,7 +40,7 @@ describe('slow statements', () => {
     expect(await metricsText()).toContain('database_slow_queries_total{query_type="select",table="vms"} ');
   });
 
-  it('are normalised: no value and no line break tells two apart, a parameter is no value', () => {
+  it('are normalised: they do not differ by values and line breaks, and a parameter is not a value', () => {
     expect(
       normalise("SELECT *\n  FROM t WHERE a = 'it''s' AND b IN (1, 2.5, 3) AND c = $12 AND v1 = 7"),
     ).toBe('SELECT * FROM t WHERE a = ? AND b IN (?) AND c = $12 AND v1 = ?');

@@ -25,7 +25,7 @@ export function won(context: Context): Context {
   return context.setValue(DRAWN, true);
 }
 
-/** Samples what won its draw; `others` decides about the rest. */
+/** Samples a trace that won its draw; `others` decides about the rest. */
 export function drawnFirst(others: Sampler): Sampler {
   return {
     shouldSample: (context, ...rest): SamplingResult =>
@@ -36,7 +36,7 @@ export function drawnFirst(others: Sampler): Sampler {
   };
 }
 
-/** The span of a request whose trace nobody records: it has ids from the moment that somebody asks for them. */
+/** The span of a request whose trace is not recorded. It makes its ids when they are first read. */
 export class UnsampledSpan implements Span {
   #context: SpanContext | undefined;
 

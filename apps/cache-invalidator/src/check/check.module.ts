@@ -1,13 +1,14 @@
 import { Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { DrainCoordinator } from '@novacron/service-kit/drain';
 import { InvalidateModule } from '../invalidate/invalidate.module.js';
+import { LedgerModule } from '../ledger/ledger.module.js';
 import { RedisModule } from '../redis/redis.module.js';
 import { Checker } from './checker.js';
 import { LaterEvents } from './later-events.js';
 import { OwnerStates } from './owner-states.js';
 
 @Module({
-  imports: [InvalidateModule, RedisModule],
+  imports: [InvalidateModule, LedgerModule, RedisModule],
   providers: [LaterEvents, OwnerStates, Checker],
   exports: [Checker],
 })

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import type { EventKind } from '@novacron/contracts/events';
 import { parsePosition } from '@novacron/contracts/position';
-import type { Database, Statement } from '@novacron/postgres/database';
-import { SystemDatabase } from '@novacron/service-kit/inject';
+import type { Statement } from '@novacron/postgres/database';
+import { Ledger } from '../ledger/ledger.js';
 
 export interface Versioned {
   readonly id: string;
@@ -25,7 +25,7 @@ const LATER: Statement = {
 /** Finds the later events of resources in the ledger. */
 @Injectable()
 export class LaterEvents {
-  constructor(@SystemDatabase() private readonly db: Database) {}
+  constructor(private readonly ledger: Ledger) {}
 
   /**
    * For each resource the first known event with a higher version, which was committed at or before its position.
@@ -34,7 +34,7 @@ export class LaterEvents {
    */
   async of(kind: EventKind, known: readonly Versioned[], lineage: string): Promise<LaterEvent[]> {
     const params = [kind, known.map(({ id }) => id), known.map(({ version }) => version), `${lineage}.`];
-    const { rows } = await this.db.primary.query<Versioned & { position: string }>(LATER, params);
+    const { rows } = await this.ledger.reads.query<Versioned & { position: string }>(LATER, params);
     return rows.map((row) => ({ ...row, position: parsePosition(row.position).lsn }));
   }
 }

@@ -4,7 +4,7 @@ import type { DomainEvent } from '@novacron/contracts/events';
 import { parsePosition } from '@novacron/contracts/position';
 import { SharedConsumer, type SharedMessage } from '@novacron/messaging/shared-consumer';
 import { EVENTS } from '@novacron/messaging/streams';
-import { isPartOf } from '@novacron/postgres/history';
+import { isPartOf } from '@novacron/postgres/lineage';
 import { Nats, ServiceLogger } from '@novacron/service-kit/inject';
 import type { Logger } from '@novacron/telemetry/logger';
 import { counter } from '@novacron/telemetry/metrics';
@@ -78,13 +78,13 @@ export class EventConsumer {
   }
 
   async #handle(batch: readonly SharedMessage[]): Promise<void> {
-    const history = await this.ledger.databaseHistory();
+    const lineage = await this.ledger.databaseLineage();
     const events: DomainEvent[] = [];
     const good: SharedMessage[] = [];
     for (const message of batch) {
       const event = parseEvent(message.data);
       if (event instanceof Error) this.#discard(message, event);
-      else if (history && !isPartOf(parsePosition(event.position), history)) this.#skip(message, event);
+      else if (lineage && !isPartOf(parsePosition(event.position), lineage)) this.#skip(message, event);
       else {
         events.push(event);
         good.push(message);

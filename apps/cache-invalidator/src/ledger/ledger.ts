@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { DomainEvent, Watermark } from '@novacron/contracts/events';
 import type { LedgerStatus } from '@novacron/contracts/ledger';
-import type { Call, Database, Statement } from '@novacron/postgres/database';
-import type { History } from '@novacron/postgres/lineage';
+import type { Position } from '@novacron/contracts/position';
+import type { Call, Database, Session, Statement } from '@novacron/postgres/database';
+import { isPartOf, type Lineage } from '@novacron/postgres/lineage';
+import type { Committed } from '@novacron/postgres/primary';
 import { SystemDatabase } from '@novacron/service-kit/inject';
 
 /** How an event arrived: by the stream, or fetched from the orchestrator because the stream did not deliver it. */
@@ -127,14 +129,16 @@ interface Progress {
 /** Which events were received. It is kept in Postgres, so that a restart or another process continues there. */
 @Injectable()
 export class Ledger {
+  #writtenAt: Position | undefined;
+
   constructor(@SystemDatabase() private readonly db: Database) {}
 
   /** Reads from a replica that has what this process recorded last, else from the primary. */
   get reads(): Session {
-    const { history } = this.db;
+    const { lineage } = this.db;
     const at = this.#writtenAt;
     // A position that a promotion cut off is not presented: it would be refused until the next write.
-    return this.db.replica(at && history && isPartOf(at, history) ? at : undefined);
+    return this.db.replica(at && lineage && isPartOf(at, lineage) ? at : undefined);
   }
 
   /**
@@ -187,9 +191,9 @@ export class Ledger {
   }
 
   /** The database's timelines. Without Postgres: undefined, and events of any timeline count until it answers. */
-  async databaseHistory(): Promise<History | undefined> {
-    if (this.db.history === undefined) await this.status().catch(() => undefined);
-    return this.db.history;
+  async databaseLineage(): Promise<Lineage | undefined> {
+    if (this.db.lineage === undefined) await this.status().catch(() => undefined);
+    return this.db.lineage;
   }
 
   async status(): Promise<LedgerStatus> {
@@ -214,6 +218,12 @@ export class Ledger {
   /** Deletes events older than this; the contiguous number stays. */
   async purge(days: number): Promise<void> {
     await this.#write([{ statement: PURGE, params: [days] }]);
+  }
+
+  async #write(calls: readonly Call[]): Promise<Committed> {
+    const written = await this.db.primary.batch({}, calls);
+    this.#writtenAt = written.position;
+    return written;
   }
 }
 

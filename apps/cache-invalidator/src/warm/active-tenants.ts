@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import type { Database, Statement } from '@novacron/postgres/database';
-import { SystemDatabase } from '@novacron/service-kit/inject';
+import type { Statement } from '@novacron/postgres/database';
+import { Ledger } from '../ledger/ledger.js';
 
 const ACTIVE: Statement = {
   name: 'warm_tenants',
@@ -12,11 +12,11 @@ const ACTIVE: Statement = {
 
 @Injectable()
 export class ActiveTenants {
-  constructor(@SystemDatabase() private readonly db: Database) {}
+  constructor(private readonly ledger: Ledger) {}
 
   /** The tenants whose VMs had an event recently, the latest first. */
   async latest(limit: number): Promise<string[]> {
-    const { rows } = await this.db.primary.query<{ tenantId: string }>(ACTIVE, [limit]);
+    const { rows } = await this.ledger.reads.query<{ tenantId: string }>(ACTIVE, [limit]);
     return rows.map(({ tenantId }) => tenantId);
   }
 }

@@ -2,12 +2,13 @@ import { Module, type OnApplicationBootstrap } from '@nestjs/common';
 import { DrainCoordinator } from '@novacron/service-kit/drain';
 import { ServiceConfig } from '@novacron/service-kit/inject';
 import type { CacheConfig } from '../config.js';
+import { LedgerModule } from '../ledger/ledger.module.js';
 import { RedisModule } from '../redis/redis.module.js';
 import { ActiveTenants } from './active-tenants.js';
 import { Warmer } from './warmer.js';
 
 @Module({
-  imports: [RedisModule],
+  imports: [LedgerModule, RedisModule],
   providers: [ActiveTenants, Warmer],
   exports: [Warmer],
 })

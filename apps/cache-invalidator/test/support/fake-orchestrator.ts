@@ -19,7 +19,7 @@ export async function readLineage(servers: TestServers): Promise<void> {
   const { postgres } = loadConfig(settings, servers.env('cache'));
   const db = createDatabase({ ...postgres, schema: 'cache', role: 'sys', password: postgres.sysPassword });
   await db.ping();
-  LINEAGE = `${db.history?.systemId}.${db.history?.timeline}`;
+  LINEAGE = `${db.lineage?.systemId}.${db.lineage?.timeline}`;
   await db.close();
 }
 

@@ -41,7 +41,7 @@ const TIMEOUT = { timeoutMs: 5_000 };
  */
 export function findTokenIn(sys: Database, saw: (position: Position) => void): FindToken {
   return async (hash) => {
-    const { rows, position } = await find(sys, hash);
+    const { rows, lowerBound: position } = await find(sys, hash);
     saw(position);
     const row = rows[0];
     if (row === undefined) return null;

@@ -20,7 +20,7 @@ export class FirstPosition implements OnModuleInit {
 
   async onModuleInit(): Promise<void> {
     const { logger, drain, readiness, db } = this;
-    const { position } = await retryUntilReady({ logger, drain, readiness }, 'position', () =>
+    const { lowerBound: position } = await retryUntilReady({ logger, drain, readiness }, 'position', () =>
       db.primary.read({ timeoutMs: 5_000 }, []),
     );
     this.positions.observe(position);

@@ -1,4 +1,4 @@
-import { sameHistory, type Position } from '@novacron/contracts/position';
+import { sameLineage, type Position } from '@novacron/contracts/position';
 import { LRUCache } from 'lru-cache';
 import { later } from '../reads/requester.js';
 
@@ -26,7 +26,7 @@ export class Positions {
 
   /** Takes note of a position that a service reported, for any caller. */
   observe(position: Position): void {
-    if (this.present === null || !sameHistory(this.present, position)) this.present = position;
+    if (this.present === null || !sameLineage(this.present, position)) this.present = position;
   }
 
   remember(credentialId: string, position: Position): void {

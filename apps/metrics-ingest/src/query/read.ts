@@ -10,6 +10,6 @@ export interface Read<T> {
 }
 
 /** `position` is the upper bound of the read position, which a token for this reply must require; `holds` is the lower bound. */
-export function shown({ position, seen, servedFrom }: Answers): Omit<Read<unknown>, 'body'> {
-  return { position: formatPosition(seen), holds: formatPosition(position), servedFrom };
+export function shown({ lowerBound, upperBound, servedFrom }: Answers): Omit<Read<unknown>, 'body'> {
+  return { position: formatPosition(upperBound), holds: formatPosition(lowerBound), servedFrom };
 }

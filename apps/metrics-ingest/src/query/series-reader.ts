@@ -59,8 +59,8 @@ export class SeriesReader {
     });
     await this.#requireVm(meta, query.vmId, answers);
     const rows = (answers.results[2]?.rows ?? []) as unknown as Bucket[];
-    const position = without ? earlier(without, answers.position) : answers.position;
-    return { body: rangeResult(query, plan, ids, rows), ...shown({ ...answers, position }) };
+    const position = without ? earlier(without, answers.lowerBound) : answers.lowerBound;
+    return { body: rangeResult(query, plan, ids, rows), ...shown({ ...answers, lowerBound: position }) };
   }
 
   /**
@@ -91,11 +91,11 @@ export class SeriesReader {
       storedOf(vmId, ahead, present),
     ]);
     const stored = more.results[1]?.rows as unknown as NewestRow[];
-    const seen = maxPosition(answers.seen, more.seen);
-    const position = earlier(answers.position, more.position);
+    const seen = maxPosition(answers.upperBound, more.upperBound);
+    const position = earlier(answers.lowerBound, more.lowerBound);
     return {
       body: { vmId, values: latestValues(rows, stored, present), nextCursor },
-      ...shown({ ...more, seen, position }),
+      ...shown({ ...more, upperBound: seen, lowerBound: position }),
     };
   }
 
@@ -128,7 +128,7 @@ export class SeriesReader {
     }
     if (custom.length === 0) return { ids };
     const session = this.#session(meta);
-    const { rows, position } = await session.query<{ name: string; id: number }>(
+    const { rows, lowerBound: position } = await session.query<{ name: string; id: number }>(
       NUMBERS,
       [custom],
       readOptions(meta),

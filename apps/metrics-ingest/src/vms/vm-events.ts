@@ -6,7 +6,7 @@ import { Vm } from '@novacron/contracts/vms';
 import { DurableConsumer } from '@novacron/messaging/consumer';
 import { EVENTS } from '@novacron/messaging/streams';
 import type { Database, Statement } from '@novacron/postgres/database';
-import { isPartOf, type History } from '@novacron/postgres/history';
+import { isPartOf, type Lineage } from '@novacron/postgres/lineage';
 import { Nats, ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Logger } from '@novacron/telemetry/logger';
 
@@ -79,10 +79,10 @@ export class VmEvents {
    */
   async #apply(batch: readonly { readonly data: Uint8Array }[]): Promise<void> {
     const { db, logger } = this;
-    if (db.history === undefined) await db.ping();
+    if (db.lineage === undefined) await db.ping();
     const newest = new Map<string, PlacedVm>();
     for (const { data } of batch) {
-      const vm = parse(data, db.history, logger);
+      const vm = parse(data, db.lineage, logger);
       if (vm) newest.set(vm.id, merged(newest.get(vm.id), vm));
     }
     const vms = [...newest.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -105,7 +105,7 @@ function merged(before: PlacedVm | undefined, vm: PlacedVm): PlacedVm {
   return newer.state === 'deleted' ? { ...newer, hostId: newer.hostId ?? older.hostId } : newer;
 }
 
-function parse(data: Uint8Array, history: History | undefined, logger: Logger): PlacedVm | undefined {
+function parse(data: Uint8Array, history: Lineage | undefined, logger: Logger): PlacedVm | undefined {
   try {
     const event = DomainEvent.parse(JSON.parse(new TextDecoder().decode(data)));
     const lost = history !== undefined && !isPartOf(parsePosition(event.position), history);

@@ -6,7 +6,7 @@ import { formatPosition } from '@novacron/contracts/position';
 import type { ActionResult, vmsRpc } from '@novacron/contracts/vms';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Call, Database, Transaction } from '@novacron/postgres/database';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import { gate, type Gate, type VmAction } from '@novacron/vm-lifecycle/actions';
 import type { OrchestratorConfig } from '../config.js';
 import { databaseNow } from '../database/clock.js';
@@ -59,7 +59,7 @@ export class VmActor {
     try {
       // A key is looked up first. Without one, an overloaded process refuses before it begins a transaction.
       if (!meta.idempotency) admit();
-      const { result, position } = await retrying(() =>
+      const { result, position } = await withRetry(() =>
         this.db.transaction({ tenantId: meta.tenantId }, (tx) => this.#write(tx, meta, body, admit)),
       );
       if (result.created) this.dispatcher.createdLeased([result.created]);

@@ -8,7 +8,7 @@ import type { Job } from '@novacron/contracts/jobs';
 import { formatPosition } from '@novacron/contracts/position';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import { canTransition } from '@novacron/vm-lifecycle/states';
 import { databaseNow } from '../database/clock.js';
 import { operationOf } from '../operations/registry.js';
@@ -52,7 +52,7 @@ export class JobCanceller {
    */
   async cancel(meta: RequestMeta, id: JobId): Promise<RpcReply<Job>> {
     const { tenantId } = meta;
-    const { result, position } = await retrying(() =>
+    const { result, position } = await withRetry(() =>
       this.db.transaction({ tenantId }, (tx) =>
         once(tx, meta, async () => toJob(await cancel(tx, tenantId, id))),
       ),

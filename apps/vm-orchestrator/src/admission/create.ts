@@ -7,7 +7,7 @@ import { formatPosition } from '@novacron/contracts/position';
 import type { CreateVm, Vm } from '@novacron/contracts/vms';
 import type { Database } from '@novacron/postgres/database';
 import { isUniqueViolation } from '@novacron/postgres/failure';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import type { OrchestratorConfig } from '../config.js';
 import { databaseNow } from '../database/clock.js';
 import { GroupCommit } from '../database/group-commit.js';
@@ -102,7 +102,7 @@ export class VmCreator {
   }
 
   async #commit(tenantId: string, batch: readonly Creation[]): Promise<(Admitted | Error)[]> {
-    const { result, position } = await retrying(
+    const { result, position } = await withRetry(
       () => this.db.transaction({ tenantId }, (tx) => admit(tx, batch, this.config.quota)),
       RENAME_RACES,
       // A rename took a name after the lookup: the next lookup finds it.

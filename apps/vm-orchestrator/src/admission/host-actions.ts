@@ -14,7 +14,7 @@ import type {
 import type { Position } from '@novacron/contracts/position';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import { isDeepStrictEqual } from 'node:util';
 import { databaseNow } from '../database/clock.js';
 import { once, type Answered } from './idempotency.js';
@@ -159,7 +159,7 @@ export class HostActions {
     action: HostAction,
     options?: HostActionOptions,
   ): Promise<Answered<Host> & { readonly position: Position }> {
-    const { result, position } = await retrying(() =>
+    const { result, position } = await withRetry(() =>
       this.db.transaction({}, (tx) =>
         once(tx, meta, async () => toHost(await this.#write(tx, hostId, action, options))),
       ),
@@ -207,7 +207,7 @@ export class HostActions {
    * @throws ServiceError `not_found`; `invalid_state` while it has VMs or has some to remove
    */
   async remove(hostId: HostId): Promise<{ row: HostRow; position: Position }> {
-    const { result: row, position } = await retrying(() =>
+    const { result: row, position } = await withRetry(() =>
       this.db.transaction({}, async (tx) => {
         const { rows } = await tx.query<HostToActOn>(LOCK, [hostId, downAfterMs(this.settings)]);
         const before = rows[0];

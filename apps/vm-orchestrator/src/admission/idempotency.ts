@@ -146,7 +146,7 @@ export async function answeredBefore<Answer>(
   if (!meta.idempotency) return null;
   const { tenantId, principal, idempotency } = meta;
   const params = [tenantId, [principal], [idempotency.route], [idempotency.key]];
-  const { rows, position } = await db.primary.query<Remembered>(RECALL, params, { tenantId });
+  const { rows, lowerBound: position } = await db.primary.query<Remembered>(RECALL, params, { tenantId });
   if (!rows[0]) return null;
   const known = replay<Answer>(rows[0], idempotency.bodyHash);
   if (known.outcome === 'refused') throw known.error;

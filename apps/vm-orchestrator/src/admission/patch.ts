@@ -9,7 +9,7 @@ import { formatPosition } from '@novacron/contracts/position';
 import type { Vm, vmsRpc } from '@novacron/contracts/vms';
 import type { Database, Transaction } from '@novacron/postgres/database';
 import { isUniqueViolation } from '@novacron/postgres/failure';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import { databaseNow } from '../database/clock.js';
 import { changeVms } from '../vms/change.js';
 import { requireVersion } from './if-match.js';
@@ -35,7 +35,7 @@ export class VmPatcher {
   async patch(meta: RequestMeta, body: Body): Promise<RpcReply<Vm>> {
     const { tenantId } = meta;
     try {
-      const { result, position } = await retrying(() =>
+      const { result, position } = await withRetry(() =>
         this.db.transaction({ tenantId }, (tx) => write(tx, tenantId, body)),
       );
       this.relay.wake();

@@ -15,6 +15,6 @@ export function sessionFor(db: Database, meta: RequestMeta): Session {
  * The server and the read position of an answer, for a reply. `position` is the upper bound, which a consistency token
  * carries; `holds` is the lower bound.
  */
-export function servedBy({ position, seen, servedFrom }: ReadFrom) {
+export function servedBy({ lowerBound: position, upperBound: seen, servedFrom }: ReadFrom) {
   return { position: formatPosition(seen), holds: formatPosition(position), servedFrom };
 }

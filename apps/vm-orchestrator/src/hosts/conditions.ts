@@ -9,7 +9,7 @@ import {
 } from '@novacron/contracts/infrastructure';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
 import { databaseNow } from '../database/clock.js';
 import { HostSnapshot } from './snapshot.js';
@@ -85,7 +85,7 @@ export class HostConditions {
   }
 
   async #change(hostId: HostId, change: Change): Promise<void> {
-    const { result: row } = await retrying(() =>
+    const { result: row } = await withRetry(() =>
       this.db.transaction({}, async (tx) => {
         const before = (await tx.query<HostRow>(LOCK, [hostId])).rows[0];
         if (!before) return null;

@@ -1,5 +1,5 @@
 import type { Database, Statement } from '@novacron/postgres/database';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
 
 /** The control plane's generation, and the lineage of the database when it was last checked. */
@@ -63,7 +63,7 @@ async function enterLineage(
   history: string,
   log: Logger,
 ): Promise<number> {
-  const { results } = await retrying(() =>
+  const { results } = await withRetry(() =>
     db.primary.batch({}, [
       { statement: ENTER, params: [history, before.here] },
       { statement: CONTROL_PLANE },

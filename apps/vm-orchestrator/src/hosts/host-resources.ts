@@ -4,7 +4,7 @@ import type { HostId } from '@novacron/contracts/ids';
 import { promisable, type Capacity } from '@novacron/contracts/infrastructure';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
 import { databaseNow } from '../database/clock.js';
 import { RESOURCES } from './host-view.js';
@@ -41,7 +41,7 @@ export class HostResources {
     );
     const { cpu, memory, disk } = bounded(promised, known.approved);
     if (!differs(known.capacity, { cpu, memory, disk })) return;
-    const { result: row } = await retrying(() =>
+    const { result: row } = await withRetry(() =>
       this.db.transaction({}, async (tx) => {
         const params = [hostId, known.epoch, cpu, memory, disk, JSON.stringify(physical), databaseNow()];
         const after = (await tx.query<HostRow>(SET, params)).rows[0];

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { appendEvents } from '@novacron/outbox/append';
 import type { Database, Statement } from '@novacron/postgres/database';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import { ServiceConfig, SystemDatabase } from '@novacron/service-kit/inject';
 import type { CatalogueEntry, OrchestratorConfig } from '../config.js';
 import { databaseNow } from '../database/clock.js';
@@ -50,7 +50,7 @@ export class ImageCatalogue implements OnModuleInit {
  * that are new, are made to register again.
  */
 export async function putImages(db: Database, images: readonly CatalogueEntry[]): Promise<void> {
-  await retrying(() =>
+  await withRetry(() =>
     db.transaction({}, async (tx) => {
       const now = databaseNow();
       const [put, retire] = await tx.pipeline([

@@ -5,7 +5,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Database, Statement } from '@novacron/postgres/database';
 import { isUniqueViolation } from '@novacron/postgres/failure';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import { counter } from '@novacron/telemetry/metrics';
 import type { Logger } from '@novacron/telemetry/logger';
 import type { OrchestratorConfig } from '../config.js';
@@ -76,7 +76,7 @@ export class Registration {
   }
 
   async #admit(hostId: HostId, said: RegisterHost, listed: Approval | undefined) {
-    const written = await retrying(() => this.#write(hostId, said, listed));
+    const written = await withRetry(() => this.#write(hostId, said, listed));
     await this.snapshot.refresh();
     if (written.refused === undefined) return written;
     this.log.warn({ hostId, host: said.name, refused: written.refused }, 'host registration refused');

@@ -175,7 +175,7 @@ export class HostSnapshot {
   async #load(): Promise<void> {
     const startedAt = this.clock();
     const sentAt = performance.now();
-    const { results, seen } = await this.db.primary.read({}, [
+    const { results, upperBound: seen } = await this.db.primary.read({}, [
       { statement: LOAD },
       { statement: CONTROL_PLANE },
       { statement: ZONES },

@@ -1,7 +1,7 @@
 import { newId, type EventId, type HostId, type VmId } from '@novacron/contracts/ids';
 import { appendCall, type NewEvent } from '@novacron/outbox/append';
 import type { Call, Database, Statement, Transaction } from '@novacron/postgres/database';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import { databaseNow } from '../database/clock.js';
 import { applyHostEffects, type HostChange } from '../hosts/capacity.js';
 import { changeVmsCalls, requireAll, type VmChange, lockVmsCall } from '../vms/change.js';
@@ -46,7 +46,7 @@ const KEEP_PLACEMENTS: Statement = {
  * @returns for each its leased job as it is now, in order
  */
 export function commitSteps(db: Database, ended: readonly Ended[]): Promise<(LeasedJob | Error)[]> {
-  return retrying(async () => {
+  return withRetry(async () => {
     const { result } = await db.transaction({}, (tx) => write(tx, ended));
     return result;
   });

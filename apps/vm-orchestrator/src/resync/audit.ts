@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Database, Statement } from '@novacron/postgres/database';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import { counter } from '@novacron/telemetry/metrics';
 import type { Logger } from '@novacron/telemetry/logger';
 
@@ -45,7 +45,7 @@ export class AllocationAudit {
 
   /** @returns whether something had to be corrected */
   async run(hostId: HostId): Promise<boolean> {
-    const { results } = await retrying(() =>
+    const { results } = await withRetry(() =>
       this.db.primary.batch({}, [
         { statement: LOCK, params: [hostId] },
         { statement: CORRECT, params: [hostId] },

@@ -3,7 +3,7 @@ import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Command } from '@novacron/contracts/agents';
 import type { HostId, VmId } from '@novacron/contracts/ids';
 import type { Database, Statement } from '@novacron/postgres/database';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HostLink } from '../hosts/host-link.js';
@@ -95,7 +95,7 @@ export class Cleanups {
 
   async #remove(hostId: HostId, cleanup: Cleanup): Promise<boolean> {
     if (!cleanup.placed_again && !(await this.#delete(hostId, cleanup))) return false;
-    await retrying(() => this.db.primary.batch({}, [{ statement: DONE, params: [hostId, cleanup.vm_id] }]));
+    await withRetry(() => this.db.primary.batch({}, [{ statement: DONE, params: [hostId, cleanup.vm_id] }]));
     return true;
   }
 

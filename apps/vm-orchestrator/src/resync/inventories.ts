@@ -3,7 +3,7 @@ import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { Inventory, VmFact } from '@novacron/contracts/agents';
 import type { HostId, VmId } from '@novacron/contracts/ids';
 import type { Database, Statement, Transaction } from '@novacron/postgres/database';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import { appendCall } from '@novacron/outbox/append';
 import type { Logger } from '@novacron/telemetry/logger';
 import { databaseNow } from '../database/clock.js';
@@ -66,7 +66,7 @@ export class Inventories {
 
   /** Applies one part. Missing VMs are judged when every part has arrived, at any orchestrator. */
   async apply(hostId: HostId, part: Inventory): Promise<{ needed: 'nothing' | 'register' }> {
-    const { result } = await retrying(() => this.db.transaction({}, (tx) => this.#write(tx, hostId, part)));
+    const { result } = await withRetry(() => this.db.transaction({}, (tx) => this.#write(tx, hostId, part)));
     if (result.changed > 0) this.log.info({ hostId, vms: result.changed }, 'inventory changed VMs');
     if (result.strangers.length > 0) {
       this.log.error(

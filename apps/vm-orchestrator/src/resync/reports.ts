@@ -3,7 +3,7 @@ import { ServiceLogger, SystemDatabase } from '@novacron/service-kit/inject';
 import type { HostReport } from '@novacron/contracts/agents';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Database } from '@novacron/postgres/database';
-import { retrying } from '@novacron/postgres/retry';
+import { withRetry } from '@novacron/postgres/retry';
 import type { Logger } from '@novacron/telemetry/logger';
 import { admitFacts, applyFacts, knownVms } from './facts.js';
 import { WaitingJobs } from './waiting-jobs.js';
@@ -19,7 +19,7 @@ export class Reports {
 
   async apply(hostId: HostId, report: HostReport): Promise<{ needed: 'nothing' | 'register' }> {
     const facts = new Map(report.facts.map((fact) => [fact.vmId, fact]));
-    const { result } = await retrying(() =>
+    const { result } = await withRetry(() =>
       this.db.transaction({}, async (tx) => {
         const admitted = await admitFacts(tx, hostId, report);
         if (admitted !== 'apply') return { admitted, changed: 0, waiting: [] };

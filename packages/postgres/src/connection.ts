@@ -2,7 +2,7 @@ import { parseLsn, type Position } from '@novacron/contracts/position';
 import pg from 'pg';
 import { Batch } from './batch.js';
 import { codeOf, isConnectionLoss, late } from './failure.js';
-import { parseHistory, type Forks } from './history.js';
+import { parseTimelineHistory, type Forks } from './lineage.js';
 import { encode, type Prepared } from './prepared.js';
 import {
   CONNECT_TIMEOUT_MS,
@@ -16,7 +16,7 @@ import {
 import { ROLLBACK, TIMELINE_HISTORY, WHO_ARE_YOU } from './statements.js';
 import type { Call, Result } from './statement.js';
 
-/** Which history of which cluster a server shows, and whether it is a standby. */
+/** Cluster and timeline of a server, and whether it is a standby. */
 export interface Identity {
   readonly systemId: string;
   readonly timeline: number;
@@ -45,12 +45,12 @@ const SESSION = [
 
 export type Row = Record<string, unknown>;
 
-/** One connection. It runs one batch at a time, in the order given, and ends those that never come back. */
-export class Link {
+/** One connection. It runs one batch at a time, in the order given, and fails those that get no answer. */
+export class Connection {
   readonly openedAt = performance.now();
   idleSince = 0;
   identity: Identity = { systemId: '0', timeline: 0, standby: false, forks: new Map(), tellsCommits: false };
-  /** When the batch in flight is taken for lost; 0: none in flight. */
+  /** When the batch in flight is considered lost; 0: none in flight. */
   lostAt = 0;
   #callersTime = false;
   readonly #known = new Map<string, Prepared>();
@@ -81,15 +81,15 @@ export class Link {
     this.#client.on('end', () => this.#break(new Error('Connection terminated')));
   }
 
-  /** Connects and asks the server who it is. */
-  static async open(settings: DatabaseSettings, address: ServerAddress): Promise<Link> {
-    const link = new Link(settings, address);
+  /** Connects and reads the server's identity. */
+  static async open(settings: DatabaseSettings, address: ServerAddress): Promise<Connection> {
+    const connection = new Connection(settings, address);
     try {
-      await link.#client.connect();
-      await link.identify(settings.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
-      return link;
+      await connection.#client.connect();
+      await connection.identify(settings.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
+      return connection;
     } catch (error) {
-      link.destroy(error as Error);
+      connection.destroy(error as Error);
       throw error;
     }
   }
@@ -122,9 +122,9 @@ export class Link {
   async #forks(timeoutMs?: number): Promise<Forks> {
     try {
       const [answer] = await this.run([{ statement: TIMELINE_HISTORY }], timeoutMs);
-      return parseHistory(String(answer?.rows[0]?.history));
+      return parseTimelineHistory(String(answer?.rows[0]?.history));
     } catch (error) {
-      // Without the function nothing is known of earlier timelines: their tokens are refused, not trusted.
+      // Without the function the earlier timelines are unknown: their tokens are refused, not trusted.
       if (!NOT_OFFERED.has(codeOf(error) ?? '')) throw error;
       return new Map();
     }
@@ -167,7 +167,7 @@ export class Link {
     }
   }
 
-  /** Ends the batch in flight when its time is over: the caller's own, or that after which a server is dead. */
+  /** Fails the batch in flight when its time is over: the caller's own, or that after which a server is dead. */
   expire(now: number): void {
     if (this.lostAt === 0 || this.lostAt >= now) return;
     const reason = new Error('Connection terminated: no answer in time');
@@ -182,14 +182,14 @@ export class Link {
     };
   }
 
-  /** Says goodbye to the server. */
+  /** Ends the session with the server. */
   async close(): Promise<void> {
     if (!this.usable) return;
     this.#broken = new Error('Connection terminated: it was closed');
     await this.#client.end();
   }
 
-  /** Drops the connection at once; what was in flight on it fails with `reason`. */
+  /** Drops the connection at once; its batch in flight fails with `reason`. */
   destroy(reason: Error): void {
     this.#break(reason);
     this.#client.connection.stream.destroy();
