@@ -10,7 +10,7 @@ import { LaterEvents } from '../src/check/later-events.js';
 import { Ledger } from '../src/ledger/ledger.js';
 import { migrations } from '../src/migrations/all.js';
 import { ActiveTenants } from '../src/warm/active-tenants.js';
-import { eventOf } from './owner.js';
+import { eventOf } from './support/fake-orchestrator.js';
 
 let servers: Awaited<ReturnType<typeof useTestServers>>;
 let db: Database;
