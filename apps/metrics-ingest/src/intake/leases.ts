@@ -100,9 +100,13 @@ export class Leases {
    *   has leased it after `upTo`, and so commits its points after `upTo`.
    */
   async ownedUpTo(): Promise<{ partitions: number[]; upTo: Position }> {
-    const { rows, lowerBound: position } = await this.db.primary.query<{ partition: number }>(OWNED, [this.#id], {
-      timeoutMs: 2_000,
-    });
+    const { rows, lowerBound: position } = await this.db.primary.query<{ partition: number }>(
+      OWNED,
+      [this.#id],
+      {
+        timeoutMs: 2_000,
+      },
+    );
     return { partitions: rows.map(({ partition }) => partition), upTo: position };
   }
 
