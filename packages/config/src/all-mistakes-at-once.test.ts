@@ -59,7 +59,7 @@ describe('loadConfig', () => {
     expect(httpPort).toBe(8080);
   });
 
-  it('reports every missing and every wrong variable in one error', () => {
+  it('reports each missing or wrong variable in one error', () => {
     const error = errorOf(() =>
       loadConfig(service, {
         ...good,
@@ -126,7 +126,7 @@ describe('loadConfig', () => {
     expect(() => loadConfig({ n: integer('N', { min: -10, max: 1000 }) }, { N: value })).toThrow(ConfigError);
   });
 
-  it('takes a default only for a missing variable, never for a bad one', () => {
+  it('uses a default only when the variable is missing', () => {
     const settings = { on: flag('ON', true), word: oneOf('WORD', ['a', 'b'], 'a') };
     expect(loadConfig(settings, {})).toEqual({ on: true, word: 'a' });
     expect(loadConfig(settings, { ON: '0', WORD: 'b' })).toEqual({ on: false, word: 'b' });

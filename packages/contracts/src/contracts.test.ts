@@ -17,11 +17,11 @@ describe('a position', () => {
     lsn: fc.bigInt(0n, 2n ** 63n),
   });
 
-  it('survives its text', () => {
+  it('parses from its own text', () => {
     fc.assert(fc.property(position, (p) => expect(parsePosition(formatPosition(p))).toEqual(p)));
   });
 
-  it('has a maximum that is not before either', () => {
+  it('has a maximum that is not before either position', () => {
     fc.assert(
       fc.property(position, position, (a, b) => {
         const max = maxPosition(a, b);
@@ -31,16 +31,16 @@ describe('a position', () => {
     );
   });
 
-  it("reads Postgres' pg_lsn", () => {
+  it('parses a pg_lsn of Postgres', () => {
     expect(parseLsn('16/B374D848')).toBe(0x16b374d848n);
   });
 });
 
-describe('creating a VM', () => {
+describe('the request to create a VM', () => {
   it.each([
     ['NUL', 'a\0b'],
     ['half a surrogate pair', 'a\ud800b'],
-  ])('refuses what the database cannot store: %s', (_, bad) => {
+  ])('refuses text that the database cannot store: %s', (_, bad) => {
     const nowhere = { ...guide, tags: { tier: bad }, userData: bad, sshKeys: [bad], zone: bad };
     const { error } = CreateVm.safeParse({ ...nowhere, config: { ...guide.config, image: bad } });
     const paths = error?.issues.map(({ path }) => path.join('/')).sort();
@@ -52,7 +52,7 @@ describe('creating a VM', () => {
     ).toBe(true);
   });
 
-  it("takes the guide's body and fills the defaults", () => {
+  it('fills in the defaults of a body', () => {
     expect(parseOrThrow(CreateVm, guide, 'vm')).toMatchObject({
       ...guide,
       tags: {},
@@ -61,7 +61,7 @@ describe('creating a VM', () => {
     });
   });
 
-  it('names every field that is wrong', () => {
+  it('names every wrong field', () => {
     const wrong = {
       name: 'Not A Label',
       config: { cpu: 0, memory: 'much', disk: 50, image: 'x', gpu: 1 },
@@ -78,14 +78,14 @@ describe('creating a VM', () => {
   });
 });
 
-describe('a metric', () => {
-  it('goes to the partition that FNV-1a names', () => {
+describe('a batch of metrics', () => {
+  it('goes to the partition of its VM by FNV-1a', () => {
     // The published vectors: FNV-1a 32 of "a" is 0xe40c292c, of "foobar" 0xbf9cf968.
     expect(metricPartition('a')).toBe(0xe40c292c % METRIC_PARTITIONS);
     expect(metricPartition('foobar')).toBe(0xbf9cf968 % METRIC_PARTITIONS);
   });
 
-  it('batch with columns of different lengths is refused', () => {
+  it('is refused when its columns have different lengths', () => {
     const batch = { v: 1, tenantId: null, vmIds: [], metrics: [], vm: [0], metric: [], time: [], value: [] };
     expect(MetricBatch.safeParse(batch).success).toBe(false);
   });
@@ -95,11 +95,11 @@ describe('an id', () => {
   const lower = '01890a5d-ac96-774b-bcce-b302099a8057';
 
   it.each(Object.entries({ TenantId, VmId, JobId, HostId, EventId }))(
-    'has one form in which keys and subjects use it: %s',
+    'parses to its lower-case form: %s',
     (_, schema) => expect(schema.parse(lower.toUpperCase())).toBe(lower),
   );
 
-  it('has that form in a batch of metrics, too', () => {
+  it('parses to its lower-case form in a batch of metrics', () => {
     const columns = { vm: [0], metric: [0], time: [1], value: [1] };
     const ids = { tenantId: lower.toUpperCase(), vmIds: [lower.toUpperCase()] };
     const batch = MetricBatch.parse({ v: 1, ...ids, metrics: ['x'], ...columns });
@@ -107,6 +107,6 @@ describe('an id', () => {
   });
 });
 
-it('an event travels on a subject that names tenant, kind and id', () => {
+it('the subject of an event names tenant, kind and id', () => {
   expect(eventSubject({ tenantId: 't', kind: 'vm', resourceId: 'v' })).toBe('events.t.vm.v');
 });

@@ -10,7 +10,7 @@ import { vmsRpc } from './vms.js';
 import { z } from 'zod';
 import { operations } from './operations/all.js';
 
-/** The parts of zod's definitions that lead from a schema to the ones in it. */
+/** The fields of zod's definitions that contain other schemas. */
 interface Definition {
   readonly type: string;
   readonly shape?: Record<string, z.ZodType>;
@@ -18,7 +18,7 @@ interface Definition {
   readonly checks?: readonly { readonly _zod: { readonly def: { readonly check: string } } }[];
 }
 
-/** Arrays and records of the schema that take any number of entries, as paths. */
+/** The paths of arrays and records without a maximum. */
 function unbounded(schema: z.ZodType, path: string): string[] {
   const def = schema.def as unknown as Definition & Record<string, z.ZodType | undefined>;
   const inner = ['innerType', 'element', 'valueType', 'in', 'out']
@@ -56,7 +56,7 @@ const schemas: (readonly [string, z.ZodType])[] = [
 ];
 
 describe('the search for lists without a maximum', () => {
-  it('finds them wherever they are', () => {
+  it('finds nested lists', () => {
     const list = z.array(z.string());
     expect(unbounded(z.object({ a: list.optional(), b: z.array(list).max(3).default([]) }), '')).toEqual([
       '/a/*',

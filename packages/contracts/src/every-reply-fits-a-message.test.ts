@@ -9,7 +9,7 @@ import { Vm } from './vms.js';
 
 const folder = new URL('.', import.meta.url);
 const modules = readdirSync(folder).filter((name) => /^[a-z-]+\.ts$/.test(name));
-/** A function that makes contracts for services. */
+/** A function that makes a contract for a service. */
 const isMaker = (name: string, value: unknown) => name.endsWith('Rpc') && typeof value === 'function';
 const isContract = (value: unknown): value is RpcContract =>
   typeof value === 'object' && value !== null && 'subject' in value && 'reply' in value;
@@ -33,7 +33,7 @@ function inside(value: unknown): unknown[] {
   return typeof value === 'object' && value !== null ? Object.values(value) : [];
 }
 
-/** Of an event: the largest resource that one tells of. */
+/** The largest resource in an event. */
 const data = () => [Vm, Job, Host].map((schema) => largest(schema)).sort((a, b) => size(b) - size(a))[0];
 const size = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
 const named = (of: RpcContract['size']) =>
@@ -42,7 +42,7 @@ const named = (of: RpcContract['size']) =>
     .map((contract) => [contract.subject, contract] as const);
 
 describe('the reply of every RPC', () => {
-  it('is known to this test', () => {
+  it('is among the contracts of this test', () => {
     expect(definitions).toBeGreaterThan(20);
     expect(new Set(contracts.map(({ subject }) => subject)).size).toBe(definitions);
   });
@@ -57,8 +57,8 @@ describe('the reply of every RPC', () => {
     expect(size(largestItem(contract.reply, data))).toBeLessThanOrEqual(REPLY_BYTES - 4_096);
   });
 
-  it('is refused when it is too large, where neither its schema nor pages bound it', () => {
-    // Figures of processes for operators, and a range whose points the metrics service counts before it reads them.
+  it('may be refused as too large only for these contracts', () => {
+    // Statistics for operators, and a range whose points the metrics service counts before it reads them.
     expect(named('refused').map(([subject]) => subject)).toEqual([
       'rpc.cache.stats.get',
       'rpc.cache.warm.run',

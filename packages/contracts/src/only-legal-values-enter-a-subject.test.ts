@@ -15,7 +15,7 @@ import {
 } from './subject.js';
 import { CreateVm } from './vms.js';
 
-/** Values that split, widen or break a subject, or that NATS refuses. */
+/** Values that would split, widen or break a subject, or that NATS refuses. */
 const ILLEGAL = [
   '',
   ' ',
@@ -62,7 +62,7 @@ describe.each(Object.entries(BUILDERS))('%s', (_what, build) => {
 });
 
 describe('a subject', () => {
-  it('has as many tokens as it was built of, whatever they are', () => {
+  it('has exactly the tokens that it was built from', () => {
     fc.assert(
       fc.property(fc.array(fc.string(), { minLength: 1 }), (tokens) => {
         const legal = tokens.every((token) => SubjectToken.safeParse(token).success);
@@ -72,7 +72,7 @@ describe('a subject', () => {
     );
   });
 
-  it('has wildcards only where it is subscribed to, and the full one only at its end', () => {
+  it('has wildcards only in a pattern, and `>` only at its end', () => {
     expect(subjectPattern('hosts', '*', '>')).toBe('hosts.*.>');
     expect(() => subjectPattern('hosts', '>', 'report')).toThrow(IllegalSubject);
     expect(() => subjectPattern('hosts', 'a*')).toThrow(IllegalSubject);
@@ -108,12 +108,12 @@ describe('the name of a zone or image', () => {
     'a'.repeat(64),
   ];
 
-  it.each(Object.entries(DOORS))('is refused by %s when it may not be in a subject', (_door, accepts) => {
+  it.each(Object.entries(DOORS))('is refused by %s when it is not a subject token', (_door, accepts) => {
     expect(wrong.filter(accepts)).toEqual([]);
     expect(accepts('eu-west-1')).toBe(true);
   });
 
-  it('is one token of a subject wherever it is accepted', () => {
+  it('becomes one subject token when it is accepted', () => {
     for (const zone of [registration.zone, 'ubuntu-22.04', 'A', '9_9']) {
       expect(RegisterHost.safeParse({ ...registration, zone }).success).toBe(true);
       expect(() => subjectOf(tokenOfName(zone))).not.toThrow();

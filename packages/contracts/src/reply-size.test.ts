@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { jsonBytes, jsonTail, looksCut } from './reply-size.js';
 
-describe('the end of a text that has to fit', () => {
+describe('the end of a text', () => {
   const anyText = fc.string({ unit: fc.constantFrom('\u0001', '€', '"', 'a', '\n', '😀', '\\') });
 
-  it('is the longest that fits, and never splits a character', () => {
+  it('is the longest one that fits, and splits no character', () => {
     fc.assert(
       fc.property(anyText, fc.integer({ min: 2, max: 60 }), (text, max) => {
         const tail = jsonTail(text, max);
@@ -22,7 +22,7 @@ describe('the end of a text that has to fit', () => {
     );
   });
 
-  it('measures control characters as JSON writes them', () => {
+  it('counts control characters as six bytes', () => {
     expect(jsonTail('\u0001'.repeat(262_144), 786_432)).toHaveLength(131_071);
     expect(jsonTail('a'.repeat(262_144), 786_432)).toHaveLength(262_144);
   });

@@ -4,7 +4,7 @@ import { recordOf } from './common.js';
 import type { ServiceError } from './errors.js';
 import { MAX_NAMED_FIELDS, parseOrThrow, WrongFields } from './validation.js';
 
-/** A schema of numbers that counts how often it is asked. */
+/** A schema of numbers that counts its calls. */
 function countingNumber() {
   const asked = { times: 0 };
   const schema = z.preprocess((given) => {
@@ -27,7 +27,7 @@ const fields = (n: number): Record<string, number> =>
   Object.fromEntries(Array.from({ length: n }, (_, i) => [`f${i}`, i]));
 
 describe('a record with a maximum', () => {
-  it('looks at none of its entries when there are too many', () => {
+  it('parses none of its entries when there are too many', () => {
     const { asked, schema } = countingNumber();
     const record = recordOf(z.string(), schema, 50);
     expect(record.safeParse(fields(50)).success).toBe(true);
@@ -39,7 +39,7 @@ describe('a record with a maximum', () => {
 });
 
 describe('an array with a maximum', () => {
-  it('looks at none of its elements when there are too many', () => {
+  it('parses none of its elements when there are too many', () => {
     const { asked, schema } = countingNumber();
     expect(z.array(schema).max(50).safeParse(Array(90_000).fill('x')).success).toBe(false);
     expect(asked.times).toBe(0);
@@ -54,7 +54,7 @@ describe('an invalid_request error', () => {
     expect(detail).toBe('body: 90,000 fields are wrong: 20 are named, and 89,980 more.');
   });
 
-  it('counts the wrong fields of all parts of a request', () => {
+  it('counts the wrong fields in all parts of a request', () => {
     const issues = (value: unknown, schema: z.ZodType) => schema.safeParse(value).error?.issues ?? [];
     const wrong = new WrongFields()
       .add(issues(fields(15), z.strictObject({})), '/query')
@@ -63,7 +63,7 @@ describe('an invalid_request error', () => {
     expect(wrong.named.map(({ path }) => path).slice(14, 16)).toEqual(['/query/f14', '/0']);
   });
 
-  it('cuts a path that is as long as the body', () => {
+  it('shortens a path that is as long as the body', () => {
     const { errors } = refusalOf(z.strictObject({}), { ['/'.repeat(100_000)]: 1 });
     expect(errors?.[0]?.path.length).toBe(200);
     expect(errors?.[0]?.path).toMatch(/^\/~1~1.*…$/);

@@ -38,7 +38,7 @@ describe('the OpenAPI document', () => {
     expect(missing).toEqual([]);
   });
 
-  it('has an example for each operation, which its schemas take', () => {
+  it('has a valid example for each operation', () => {
     for (const route of contracts) {
       const operation = document.paths[route.path]?.[route.method.toLowerCase()] as unknown as {
         requestBody?: { content: Record<string, { example?: unknown }> };
@@ -131,7 +131,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('shows on every operation what fails, as problem+json, with the consistency token on every answer', () => {
+  it('shows the errors of each operation as problem+json, and the consistency token on each answer', () => {
     for (const { operationId, responses } of operations) {
       for (const status of ['401', '403', '422', '500', '503'])
         expect([operationId, Object.keys(responses)]).toEqual([
@@ -146,7 +146,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('shows what schemas say of themselves', () => {
+  it('contains the metadata of schemas', () => {
     const parameter = (operationId: string, name: string) =>
       operations
         .find((operation) => operation.operationId === operationId)
@@ -157,15 +157,15 @@ describe('the OpenAPI document', () => {
     });
   });
 
-  it('mentions every error code that a route of today can answer', () => {
+  it('mentions each error code of an operation', () => {
     const text = JSON.stringify(document);
-    // The router answers it for a path that has other methods: it belongs to no operation.
+    // The router answers it for a path with other methods, so no operation has it.
     const ofNoOperation = 'method_not_allowed';
     for (const code of Object.keys(ERRORS)) if (code !== ofNoOperation) expect(text).toContain(`"${code}"`);
   });
 
-  it('names no action that no driver can do', () => {
-    // Beside the list of what a driver may announce.
+  it('names no action without support by a driver', () => {
+    // Except in the list of capabilities that a driver may announce.
     const text = JSON.stringify(document, (key, value: unknown) => (key === 'capabilities' ? null : value));
     expect(text).toContain('"force-stop"');
     for (const action of VM_ACTIONS.filter((one) => !OFFERED_ACTIONS.includes(one)))
