@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
-import { brotliCompress, constants, gzip } from 'node:zlib';
+import { pipeline, Readable } from 'node:stream';
+import { brotliCompress, constants, createBrotliCompress, createGzip, gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { noneMatch } from './etag.js';
 import { varyBy } from './vary.js';
@@ -18,7 +19,7 @@ export const SMALLEST = 1_000;
 /** Headers whose meaning is remembered: clients send few different ones. */
 const REMEMBERED = 200;
 
-const TEXT = /^(?:text\/|application\/(?:problem\+)?json)/;
+const TEXT = /^(?:text\/|application\/(?:javascript|(?:problem\+)?json))/;
 
 const brotli = promisify(brotliCompress);
 const deflate = promisify(gzip);
@@ -83,6 +84,11 @@ export function compressAnswers(fastify: FastifyInstance): void {
     if (!isCompressible(reply, payload)) return done();
     varyBy(reply, 'Accept-Encoding');
     if (coding === null) return done();
+    if (payload instanceof Readable) {
+      // A file, whose weak ETag names it in every coding.
+      reply.header('Content-Encoding', coding).removeHeader('Content-Length');
+      return done(null, compressStream(payload, coding));
+    }
     encode(typeof payload === 'string' ? Buffer.from(payload) : payload, coding).then((encoded) => {
       if (encoded === null) return done();
       reply.header('Content-Encoding', coding).header('Content-Length', encoded.length);
@@ -92,13 +98,23 @@ export function compressAnswers(fastify: FastifyInstance): void {
   });
 }
 
-function isCompressible(reply: FastifyReply, payload: unknown): payload is string | Buffer {
+function isCompressible(reply: FastifyReply, payload: unknown): payload is string | Buffer | Readable {
+  const isLarge =
+    typeof payload === 'string' || Buffer.isBuffer(payload)
+      ? payload.length >= SMALLEST
+      : payload instanceof Readable && Number(reply.getHeader('Content-Length')) >= SMALLEST;
   return (
-    (typeof payload === 'string' || Buffer.isBuffer(payload)) &&
-    payload.length >= SMALLEST &&
-    TEXT.test(String(reply.getHeader('Content-Type'))) &&
-    !reply.hasHeader('Content-Encoding')
+    isLarge && TEXT.test(String(reply.getHeader('Content-Type'))) && !reply.hasHeader('Content-Encoding')
   );
+}
+
+function compressStream(body: Readable, coding: Coding): Readable {
+  const encoder =
+    coding === 'br'
+      ? createBrotliCompress({ params: { [constants.BROTLI_PARAM_QUALITY]: 4 } })
+      : createGzip({ level: 1 });
+  // An error destroys the encoder, which Fastify sends.
+  return pipeline(body, encoder, () => undefined);
 }
 
 /**

@@ -59,6 +59,14 @@ export class PublicController {
     else void reply.code(304).send();
   }
 
+  /** Browsers request it on their own. */
+  @Get('/favicon.ico')
+  icon(@Res() reply: FastifyReply): void {
+    void reply
+      .header('Cache-Control', 'public, max-age=86400')
+      .redirect('/docs/static/favicon-32x32.png', 302);
+  }
+
   @Get(ERROR_PAGES)
   error(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
     const code = request.routeOptions.url?.split('/').at(-1) as ErrorCode;

@@ -1,7 +1,8 @@
 import { Module } from '@nestjs/common';
-import { DocsController } from './docs.controller.js';
+import { HttpModule } from '../http/http.module.js';
+import { Docs } from './docs.js';
 import { PublicController } from './public.controller.js';
 
 /** Probes, the OpenAPI document, and pages: without a token. */
-@Module({ controllers: [PublicController, DocsController] })
+@Module({ imports: [HttpModule], controllers: [PublicController], providers: [Docs] })
 export class PublicModule {}

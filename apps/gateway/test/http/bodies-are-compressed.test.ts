@@ -92,11 +92,11 @@ describe.each(['br', 'gzip'] as const)('an answer over 1,000 bytes, to a client 
     });
   });
 
-  it.each(['/openapi.json', '/docs/assets', `${LIST}&limit=99`])(
+  it.each(['/openapi.json', '/docs/static', `${LIST}&limit=99`])(
     'also where no cache has it: %s',
     async (of) => {
       const page = (await raw('/docs')).body.toString();
-      const path = of === '/docs/assets' ? (/src="([^"]+)"/.exec(page)?.[1] as string) : of;
+      const path = of === '/docs/static' ? (/src="([^"]+)"/.exec(page)?.[1] as string) : of;
       const headers = { 'novacron-consistency': 'strong' };
       const plain = await raw(path, headers);
       const encoded = await raw(path, { ...headers, ...accept });
@@ -105,6 +105,20 @@ describe.each(['br', 'gzip'] as const)('an answer over 1,000 bytes, to a client 
       expect(DECODE[coding](encoded.body).equals(plain.body)).toBe(true);
     },
   );
+
+  it('costs a 304 the second time, where it is a file of the documentation', async () => {
+    const page = (await raw('/docs')).body.toString();
+    const files = [...page.matchAll(/(?:src|href)="([^"]+swagger-ui[^"]+)"/g)].map(
+      ([, path]) => path as string,
+    );
+    expect(files.length).toBeGreaterThanOrEqual(3);
+    for (const path of files)
+      for (const headers of [{}, accept]) {
+        const { etag } = (await raw(path, headers)).headers;
+        const same = await raw(path, { ...headers, 'if-none-match': etag as string });
+        expect([path, same.status, same.body.length]).toEqual([path, 304, 0]);
+      }
+  });
 
   it('counts in the memory of the cache, once however many wait for it', async () => {
     await eventually(async () => {

@@ -60,7 +60,7 @@ describe('a page of an allowed origin', () => {
 });
 
 describe('an answer that a shared cache may keep', () => {
-  it.each([...PUBLIC_PATHS, '/docs/assets/none', '/errors/not_found'])(
+  it.each([...PUBLIC_PATHS, '/docs/static/none.js', '/errors/not_found'])(
     'varies by Origin, whoever asks: %s',
     async (path) => {
       for (const headers of [{}, { origin: CONSOLE }, { origin: 'https://elsewhere.example' }]) {

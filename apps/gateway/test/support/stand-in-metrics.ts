@@ -22,7 +22,13 @@ export function standInMetrics(nc: NatsConnection, requests: WireRequest[]): voi
   });
   nc.subscribe(metricsRpc.latest.subject, {
     callback: (_error, message) => {
-      const { vmId } = WireRequest.parse(message.json()).body as LatestResult;
+      const request = WireRequest.safeParse(message.json());
+      // The readiness check sends an empty request.
+      if (!request.success) {
+        message.respond(JSON.stringify({ ok: false, code: 'invalid_request', detail: 'empty' }));
+        return;
+      }
+      const { vmId } = request.data.body as LatestResult;
       message.respond(
         reply({
           vmId,
