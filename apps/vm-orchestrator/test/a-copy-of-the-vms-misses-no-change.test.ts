@@ -102,7 +102,7 @@ describe('a copy that follows updatedSince', () => {
   it('observes a create that waited six seconds for a lock', async () => {
     const copy = new Copy();
     const known = await harness.running('known');
-    const letGo = await holdCreates();
+    const release = await holdCreates();
     const create = harness.create('waited');
     await sleep(6_000);
     await harness.get(VmPatcher).patch(harness.meta(), {
@@ -110,7 +110,7 @@ describe('a copy that follows updatedSince', () => {
       patch: { tags: { changed: 'meanwhile' } },
     });
     await copy.follow();
-    await letGo();
+    await release();
     const waited = await create;
     // The difficulty: the change is older than the newest one in the copy.
     expect(waited.updatedAt < copy.since).toBe(true);

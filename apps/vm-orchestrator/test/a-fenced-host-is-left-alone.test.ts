@@ -53,11 +53,11 @@ const idle = (id: VmId) => harness.until(id, (vm) => vm.task === null);
 async function isHeard(): Promise<void> {
   await host.send('heartbeat', { epoch: 1, seq: 1_000, guests: host.power.size });
   await until(async () => {
-    const heard = await harness.one<{ ago: number }>(
+    const received = await harness.one<{ ago: number }>(
       `SELECT extract(epoch FROM now() - at)::float8 AS ago FROM orchestrator.heartbeats WHERE host_id = $1`,
       [host.id],
     );
-    return heard.ago < 3;
+    return received.ago < 3;
   });
 }
 
@@ -79,17 +79,17 @@ describe('a host that was unreachable and fenced, and whose agent returns', () =
   });
 
   it('receives no start: when the disk has data of its own, the start explains the refusal', async () => {
-    const heard = host.commands.length;
+    const received = host.commands.length;
     await rebuildable(false);
     await expect(harness.act(lost, 'start')).rejects.toMatchObject({
       code: 'invalid_state',
       detail: expect.stringMatching(/fenced.*not rebuildable/),
     });
-    expect(host.commands).toHaveLength(heard);
+    expect(host.commands).toHaveLength(received);
   });
 
   it('receives no start: when no other host has the image, the start explains the refusal', async () => {
-    const heard = host.commands.length;
+    const received = host.commands.length;
     await rebuildable(true);
     await expect(harness.act(lost, 'start')).rejects.toMatchObject({
       code: 'invalid_state',
@@ -97,7 +97,7 @@ describe('a host that was unreachable and fenced, and whose agent returns', () =
     });
     await host.send('report', { epoch: 1, seq: 1_001, facts: facts() });
     expect(await harness.row(lost)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost', task: null });
-    expect(host.commands).toHaveLength(heard);
+    expect(host.commands).toHaveLength(received);
   });
 
   describe('when its lost VM finds no capacity elsewhere', () => {
@@ -140,7 +140,7 @@ describe('a host that was unreachable and fenced, and whose agent returns', () =
   });
 
   it('has its lost VM started on another host, with a new disk', async () => {
-    const heard = host.commands.length;
+    const received = host.commands.length;
     const other = await harness.addHost();
     const { body } = await harness.act(lost, 'start');
     expect(body.vm).toMatchObject({ state: 'pending', desiredState: 'running' });
@@ -151,20 +151,20 @@ describe('a host that was unreachable and fenced, and whose agent returns', () =
       conditions: [],
     });
     expect(other.of(lost)).toEqual(['create', 'start']);
-    expect(host.commands).toHaveLength(heard);
+    expect(host.commands).toHaveLength(received);
   });
 
   it('keeps the clean-up of a VM that is deleted, and receives no delete yet', async () => {
-    const heard = host.commands.length;
+    const received = host.commands.length;
     const quota = (await harness.allocated()).quota;
     await harness.act(off, 'delete');
     expect(await harness.until(off, (vm) => vm.state === 'deleted')).toMatchObject({ host_id: null });
     expect((await harness.allocated()).quota).toBe(quota - 1);
-    expect(host.commands).toHaveLength(heard);
+    expect(host.commands).toHaveLength(received);
   });
 
   it('gets commands again once its inventory has been applied after the uncordon', async () => {
-    const heard = host.commands.length;
+    const received = host.commands.length;
     await isHeard();
     await act('uncordon');
     expect(await stateOf(host)).toEqual({ state: 'up', conditions: ['Reconciling'] });
@@ -176,7 +176,7 @@ describe('a host that was unreachable and fenced, and whose agent returns', () =
       );
       return waits.n === 1;
     });
-    expect(host.commands).toHaveLength(heard);
+    expect(host.commands).toHaveLength(received);
 
     await host.send('inventory', { epoch: 1, seq: 1_002, part: 0, parts: 1, facts: facts() });
     expect((await stateOf(host)).conditions).toEqual([]);

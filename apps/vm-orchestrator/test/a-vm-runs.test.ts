@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { CommandReply } from '@novacron/contracts/agents';
 import { ConsoleLog } from '@novacron/contracts/vms';
-import { waitUntil } from '@novacron/local-stack/supervisor/processes';
+import { until } from '@novacron/testkit/wait';
 import { ConsoleLogs } from '../src/hosts/console-logs.js';
 import { OrchestratorHarness } from './support/orchestrator-harness.js';
 
@@ -113,7 +113,7 @@ describe('a VM', () => {
           [id],
         )
       ).rows;
-    await waitUntil(async () => (await events()).length >= reached.version, 45_000);
+    await until(async () => (await events()).length >= reached.version, 45_000);
     const rows = await events();
     expect(rows.map((r) => Number(r.version))).toEqual(
       Array.from({ length: reached.version }, (_, i) => i + 1),

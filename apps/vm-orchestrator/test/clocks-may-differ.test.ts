@@ -32,7 +32,7 @@ function setClock(byMs: number): void {
 }
 
 /** When the host received which command, by the monotonic clock of this process. */
-function heard(vmId: VmId, kind: string): Promise<number> {
+function receivedAt(vmId: VmId, kind: string): Promise<number> {
   return new Promise((resolve) => {
     const before = harness.host.interfere;
     harness.host.interfere = (command, host) => {
@@ -44,8 +44,8 @@ function heard(vmId: VmId, kind: string): Promise<number> {
 
 /** Stops a VM whose guest does not react to the power button. @returns milliseconds from the button to the force */
 async function graceOf(id: VmId, meanwhile: () => void): Promise<number> {
-  const pressed = heard(id, 'shutdown');
-  const forced = heard(id, 'force-stop');
+  const pressed = receivedAt(id, 'shutdown');
+  const forced = receivedAt(id, 'force-stop');
   await harness.act(id, 'stop', GRACE_S);
   const at = await pressed;
   meanwhile();

@@ -79,7 +79,7 @@ const SCENES: readonly Scene[] = [
 function* events(points: number, start = 0): Iterable<Event> {
   for (let at = start; at <= points; at++)
     for (const asked of ASKED)
-      for (const born of [true, false]) for (const late of [false, true]) yield { at, asked, born, late };
+      for (const leased of [true, false]) for (const late of [false, true]) yield { at, asked, leased, late };
 }
 
 describe('every operation', () => {
@@ -109,7 +109,7 @@ describe('any operation', () => {
   const anyEvent = fc.record({
     at: fc.nat(20),
     asked: fc.constantFrom(...ASKED),
-    born: fc.boolean(),
+    leased: fc.boolean(),
     late: fc.boolean(),
   });
 

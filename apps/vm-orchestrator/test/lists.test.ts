@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type TenantId } from '@novacron/contracts/ids';
 import { REPLY_BYTES } from '@novacron/contracts/reply-size';
 import { Vm, VmListQuery, VmPage } from '@novacron/contracts/vms';
-import { waitUntil } from '@novacron/local-stack/supervisor/processes';
+import { readUntil, until } from '@novacron/testkit/wait';
 import { select } from '../src/vms/list.js';
 import { vmEvent } from '../src/vms/change.js';
 import { encodeCursor } from '../src/database/keyset.js';
@@ -79,9 +79,7 @@ async function inEveryState(tenantId: TenantId): Promise<void> {
 
 /** Repeats a read, because a replica may be behind. */
 async function waitFor<T>(look: () => Promise<T | undefined>): Promise<T> {
-  let found: T | undefined;
-  await waitUntil(async () => (found = await look()) !== undefined, 60_000);
-  return found as T;
+  return (await readUntil(look, (found) => found !== undefined, 60_000)) as T;
 }
 
 describe('a list', () => {
@@ -116,7 +114,7 @@ describe('a list', () => {
     await harness.create('json-1', { tags: { owner: 'ü\\ "q"' }, userData: 'x' });
     await harness.running('json-2');
     await harness.create('json-3', { autostart: false });
-    await waitUntil(async () => (await list()).items.every((vm) => vm.task === null), 60_000);
+    await until(async () => (await list()).items.every((vm) => vm.task === null), 60_000);
     const { items } = await list();
     expect(items).toHaveLength(3);
     for (const item of items) {

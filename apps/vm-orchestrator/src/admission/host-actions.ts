@@ -127,10 +127,10 @@ export function actOn(
 
 /** A host's guests continue to run while it is fenced. Before it receives a command, its inventory must be applied. */
 function conditionsAfter(before: HostRow, state: Host['state'], now: Date): Condition[] {
-  const heard =
+  const conditions =
     state === 'up' ? withoutCondition(before.conditions, HOST_UNREACHABLE) : [...before.conditions];
-  if (before.state !== 'fenced' || state === 'fenced') return heard;
-  return withCondition(heard, {
+  if (before.state !== 'fenced' || state === 'fenced') return conditions;
+  return withCondition(conditions, {
     type: RECONCILING,
     status: 'true',
     reason: 'Uncordoned',

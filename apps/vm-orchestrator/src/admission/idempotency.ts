@@ -136,7 +136,7 @@ export async function once<Answer>(
 
 /**
  * The earlier answer to the key, for requests that are judged before their transaction begins.
- * @returns null when there is no key, or no answer yet
+ * @returns null without a key, or without an answer yet
  * @throws ServiceError idempotency_mismatch
  */
 export async function answeredBefore<Answer>(

@@ -28,12 +28,12 @@ const vm = fc
     name: 'drained',
   })) as unknown as fc.Arbitrary<DrainedVm>;
 const vms = fc.array(vm, { maxLength: 60 });
-const room = fc.constantFrom(null, 'x'.repeat(1_000));
+const noCapacity = fc.constantFrom(null, 'x'.repeat(1_000));
 
 describe('the plan of a drain', () => {
   it('begins no VM with a live job, and at most ten migrations at a time', () => {
     fc.assert(
-      fc.property(vms, room, (of, full) => {
+      fc.property(vms, noCapacity, (of, full) => {
         const { begin } = planDrain(of, () => full, NOW);
         expect(begin.every(({ task }) => task === null)).toBe(true);
         const underWay = of.filter(({ task }) => task?.kind === 'cold-migrate').length;
@@ -44,7 +44,7 @@ describe('the plan of a drain', () => {
 
   it('stops every guest that runs, and moves a VM that is off only where nothing is lost', () => {
     fc.assert(
-      fc.property(vms, room, (of, full) => {
+      fc.property(vms, noCapacity, (of, full) => {
         for (const { state, rebuildable } of planDrain(of, () => full, NOW).begin) {
           if (state === 'stopped') expect([rebuildable, full]).toEqual([true, null]);
           else expect(['running', 'paused']).toContain(state);
@@ -66,14 +66,14 @@ describe('the plan of a drain', () => {
     const [one] = fc.sample(vm, 1) as [DrainedVm];
     const off = { ...one, state: 'stopped' as const, task: null, last_error: null, rebuildable: true };
     let asked = 0;
-    const room = () => (asked++ % 2 === 0 ? null : 'there is no room');
-    planDrain(Array<DrainedVm>(1_000).fill(off), room, NOW);
+    const noCapacity = () => (asked++ % 2 === 0 ? null : 'no host has capacity');
+    planDrain(Array<DrainedVm>(1_000).fill(off), noCapacity, NOW);
     expect(asked).toBeLessThanOrEqual(2 * BLOCKED_NAMED + AT_ONCE);
   });
 
   it('names the VMs that it leaves, as many as an answer holds, each with a reason that fits', () => {
     fc.assert(
-      fc.property(vms, room, (of, full) => {
+      fc.property(vms, noCapacity, (of, full) => {
         const { blocked } = planDrain(of, () => full, NOW);
         const idle = of.filter(({ task }) => task === null);
         const left = idle.filter(

@@ -26,11 +26,11 @@ const AFTER_FAILURE_MS = 60_000;
  * capacity. Pure.
  *
  * @param now the database's time
- * @param room why no other host has capacity for the VM; null when one has
+ * @param noCapacity why no other host has capacity for the VM; null when one has
  */
 export function planDrain(
   vms: readonly DrainedVm[],
-  room: (vm: DrainedVm) => string | null,
+  noCapacity: (vm: DrainedVm) => string | null,
   now: Date,
 ): DrainPlan {
   const begin: DrainedVm[] = [];
@@ -40,7 +40,7 @@ export function planDrain(
   for (const vm of vms) {
     if (begin.length >= slots && blocked.length >= BLOCKED_NAMED) break;
     if (vm.task !== null) continue;
-    const reason = whyNot(vm, room, now);
+    const reason = whyNot(vm, noCapacity, now);
     if (reason === null) begin.push(vm);
     else if (blocked.length < BLOCKED_NAMED)
       blocked.push({ vmId: vm.id, tenantId: vm.tenant_id, name: vm.name, reason: reason.slice(0, 300) });
@@ -48,12 +48,12 @@ export function planDrain(
   return { begin: begin.slice(0, slots), blocked };
 }
 
-function whyNot(vm: DrainedVm, room: (vm: DrainedVm) => string | null, now: Date): string | null {
+function whyNot(vm: DrainedVm, noCapacity: (vm: DrainedVm) => string | null, now: Date): string | null {
   const { last_error: failed } = vm;
   if (failed && now.getTime() - Date.parse(failed.at) < AFTER_FAILURE_MS)
     return `it failed at ${failed.at} and is tried again: ${failed.detail}`;
   if (vm.state === 'running' || vm.state === 'paused') return null;
   if (vm.state !== 'stopped') return `it is ${vm.state}`;
   if (!vm.rebuildable) return `image ${vm.image} is not rebuildable: its disk is on this host alone`;
-  return room(vm);
+  return noCapacity(vm);
 }

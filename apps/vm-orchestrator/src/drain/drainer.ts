@@ -18,7 +18,7 @@ import { Dispatcher } from '../jobs/dispatcher.js';
 import { INSERT_JOBS } from '../jobs/new-job.js';
 import { planDrain, type DrainedVm } from './drain-plan.js';
 import { migration } from './migration.js';
-import { noRoomOn } from './room.js';
+import { noCapacityBeside } from './no-capacity.js';
 
 const TICK_MS = 1_000;
 
@@ -91,7 +91,7 @@ export class Drainer {
       const host = (await tx.query<HostRow & { mine: boolean }>(DRAINING, [hostId])).rows[0];
       if (!host?.mine || !host.drain) return 0;
       const vms = (await tx.query<DrainedVm>(VMS, [hostId])).rows;
-      const plan = planDrain(vms, noRoomOn(this.snapshot, hostId), databaseNow());
+      const plan = planDrain(vms, noCapacityBeside(this.snapshot, hostId), databaseNow());
       const begin = await migrate(tx, host, host.drain, plan.begin);
       // The capacity of removed VMs is released last: `vm_count` includes VMs that the host has still to remove.
       const finished = host.vm_count === 0 && vms.length === 0;

@@ -35,7 +35,7 @@ const DOWN: Statement = {
 
 const lost = counter(
   'novacron_hosts_lost_total',
-  'Hosts that were taken for down because they were not heard',
+  'Hosts that were declared down because their heartbeats were missing',
   [{}],
 );
 

@@ -95,7 +95,7 @@ export class Backlog {
     );
     observableGauge(
       'novacron_jobs_overdue',
-      `Live jobs ${GRACE_S} s after their time: due and claimed by nobody, or past their deadline`,
+      `Live jobs ${GRACE_S} s after their time: due without a worker, or past their deadline`,
       (observe) => {
         if (!isFresh(this.#observed)) return;
         observe(this.#observed.what.unclaimed, { reason: 'unclaimed' });

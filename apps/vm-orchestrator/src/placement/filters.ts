@@ -10,7 +10,7 @@ export interface Filter {
 
 const UNIT: Record<Resource, string> = { cpu: 'virtual CPUs', memory: 'MiB of memory', disk: 'GiB of disk' };
 
-function room(resource: Resource): Filter {
+function enough(resource: Resource): Filter {
   return {
     name: resource,
     refuse: (host, request) =>
@@ -52,7 +52,7 @@ export const FILTERS: readonly Filter[] = [
     refuse: (host) =>
       host.cleanups === 0 ? null : `${host.name} has ${host.cleanups} deleted VMs to remove first`,
   },
-  room('cpu'),
-  room('memory'),
-  room('disk'),
+  enough('cpu'),
+  enough('memory'),
+  enough('disk'),
 ];

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { putImages } from '../../src/hosts/image-catalogue.js';
 import { HostDirectory } from '../../src/hosts/host-directory.js';
 import { HostInvites } from '../../src/admission/host-invites.js';
-import { CATALOGUE, HostsHarness, OPERATOR, until, type Orchestrator } from '../support/hosts-harness.js';
+import { readUntil } from '@novacron/testkit/wait';
+import { CATALOGUE, HostsHarness, OPERATOR, type Orchestrator } from '../support/hosts-harness.js';
 import type { FakeAgent } from '../support/fake-agent.js';
 
 let harness: HostsHarness;
@@ -196,7 +197,7 @@ describe('a control plane with approved hosts', () => {
         text: 'SELECT 1 FROM host_invites WHERE host_id IS NULL FOR UPDATE',
       });
       tries = Promise.all([agent.register(), agent.register()]);
-      await until(
+      await readUntil(
         () => harness.rows<{ n: number }>(waiting),
         ([row]) => row?.n === 2,
       );
@@ -265,7 +266,7 @@ describe('the images that a host offers', () => {
     const agent = await harness.agent({ images: ['house-image'] });
     await agent.register();
     await putImages(harness.sys, [...CATALOGUE, { name: 'house-image', rebuildable: false }]);
-    await until(
+    await readUntil(
       () => agent.heartbeat(),
       (needed) => needed === 'register',
     );
@@ -280,7 +281,7 @@ describe('the images that a host offers', () => {
     const other = await harness.agent();
     await other.register();
     const registerAgain = async () => {
-      await until(
+      await readUntil(
         () => agent.heartbeat(),
         (needed) => needed === 'register',
       );

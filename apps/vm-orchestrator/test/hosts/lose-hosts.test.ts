@@ -7,7 +7,8 @@ import type { VmRow } from '../../src/vms/row.js';
 import { DownDetector } from '../../src/hosts/down-detector.js';
 import { HostActions } from '../../src/admission/host-actions.js';
 import { HostDirectory } from '../../src/hosts/host-directory.js';
-import { FAST, HostsHarness, OPERATOR, until, type Orchestrator } from '../support/hosts-harness.js';
+import { readUntil } from '@novacron/testkit/wait';
+import { FAST, HostsHarness, OPERATOR, type Orchestrator } from '../support/hosts-harness.js';
 import type { FakeAgent } from '../support/fake-agent.js';
 
 let harness: HostsHarness;
@@ -38,7 +39,7 @@ const task = (over: Partial<VmRow['task']> = {}) =>
   }) as VmRow['task'];
 
 const becomes = (agent: FakeAgent, state: string) =>
-  until(
+  readUntil(
     () => harness.hostState(agent.id),
     (now) => now === state,
   );
@@ -50,7 +51,7 @@ describe('a host without heartbeats', () => {
     const stopped = await harness.vm({ host_id: agent.id, state: 'stopped' });
     agent.stopHeartbeats();
     await becomes(agent, 'down');
-    const lost = await until(
+    const lost = await readUntil(
       () => harness.vmRow(running),
       ({ state }) => state === 'unknown',
     );
@@ -58,7 +59,7 @@ describe('a host without heartbeats', () => {
     expect(await harness.vmRow(stopped)).toMatchObject({ state: 'stopped', version: 1 });
     expect((await harness.events(running)).map(({ type }) => type)).toEqual(['vm.updated']);
 
-    await until(
+    await readUntil(
       () => orchestrator.snapshot.host(agent.id)?.state,
       (state) => state === 'down',
     );
@@ -78,7 +79,7 @@ describe('a host without heartbeats', () => {
     const stopping = await harness.vm({ host_id: agent.id, state: 'stopping', task: task() });
     agent.stopHeartbeats();
     await becomes(agent, 'down');
-    const vm = await until(
+    const vm = await readUntil(
       () => harness.vmRow(stopping),
       ({ conditions }) => conditions.length > 0,
     );
@@ -91,7 +92,7 @@ describe('a host without heartbeats', () => {
     const running = await harness.vm({ host_id: agent.id, state: 'running' });
     agent.stopHeartbeats();
     await becomes(agent, 'down');
-    await until(
+    await readUntil(
       () => harness.vmRow(running),
       ({ state }) => state === 'unknown',
     );
@@ -169,10 +170,10 @@ describe('a fenced host', () => {
     await agent.inventory();
     expect(await harness.vmRow(running)).toMatchObject({ state: 'stopped', stop_reason: 'host_lost' });
 
-    const heard = async () => (await harness.heardAt(agent.id)).getTime();
-    const before = await heard();
+    const lastHeartbeat = async () => (await harness.lastHeartbeat(agent.id)).getTime();
+    const before = await lastHeartbeat();
     agent.startHeartbeats();
-    await until(heard, (at) => at > before);
+    await readUntil(lastHeartbeat, (at) => at > before);
     const { answer: row } = await actions.act(OPERATOR, agent.id, 'uncordon');
     expect(row).toMatchObject({ state: 'up', schedulable: true });
     await agent.inventory();

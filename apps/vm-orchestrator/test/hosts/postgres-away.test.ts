@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ServiceError } from '@novacron/contracts/errors';
 import { downAfterMs, graceMs } from '../../src/hosts/settings.js';
-import { FAST, HostsHarness, until, type Orchestrator } from '../support/hosts-harness.js';
+import { readUntil } from '@novacron/testkit/wait';
+import { FAST, HostsHarness, type Orchestrator } from '../support/hosts-harness.js';
 import type { FakeAgent } from '../support/fake-agent.js';
 
 let harness: HostsHarness;
@@ -27,13 +28,13 @@ describe('while Postgres is away', () => {
     await harness.servers.cluster?.end('primary', 'kill');
     const said = (agent: FakeAgent) => agent.heartbeat().catch(({ code }: ServiceError) => code);
     const [first, second] = agents as [FakeAgent, FakeAgent];
-    await until(
+    await readUntil(
       () => said(first),
       (code) => code === 'dependency_down',
     );
     await sleep(2 * downAfterMs(FAST));
     await harness.servers.cluster?.restart('primary');
-    await until(
+    await readUntil(
       () => said(first),
       (needed) => needed === 'nothing',
     );
@@ -44,7 +45,7 @@ describe('while Postgres is away', () => {
       expect(await agent.heartbeat()).toBe('nothing');
     }
     first.stopHeartbeats();
-    await until(
+    await readUntil(
       () => harness.hostState(first.id),
       (state) => state === 'down',
     );

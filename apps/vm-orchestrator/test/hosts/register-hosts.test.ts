@@ -5,7 +5,8 @@ import { newId, type HostId, type VmId } from '@novacron/contracts/ids';
 import { Host, PageQuery, ZonePage } from '@novacron/contracts/infrastructure';
 import { z } from 'zod';
 import { HostDirectory } from '../../src/hosts/host-directory.js';
-import { FAST, HostsHarness, OPERATOR, until, type Orchestrator } from '../support/hosts-harness.js';
+import { readUntil } from '@novacron/testkit/wait';
+import { FAST, HostsHarness, OPERATOR, type Orchestrator } from '../support/hosts-harness.js';
 
 let harness: HostsHarness;
 let orchestrator: Orchestrator;
@@ -99,7 +100,7 @@ describe('registration', () => {
   it('is followed by a request of the inventory', async () => {
     const agent = await harness.agent();
     await agent.register();
-    await until(
+    await readUntil(
       () => agent.inventoriesAsked,
       (asked) => asked > 0,
     );
@@ -125,7 +126,7 @@ describe('a message of a host', () => {
       (await orchestrator.get(HostDirectory).host(OPERATOR, agent.id)).body.lastHeartbeatAt as string;
     const before = await at();
     await agent.heartbeat();
-    await until(at, (now) => now > before);
+    await readUntil(at, (now) => now > before);
   });
 
   it('wakes the job of a command that has ended', async () => {

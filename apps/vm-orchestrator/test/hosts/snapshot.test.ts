@@ -17,8 +17,8 @@ beforeAll(async () => {
 afterAll(() => harness.stop());
 
 const snapshot = () => new HostSnapshot(harness.sys, createLogger('test', 'silent'), () => now);
-const room = { cpu: 4, memory: 4_096, disk: 20 };
-const book = (cpu: number) =>
+const capacity = { cpu: 4, memory: 4_096, disk: 20 };
+const allocate = (cpu: number) =>
   harness.sys.primary.batch({}, [
     {
       statement: { text: 'UPDATE hosts SET allocated_cpu = allocated_cpu + $2 WHERE id = $1' },
@@ -41,7 +41,7 @@ describe('the view of the hosts', () => {
     const view = snapshot();
     await view.refresh();
     const before = view.host(agent.id)?.allocated.cpu as number;
-    const reservation = view.reserve(agent.id, room);
+    const reservation = view.reserve(agent.id, capacity);
     expect(view.hosts().find(({ id }) => id === agent.id)?.allocated.cpu).toBe(before + 4);
     await view.refresh();
     expect(view.host(agent.id)?.allocated.cpu).toBe(before + 4);
@@ -53,21 +53,21 @@ describe('the view of the hosts', () => {
     const view = snapshot();
     await view.refresh();
     const before = view.host(agent.id)?.allocated.cpu as number;
-    const reservation = view.reserve(agent.id, room);
-    await book(4);
+    const reservation = view.reserve(agent.id, capacity);
+    await allocate(4);
     reservation.committed();
     expect(view.host(agent.id)?.allocated.cpu).toBe(before + 4);
     now += 1;
     await view.refresh();
     expect(view.host(agent.id)?.allocated.cpu).toBe(before + 4);
-    await book(-4);
+    await allocate(-4);
   });
 
   it('drops a reservation that was neither committed nor released', async () => {
     const view = snapshot();
     await view.refresh();
     const before = view.host(agent.id)?.allocated.cpu as number;
-    view.reserve(agent.id, room);
+    view.reserve(agent.id, capacity);
     now += 16_000;
     await view.refresh();
     expect(view.host(agent.id)?.allocated.cpu).toBe(before);
@@ -76,11 +76,11 @@ describe('the view of the hosts', () => {
   it('answers a refresh with a state after the request', async () => {
     const view = snapshot();
     const underWay = view.refresh();
-    await book(8);
+    await allocate(8);
     const after = view.refresh();
     await Promise.all([underWay, after]);
     expect(view.host(agent.id)?.allocated.cpu).toBe(8);
-    await book(-8);
+    await allocate(-8);
   });
 
   it('begins a higher generation, once, and unused epochs when the database was restored', async () => {

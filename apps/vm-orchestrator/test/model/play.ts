@@ -9,7 +9,7 @@ export interface Event {
   readonly at: number;
   readonly asked: Asked;
   /** Whether this process works on the new job at once, or the next free worker. */
-  readonly born: boolean;
+  readonly leased: boolean;
   /** A worker that lost its lease goes on only after everything else is over, as behind a slow network. */
   readonly late: boolean;
 }
@@ -116,7 +116,7 @@ class Stage {
   }
 
   #happen(event: Event): void {
-    if (event.asked !== 'crash') this.world.ask(event.asked, event.born ? 'worker' : null);
+    if (event.asked !== 'crash') this.world.ask(event.asked, event.leased ? 'worker' : null);
   }
 
   #isLost({ job }: LeasedJob): boolean {

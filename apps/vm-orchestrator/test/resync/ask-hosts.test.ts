@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { HostsHarness, until } from '../support/hosts-harness.js';
+import { readUntil } from '@novacron/testkit/wait';
+import { HostsHarness } from '../support/hosts-harness.js';
 import type { FakeAgent } from '../support/fake-agent.js';
 
 let harness: HostsHarness;
@@ -15,7 +16,7 @@ afterAll(() => harness.stop());
 async function askedAgent(nextInSeconds: number): Promise<FakeAgent> {
   const agent = await harness.agent();
   await agent.register();
-  await until(
+  await readUntil(
     () => agent.inventoriesAsked,
     (asked) => asked > 0,
   );
@@ -38,7 +39,7 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 describe('of several orchestrators', () => {
   it('one asks a host when it is due, and then none for about a minute', async () => {
     const agent = await askedAgent(0);
-    await until(
+    await readUntil(
       () => agent.inventoriesAsked,
       (asked) => asked > 0,
     );
@@ -59,7 +60,7 @@ describe('a host with a VM in unknown', () => {
     await sleep(400);
     expect(agent.inventoriesAsked).toBe(0);
     const vm = await harness.vm({ host_id: agent.id, state: 'unknown' });
-    await until(
+    await readUntil(
       () => agent.inventoriesAsked,
       (asked) => asked > 0,
       30_000,
@@ -79,7 +80,7 @@ describe('a host that does not answer', () => {
     for (const agent of silent) agent.onInventoryAsked = () => held;
     try {
       await Promise.all(silent.map((agent) => dueIn(agent, 0)));
-      await until(
+      await readUntil(
         () => silent.filter(({ inventoriesAsked }) => inventoriesAsked > 0).length,
         (asked) => asked > 0,
       );

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type TenantId, type VmId } from '@novacron/contracts/ids';
 import { place } from '../../src/placement/place.js';
-import { HostsHarness, until, type Orchestrator } from '../support/hosts-harness.js';
+import { readUntil } from '@novacron/testkit/wait';
+import { HostsHarness, type Orchestrator } from '../support/hosts-harness.js';
 import type { FakeAgent } from '../support/fake-agent.js';
 
 let harness: HostsHarness;
@@ -32,7 +33,7 @@ async function leftBehind(agent: FakeAgent, fence: number): Promise<VmId> {
 }
 
 const left = (agent: FakeAgent) => harness.rows('SELECT vm_id FROM cleanups WHERE host_id = $1', [agent.id]);
-const booked = async (agent: FakeAgent) =>
+const allocated = async (agent: FakeAgent) =>
   (
     await harness.rows(
       'SELECT vm_count, allocated_cpu, allocated_memory, allocated_disk FROM hosts WHERE id = $1',
@@ -50,7 +51,7 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
     const ids = [await leftBehind(agent, 7), await leftBehind(agent, 8)];
     const second = await harness.orchestrator({ heartbeatMs: 60_000 });
     await agent.register();
-    await until(
+    await readUntil(
       () => agent.commands.length,
       (sent) => sent >= 2,
     );
@@ -74,14 +75,14 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
     });
     await agent.inventory();
     expect(await harness.rows('SELECT * FROM quarantine')).toEqual([]);
-    expect(await booked(agent)).toMatchObject({ vm_count: 2, allocated_cpu: 4 });
+    expect(await allocated(agent)).toMatchObject({ vm_count: 2, allocated_cpu: 4 });
 
     mayDelete = true;
-    await until(
+    await readUntil(
       () => left(agent),
       (rows) => rows.length === 0,
     );
-    expect(await booked(agent)).toEqual({
+    expect(await allocated(agent)).toEqual({
       vm_count: 0,
       allocated_cpu: 0,
       allocated_memory: 0,
@@ -94,7 +95,7 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
       expect(sent.every(({ kind, fence }) => kind === 'delete' && fence === 7 + i)).toBe(true);
       expect(sent.at(-1)).toMatchObject({ epoch: 2 });
     }
-    await until(
+    await readUntil(
       () => place(request, orchestrator.snapshot.hosts(), new Date()).hostId,
       (hostId) => hostId === agent.id,
     );
@@ -114,14 +115,14 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
     });
     await leftBehind(agent, 3);
     await agent.register();
-    await until(
+    await readUntil(
       () => agent.commands.length,
       (sent) => sent > 0,
     );
     expect(await left(agent)).toHaveLength(1);
     agent.onCommand = deleted;
     await agent.register();
-    await until(
+    await readUntil(
       () => left(agent),
       (rows) => rows.length === 0,
     );
@@ -138,7 +139,7 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
       },
     ]);
     await agent.register();
-    await until(
+    await readUntil(
       () => left(agent),
       (rows) => rows.length === 0,
     );

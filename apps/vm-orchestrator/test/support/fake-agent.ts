@@ -35,7 +35,7 @@ export class FakeAgent {
   #heartbeats: NodeJS.Timeout | undefined;
   readonly #requests = new RequestDispatcher({
     maxInFlight: 64,
-    logger: createLogger('tiny-agent', 'silent'),
+    logger: createLogger('fake-agent', 'silent'),
   });
 
   constructor(

@@ -243,7 +243,7 @@ export class HostsHarness {
   }
 
   /** Its last heartbeat in the database. */
-  async heardAt(id: HostId): Promise<Date> {
+  async lastHeartbeat(id: HostId): Promise<Date> {
     return (await this.rows<{ at: Date }>('SELECT at FROM heartbeats WHERE host_id = $1', [id]))[0]
       ?.at as Date;
   }
@@ -263,20 +263,5 @@ export class HostsHarness {
     for (const orchestrator of this.#orchestrators) await orchestrator.stop();
     await Promise.all([this.sys.close(), this.api.close()]);
     await this.servers.stop();
-  }
-}
-
-/** Waits until `want` accepts the value of `read`. @returns the value */
-export async function until<T>(
-  read: () => T | Promise<T>,
-  want: (value: T) => boolean,
-  ms = 45_000,
-): Promise<T> {
-  const deadline = performance.now() + ms;
-  for (;;) {
-    const value = await read();
-    if (want(value)) return value;
-    if (performance.now() > deadline) throw new Error(`not within ${ms} ms; last: ${JSON.stringify(value)}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

@@ -6,7 +6,7 @@ import type { CreateVm, Vm } from '@novacron/contracts/vms';
 import { startService, type RunningService } from '@novacron/service-kit/run';
 import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServerOptions, type TestServers } from '@novacron/testkit/servers';
-import { waitUntil } from '@novacron/local-stack/supervisor/processes';
+import { until } from '@novacron/testkit/wait';
 import pg from 'pg';
 import { VmActor } from '../../src/admission/act.js';
 import { VmCreator } from '../../src/admission/create.js';
@@ -139,9 +139,8 @@ export class OrchestratorHarness {
   /** The row once it fulfils the condition. @throws when that takes too long, with the last state */
   async until(id: VmId, wanted: (vm: VmRow) => boolean, timeoutMs = 45_000): Promise<VmRow> {
     let vm = await this.row(id);
-    const reached = await waitUntil(async () => wanted((vm = await this.row(id))), timeoutMs);
-    if (!reached)
-      throw new Error(`the VM is ${vm.state}, ${JSON.stringify({ task: vm.task, error: vm.last_error })}`);
+    const state = () => `the VM is ${vm.state}, ${JSON.stringify({ task: vm.task, error: vm.last_error })}`;
+    await until(async () => wanted((vm = await this.row(id))), timeoutMs, state);
     return vm;
   }
 

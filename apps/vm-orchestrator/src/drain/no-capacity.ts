@@ -9,7 +9,7 @@ import type { HostSnapshot } from '../hosts/snapshot.js';
  * Why no host but the drained one has capacity for a VM; null when one has. The answers are of one round: VMs with the
  * same needs share an answer, and the hosts are read for the first VM.
  */
-export function noRoomOn(
+export function noCapacityBeside(
   snapshot: Pick<HostSnapshot, 'hosts'>,
   drained: HostId,
 ): (vm: PlacedColumns) => string | null {
