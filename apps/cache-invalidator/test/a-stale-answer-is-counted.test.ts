@@ -56,7 +56,7 @@ function forgetTombstone(id: string): Promise<void> {
 }
 
 async function fill(type: string, id: string, entry: Entry, group: string | null = null): Promise<void> {
-  const place = { history: LINEAGE, key: keyOf(tenantId, type, id), group };
+  const place = { lineage: LINEAGE, key: keyOf(tenantId, type, id), group };
   expect(await harness.l2.fill(place, entry)).toBe(true);
 }
 

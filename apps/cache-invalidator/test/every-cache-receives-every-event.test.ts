@@ -30,12 +30,12 @@ async function startProcess(name: string): Promise<ServiceProcess> {
 }
 
 async function held(tenantId: string, id: string, enough: bigint | null) {
-  const place = { history: LINEAGE, key: keyOf(tenantId, 'vm', id), group: null };
+  const place = { lineage: LINEAGE, key: keyOf(tenantId, 'vm', id), group: null };
   return (await harness.l2.get(place, tenantId, { enough })).entry;
 }
 
 async function fill(tenantId: string, id: string, version: number, position: bigint): Promise<boolean> {
-  const place = { history: LINEAGE, key: keyOf(tenantId, 'vm', id), group: null };
+  const place = { lineage: LINEAGE, key: keyOf(tenantId, 'vm', id), group: null };
   return harness.l2.fill(place, entryOf(tenantId, version, position));
 }
 
@@ -105,7 +105,7 @@ describe('new points', () => {
     await harness.start();
     const [tenantId, vmId] = [newId<string>(), newId<string>()];
     const key = keyOf(tenantId, 'metrics-latest', vmId);
-    const place = { history: LINEAGE, key, group: groupOf(tenantId, metricsGroup(vmId)) };
+    const place = { lineage: LINEAGE, key, group: groupOf(tenantId, metricsGroup(vmId)) };
     await harness.l2.fill(place, entryOf(tenantId, null, 5n));
     const invalidation: MetricsInvalidation = {
       source: 'one',

@@ -50,9 +50,9 @@ beforeAll(async () => {
 afterEach(() => harness.stopServices());
 afterAll(() => harness.close());
 
-const vmPlace = (id: string) => ({ history: LINEAGE, key: keyOf(tenantId, 'vm', id), group: null });
+const vmPlace = (id: string) => ({ lineage: LINEAGE, key: keyOf(tenantId, 'vm', id), group: null });
 const metricsPlace = (id: string, type = 'metrics-latest', key = id) => ({
-  history: LINEAGE,
+  lineage: LINEAGE,
   key: keyOf(tenantId, type, key),
   group: groupOf(tenantId, metricsGroup(id)),
 });

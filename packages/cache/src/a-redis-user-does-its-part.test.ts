@@ -8,7 +8,7 @@ import type { Entry } from './entry.js';
 import { L2Inspector } from './l2-inspector.js';
 import { L2, type L2Place } from './l2.js';
 
-const HISTORY = '7412345678901234567.1';
+const LINEAGE = '7412345678901234567.1';
 const entry: Entry = {
   bytes: Buffer.from('x'),
   version: 1,
@@ -34,14 +34,14 @@ afterAll(() => servers.stop());
 describe.each(['gateway', 'cache'] as const)('the Redis user of %s', (service) => {
   it('fills, reads and invalidates the shared cache', async () => {
     const group = `${service}:vms`;
-    const place: L2Place = { history: HISTORY, key: `${service}:vm:a`, group };
+    const place: L2Place = { lineage: LINEAGE, key: `${service}:vm:a`, group };
     const l2 = new L2({ url: urlOf(service), timeoutMs: 30_000 });
     await until(() => l2.available);
     expect((await l2.get(place, 'ten', { enough: 5n, owner: 'me' })).lease).toBe('mine');
     expect(await l2.fill(place, entry, 'me')).toBe(true);
     expect((await l2.get(place, 'ten', { enough: 5n })).entry?.bytes.toString()).toBe('x');
     await l2.release(place, 'me');
-    await l2.invalidate(HISTORY, [
+    await l2.invalidate(LINEAGE, [
       { what: 'resource', key: place.key, version: 2, position: 9n },
       { what: 'group', group, position: 9n },
     ]);
@@ -119,7 +119,7 @@ describe('the Redis user of the cache invalidator', () => {
       ),
     );
     expect((await inspector.size()).keys).toBeGreaterThan(0);
-    await expect(inspector.sample(HISTORY, 10)).resolves.toEqual(expect.any(Array));
+    await expect(inspector.sample(LINEAGE, 10)).resolves.toEqual(expect.any(Array));
     inspector.close();
   });
 });

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Cache, type CachedAnswer } from './cache.js';
-import { HISTORY, rules, Source } from './source.fixture.js';
+import { LINEAGE, rules, Source } from './source.fixture.js';
 
 let source: Source;
 let cache: Cache;
@@ -108,7 +108,7 @@ describe('a reader', () => {
 
   it('without a token is not answered from memory in a process before its first watermark', async () => {
     const started = new Cache({ maxBytes: 1e6, l2: null, rules });
-    started.coherence.setHistory(HISTORY);
+    started.coherence.setLineage(LINEAGE);
     await started.read(source.request());
     source.write();
     expect(text(await started.read(source.request()))).toBe('v2 200 replica');
@@ -219,23 +219,23 @@ describe('the cache', () => {
     cache.coherence.onWatermark(1, { systemId: '7', timeline: 2, lsn: 500n });
     open();
     await before;
-    expect(cache.coherence.history).toBe('7.2');
+    expect(cache.coherence.lineage).toBe('7.2');
     expect(cache.cached(source.request())).toBeUndefined();
     // A late message of the old primary does not move it back.
-    cache.coherence.onInvalidation({ v: 1, history: HISTORY, events: [] });
-    expect(cache.coherence.history).toBe('7.2');
+    cache.coherence.onInvalidation({ v: 1, history: LINEAGE, events: [] });
+    expect(cache.coherence.lineage).toBe('7.2');
   });
 
   it('follows a restored database by its watermark, not by events in flight', () => {
     cache.coherence.onInvalidation({ v: 1, history: '8.1', events: [] });
-    expect(cache.coherence.history).toBe(HISTORY);
+    expect(cache.coherence.lineage).toBe(LINEAGE);
     cache.coherence.onWatermark(1, { systemId: '8', timeline: 1, lsn: 5n });
-    expect(cache.coherence.history).toBe('8.1');
+    expect(cache.coherence.lineage).toBe('8.1');
     // Its positions begin anew, far below all earlier ones.
     cache.coherence.onWatermark(1, { systemId: '8', timeline: 1, lsn: 6n });
     expect(cache.coherence.published('events')).toBe(5n);
-    cache.coherence.onInvalidation({ v: 1, history: HISTORY, events: [] });
-    expect(cache.coherence.history).toBe('8.1');
+    cache.coherence.onInvalidation({ v: 1, history: LINEAGE, events: [] });
+    expect(cache.coherence.lineage).toBe('8.1');
   });
 
   it('does not answer one tenant with the entries of another', async () => {

@@ -18,7 +18,7 @@ export interface Loaded {
   /** The answer may show what was committed up to here (a reply's `position`). */
   readonly seen: bigint;
   /** `<systemId>.<timeline>` that the position is of. */
-  readonly history: string;
+  readonly lineage: string;
   /** 200, or 404 for an absence. Other statuses are errors, which the load throws: they are not kept. */
   readonly status: number;
   readonly servedFrom: 'replica' | 'primary';
@@ -159,7 +159,7 @@ export class Cache {
     // A causal reader without a token, in a process before its first watermark, gets the present state: this process
     // cannot judge how old an entry of L2 is.
     const blind = token === ANY && request.consistency !== 'eventual';
-    if (place.history === '' || blind) return this.#load(place, request, token, '');
+    if (place.lineage === '' || blind) return this.#load(place, request, token, '');
     const found = await this.#l2Reader.find(place, request.tenantId, this.#enough(token, place.source));
     if (found.entry === undefined) return this.#load(place, request, token, found.owner);
     const entry = this.#accept(place, found.entry, token);
@@ -177,7 +177,7 @@ export class Cache {
 
   /** L2 alone answers only from the token on. Older entries go through the L1, which knows the invalidations. */
   #accept(place: Place, entry: Entry, token: bigint): Entry | undefined {
-    if (place.history !== this.coherence.history) return undefined;
+    if (place.lineage !== this.coherence.lineage) return undefined;
     const kept = this.#l1.fill(place.key, entry, place.group, place.source);
     if (kept && entry.position >= token) return entry;
     return this.#l1.get(place.key, entry.tenantId, token);
@@ -201,10 +201,10 @@ export class Cache {
   }
 
   #keep(place: Place, request: ReadRequest, loaded: Loaded, startedAt: number, owner: string): Entry {
-    const { bytes, version, position, status, history } = loaded;
+    const { bytes, version, position, status, lineage } = loaded;
     const ttlMs = ttlFor(RESOURCES[request.type], status);
     const { tenantId } = request;
-    const seen = history === this.coherence.history ? this.#seen(place.key, tenantId, loaded) : loaded.seen;
+    const seen = lineage === this.coherence.lineage ? this.#seen(place.key, tenantId, loaded) : loaded.seen;
     const entry: Entry = {
       bytes,
       version,
@@ -216,11 +216,11 @@ export class Cache {
       ttlMs: ttlMs ?? 0,
     };
     // Positions of two lineages do not compare: a load across a promotion is answered, not kept.
-    if (ttlMs === null || history !== place.history) {
+    if (ttlMs === null || lineage !== place.lineage) {
       this.#l2Reader.releaseLease(place, owner);
       return entry;
     }
-    if (history === this.coherence.history) this.#l1.fill(place.key, entry, place.group, place.source);
+    if (lineage === this.coherence.lineage) this.#l1.fill(place.key, entry, place.group, place.source);
     this.#l2Reader.fill(place, entry, owner);
     return entry;
   }
@@ -261,7 +261,7 @@ export class Cache {
     const { type, tenantId, id, group } = request;
     return {
       source: sourceOf(request),
-      history: this.coherence.history ?? '',
+      lineage: this.coherence.lineage ?? '',
       key: keyOf(tenantId, type, id),
       group: group === undefined ? null : groupOf(tenantId, group),
     };
@@ -273,8 +273,8 @@ interface Place extends L2Place {
 }
 
 /** Tokens of two lineages do not compare, so their readers do not share a load. */
-function loadKeyOf({ history, key }: Place): string {
-  return `${history}:${key}`;
+function loadKeyOf({ lineage, key }: Place): string {
+  return `${lineage}:${key}`;
 }
 
 function sourceOf({ type }: ReadRequest): InvalidationSource {

@@ -25,7 +25,7 @@ export class Coherence {
   readonly #metrics: MetricsWatermarkTracker;
   readonly #clock: () => number;
   readonly #gapWatch = new Periodic(() => this.tick(), { everyMs: TICK_MS });
-  #history: string | null = null;
+  #lineage: string | null = null;
   #published: bigint | null = null;
   #advancedAt: number | null = null;
   invalidations = 0;
@@ -44,8 +44,8 @@ export class Coherence {
   }
 
   /** `<systemId>.<timeline>`; null before the first message. */
-  get history(): string | null {
-    return this.#history;
+  get lineage(): string | null {
+    return this.#lineage;
   }
 
   /**
@@ -78,13 +78,13 @@ export class Coherence {
   }
 
   /** Positions are of this lineage from now on: entries of another one are dropped. */
-  setHistory(history: string): void {
-    if (history === this.#history) return;
-    this.#history = history;
+  setLineage(lineage: string): void {
+    if (lineage === this.#lineage) return;
+    this.#lineage = lineage;
     this.#published = null;
     this.#advancedAt = null;
     this.onReconnect();
-    this.#l1.forgetHistory();
+    this.#l1.forgetLineage();
   }
 
   onInvalidation(message: Invalidation): void {
@@ -98,11 +98,11 @@ export class Coherence {
 
   /** The relay's watermark of the orchestrator. */
   onWatermark(seq: number, position: Position): void {
-    const history = `${position.systemId}.${position.timeline}`;
+    const lineage = `${position.systemId}.${position.timeline}`;
     // The relay runs on the writable database: after a restore that is another one.
-    if (this.#history !== null && !this.#history.startsWith(`${position.systemId}.`))
-      this.setHistory(history);
-    if (!this.#follow(history)) return;
+    if (this.#lineage !== null && !this.#lineage.startsWith(`${position.systemId}.`))
+      this.setLineage(lineage);
+    if (!this.#follow(lineage)) return;
     this.#tracker.mark({ seq, position: position.lsn });
   }
 
@@ -141,13 +141,13 @@ export class Coherence {
     this.#published = watermark - 1n;
   }
 
-  /** @returns whether messages of `history` count; a later timeline of the same database takes over by itself */
-  #follow(history: string): boolean {
-    if (history === this.#history) return true;
-    const [system, timeline] = history.split('.');
-    const [ourSystem, ourTimeline] = this.#history?.split('.') ?? [];
+  /** @returns whether messages of `lineage` count; a later timeline of the same database takes over by itself */
+  #follow(lineage: string): boolean {
+    if (lineage === this.#lineage) return true;
+    const [system, timeline] = lineage.split('.');
+    const [ourSystem, ourTimeline] = this.#lineage?.split('.') ?? [];
     const newer = ourSystem === undefined || (system === ourSystem && Number(timeline) > Number(ourTimeline));
-    if (newer) this.setHistory(history);
+    if (newer) this.setLineage(lineage);
     return newer;
   }
 }

@@ -177,7 +177,7 @@ export class L1 {
   }
 
   /** Positions are of another lineage from now on: earlier ones do not compare with them. */
-  forgetHistory(): void {
+  forgetLineage(): void {
     this.drop();
     for (const source of ['events', 'metrics'] as const) {
       this.#latest[source] = 0n;

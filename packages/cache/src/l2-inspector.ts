@@ -39,8 +39,8 @@ export class L2Inspector {
   }
 
   /** Some entries of the lineage, others at each call, around the whole keyspace. The result may be empty. */
-  async sample(history: string, count: number): Promise<Inspected[]> {
-    const args = [this.#cursor, `${history}:*`, String(count)];
+  async sample(lineage: string, count: number): Promise<Inspected[]> {
+    const args = [this.#cursor, `${lineage}:*`, String(count)];
     const [cursor, found] = (await this.#redis.run(SAMPLE, [], args)) as [Buffer, Buffer[]];
     this.#cursor = cursor.toString();
     const entries: Inspected[] = [];
@@ -48,7 +48,7 @@ export class L2Inspector {
       const entry = decodeEntry(found[i + 1] as Buffer);
       const [tenantId, type, ...id] = (found[i] as Buffer)
         .toString()
-        .slice(history.length + 1)
+        .slice(lineage.length + 1)
         .split(':');
       if (entry && tenantId !== undefined && type !== undefined) {
         entries.push({ tenantId, type, id: id.join(':'), entry });

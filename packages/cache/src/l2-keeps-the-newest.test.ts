@@ -8,9 +8,9 @@ import type { Entry } from './entry.js';
 import { L2, type L2Place } from './l2.js';
 
 type Servers = Awaited<ReturnType<typeof useTestServers>>;
-const history = '7.1';
-const place: L2Place = { history, key: 'ten:vm:a', group: null };
-const list: L2Place = { history, key: 'ten:vms:all', group: 'ten:vms' };
+const lineage = '7.1';
+const place: L2Place = { lineage, key: 'ten:vm:a', group: null };
+const list: L2Place = { lineage, key: 'ten:vms:all', group: 'ten:vms' };
 const BIG = 2n ** 63n;
 
 let servers: Servers;
@@ -75,7 +75,7 @@ describe('the cache that processes share', () => {
   it('refuses a late fill that is older than an invalidation', async () => {
     const change: Change = { what: 'resource', key: place.key, version: 2, position: BIG + 1n };
     await a.fill(place, entry(1, BIG));
-    await b.invalidate(history, [change]);
+    await b.invalidate(lineage, [change]);
     expect(await held(place)).toBeUndefined();
     expect(await a.fill(place, entry(1, BIG))).toBe(false);
     // An absence has no version: its position decides.
@@ -85,12 +85,12 @@ describe('the cache that processes share', () => {
 
   it('accepts a list only if it was read at or after the last event of its group', async () => {
     await a.fill(list, entry(null, BIG));
-    await b.invalidate(history, [{ what: 'group', group: 'ten:vms', position: BIG + 1n }]);
+    await b.invalidate(lineage, [{ what: 'group', group: 'ten:vms', position: BIG + 1n }]);
     expect(await held(list)).toBeUndefined();
     expect(await a.fill(list, entry(null, BIG))).toBe(false);
     expect(await a.fill(list, entry(null, BIG + 1n))).toBe(true);
     // A late older event does not move the list generation back.
-    await b.invalidate(history, [{ what: 'group', group: 'ten:vms', position: 5n }]);
+    await b.invalidate(lineage, [{ what: 'group', group: 'ten:vms', position: 5n }]);
     expect(await a.fill(list, entry(null, BIG))).toBe(false);
   });
 
@@ -121,7 +121,7 @@ describe('the cache that processes share', () => {
       fills.sort(() => Math.random() - 0.5);
       const racing: Promise<unknown>[] = fills.map(({ v, by }) => by.fill(place, entry(v, BigInt(v) * 10n)));
       const change: Change = { what: 'resource', key: place.key, version: 38, position: 380n };
-      racing.push(b.invalidate(history, [change]), a.invalidate(history, [change]));
+      racing.push(b.invalidate(lineage, [change]), a.invalidate(lineage, [change]));
       await Promise.all(racing);
       expect((await held(place))?.version).toBe(40);
       await flush();
@@ -148,10 +148,10 @@ describe('the cache that processes share', () => {
             expect(await a.fill(where, one)).toBe(model.fill(one, s.listed));
           } else if (s.do === 'tombstone') {
             const { version: v, position: p } = s;
-            await b.invalidate(history, [{ what: 'resource', key: place.key, version: v, position: p }]);
+            await b.invalidate(lineage, [{ what: 'resource', key: place.key, version: v, position: p }]);
             model.tombstone(v, p);
           } else {
-            await b.invalidate(history, [{ what: 'group', group: 'ten:vms', position: s.position }]);
+            await b.invalidate(lineage, [{ what: 'group', group: 'ten:vms', position: s.position }]);
             model.group(s.position);
           }
           expect((await held(place))?.bytes.toString()).toBe(model.held?.bytes.toString());

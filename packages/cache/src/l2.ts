@@ -11,7 +11,7 @@ export interface L2Options extends RedisOptions {
 
 /** Where an entry is: the lineage of its position, its key, and the group that it becomes old with. */
 export interface L2Place {
-  readonly history: string;
+  readonly lineage: string;
   readonly key: string;
   readonly group: string | null;
 }
@@ -101,10 +101,10 @@ export class L2 {
   }
 
   /** Leaves tombstones and moves list generations. Repeated and reordered changes have the same effect. */
-  async invalidate(history: string, changes: readonly Change[]): Promise<void> {
+  async invalidate(lineage: string, changes: readonly Change[]): Promise<void> {
     const batches: Promise<unknown>[] = [];
     for (let from = 0; from < changes.length; from += BATCH) {
-      const { keys, args } = this.#arguments(history, changes.slice(from, from + BATCH));
+      const { keys, args } = this.#arguments(lineage, changes.slice(from, from + BATCH));
       batches.push(this.#redis.run(scripts.invalidate, keys, args));
     }
     for (const removed of await Promise.all(batches)) this.invalidations += removed as number;
@@ -114,16 +114,16 @@ export class L2 {
     this.#redis.close();
   }
 
-  #arguments(history: string, changes: readonly Change[]): { keys: string[]; args: string[] } {
+  #arguments(lineage: string, changes: readonly Change[]): { keys: string[]; args: string[] } {
     const keys: string[] = [];
     const args = [this.#tombstoneMs];
     for (const change of changes) {
       if (change.what === 'resource') {
-        const place = { history, key: change.key };
+        const place = { lineage, key: change.key };
         keys.push(entryKey(place), tombstoneKey(place));
         args.push(wide(change.version), wide(change.position));
       } else {
-        const key = listGenerationKey(history, change.group);
+        const key = listGenerationKey(lineage, change.group);
         keys.push(key, key);
         args.push('', wide(change.position));
       }
@@ -132,24 +132,24 @@ export class L2 {
   }
 }
 
-type Keyed = Pick<L2Place, 'history' | 'key'>;
+type Keyed = Pick<L2Place, 'lineage' | 'key'>;
 
-function entryKey({ history, key }: Keyed): string {
-  return `${history}:${key}`;
+function entryKey({ lineage, key }: Keyed): string {
+  return `${lineage}:${key}`;
 }
 
-function tombstoneKey({ history, key }: Keyed): string {
-  return `${history}:${key}~t`;
+function tombstoneKey({ lineage, key }: Keyed): string {
+  return `${lineage}:${key}~t`;
 }
 
-function leaseKey({ history, key }: Keyed): string {
-  return `${history}:${key}~l`;
+function leaseKey({ lineage, key }: Keyed): string {
+  return `${lineage}:${key}~l`;
 }
 
-function listGenerationKey(history: string, group: string): string {
-  return `${history}:${group}~g`;
+function listGenerationKey(lineage: string, group: string): string {
+  return `${lineage}:${group}~g`;
 }
 
-function listGenerationKeys({ history, group }: L2Place): string[] {
-  return group === null ? [] : [listGenerationKey(history, group)];
+function listGenerationKeys({ lineage, group }: L2Place): string[] {
+  return group === null ? [] : [listGenerationKey(lineage, group)];
 }

@@ -7,7 +7,7 @@ import { Cache, type Loaded } from './cache.js';
 import { groupOf, keyOf } from './change.js';
 import type { Entry } from './entry.js';
 import { L2 } from './l2.js';
-import { HISTORY, rules, TENANT } from './source.fixture.js';
+import { LINEAGE, rules, TENANT } from './source.fixture.js';
 
 const KEYS = ['a', 'b'];
 const LIST = 'list';
@@ -83,7 +83,7 @@ class World {
       version: key === LIST ? null : state,
       position: servedFrom === 'primary' ? position - 1n : this.claim(position),
       seen: position,
-      history: HISTORY,
+      lineage: LINEAGE,
       status: 200,
       servedFrom,
     };
@@ -101,7 +101,7 @@ class World {
     };
     const message = {
       v: 1 as const,
-      history: HISTORY,
+      history: LINEAGE,
       events: [{ ...invalidated, lsn: String(event.position) }],
     };
     this.processes[i]?.coherence.onInvalidation(message);
@@ -123,7 +123,7 @@ class World {
       version: event.version,
     };
     const changes = rules({ ...invalidated, lsn: String(event.position) }, event.position);
-    await (links[2] as L2).invalidate(HISTORY, changes);
+    await (links[2] as L2).invalidate(LINEAGE, changes);
   }
 }
 
@@ -223,7 +223,7 @@ async function run(steps: readonly Step[], world = new World()) {
 function place(key: string) {
   const list = key === LIST;
   const group = list ? groupOf(TENANT, 'vms') : null;
-  return { history: HISTORY, key: keyOf(TENANT, list ? 'vm-list' : 'vm', key), group };
+  return { lineage: LINEAGE, key: keyOf(TENANT, list ? 'vm-list' : 'vm', key), group };
 }
 
 const schedule = fc.array(step, { minLength: 40, maxLength: 80, size: 'max' });

@@ -8,13 +8,13 @@ import { createClient } from 'redis';
 import { Cache, type ReadRequest } from './cache.js';
 import { keyOf } from './change.js';
 import { L2, LEASE_MS, type L2Place } from './l2.js';
-import { HISTORY, rules, Source, TENANT } from './source.fixture.js';
+import { LINEAGE, rules, Source, TENANT } from './source.fixture.js';
 
 type Servers = Awaited<ReturnType<typeof useTestServers>>;
 
 /** A read that waits where it should not waits until a lease ends, or without limit. */
 const BOUND_MS = LEASE_MS - 100;
-const place: L2Place = { history: HISTORY, key: keyOf(TENANT, 'vm', 'a'), group: null };
+const place: L2Place = { lineage: LINEAGE, key: keyOf(TENANT, 'vm', 'a'), group: null };
 
 let servers: Servers;
 let url: string;
@@ -139,7 +139,7 @@ describe('a Redis whose tombstones were flushed', () => {
     const message = source.invalidation();
     const { lsn, version } = message.events[0] as { lsn: string; version: number };
     const change = { what: 'resource' as const, key: place.key, version, position: BigInt(lsn) };
-    await one.l2.invalidate(HISTORY, [change]);
+    await one.l2.invalidate(LINEAGE, [change]);
     one.cache.coherence.onInvalidation(message);
     two.cache.coherence.onInvalidation(message);
     source.flush += 1n;
@@ -166,7 +166,7 @@ describe('a Redis whose tombstones were flushed', () => {
     open.push(l2);
     await until(() => l2.available);
     const started = new Cache({ maxBytes: 1e6, l2, rules });
-    started.coherence.setHistory(HISTORY);
+    started.coherence.setLineage(LINEAGE);
     expect(await timed(started, source.request())).toBe('v2 replica');
     // The first watermarks are beyond the entry: they do not vouch for it either.
     await one.l2.fill(place, entry);
@@ -222,7 +222,7 @@ describe('while Redis', () => {
     const l2 = new L2({ url: slow.toString() });
     open.push(l2);
     const cache = new Cache({ maxBytes: 1e6, l2, rules });
-    cache.coherence.setHistory(HISTORY);
+    cache.coherence.setLineage(LINEAGE);
     try {
       await until(() => l2.available);
       await l2.get(place, TENANT, { enough: 0n, owner: 'a process that died' }).catch(() => undefined);
@@ -278,7 +278,7 @@ describe('while Redis', () => {
     const l2 = new L2({ url: 'redis://127.0.0.1:1' });
     open.push(l2);
     const cache = new Cache({ maxBytes: 1e6, l2, rules });
-    cache.coherence.setHistory(HISTORY);
+    cache.coherence.setLineage(LINEAGE);
     await misses(cache, 50);
     expect(cache.stats().l2).toMatchObject({ available: false });
   });

@@ -3,7 +3,7 @@ import type { InvalidatedEvent, Invalidation } from '@novacron/contracts/invalid
 import { type Change, groupOf, keyOf } from './change.js';
 import type { Loaded, ReadRequest } from './cache.js';
 
-export const HISTORY = '7.1';
+export const LINEAGE = '7.1';
 export const TENANT = 'ten';
 
 /** The database of one VM, reduced to versions and positions, with a replica that may be behind. */
@@ -17,7 +17,7 @@ export class Source {
   absent = false;
   /** A load waits for it after it has read the state. */
   gate: Promise<void> = Promise.resolve();
-  history = HISTORY;
+  lineage = LINEAGE;
   #seq = 0;
 
   /** @returns the token of the write */
@@ -33,7 +33,7 @@ export class Source {
     this.#seq += 1;
     this.flush += 1n;
     const event = { seq: this.#seq, tenantId: TENANT, kind: 'vm' as const, id: 'a', version };
-    return { v: 1, history: this.history, events: [{ ...event, lsn: String(this.flush) }] };
+    return { v: 1, history: this.lineage, events: [{ ...event, lsn: String(this.flush) }] };
   }
 
   get seq(): number {
@@ -53,7 +53,7 @@ export class Source {
       version: this.absent ? null : version,
       position,
       seen: onReplica ? position : this.flush,
-      history: this.history,
+      lineage: this.lineage,
       status: this.absent ? 404 : 200,
       servedFrom: onReplica ? ('replica' as const) : ('primary' as const),
     };

@@ -1,3 +1,4 @@
+import { fnv1a } from '@novacron/async/hash';
 import { z } from 'zod';
 import { defineRpc } from './envelope.js';
 import { TenantId, VmId } from './ids.js';
@@ -6,14 +7,9 @@ import { subjectOf } from './subject.js';
 /** Partitions of metric ingest. One owner reads one partition in order. */
 export const METRIC_PARTITIONS = 16;
 
-/** FNV-1a, 32 bit, over the text's bytes (http://www.isthe.com/chongo/tech/comp/fnv/), modulo the partitions. */
+/** FNV-1a of the id, modulo the partitions. */
 export function metricPartition(vmId: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < vmId.length; i++) {
-    hash ^= vmId.charCodeAt(i) & 0xff;
-    hash = Math.imul(hash, 0x01000193) >>> 0;
-  }
-  return hash % METRIC_PARTITIONS;
+  return fnv1a(vmId) % METRIC_PARTITIONS;
 }
 
 /** `metrics.ingest.<partition>.<source>`. The source is a host's id, or `gateway`. */

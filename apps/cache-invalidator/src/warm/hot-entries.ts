@@ -80,7 +80,7 @@ function fillOf(
   const { holds, seen, bytes, version, startedAt: filledAt } = answer;
   const group = type === 'vm' ? null : groupOf(tenantId, metricsGroup(id));
   return {
-    place: { history: `${holds.systemId}.${holds.timeline}`, key: keyOf(tenantId, type, key), group },
+    place: { lineage: `${holds.systemId}.${holds.timeline}`, key: keyOf(tenantId, type, key), group },
     entry: {
       bytes,
       version,

@@ -54,9 +54,9 @@ export class Reads {
 
   /** The lineage of the caches' positions; null before the first watermark or invalidation. */
   get lineage(): Lineage | null {
-    const { history } = this.cache.coherence;
-    if (history !== (this.#lineage?.text ?? null))
-      this.#lineage = history === null ? null : lineageOf(history);
+    const { lineage } = this.cache.coherence;
+    if (lineage !== (this.#lineage?.text ?? null))
+      this.#lineage = lineage === null ? null : lineageOf(lineage);
     return this.#lineage;
   }
 
@@ -115,7 +115,7 @@ export class Reads {
       roles: [...roles],
       remainingMs: DEADLINE_MS,
       consistency: token === null ? 'eventual' : 'causal',
-      minPosition: token === null ? null : `${this.cache.coherence.history}.${token}`,
+      minPosition: token === null ? null : `${this.cache.coherence.lineage}.${token}`,
     };
     try {
       return this.#loaded(await this.rpc.requestRaw(query.contract, meta, query.body()));
@@ -140,7 +140,7 @@ export class Reads {
       position: lowerBound?.lsn ?? 0n,
       seen: upperBound.lsn,
       // A reply without a lower bound is answered, and not cached.
-      history: lowerBound === null ? '' : lineage.text,
+      lineage: lowerBound === null ? '' : lineage.text,
       status,
       servedFrom: reply.servedFrom ?? 'primary',
     };
