@@ -10,7 +10,7 @@ export const ADVICE: Record<ErrorCode, string> = {
   forbidden:
     'The token is valid, but none of its roles allows this operation. Ask an owner of the tenant, or a platform operator.',
   not_found:
-    'There is no such object in your tenant, or no such route. An object of another tenant looks the same.',
+    'Your tenant has no such object, or the API has no such route. An object of another tenant looks the same.',
   method_not_allowed: 'The path does not have this method. `Allow` lists the methods that it has.',
   wait_timeout:
     'The timeout passed before the state was reached. Wait again. An instance that shuts down also ends its waits with this error.',
