@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause, sleep } from '@novacron/async/sleep';
 import { gone } from '@novacron/local-stack/supervisor/processes';
 import type { Fleet } from './fleet.js';
 import type { Random } from './random.js';
@@ -46,7 +46,7 @@ export class Faults {
     const { random, recorder } = this.options;
     while (!signal.aborted) {
       for (const fault of random.shuffled(this.#deck())) {
-        await pause(random.between(...QUIET_MS), signal);
+        await pause(random.between(...QUIET_MS), { signal });
         if (signal.aborted) return;
         const over = recorder.fault(fault.name, fault.excuses);
         await fault.run();
@@ -170,9 +170,6 @@ export class Faults {
   }
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined); // the signal ends the pause
-}
 
 /** Deletes all of its data while it runs. */
 function flushRedis(url: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '@novacron/async/sleep';
 import { type GatewayEndpoint, HistoryClient } from './history-client.js';
 import type { Random } from './random.js';
 import type { HistoryRecorder } from './recorder.js';

@@ -116,7 +116,7 @@ replica
 
 cli
   .command('promote')
-  .description('make a replica the primary; the old one is ended and stays so')
+  .description('make a replica the primary; the old primary ends for good')
   .argument('<name>', 'for instance postgres-replica-1')
   .action((name: string) => promote(config(), name));
 

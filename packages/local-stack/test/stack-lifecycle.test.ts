@@ -192,7 +192,7 @@ describe('the end of a stack', () => {
     // A stale pid file with the pid of another program must not harm that program.
     writeFileSync(stack.pidPath('redis'), `${process.pid}\n`);
     await stack.start();
-    expect(stack.output).toContain('ended what the last run left');
+    expect(stack.output).toContain('ended leftovers of the last run');
     expect((await status()).components.every((component) => component.state === 'running')).toBe(true);
     const stopped = await stack.run('stop');
     expect(stopped.code).toBe(0);

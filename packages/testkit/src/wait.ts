@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from '@novacron/async/backoff';
 
 /** The default time to wait. Long, because only a failing test waits so long, and a slow machine must not fail. */
 const PATIENCE_MS = 45_000;
@@ -13,9 +14,9 @@ async function poll(
   longestPauseMs = LONGEST_PAUSE_MS,
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
-  for (let pause = FIRST_PAUSE_MS; !(await attempt()); pause = Math.min(pause * 1.3, longestPauseMs)) {
+  for (const backoff = new Backoff({ firstMs: FIRST_PAUSE_MS, maxMs: longestPauseMs }); !(await attempt());) {
     if (performance.now() > deadline) throw failure();
-    await sleep(pause);
+    await sleep(backoff.next());
   }
 }
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { seededRandom } from '@novacron/async/random';
 
 /** A day in lines of five minutes: percent of CPU and of memory. */
 export interface Day {
@@ -15,20 +16,9 @@ const lines = 288;
 /** A tar of recorded days of real machines, when the person who runs the tests names one. */
 const recording = process.env['NOVACRON_AGENT_SIM_TRACE'];
 
-/** A number in [0, 1) from a seed, the same on every machine (mulberry32). */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** A day of our own in the recording's format: high at noon, low at night, never the same twice. */
+/** A seeded day in the recording's format: high at noon, low at night, different for each machine. */
 function seededDay(machine: number): string {
-  const next = random(machine + 1);
+  const next = seededRandom(machine + 1);
   const line = (index: number) => {
     const sun = (1 - Math.cos((2 * Math.PI * index) / lines)) / 2;
     return `${(5 + 70 * sun + 20 * next()).toFixed(3)} ${(30 + 20 * sun + 10 * next()).toFixed(3)}`;

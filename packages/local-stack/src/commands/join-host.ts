@@ -68,7 +68,7 @@ function refuseIllegalNames(name: string, zone: string): void {
 
 function printForOtherMachine(config: StackConfig, agentName: string): void {
   const paths = layout(config.home);
-  const facts = {
+  const settings = {
     paths,
     config: { ...config, httpHost: '127.0.0.1' },
     secrets: loadSecrets(paths),
@@ -77,7 +77,7 @@ function printForOtherMachine(config: StackConfig, agentName: string): void {
   };
   const agent = listAgents(paths).find((one) => one.name === agentName);
   if (!agent) throw new StackError(`${agentName} is missing`);
-  const env = { ...agentOwnEnv(facts, agent), NOVACRON_OPS_PORT: '9104' };
+  const env = { ...agentOwnEnv(settings, agent), NOVACRON_OPS_PORT: '9104' };
   const lines = Object.entries(env).map(([key, value]) => `export ${key}='${value}'`);
   process.stdout.write(
     [
@@ -85,7 +85,7 @@ function printForOtherMachine(config: StackConfig, agentName: string): void {
       ...JSON.stringify(agentHosts(paths, agentName), null, 2)
         .split('\n')
         .map((line) => `#   ${line}`),
-      `# NATS listens on this machine's loopback: ssh -L ${facts.ports.nats}:127.0.0.1:${facts.ports.nats} THIS-MACHINE`,
+      `# NATS listens on this machine's loopback: ssh -L ${settings.ports.nats}:127.0.0.1:${settings.ports.nats} THIS-MACHINE`,
       ...lines,
       '# then: node apps/host-agent/dist/main.js',
       '',

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { StackConfig } from '../config.js';
 import { currentPorts } from '../home/ports.js';
 import { loadSecrets } from '../home/secrets.js';
@@ -9,6 +8,7 @@ import { phase } from '../phase.js';
 import { delayReplay, pauseReplay, resumeReplay } from '../servers/postgres-standby.js';
 import { StackError } from '../stack-error.js';
 import { forgetPromotion, readPromotion, writePromotion } from '../stack/requests.js';
+import { waitUntil } from '../supervisor/processes.js';
 
 /** A promotion restarts four services, whose drains may take as long as their starts. */
 const PROMOTE_WITHIN_MS = 180_000;
@@ -57,19 +57,17 @@ export async function promote(config: StackConfig, name: string): Promise<void> 
   writePromotion(paths, { name, state: 'asked' });
   process.kill(pid, 'SIGUSR2');
   await phase(`promoting ${name}`, async () => {
-    const deadline = Date.now() + PROMOTE_WITHIN_MS;
-    for (;;) {
+    const done = async () => {
       const { state, detail } = readPromotion(paths) ?? { state: 'failed' as const, detail: 'no answer' };
-      if (state === 'done') break;
       if (state === 'failed') throw new StackError(`the promotion of ${name} failed: ${detail}`);
-      if (Date.now() > deadline || runningStack(paths) === undefined) {
-        throw new StackError(`${name} was not promoted in time`, 'Look: npm run stack -- status');
-      }
-      await sleep(200);
-    }
+      return state === 'done';
+    };
+    const hasEnded = () => runningStack(paths) === undefined;
+    if (!(await waitUntil(done, PROMOTE_WITHIN_MS, hasEnded)))
+      throw new StackError(`${name} was not promoted in time`, 'Look: npm run stack -- status');
   });
   forgetPromotion(paths);
   process.stderr.write(
-    `${name} is the primary. ${before} is ended and stays so; its data are in ${paths.data}/${before}\n`,
+    `${name} is the primary. ${before} is ended for good; its data are in ${paths.data}/${before}\n`,
   );
 }

@@ -1,6 +1,5 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot, type StackConfig } from '../config.js';
 import { currentPorts } from '../home/ports.js';
 import { loadSecrets } from '../home/secrets.js';
@@ -15,7 +14,7 @@ import { programsInStopOrder } from '../stack/stack.js';
 import type { ComponentStatus } from '../supervisor/component.js';
 import { allProcesses, endGuests, endLeftovers, guests } from '../supervisor/leftovers.js';
 import { follow, tail } from '../supervisor/log-tail.js';
-import { commandLine, endProcess } from '../supervisor/processes.js';
+import { commandLine, endProcess, waitUntil } from '../supervisor/processes.js';
 
 function age(since: string): string {
   const seconds = Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1000));
@@ -74,14 +73,14 @@ export async function status(config: StackConfig, output: string): Promise<numbe
 
 async function endEverything(config: StackConfig, paths: Layout): Promise<void> {
   if (!existsSync(join(paths.secrets, 'secrets.json'))) return;
-  const facts = {
+  const settings = {
     paths,
     config: { ...config, httpHost: '127.0.0.1' },
     secrets: loadSecrets(paths),
     ports: currentPorts(paths),
     topology: wholeTopology(paths),
   };
-  await endLeftovers(paths, programsInStopOrder(facts, { repository: repositoryRoot }));
+  await endLeftovers(paths, programsInStopOrder(settings, { repository: repositoryRoot }));
   await endGuests(paths);
 }
 
@@ -190,10 +189,7 @@ export async function waitForComponent(
   name: string,
   withinMs: number,
 ): Promise<ComponentStatus | undefined> {
-  const deadline = Date.now() + withinMs;
-  for (;;) {
-    const found = readStatus(paths)?.components.find((component) => component.name === name);
-    if (found?.state === 'running' || Date.now() > deadline) return found;
-    await sleep(200);
-  }
+  const find = () => readStatus(paths)?.components.find((component) => component.name === name);
+  await waitUntil(async () => find()?.state === 'running', withinMs);
+  return find();
 }

@@ -16,7 +16,7 @@ export interface StartOptions {
 }
 
 function banner(stack: Stack, seconds: string): string {
-  const { secrets, paths } = stack.facts;
+  const { secrets, paths } = stack.settings;
   const body = '{"name":"web-1","config":{"cpu":2,"memory":4096,"disk":50,"image":"ubuntu-22.04"}}';
   return `
 NovaCron is ready after ${seconds} s

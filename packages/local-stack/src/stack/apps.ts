@@ -7,7 +7,7 @@ import { type Agent, listAgents } from '../home/agents.js';
 import { opsPorts } from '../home/ports.js';
 import { StackError } from '../stack-error.js';
 import type { Component } from '../supervisor/component.js';
-import { agentEnv, seedEnv, serviceEnv, type StackFacts } from './environment.js';
+import { agentEnv, seedEnv, serviceEnv, type StackSettings } from './environment.js';
 import { serviceComponent } from './services.js';
 
 /** The four services: the folder below apps/ and the schema (also the NATS user). */
@@ -18,30 +18,30 @@ export const services = [
   { app: 'gateway', schema: 'gateway' },
 ] as const satisfies { app: keyof typeof opsPorts; schema: NatsService }[];
 
-export function serviceComponents(facts: StackFacts, repository: string): Component[] {
+export function serviceComponents(settings: StackSettings, repository: string): Component[] {
   return services.map(({ app, schema }) => {
-    const opsPort = opsPorts[app] + facts.config.portOffset;
-    const env = serviceEnv(facts, schema, opsPort);
-    return serviceComponent({ name: app, app, repository, home: facts.paths.home, opsPort, env });
+    const opsPort = opsPorts[app] + settings.config.portOffset;
+    const env = serviceEnv(settings, schema, opsPort);
+    return serviceComponent({ name: app, app, repository, home: settings.paths.home, opsPort, env });
   });
 }
 
-export function agentComponent(facts: StackFacts, repository: string, agent: Agent): Component {
-  const opsPort = agent.opsPort + facts.config.portOffset;
-  const env = agentEnv(facts, agent);
+export function agentComponent(settings: StackSettings, repository: string, agent: Agent): Component {
+  const opsPort = agent.opsPort + settings.config.portOffset;
+  const env = agentEnv(settings, agent);
   const { name } = agent;
-  return serviceComponent({ name, app: 'host-agent', repository, home: facts.paths.home, opsPort, env });
+  return serviceComponent({ name, app: 'host-agent', repository, home: settings.paths.home, opsPort, env });
 }
 
-export function agentComponents(facts: StackFacts, repository: string): Component[] {
-  return listAgents(facts.paths).map((agent) => agentComponent(facts, repository, agent));
+export function agentComponents(settings: StackSettings, repository: string): Component[] {
+  return listAgents(settings.paths).map((agent) => agentComponent(settings, repository, agent));
 }
 
 /** Creates tenant `demo` and the two tokens by the gateway's seed command. A repetition changes nothing. */
-export async function seedTokens(facts: StackFacts, repository: string): Promise<void> {
+export async function seedTokens(settings: StackSettings, repository: string): Promise<void> {
   const seed = join(repository, 'apps', 'gateway', 'dist', 'seed.js');
   if (!existsSync(seed)) throw new StackError(`${seed} is missing`, 'Build first: npm start does');
-  const env = seedEnv(facts, opsPorts.gateway + facts.config.portOffset);
+  const env = seedEnv(settings, opsPorts.gateway + settings.config.portOffset);
   try {
     await promisify(execFile)(process.execPath, [seed], { env, timeout: 60_000, cwd: repository });
   } catch (error) {

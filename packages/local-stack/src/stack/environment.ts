@@ -12,7 +12,7 @@ import { adminUser } from '../servers/postgres-server.js';
 import { redisUrl } from '../servers/redis-server.js';
 
 /** The inputs for the environment of this stack's processes. */
-export interface StackFacts {
+export interface StackSettings {
   readonly paths: Layout;
   readonly config: StackConfig & { readonly httpHost: string };
   readonly secrets: Secrets;
@@ -22,7 +22,7 @@ export interface StackFacts {
 
 type Environment = Record<string, string>;
 
-function common({ paths, config }: StackFacts, opsPort: number): Environment {
+function common({ paths, config }: StackSettings, opsPort: number): Environment {
   return {
     ...inheritedEnvironment(),
     NODE_ENV: 'production',
@@ -33,7 +33,7 @@ function common({ paths, config }: StackFacts, opsPort: number): Environment {
   };
 }
 
-function postgresAddresses({ ports, topology }: StackFacts): Environment {
+function postgresAddresses({ ports, topology }: StackSettings): Environment {
   return {
     NOVACRON_PG_PRIMARY: `127.0.0.1:${ports[topology.primary]}`,
     NOVACRON_PG_REPLICAS: topology.replicas.map((name) => `127.0.0.1:${ports[name]}`).join(','),
@@ -42,17 +42,17 @@ function postgresAddresses({ ports, topology }: StackFacts): Environment {
 }
 
 /** The gateway's URL for people and programs. */
-export function gatewayUrl({ config }: Pick<StackFacts, 'config'>): string {
+export function gatewayUrl({ config }: Pick<StackSettings, 'config'>): string {
   const host = config.httpHost === '0.0.0.0' ? '127.0.0.1' : config.httpHost;
   return `http://${host}:${config.httpPort + config.portOffset}`;
 }
 
 /** Environment of one of the four services. `service` is its schema and its NATS user. */
-export function serviceEnv(facts: StackFacts, service: NatsService, opsPort: number): Environment {
-  const { secrets, ports } = facts;
+export function serviceEnv(settings: StackSettings, service: NatsService, opsPort: number): Environment {
+  const { secrets, ports } = settings;
   return {
-    ...common(facts, opsPort),
-    ...postgresAddresses(facts),
+    ...common(settings, opsPort),
+    ...postgresAddresses(settings),
     NOVACRON_PG_OWNER_PASSWORD: secrets.roles[service].owner,
     NOVACRON_PG_API_PASSWORD: secrets.roles[service].api,
     NOVACRON_PG_SYS_PASSWORD: secrets.roles[service].sys,
@@ -62,8 +62,8 @@ export function serviceEnv(facts: StackFacts, service: NatsService, opsPort: num
     ...(isRedisService(service)
       ? { NOVACRON_REDIS_URL: redisUrl({ port: ports.redis, password: secrets.redis }, service) }
       : {}),
-    ...(service === 'gateway' ? gatewayEnv(facts) : {}),
-    ...(service === 'orchestrator' ? orchestratorEnv(facts) : {}),
+    ...(service === 'gateway' ? gatewayEnv(settings) : {}),
+    ...(service === 'orchestrator' ? orchestratorEnv(settings) : {}),
   };
 }
 
@@ -79,11 +79,11 @@ export const imageCatalogue = [
   .map((name) => `${name}:rebuildable`)
   .join(',');
 
-function orchestratorEnv({ paths }: StackFacts): Environment {
+function orchestratorEnv({ paths }: StackSettings): Environment {
   return { NOVACRON_APPROVED_HOSTS: approvedHostsFile(paths), NOVACRON_IMAGES: imageCatalogue };
 }
 
-function gatewayEnv({ config, secrets }: StackFacts): Environment {
+function gatewayEnv({ config, secrets }: StackSettings): Environment {
   return {
     NOVACRON_HTTP_HOST: config.httpHost,
     NOVACRON_HTTP_PORT: String(config.httpPort + config.portOffset),
@@ -93,10 +93,10 @@ function gatewayEnv({ config, secrets }: StackFacts): Environment {
 }
 
 /** Environment of the gateway's seed command: the gateway's own, tokens and tenant. */
-export function seedEnv(facts: StackFacts, opsPort: number): Environment {
-  const { token, operatorToken, tenantId } = facts.secrets;
+export function seedEnv(settings: StackSettings, opsPort: number): Environment {
+  const { token, operatorToken, tenantId } = settings.secrets;
   return {
-    ...serviceEnv(facts, 'gateway', opsPort),
+    ...serviceEnv(settings, 'gateway', opsPort),
     NOVACRON_SEED_TOKEN: token,
     NOVACRON_SEED_OPERATOR_TOKEN: operatorToken,
     NOVACRON_SEED_TENANT_ID: tenantId,
@@ -104,36 +104,36 @@ export function seedEnv(facts: StackFacts, opsPort: number): Environment {
 }
 
 /** Environment of a host agent without inherited variables, for an agent on another machine. */
-export function agentOwnEnv(facts: StackFacts, agent: Agent): Environment {
+export function agentOwnEnv(settings: StackSettings, agent: Agent): Environment {
   return {
-    NOVACRON_NATS_URL: natsUrl({ port: facts.ports.nats }),
+    NOVACRON_NATS_URL: natsUrl({ port: settings.ports.nats }),
     NOVACRON_AGENT_DRIVER: agent.driver,
     NOVACRON_AGENT_ZONE: agent.zone,
-    NOVACRON_AGENT_HOSTS: hostsFile(facts.paths, agent.name),
-    NOVACRON_AGENT_STATE_DIR: join(agentDirectory(facts.paths, agent.name), 'state'),
-    NOVACRON_AGENT_IMAGES_DIR: facts.paths.images,
+    NOVACRON_AGENT_HOSTS: hostsFile(settings.paths, agent.name),
+    NOVACRON_AGENT_STATE_DIR: join(agentDirectory(settings.paths, agent.name), 'state'),
+    NOVACRON_AGENT_IMAGES_DIR: settings.paths.images,
   };
 }
 
-export function agentEnv(facts: StackFacts, agent: Agent): Environment {
+export function agentEnv(settings: StackSettings, agent: Agent): Environment {
   return {
-    ...common(facts, agent.opsPort + facts.config.portOffset),
-    ...agentOwnEnv(facts, agent),
+    ...common(settings, agent.opsPort + settings.config.portOffset),
+    ...agentOwnEnv(settings, agent),
   };
 }
 
 /** The text of the `env` file, for scripts to `source`. */
-export function envFile(facts: StackFacts): string {
-  const { secrets, ports, topology } = facts;
+export function envFile(settings: StackSettings): string {
+  const { secrets, ports, topology } = settings;
   const adminUrl = (name: PostgresName) =>
     `postgres://${adminUser}:${secrets.postgresAdmin}@127.0.0.1:${ports[name]}/${database}`;
   const values: Environment = {
-    NOVACRON_HOME: facts.paths.home,
-    NOVACRON_URL: gatewayUrl(facts),
+    NOVACRON_HOME: settings.paths.home,
+    NOVACRON_URL: gatewayUrl(settings),
     NOVACRON_TOKEN: secrets.token,
     NOVACRON_OPERATOR_TOKEN: secrets.operatorToken,
     NOVACRON_TENANT_ID: secrets.tenantId,
-    ...postgresAddresses(facts),
+    ...postgresAddresses(settings),
     NOVACRON_PG_ADMIN_URL: adminUrl(topology.primary),
     NOVACRON_PG_REPLICA_ADMIN_URL: topology.replicas[0] ? adminUrl(topology.replicas[0]) : '',
     NOVACRON_NATS_URL: natsUrl({ port: ports.nats }),
@@ -143,5 +143,5 @@ export function envFile(facts: StackFacts): string {
   const lines = Object.entries(values).map(
     ([name, value]) => `export ${name}='${value.replaceAll("'", `'\\''`)}'\n`,
   );
-  return `# written by npm start; source it: . ${facts.paths.env}\n${lines.join('')}`;
+  return `# written by npm start; source it: . ${settings.paths.env}\n${lines.join('')}`;
 }

@@ -27,7 +27,7 @@ export function forgetPromotion(paths: Layout): void {
 
 /** Handles SIGUSR2: runs a requested promotion, and takes in added and removed host agents. */
 export async function takeRequests(stack: Stack): Promise<void> {
-  const { paths } = stack.facts;
+  const { paths } = stack.settings;
   const asked = readPromotion(paths);
   if (asked?.state === 'asked') {
     // Written before the next signal arrives, so that only one promotion runs at a time.

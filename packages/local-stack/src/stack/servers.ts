@@ -22,17 +22,20 @@ import {
 import { dropSlots, promoteStandby } from '../servers/postgres-standby.js';
 import { prepareRedis, redisProgram } from '../servers/redis-server.js';
 import type { Component } from '../supervisor/component.js';
-import type { StackFacts } from './environment.js';
+import type { StackSettings } from './environment.js';
 
-export function postgresOptions({ paths, ports, secrets }: StackFacts, name: PostgresName): PostgresOptions {
+export function postgresOptions(
+  { paths, ports, secrets }: StackSettings,
+  name: PostgresName,
+): PostgresOptions {
   return { name, dir: join(paths.data, name), port: ports[name], adminPassword: secrets.postgresAdmin };
 }
 
-function replicaOptions(facts: StackFacts, name: PostgresName): ReplicaOptions {
+function replicaOptions(settings: StackSettings, name: PostgresName): ReplicaOptions {
   return {
-    ...postgresOptions(facts, name),
-    primaryPort: facts.ports[facts.topology.primary],
-    replicationPassword: facts.secrets.postgresReplication,
+    ...postgresOptions(settings, name),
+    primaryPort: settings.ports[settings.topology.primary],
+    replicationPassword: settings.secrets.postgresReplication,
     slot: slotOf(name),
   };
 }
@@ -42,31 +45,31 @@ function slotOf(name: PostgresName): string {
   return name.replace('postgres-', '').replace('-', '_');
 }
 
-function unusedReplicas({ topology }: StackFacts): PostgresName[] {
+function unusedReplicas({ topology }: StackSettings): PostgresName[] {
   return postgresNames.filter((name) => name !== topology.primary && !topology.replicas.includes(name));
 }
 
-export function redisOptions({ paths, ports, secrets }: StackFacts) {
+export function redisOptions({ paths, ports, secrets }: StackSettings) {
   return { name: 'redis', dir: join(paths.data, 'redis'), port: ports.redis, password: secrets.redis };
 }
 
-export function natsOptions({ paths, ports }: Pick<StackFacts, 'paths' | 'ports'>) {
+export function natsOptions({ paths, ports }: Pick<StackSettings, 'paths' | 'ports'>) {
   return { name: 'nats', dir: join(paths.data, 'nats'), port: ports.nats };
 }
 
-function allNatsUsers({ paths, secrets }: StackFacts): NatsUser[] {
+function allNatsUsers({ paths, secrets }: StackSettings): NatsUser[] {
   const services = natsServices.map((service) => serviceUser(service, secrets.nats[service]));
   return [adminNatsUser(secrets.nats.admin), ...services, ...hostUsers(paths)];
 }
 
 /** Writes nats.conf with every user of this home. A running server reads it on SIGHUP. */
-export function writeNatsUsers(facts: StackFacts): void {
-  prepareNats(natsOptions(facts), allNatsUsers(facts));
+export function writeNatsUsers(settings: StackSettings): void {
+  prepareNats(natsOptions(settings), allNatsUsers(settings));
 }
 
 /** The primary, with roles and schemas of all services. */
-export function primaryComponent(facts: StackFacts): Component {
-  const options = postgresOptions(facts, facts.topology.primary);
+export function primaryComponent(settings: StackSettings): Component {
+  const options = postgresOptions(settings, settings.topology.primary);
   return {
     name: options.name,
     readyWithinMs: 120_000, // recovery after a crash may replay a gigabyte
@@ -77,16 +80,16 @@ export function primaryComponent(facts: StackFacts): Component {
     program: () => postgresProgram(options),
     afterReady: async () => {
       await promoteStandby(options); // when the stack died between fencing the old primary and this
-      await ensureRoles(options, facts.secrets.roles, facts.secrets.postgresReplication);
+      await ensureRoles(options, settings.secrets.roles, settings.secrets.postgresReplication);
       await ensureDatabase(options, database);
-      await dropSlots(options, unusedReplicas(facts).map(slotOf)); // unused slots would retain WAL without limit
+      await dropSlots(options, unusedReplicas(settings).map(slotOf)); // unused slots would retain WAL without limit
     },
   };
 }
 
 /** A replica that streams from the primary. */
-export function replicaComponent(facts: StackFacts, name: PostgresName): Component {
-  const options = replicaOptions(facts, name);
+export function replicaComponent(settings: StackSettings, name: PostgresName): Component {
+  const options = replicaOptions(settings, name);
   return {
     name: options.name,
     readyWithinMs: 120_000,
@@ -95,8 +98,8 @@ export function replicaComponent(facts: StackFacts, name: PostgresName): Compone
   };
 }
 
-export function redisComponent(facts: StackFacts): Component {
-  const options = redisOptions(facts);
+export function redisComponent(settings: StackSettings): Component {
+  const options = redisOptions(settings);
   return {
     name: options.name,
     readyWithinMs: 20_000,
@@ -106,13 +109,13 @@ export function redisComponent(facts: StackFacts): Component {
 }
 
 /** NATS with the users of this home. Each service creates its own streams. */
-export function natsComponent(facts: StackFacts): Component {
-  const options = natsOptions(facts);
+export function natsComponent(settings: StackSettings): Component {
+  const options = natsOptions(settings);
   return {
     name: options.name,
     readyWithinMs: 60_000,
-    prepare: () => writeNatsUsers(facts),
+    prepare: () => writeNatsUsers(settings),
     program: () => natsProgram(options),
-    works: () => jetStreamWorks({ ...options, password: facts.secrets.nats.admin }),
+    works: () => jetStreamWorks({ ...options, password: settings.secrets.nats.admin }),
   };
 }

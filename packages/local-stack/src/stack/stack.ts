@@ -1,5 +1,6 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Periodic } from '@novacron/async/periodic';
 import { repositoryRoot } from '../config.js';
 import { ensureDefaultAgents, listAgents } from '../home/agents.js';
 import { checkFixedPorts, makeDirectories, takeHome } from '../home/home.js';
@@ -20,7 +21,7 @@ import { rotate } from '../supervisor/log-tail.js';
 import type { Program } from '../supervisor/processes.js';
 import { Supervisor } from '../supervisor/supervisor.js';
 import { agentComponents, seedTokens, serviceComponents } from './apps.js';
-import { envFile, gatewayUrl, type StackFacts } from './environment.js';
+import { envFile, gatewayUrl, type StackSettings } from './environment.js';
 import {
   natsComponent,
   postgresOptions,
@@ -31,7 +32,7 @@ import {
 } from './servers.js';
 
 export interface StackOptions {
-  readonly config: StackFacts['config'];
+  readonly config: StackSettings['config'];
   /** the directory that contains apps/ */
   readonly repository: string;
   /** streaming replicas of Postgres */
@@ -48,13 +49,15 @@ export class Stack {
   private phase: StackStatus['phase'] = 'starting';
   private readonly startedAt = new Date().toISOString();
   private statusWriter: StatusWriter | undefined;
-  private readonly logRotation = setInterval(() => this.rotateLogs(), 60_000).unref();
+  private readonly logRotation = new Periodic(() => this.rotateLogs(), { everyMs: 60_000 });
 
   private constructor(
-    private current: StackFacts,
+    private current: StackSettings,
     private readonly options: StackOptions,
     private readonly progress: Progress,
-  ) {}
+  ) {
+    this.logRotation.start();
+  }
 
   /**
    * Takes the home, ends the leftovers of a crashed run and chooses ports.
@@ -93,44 +96,44 @@ export class Stack {
     return new Stack({ paths, config, secrets, ports, topology }, { ...options, qemu }, progress);
   }
 
-  get facts(): StackFacts {
+  get settings(): StackSettings {
     return this.current;
   }
 
   get url(): string {
-    return gatewayUrl(this.facts);
+    return gatewayUrl(this.settings);
   }
 
   /** Starts everything. Resolves when the gateway answers, its tokens exist and every host agent is ready. */
   async start(): Promise<void> {
     const image = this.options.qemu ? this.image() : Promise.resolve();
     image.catch(() => undefined); // awaited below, after the servers
-    const primary = this.launch(primaryComponent(this.facts));
-    const replicas = this.facts.topology.replicas.map((name) =>
-      primary.then(() => this.launch(replicaComponent(this.facts, name))),
+    const primary = this.launch(primaryComponent(this.settings));
+    const replicas = this.settings.topology.replicas.map((name) =>
+      primary.then(() => this.launch(replicaComponent(this.settings, name))),
     );
     await all(
-      [primary, this.launch(redisComponent(this.facts)), this.launch(natsComponent(this.facts))],
+      [primary, this.launch(redisComponent(this.settings)), this.launch(natsComponent(this.settings))],
       [...replicas, image],
     );
-    const services = serviceComponents(this.facts, this.options.repository).map((component) =>
+    const services = serviceComponents(this.settings, this.options.repository).map((component) =>
       this.launch(component),
     );
     const agents = image.then(() => all(this.agentComponents().map((component) => this.launch(component))));
     await all([...services, agents, ...replicas]);
-    await this.progress.track('tokens', () => seedTokens(this.facts, this.options.repository));
-    writeFileSync(this.facts.paths.env, envFile(this.facts), { mode: 0o600 });
+    await this.progress.track('tokens', () => seedTokens(this.settings, this.options.repository));
+    writeFileSync(this.settings.paths.env, envFile(this.settings), { mode: 0o600 });
     this.phase = 'running';
     this.changed();
   }
 
   private agentComponents(): Component[] {
-    return agentComponents(this.facts, this.options.repository);
+    return agentComponents(this.settings, this.options.repository);
   }
 
   private async image(): Promise<void> {
     const cache = join(repositoryRoot, '.toolchain', 'images');
-    const { images } = this.facts.paths;
+    const { images } = this.settings.paths;
     const made = await this.progress
       .track('image tiny-linux', () => ensureTinyLinux(images, cache))
       .catch((error: unknown) => {
@@ -144,7 +147,7 @@ export class Stack {
   private async launch(component: Component): Promise<void> {
     if (this.phase === 'stopping')
       throw new Error(`${component.name} was not started, because the stack is stopping`);
-    const supervisor = new Supervisor(component, this.facts.paths, () => this.changed());
+    const supervisor = new Supervisor(component, this.settings.paths, () => this.changed());
     this.supervisors.set(component.name, supervisor);
     await this.progress.track(component.name, () => supervisor.start());
   }
@@ -160,7 +163,7 @@ export class Stack {
       this.supervisors.delete(name);
       this.changed();
     }
-    writeNatsUsers(this.facts);
+    writeNatsUsers(this.settings);
     const pid = this.supervisors.get('nats')?.status.pid;
     if (pid !== undefined) process.kill(pid, 'SIGHUP');
     const added = this.agentComponents().filter(({ name }) => !this.supervisors.has(name));
@@ -173,20 +176,20 @@ export class Stack {
    * @throws StackError when there is no such replica
    */
   async promote(name: string): Promise<void> {
-    const before = this.facts.topology;
+    const before = this.settings.topology;
     const topology = promoted(before, name);
     await this.supervisors.get(before.primary)?.stop();
     this.supervisors.delete(before.primary);
-    rememberPrimary(this.facts.paths, topology.primary);
-    this.current = { ...this.facts, topology };
-    const component = primaryComponent(this.facts);
+    rememberPrimary(this.settings.paths, topology.primary);
+    this.current = { ...this.settings, topology };
+    const component = primaryComponent(this.settings);
     this.supervisors.get(topology.primary)?.become(component);
-    await promoteStandby(postgresOptions(this.facts, topology.primary));
+    await promoteStandby(postgresOptions(this.settings, topology.primary));
     await component.afterReady?.();
-    writeFileSync(this.facts.paths.env, envFile(this.facts), { mode: 0o600 });
+    writeFileSync(this.settings.paths.env, envFile(this.settings), { mode: 0o600 });
     await Promise.all([
-      ...topology.replicas.map((replica) => this.relaunch(replicaComponent(this.facts, replica))),
-      ...serviceComponents(this.facts, this.options.repository).map((service) => this.relaunch(service)),
+      ...topology.replicas.map((replica) => this.relaunch(replicaComponent(this.settings, replica))),
+      ...serviceComponents(this.settings, this.options.repository).map((service) => this.relaunch(service)),
     ]);
     this.changed();
   }
@@ -199,14 +202,14 @@ export class Stack {
   /** Ends everything including guests, dependents first. Each program has its own grace. */
   async stop(): Promise<void> {
     this.phase = 'stopping';
-    clearInterval(this.logRotation);
-    for (const group of stopOrder([...this.supervisors.keys()], this.facts.topology.primary)) {
+    await this.logRotation.stop();
+    for (const group of stopOrder([...this.supervisors.keys()], this.settings.topology.primary)) {
       const supervisors = group.flatMap((name) => this.supervisors.get(name) ?? []);
       await Promise.all(supervisors.map((supervisor) => supervisor.stop()));
-      if (group.some((name) => name.startsWith('host-agent'))) await endGuests(this.facts.paths);
+      if (group.some((name) => name.startsWith('host-agent'))) await endGuests(this.settings.paths);
     }
-    await endGuests(this.facts.paths);
-    rmSync(stackPidFile(this.facts.paths), { force: true });
+    await endGuests(this.settings.paths);
+    rmSync(stackPidFile(this.settings.paths), { force: true });
   }
 
   /** Ends everything at once. */
@@ -215,7 +218,7 @@ export class Stack {
   }
 
   private changed(): void {
-    this.statusWriter ??= new StatusWriter(this.facts.paths, () => ({
+    this.statusWriter ??= new StatusWriter(this.settings.paths, () => ({
       phase: this.phase,
       url: this.url,
       startedAt: this.startedAt,
@@ -225,7 +228,7 @@ export class Stack {
   }
 
   private rotateLogs(): void {
-    for (const name of this.supervisors.keys()) rotate(logFile(this.facts.paths, name), biggestLog);
+    for (const name of this.supervisors.keys()) rotate(logFile(this.settings.paths, name), biggestLog);
   }
 }
 
@@ -247,18 +250,22 @@ export function stopOrder(names: readonly string[], primary = 'postgres-primary'
 }
 
 /** The programs of this home in stop order. */
-export function programsInStopOrder(facts: StackFacts, options: Pick<StackOptions, 'repository'>): Program[] {
+export function programsInStopOrder(
+  settings: StackSettings,
+  options: Pick<StackOptions, 'repository'>,
+): Program[] {
   const apps = [
-    ...serviceComponents(facts, options.repository),
-    ...agentComponents(facts, options.repository),
+    ...serviceComponents(settings, options.repository),
+    ...agentComponents(settings, options.repository),
   ];
-  const servers = [natsComponent(facts), redisComponent(facts)];
+  const servers = [natsComponent(settings), redisComponent(settings)];
   const programs = new Map(
     [...apps, ...servers].map((component) => [component.name, () => component.program()]),
   );
   // The data directory identifies a Postgres server, whatever its role was at its start.
-  for (const name of postgresNames) programs.set(name, () => postgresProgram(postgresOptions(facts, name)));
-  return stopOrder([...programs.keys()], facts.topology.primary)
+  for (const name of postgresNames)
+    programs.set(name, () => postgresProgram(postgresOptions(settings, name)));
+  return stopOrder([...programs.keys()], settings.topology.primary)
     .flat()
     .flatMap((name) => programIfInstalled(programs.get(name)));
 }

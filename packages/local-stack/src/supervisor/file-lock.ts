@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { StackError } from '../stack-error.js';
-import { commandLine } from './processes.js';
+import { commandLine, waitUntil } from './processes.js';
 
 /** True when the lock was taken. `link` is atomic, so a lock always contains its owner's pid. */
 function take(path: string): boolean {
@@ -44,13 +43,14 @@ function breakLock(path: string): void {
  * @throws StackError after `withinMs`
  */
 export async function withFileLock<T>(path: string, withinMs: number, work: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + withinMs;
-  while (!take(path)) {
-    if (ownerIsGone(path)) breakLock(path);
-    else if (Date.now() > deadline)
-      throw new StackError(`${path} is held by process ${readFileSync(path, 'utf8')}`, 'Wait for its end');
-    else await sleep(30);
-  }
+  const taken = async () => {
+    if (take(path)) return true;
+    if (!ownerIsGone(path)) return false;
+    breakLock(path);
+    return take(path);
+  };
+  if (!(await waitUntil(taken, withinMs)))
+    throw new StackError(`${path} is held by process ${readFileSync(path, 'utf8')}`, 'Wait for its end');
   try {
     return await work();
   } finally {

@@ -8,7 +8,7 @@ import {
   statSync,
   truncateSync,
 } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '@novacron/async/sleep';
 import { isNoSpace } from './processes.js';
 
 function readFrom(file: string, from: (size: number) => number): { text: string; end: number } {
@@ -67,7 +67,7 @@ export async function follow(
     const { text, end } = readFrom(file, (size) => (size < at ? 0 : at));
     if (text) write(text);
     at = end;
-    await sleep(250, undefined, { signal }).catch(() => undefined); // the signal ends the loop
+    await pause(250, { signal });
   }
 }
 

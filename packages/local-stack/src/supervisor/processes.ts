@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from '@novacron/async/backoff';
+import { sleep } from '@novacron/async/sleep';
 
 /** Everything needed to run one program. The supervisor and the tests use it. */
 export interface Program {
@@ -106,13 +107,9 @@ const REAP_MS = 2_000;
 
 /** Resolves true when the process is gone, false when it still runs after `withinMs`. */
 export async function gone(pid: number, withinMs: number): Promise<boolean> {
-  const deadline = Date.now() + withinMs;
-  while (commandLine(pid) !== undefined) {
-    if (Date.now() >= deadline) return false;
-    await sleep(20);
-  }
+  if (!(await waitUntil(async () => commandLine(pid) === undefined, withinMs))) return false;
   // Postgres does not start while the pid in its lock file exists, even as a zombie.
-  for (const reaped = Date.now() + REAP_MS; signalProcess(pid, 0) && Date.now() < reaped;) await sleep(20);
+  await waitUntil(async () => !signalProcess(pid, 0), REAP_MS);
   return true;
 }
 
@@ -136,9 +133,9 @@ export async function waitUntil(
   stopEarly: () => boolean = () => false,
 ): Promise<boolean> {
   const deadline = Date.now() + withinMs;
-  for (let pause = 15; ; pause = Math.min(pause * 1.3, 200)) {
+  for (const backoff = new Backoff({ firstMs: 15, maxMs: 120 }); ;) {
     if (await probe()) return true;
     if (Date.now() >= deadline || stopEarly()) return false;
-    await sleep(pause);
+    await sleep(backoff.next());
   }
 }

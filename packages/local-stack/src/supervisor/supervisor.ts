@@ -1,19 +1,20 @@
 import type { ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from '@novacron/async/backoff';
+import { retry } from '@novacron/async/retry';
+import { pause } from '@novacron/async/sleep';
 import { type Layout, logFile, pidFile } from '../layout.js';
 import { StackError } from '../stack-error.js';
 import type { Component, ComponentState, ComponentStatus } from './component.js';
 import { lastLine, logSize } from './log-tail.js';
 import { endProcess, type Program, startProgram, waitUntil } from './processes.js';
 
-const firstPauseMs = 200;
-const longestPauseMs = 10_000;
+const restartBackoff = { firstMs: 200, maxMs: 10_000 };
 /** After this uptime the back-off starts again with its shortest pause. */
 const steadyAfterMs = 30_000;
 /** After this many ends before the first answer the whole start has failed. */
 const attemptsBeforeFirstReady = 3;
-const afterReadyAttempts = 5;
+const afterReadyRetry = { attempts: 5, firstMs: 200, maxMs: 200 };
 const checkEveryMs = 2_000;
 /** After this many failed checks in a row the supervisor ends a program that runs but does not work. */
 const failedChecks = 3;
@@ -36,7 +37,7 @@ export class Supervisor {
   private restarts = 0;
   private run: Run | undefined;
   private stopping = false;
-  private readonly pause = new AbortController();
+  private readonly stopped = new AbortController();
   private loop: Promise<void> | undefined;
 
   constructor(
@@ -73,7 +74,8 @@ export class Supervisor {
   }
 
   private async keep(ready: () => void, failed: (reason: unknown) => void): Promise<void> {
-    let failures = 0;
+    const backoff = new Backoff(restartBackoff);
+    let hasRestarted = false;
     for (let attempt = 1, answered = false; !this.stopping; attempt++) {
       const startedAt = Date.now();
       try {
@@ -89,19 +91,21 @@ export class Supervisor {
       }
       if (this.stopping) return;
       if (!answered && attempt >= attemptsBeforeFirstReady) return this.giveUp(this.failure(), failed);
-      if (Date.now() - startedAt > steadyAfterMs) failures = 0;
-      await this.backOff(answered ? failures - 1 : failures);
-      failures++;
+      if (Date.now() - startedAt > steadyAfterMs) {
+        backoff.reset();
+        hasRestarted = false;
+      }
+      // The first restart of a program that ran comes at once, because one end may be an accident.
+      if (!answered || hasRestarted) await this.backOff(backoff.next());
+      hasRestarted = true;
       this.restarts++;
     }
   }
 
-  /** No pause before the first restart of a program that ran (`failures` is -1), because one end may be an accident. */
-  private async backOff(failures: number): Promise<void> {
-    if (failures < 0) return;
+  /** stop() cuts the pause short. */
+  private async backOff(pauseMs: number): Promise<void> {
     this.change('waiting');
-    const pauseMs = Math.min(firstPauseMs * 2 ** failures, longestPauseMs);
-    await sleep(pauseMs, undefined, { signal: this.pause.signal }).catch(() => undefined); // stop() cuts the pause short
+    await pause(pauseMs, { signal: this.stopped.signal });
   }
 
   private giveUp(error: Error, failed: (reason: unknown) => void): void {
@@ -147,15 +151,9 @@ export class Supervisor {
   }
 
   /** Tries a few times, because on a busy machine a connection to a healthy server may fail. */
-  private async afterReady(run: Run): Promise<void> {
-    for (let left = afterReadyAttempts; ; left--) {
-      try {
-        return await this.component.afterReady?.();
-      } catch (error) {
-        if (left <= 1 || run.hasEnded || error instanceof StackError) throw error;
-        await sleep(firstPauseMs);
-      }
-    }
+  private afterReady(run: Run): Promise<void> {
+    const retryIf = (error: unknown) => !run.hasEnded && !(error instanceof StackError);
+    return retry(async () => this.component.afterReady?.(), { ...afterReadyRetry, retryIf });
   }
 
   /** Ends a program that runs but no longer works. It is restarted as after any end. */
@@ -163,7 +161,7 @@ export class Supervisor {
     const { works } = this.component;
     if (!works) return;
     for (let failed = 0; failed < failedChecks;) {
-      await sleep(checkEveryMs, undefined, { signal: this.pause.signal, ref: false }).catch(() => undefined); // stop()
+      await pause(checkEveryMs, { signal: this.stopped.signal, ref: false });
       if (run.hasEnded || this.stopping) return;
       failed = (await works().catch(() => false)) ? 0 : failed + 1;
     }
@@ -199,7 +197,7 @@ export class Supervisor {
   async stop(): Promise<void> {
     if (this.state === 'stopped') return;
     this.stopping = true;
-    this.pause.abort();
+    this.stopped.abort();
     this.change('stopping');
     if (this.run) await this.end(this.run);
     await this.loop;
