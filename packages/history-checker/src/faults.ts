@@ -170,7 +170,6 @@ export class Faults {
   }
 }
 
-
 /** Deletes all of its data while it runs. */
 function flushRedis(url: string): Promise<void> {
   const { hostname, port, password } = new URL(url);

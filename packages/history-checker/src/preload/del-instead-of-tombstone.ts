@@ -1,12 +1,6 @@
-import { moduleOf } from './module-of.js';
-
-/** The part of packages/cache that this changes. */
-interface L1 {
-  get(key: string, ...more: unknown[]): unknown;
-  peek(key: string, ...more: unknown[]): unknown;
-  fill(key: string, ...more: unknown[]): boolean;
-  tombstone(key: string): void;
-}
+import { L1 } from '@novacron/cache/l1';
+import { scripts } from '@novacron/cache/l2-scripts';
+import { scriptOf } from '@novacron/redis/script';
 
 const removed = new WeakMap<L1, Set<string>>();
 
@@ -16,26 +10,21 @@ function removedOf(l1: L1): Set<string> {
   return keys;
 }
 
-const { L1 } = (await moduleOf('cache', 'l1.js')) as { L1: { prototype: L1 } };
 const { get, peek, fill } = L1.prototype;
-Object.assign(L1.prototype, {
-  get(this: L1, key: string, ...more: unknown[]) {
-    return removedOf(this).has(key) ? undefined : get.call(this, key, ...more);
-  },
-  peek(this: L1, key: string, ...more: unknown[]) {
-    return removedOf(this).has(key) ? undefined : peek.call(this, key, ...more);
-  },
-  fill(this: L1, key: string, ...more: unknown[]) {
-    removedOf(this).delete(key);
-    return fill.call(this, key, ...more);
-  },
-  tombstone(this: L1, key: string) {
-    removedOf(this).add(key);
-  },
-});
+L1.prototype.get = function (this: L1, key, ...more) {
+  return removedOf(this).has(key) ? undefined : get.call(this, key, ...more);
+};
+L1.prototype.peek = function (this: L1, key, ...more) {
+  return removedOf(this).has(key) ? undefined : peek.call(this, key, ...more);
+};
+L1.prototype.fill = function (this: L1, key, ...more) {
+  removedOf(this).delete(key);
+  return fill.call(this, key, ...more);
+};
+L1.prototype.tombstone = function (this: L1, key) {
+  removedOf(this).add(key);
+};
 
-const { scripts } = (await moduleOf('cache', 'l2-scripts.js')) as { scripts: { invalidate: unknown } };
-const { scriptOf } = (await moduleOf('redis', 'script.js')) as { scriptOf: (text: string) => unknown };
 scripts.invalidate = scriptOf(`
 for i = 1, #KEYS / 2 do
   if ARGV[i * 2] ~= '' then redis.call('DEL', KEYS[i * 2 - 1])

@@ -1,12 +1,6 @@
-import { moduleOf } from './module-of.js';
+import { Connection } from '@novacron/postgres/connection';
 
-/** The part of packages/postgres that this changes. */
-interface Call {
-  readonly statement: { readonly name?: string; readonly text: string; readonly table: string };
-}
-interface Link {
-  run(calls: readonly Call[], timeoutMs?: number): Promise<unknown[]>;
-}
+type Call = Parameters<Connection['run']>[0][number];
 
 /** One snapshot for all following statements, as within one query. */
 const BEGIN: Call = {
@@ -25,12 +19,11 @@ const REPLAYED: Call = {
   },
 };
 
-const { Link } = (await moduleOf('postgres', 'link.js')) as { Link: { prototype: Link } };
-const { run } = Link.prototype;
-Link.prototype.run = async function (this: Link, calls, timeoutMs) {
+const { run } = Connection.prototype;
+Connection.prototype.run = async function (this: Connection, calls, timeoutMs) {
   const [position, begin, ...rest] = calls;
   if (position?.statement.name !== 'nc_replayed' || begin === undefined)
     return run.call(this, calls, timeoutMs);
   const [begun, replayed, ...results] = await run.call(this, [BEGIN, REPLAYED, ...rest], timeoutMs);
-  return [replayed, begun, ...results];
+  return [replayed, begun, ...results].filter((result) => result !== undefined);
 };
