@@ -21,7 +21,14 @@ export interface FleetOptions {
 
 /** A gateway process and its endpoint. */
 interface Gateway extends GatewayEndpoint {
-  readonly process: ServiceProcess;
+  process: ServiceProcess;
+}
+
+/** What a process of a service was made of. */
+interface Made {
+  readonly app: string;
+  readonly name: string;
+  readonly env: Environment;
 }
 
 const HOSTS = 2;
@@ -34,13 +41,17 @@ export class Fleet {
   readonly gateways: Gateway[] = [];
   readonly invalidators: ServiceProcess[] = [];
   readonly replicas: FleetReplica[] = [];
+  readonly #made = new Map<ServiceProcess, Made>();
+  #sabotage: SabotageName | undefined;
   #orchestrator!: ServiceProcess;
   #agent!: ServiceProcess;
 
   private constructor(
     readonly servers: TestServers,
-    private readonly options: FleetOptions,
-  ) {}
+    options: FleetOptions,
+  ) {
+    this.#sabotage = options.sabotage;
+  }
 
   static async start(options: FleetOptions = {}): Promise<Fleet> {
     const servers = await useTestServers({ replicas: 2, redis: true, nats: true });
@@ -71,11 +82,12 @@ export class Fleet {
   /** A tenant with one API token. */
   async newTenant(name: string): Promise<string> {
     const token = randomBytes(32).toString('hex');
+    const tenantId = randomUUID();
     const env = {
       ...inheritedEnvironment(),
       ...this.servers.env('gateway'),
-      NOVACRON_SEED_TENANT_ID: randomUUID(),
-      NOVACRON_SEED_TENANT_NAME: name,
+      NOVACRON_SEED_TENANT_ID: tenantId,
+      NOVACRON_SEED_TENANT_NAME: `${name}-${tenantId}`,
       NOVACRON_SEED_TOKEN: token,
       NOVACRON_SEED_OPERATOR_TOKEN: randomBytes(32).toString('hex'),
     };
@@ -89,6 +101,28 @@ export class Fleet {
     const gateway = this.gateways[index] as Gateway;
     gateway.incarnation += 1;
     await gateway.process.kill();
+  }
+
+  /** Restarts the processes that `sabotage` changes, and those that the previous one changed. */
+  async become(sabotage: SabotageName): Promise<void> {
+    const changed = new Set([...appsOf(this.#sabotage), ...appsOf(sabotage)]);
+    this.#sabotage = sabotage;
+    const again = async (process: ServiceProcess): Promise<ServiceProcess> => {
+      const made = this.#made.get(process);
+      if (made === undefined || !changed.has(made.app)) return process;
+      await process.kill();
+      await process.stop();
+      const next = this.#service(made.app, made.name, made.env);
+      await next.start();
+      return next;
+    };
+    this.#orchestrator = await again(this.#orchestrator);
+    for (const gateway of this.gateways) {
+      gateway.process = await again(gateway.process);
+      gateway.incarnation += 1;
+    }
+    for (const [index, invalidator] of this.invalidators.entries())
+      this.invalidators[index] = await again(invalidator);
   }
 
   /** Ends everything and removes its files. */
@@ -148,13 +182,17 @@ export class Fleet {
 
   /** The built program, with modules preloaded that change its behaviour. */
   #service(app: string, name: string, env: Environment): ServiceProcess {
-    const { sabotage } = this.options;
     const modules: string[] = app === 'cache-invalidator' ? ['dies-at-a-tombstone'] : [];
-    if (sabotage !== undefined && (sabotages[sabotage].apps as readonly string[]).includes(app))
-      modules.push(sabotage);
+    if (this.#sabotage !== undefined && appsOf(this.#sabotage).includes(app)) modules.push(this.#sabotage);
     const flags = modules.map((module) => `--import=${preloadUrl(module)}`).join(' ');
-    return new ServiceProcess(app, flags === '' ? env : { ...env, NODE_OPTIONS: flags }, name);
+    const process = new ServiceProcess(app, flags === '' ? env : { ...env, NODE_OPTIONS: flags }, name);
+    this.#made.set(process, { app, name, env });
+    return process;
   }
+}
+
+function appsOf(sabotage: SabotageName | undefined): readonly string[] {
+  return sabotage === undefined ? [] : sabotages[sabotage].apps;
 }
 
 async function opsPort(): Promise<Environment> {

@@ -19,6 +19,8 @@ export interface RunOptions {
   /** ends after the first thousand operations that contain a stale read */
   readonly untilStale?: boolean;
   readonly sabotage?: SabotageName;
+  /** a running fleet, which becomes as `sabotage` says and is not stopped; default a new one */
+  readonly fleet?: Fleet;
   readonly say?: (line: string) => void;
 }
 
@@ -35,8 +37,9 @@ const SURELY_STALE = 'older-than-known';
 /** Starts a fleet, runs sessions and faults, and checks the recorded history. */
 export async function runHistory(options: RunOptions): Promise<RunResult> {
   const { sabotage, say = () => undefined } = options;
-  const fleet = await Fleet.start(sabotage === undefined ? {} : { sabotage });
+  const fleet = options.fleet ?? (await Fleet.start(sabotage === undefined ? {} : { sabotage }));
   try {
+    if (options.fleet !== undefined && sabotage !== undefined) await fleet.become(sabotage);
     const apiTokens = [
       await fleet.newTenant('one'),
       await fleet.newTenant('two'),
@@ -49,7 +52,7 @@ export async function runHistory(options: RunOptions): Promise<RunResult> {
     const history = recorder.history();
     return { history, violations: check(history), faults: counts, seconds };
   } finally {
-    await fleet.stop();
+    if (options.fleet === undefined) await fleet.stop();
   }
 }
 

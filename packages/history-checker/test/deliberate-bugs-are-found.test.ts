@@ -1,4 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Fleet } from '@novacron/history-checker/fleet';
 import { report } from '@novacron/history-checker/report';
 import { runHistory } from '@novacron/history-checker/run';
 import type { SabotageName } from '@novacron/history-checker/sabotages';
@@ -17,8 +18,15 @@ const STALE = [
   'strong-read-is-old',
 ];
 
+let fleet: Fleet;
+
+beforeAll(async () => {
+  fleet = await Fleet.start();
+}, PATIENCE_MS);
+afterAll(() => fleet?.stop(), PATIENCE_MS);
+
 async function ruleBrokenBy(sabotage: SabotageName): Promise<string | undefined> {
-  const options = { seed: SEED, operations: OPERATIONS, faults: false, untilStale: true };
+  const options = { seed: SEED, operations: OPERATIONS, faults: false, untilStale: true, fleet };
   const result = await runHistory({ ...options, sabotage });
   const violations = result.violations.slice(0, 1);
   note(`${sabotage}: ${report(SEED, { ...result, violations }).replaceAll('\n', '\n  ')}`);
