@@ -253,7 +253,7 @@ describe('bad input is answered with a problem', () => {
   it('409 for a name that is taken, and for more than the quota, with the remaining quota', async () => {
     await running('taken-1');
     expectProblem(await api.create(guideBody('taken-1')), 409, 'name_taken');
-    // There is no route yet that lowers a quota.
+    // The API cannot lower a quota yet.
     const limit =
       'UPDATE orchestrator.quotas SET limit_vms = used_vms + $2, limit_cpu = used_cpu + 3 WHERE tenant_id = $1';
     await ask(stack.env()['NOVACRON_PG_ADMIN_URL'] ?? '', limit, [other.tenantId, 5]);

@@ -47,7 +47,7 @@ it('fails when the handler of the list has become slower, after a second look, a
   expect(output).toMatch(/^guide\.list-allocated +.*ok$/m);
 }, 180_000);
 
-it('fails when there is no baseline, and says how to write one', async () => {
+it('fails without a baseline, and prints how to write one', async () => {
   const { code, output } = await check(['--baseline', join(directory, 'none.json')]);
   expect(code).toBe(1);
   expect(output).toContain('npm run bench:baseline');

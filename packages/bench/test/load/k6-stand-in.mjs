@@ -1,4 +1,4 @@
-// Runs infra/load/k6.js where there is no k6: its modules, as far as the script uses them, with real requests. Two
+// Runs infra/load/k6.js on machines without k6: its modules, as far as the script uses them, with real requests. Two
 // users make three iterations each, all of which create, without thinking. Prints what handleSummary returns.
 import { execFileSync } from 'node:child_process';
 import { registerHooks } from 'node:module';

@@ -13,7 +13,7 @@ const ENDED_WITHIN_MS = 60_000;
 
 /**
  * Removes an empty host for good: from the control plane, then its agent, its NATS user and its state.
- * @throws StackError when there is no such host, when the stack does not run, or while the host has VMs
+ * @throws StackError when the host does not exist, when the stack does not run, or while the host has VMs
  */
 export async function leaveHost(config: StackConfig, name: string): Promise<void> {
   const paths = layout(config.home);

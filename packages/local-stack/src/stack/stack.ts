@@ -173,7 +173,7 @@ export class Stack {
   /**
    * Makes a replica the primary. Fences the old primary first: it is ended and never restarted, so it accepts no
    * more writes. Then copies the other replicas from the new primary, and restarts the services with its address.
-   * @throws StackError when there is no such replica
+   * @throws StackError when the replica does not exist
    */
   async promote(name: string): Promise<void> {
     const before = this.settings.topology;
