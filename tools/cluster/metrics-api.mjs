@@ -4,24 +4,10 @@
 // metrics are the sum of all pods, divided among the ready ones; memory is in MiB for each pod.
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
+import { kubectl } from './kube.mjs';
 
-const { METRICS_PORT, METRICS_LOAD, METRICS_KUBECONFIG, METRICS_CERTIFICATE, METRICS_KEY } = process.env;
+const { METRICS_PORT, METRICS_LOAD, METRICS_CERTIFICATE, METRICS_KEY } = process.env;
 const CUSTOM = ['http_active_connections', 'novacron_metrics_intake_lag_seconds'];
-
-function request(path) {
-  const { clusters, users } = JSON.parse(readFileSync(METRICS_KUBECONFIG, 'utf8'));
-  const headers = { authorization: `Bearer ${users[0].user.token}` };
-  const options = { headers, rejectUnauthorized: false };
-  return new Promise((done, failed) => {
-    https
-      .get(`${clusters[0].cluster.server}${path}`, options, (response) => {
-        let text = '';
-        response.on('data', (chunk) => (text += chunk));
-        response.on('end', () => done(JSON.parse(text)));
-      })
-      .on('error', failed);
-  });
-}
 
 const componentOf = ({ metadata }) => metadata.labels?.['app.kubernetes.io/component'];
 const isReady = ({ metadata, status }) =>
@@ -32,7 +18,8 @@ const isReady = ({ metadata, status }) =>
 async function measuredPods(namespace, selector) {
   const load = JSON.parse(readFileSync(METRICS_LOAD, 'utf8'));
   const query = selector ? `?labelSelector=${encodeURIComponent(selector)}` : '';
-  const { items = [] } = await request(`/api/v1/namespaces/${namespace}/pods${query}`);
+  const pods = await kubectl(['get', '--raw', `/api/v1/namespaces/${namespace}/pods${query}`]);
+  const { items = [] } = JSON.parse(pods.output);
   const running = items.filter(({ status }) => status.phase === 'Running');
   return running.map((pod) => {
     const own = load[componentOf(pod)] ?? {};
@@ -99,19 +86,10 @@ async function answer(url) {
       };
 }
 
-/** Waits for the API server's certificate, which it makes when it starts. */
-async function certificate() {
-  for (;;) {
-    try {
-      return { cert: readFileSync(METRICS_CERTIFICATE), key: readFileSync(METRICS_KEY) };
-    } catch {
-      await new Promise((next) => setTimeout(next, 200));
-    }
-  }
-}
-
+// The API server has made its certificate by now.
+const certificate = { cert: readFileSync(METRICS_CERTIFICATE), key: readFileSync(METRICS_KEY) };
 https
-  .createServer(await certificate(), (incoming, response) => {
+  .createServer(certificate, (incoming, response) => {
     answer(new URL(incoming.url, 'https://localhost')).then(
       (body) => {
         response.writeHead(body === undefined ? 404 : 200, { 'content-type': 'application/json' });

@@ -54,27 +54,6 @@ function metricsApis(port) {
   ];
 }
 
-/** Lets autoscalers read custom metrics; the built-in roles cover only metrics.k8s.io. */
-const customMetricsReaders = [
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRole',
-    metadata: { name: 'custom-metrics-readers' },
-    rules: [{ apiGroups: ['custom.metrics.k8s.io'], resources: ['*'], verbs: ['get', 'list'] }],
-  },
-  {
-    apiVersion: 'rbac.authorization.k8s.io/v1',
-    kind: 'ClusterRoleBinding',
-    metadata: { name: 'custom-metrics-readers' },
-    roleRef: {
-      apiGroup: 'rbac.authorization.k8s.io',
-      kind: 'ClusterRole',
-      name: 'custom-metrics-readers',
-    },
-    subjects: [{ kind: 'ServiceAccount', name: 'horizontal-pod-autoscaler', namespace: 'kube-system' }],
-  },
-];
-
 /** Lets the API server store CloudNativePG's objects; kubeconform checks their fields. */
 const postgresClusters = {
   apiVersion: 'apiextensions.k8s.io/v1',
@@ -102,6 +81,5 @@ export function fleet({ nodes, metricsPort }) {
     storageClass,
     postgresClusters,
     ...metricsApis(metricsPort),
-    ...customMetricsReaders,
   ];
 }

@@ -3,12 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 
-export const RULES = 'infra/prometheus/rules';
-export const RULE_TESTS = 'infra/prometheus/tests';
-export const CONFIGS = 'infra/prometheus';
-const DASHBOARDS = 'infra/grafana/dashboards';
 export const RUNBOOKS = 'docs/runbooks';
-export const METRICS_LIST = 'infra/prometheus/metrics.generated.json';
 
 function named(root, folder, ending) {
   const path = join(root, folder);
@@ -16,12 +11,12 @@ function named(root, folder, ending) {
   return names.filter((name) => name.endsWith(ending)).map((name) => `${folder}/${name}`);
 }
 
-export const rulePaths = (root) => named(root, RULES, '.yml');
-export const ruleTestPaths = (root) => named(root, RULE_TESTS, '.yml');
-export const configPaths = (root) => named(root, CONFIGS, '.yml');
-const dashboardPaths = (root) => named(root, DASHBOARDS, '.json');
+export const rulePaths = (root) => named(root, 'infra/prometheus/rules', '.yml');
+export const ruleTestPaths = (root) => named(root, 'infra/prometheus/tests', '.yml');
+export const configPaths = (root) => named(root, 'infra/prometheus', '.yml');
 export const runbookPaths = (root) => named(root, RUNBOOKS, '.md');
-export const metricsList = (root) => JSON.parse(readFileSync(join(root, METRICS_LIST), 'utf8'));
+const json = (root, path) => JSON.parse(readFileSync(join(root, path), 'utf8'));
+export const metricsList = (root) => json(root, 'infra/prometheus/metrics.generated.json');
 
 /** All rules, each with its file. */
 export function rulesOf(root) {
@@ -43,10 +38,8 @@ export function alertTestsOf(root) {
 
 /** All dashboards with their paths. */
 export function dashboardsOf(root) {
-  return dashboardPaths(root).map((path) => ({
-    path,
-    dashboard: JSON.parse(readFileSync(join(root, path), 'utf8')),
-  }));
+  const paths = named(root, 'infra/grafana/dashboards', '.json');
+  return paths.map((path) => ({ path, dashboard: json(root, path) }));
 }
 
 /** The panels of a dashboard, including those in rows. */
