@@ -86,6 +86,8 @@ const asideUpward = ASIDE.slice(0, -1).map((name, place) => ({
 export default {
   forbidden: [
     ...upward,
+    ...floorsOf('metrics-ingest', [['intake', 'query'], ['vms', 'store'], ['migrations']]),
+    ...floorsOf('host-agent', [['hosts'], ['agent'], ['drivers'], ['state', 'time']]),
     ...floorsOf('gateway', [
       ['hot-reads'],
       ['vms', 'jobs', 'metrics', 'infrastructure', 'tenancy', 'operations', 'public', 'openapi'],

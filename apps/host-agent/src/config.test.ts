@@ -12,7 +12,7 @@ const ENV = {
 };
 const ILLEGAL = ['eu west', 'eu*', '>', 'eu\nwest', 'zürich', '-eu', 'a'.repeat(64), ''];
 
-/** The variables that the configuration complains about. */
+/** The variables with mistakes. */
 function mistakes(env: Record<string, string>): string[] {
   try {
     loadConfig(settings, env);
@@ -24,7 +24,7 @@ function mistakes(env: Record<string, string>): string[] {
 }
 
 describe('the configuration of a host agent', () => {
-  it('takes zones and images whose names may be in a subject', () => {
+  it('accepts zones and images with names that may be in a subject', () => {
     const { agent, simulated } = loadConfig(settings, { ...ENV, NOVACRON_AGENT_SIM_IMAGES: 'a-1.0, b_2' });
     expect(agent.zone).toBe('sim');
     expect(simulated.images).toEqual(['a-1.0', 'b_2']);

@@ -20,7 +20,7 @@ hosts' agent, which may run on meanwhile. A VM whose name ends in a number plays
 `;
 const DAY_MS = 86_400_000;
 
-/** What publishes for one host, and what it published. */
+/** Publishes for one host, and counts its points. */
 class Player {
   points = 0;
   dropped = 0;
@@ -37,7 +37,7 @@ class Player {
       nc,
       source: hostId,
       clock: systemClock,
-      maxBytes: Infinity, // a line at a time waits here, never more
+      maxBytes: Infinity, // at most a line at a time waits here
       onPublished: (points) => (this.points += points),
       onDropped: (points) => (this.dropped += points),
     });
@@ -50,7 +50,7 @@ class Player {
   }
 }
 
-/** An hour of the recording: few messages, and each of a bounded size. */
+/** An hour of the recording: few messages of a bounded size. */
 const LINES_AT_ONCE = 12;
 
 function* gathered(day: Iterable<Sample[]>, lines: number): Iterable<Sample[]> {

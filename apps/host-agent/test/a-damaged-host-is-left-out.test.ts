@@ -19,7 +19,7 @@ describe('an agent of two hosts', () => {
     );
   }
 
-  it('serves the one whose state can be read, and ends when there is none', async () => {
+  it('serves the host whose state can be read, and exits when there is none', async () => {
     const [damaged = '', well = ''] = agent.hosts;
     await damage(damaged);
     agent.start();

@@ -12,7 +12,7 @@ import { HostAgent } from '../src/agent/host-agent.js';
 import { systemClock } from '../src/time/clock.js';
 import { FaultyDriver } from './driver-contract/faulty-driver.js';
 import { SimulatedDriver } from '../src/drivers/simulated/driver.js';
-import { NO_FAILURES, parseLatencies } from '../src/drivers/simulated/settings.js';
+import { NO_FAILURES, parseLatencies } from '../src/config.js';
 import { seededRandom } from '@novacron/async/random';
 import { FakeOrchestrator } from './fake-orchestrator.js';
 
@@ -65,7 +65,7 @@ describe('an agent whose disk stalls', () => {
     await servers.stop();
   });
 
-  it('still beats, with what was so before, and looks once until the disk answers', async () => {
+  it('still sends heartbeats with the last readings, and reads once until the disk answers', async () => {
     const { heartbeats } = orchestrator;
     await until(() => heartbeats.length > 0);
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -41,7 +41,7 @@ ifDisk('an agent whose disk is full', () => {
     return guest;
   }
 
-  it('says so, ends guests all the same, also after a kill -9, and is well when it has space again', async () => {
+  it('reports it, still ends guests, also after a kill -9, and recovers when it has space again', async () => {
     const [first, second, third] = [await running(), await running(), await running()];
     await agent.until(() => agent.orchestrator.heartbeats.length > 0);
     expect(conditions()).toEqual([]);
@@ -57,7 +57,7 @@ ifDisk('an agent whose disk is full', () => {
       fact: { power: 'absent' },
     });
 
-    // The reserve took the fences: they outlive the process.
+    // The fences are in the reserve, so they outlive the process.
     await agent.end('SIGKILL');
     await disk.fill();
     agent.start({ NOVACRON_AGENT_STATE_DIR: disk.folder });
@@ -70,7 +70,7 @@ ifDisk('an agent whose disk is full', () => {
     expect(await send(agent.host, third.vmId, { kind: 'delete' }, { fence: 2 })).toMatchObject({
       outcome: 'done',
     });
-    // The last block of each file may have a few bytes left.
+    // The last block of each file may have a few free bytes.
     await disk.fill();
     let refused: CommandReply | undefined;
     await agent.until(async () => {

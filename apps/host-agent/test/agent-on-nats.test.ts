@@ -24,7 +24,7 @@ describe('a host agent on NATS', () => {
     return spec;
   }
 
-  it('registers every host with what it can, beats, and tells everything there is', async () => {
+  it('registers every host with its capabilities, sends heartbeats, and reports all VMs', async () => {
     under.start();
     await under.registered();
     const { body } = under.orchestrator.registered[0] ?? {};
@@ -37,9 +37,9 @@ describe('a host agent on NATS', () => {
     const [host = ''] = under.hosts;
     const registered = under.orchestrator.registered.length;
     await under.until(() => under.orchestrator.registered.length > registered);
-    const told = under.orchestrator.inventories.length;
+    const notified = under.orchestrator.inventories.length;
     await under.nc.request(`agents.${host}.inventory`, '{}', { timeout: 2_000 });
-    await under.until(() => under.orchestrator.inventories.length > told);
+    await under.until(() => under.orchestrator.inventories.length > notified);
   });
 
   it('knows its VMs, fences and successes after a kill -9', async () => {
@@ -53,7 +53,7 @@ describe('a host agent on NATS', () => {
     await under.end('SIGKILL');
     under.start();
     await under.registered();
-    const inventory = under.orchestrator.inventories.findLast((told) => told.hostId === under.host);
+    const inventory = under.orchestrator.inventories.findLast((notified) => notified.hostId === under.host);
     expect(inventory?.body.facts).toContainEqual({
       vmId,
       power: 'running',
@@ -71,15 +71,15 @@ describe('a host agent on NATS', () => {
     under.start();
     await under.registered();
     const { vmId } = await running();
-    const told = await under.orchestrator.command(under.host, vmId, { kind: 'shutdown' });
-    expect(told).toMatchObject({ outcome: 'done', fact: { power: 'running' } });
+    const notified = await under.orchestrator.command(under.host, vmId, { kind: 'shutdown' });
+    expect(notified).toMatchObject({ outcome: 'done', fact: { power: 'running' } });
     const off = () =>
       under.orchestrator.reports.flatMap(({ body }) => body.facts).find((fact) => fact.vmId === vmId);
     await under.until(() => off() !== undefined);
     expect(off()).toMatchObject({ power: 'stopped', reason: 'guest_shutdown' });
   });
 
-  it('answers accepted to what takes long, and announces its end', async () => {
+  it('answers accepted to a long command, and announces its end', async () => {
     under.start({ NOVACRON_AGENT_SIM_LATENCY: 'create=1800ms' });
     await under.registered();
     const spec = guest();
@@ -95,7 +95,7 @@ describe('a host agent on NATS', () => {
     expect(await ask()).toMatchObject({ outcome: 'done', fact: { power: 'stopped' } });
   });
 
-  it('registers again when NATS was away, and its guests ran on', async () => {
+  it('registers again when NATS was away, while its guests continue', async () => {
     under.start();
     await under.registered();
     const { vmId } = await running();

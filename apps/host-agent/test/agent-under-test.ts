@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FakeOrchestrator } from './fake-orchestrator.js';
 
-/** The agent as a process of its own, on a real NATS, with the orchestrator's end of the wire in the test. */
+/** The agent as a process of its own on a real NATS, with a fake orchestrator in the test. */
 export class AgentUnderTest {
   process: ChildProcess | undefined;
   output = '';
@@ -65,7 +65,7 @@ export class AgentUnderTest {
     return child;
   }
 
-  /** Ends the agent and answers its exit code. */
+  /** Ends the agent and returns its exit code. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.process;
     this.process = undefined;
@@ -79,20 +79,20 @@ export class AgentUnderTest {
     return until(fact, undefined, () => this.output);
   }
 
-  /** Only what registers from now on counts as registered. */
+  /** Only registrations from now on count. */
   mark(): void {
     this.#marked = new Map(this.orchestrator.epochs);
   }
 
-  /** Every host has registered since the mark, and told everything it has in the new epoch. */
+  /** Every host has registered since the mark, and reported all its VMs in the new epoch. */
   async registered(): Promise<void> {
     const { epochs, inventories } = this.orchestrator;
     const known = (hostId: HostId) => {
       const epoch = epochs.get(hostId) ?? 0;
-      const told = inventories.some(
+      const notified = inventories.some(
         (inventory) => inventory.hostId === hostId && inventory.body.epoch === epoch,
       );
-      return epoch > (this.#marked.get(hostId) ?? 0) && told;
+      return epoch > (this.#marked.get(hostId) ?? 0) && notified;
     };
     await this.until(() => this.hosts.every(known));
   }

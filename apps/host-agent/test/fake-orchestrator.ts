@@ -15,7 +15,7 @@ import { createLogger } from '@novacron/telemetry/logger';
 import type { z } from 'zod';
 import type { CommandBody, CommandHeader } from './driver-contract/agent-harness.js';
 
-/** The orchestrator's end of the wire, on a real server: issues epochs, keeps what hosts tell, sends commands. */
+/** The orchestrator's side on a real server: issues epochs, records the hosts' messages, sends commands. */
 export class FakeOrchestrator {
   readonly epochs = new Map<string, number>();
   readonly registered: { hostId: string; body: RegisterHost }[] = [];
@@ -23,7 +23,7 @@ export class FakeOrchestrator {
   readonly reports: { hostId: string; body: HostReport }[] = [];
   readonly inventories: { hostId: string; body: Inventory }[] = [];
   readonly ended: z.infer<typeof CommandEnded>[] = [];
-  /** What the next heartbeat is answered. */
+  /** The answer to the next heartbeat. */
   needed: 'nothing' | 'register' | 'inventory' = 'nothing';
 
   constructor(
@@ -83,8 +83,8 @@ export class FakeOrchestrator {
     serveDirect(this.nc, requests, {
       subject: `hosts.*.${what}`,
       body,
-      handle: async (told, [, hostId = '']) => {
-        kept.push({ hostId, body: told });
+      handle: async (body, [, hostId = '']) => {
+        kept.push({ hostId, body });
         return { needed: 'nothing' };
       },
     });

@@ -31,7 +31,7 @@ describe('metrics of a host agent', () => {
     return spec.vmId;
   }
 
-  /** Everything that the stream holds, with each message's place checked. */
+  /** All messages of the stream; checks the subject of each. */
   async function stored(): Promise<Point[]> {
     const manager = await jetstreamManager(under.nc);
     const { state } = await manager.streams.info('METRICS');
@@ -55,7 +55,7 @@ describe('metrics of a host agent', () => {
     return points;
   }
 
-  it('come in every interval, with every built-in metric of what runs', async () => {
+  it('arrive in every interval, with every built-in metric of running guests', async () => {
     under.start();
     await under.registered();
     const vmId = await start('web');
@@ -73,7 +73,7 @@ describe('metrics of a host agent', () => {
     );
   });
 
-  it('wait for NATS while it is away, and arrive when it is back', async () => {
+  it('wait while NATS is away, and arrive after its return', async () => {
     under.start();
     await under.registered();
     const vmId = await start('web');
@@ -89,7 +89,7 @@ describe('metrics of a host agent', () => {
     await under.until(async () => meanwhile(await stored()).length > 0);
   });
 
-  it('play a recorded day point for point, five minutes apart', async () => {
+  it('play a recorded day point by point, five minutes apart', async () => {
     const traces = join(under.folder, 'traces');
     mkdirSync(traces);
     const random = seededRandom(7);

@@ -32,7 +32,7 @@ import { AgentUnderTest } from './agent-under-test.js';
     await under.registered();
   }
 
-  it('offers the images that are there', async () => {
+  it('offers the existing images', async () => {
     await start();
     expect(under.orchestrator.registered.at(-1)?.body).toMatchObject({
       driver: 'qemu',
@@ -42,7 +42,7 @@ import { AgentUnderTest } from './agent-under-test.js';
     });
   });
 
-  it('runs a guest in a process that bears its id, and publishes its CPU', async () => {
+  it('runs a guest in a process with its id, and publishes its CPU', async () => {
     await under.orchestrator.command(under.host, vmId, { kind: 'create', spec });
     const started = await under.orchestrator.command(under.host, vmId, { kind: 'start', spec });
     expect(started).toMatchObject({ outcome: 'done', fact: { power: 'running', incarnation: 1 } });
@@ -55,7 +55,7 @@ import { AgentUnderTest } from './agent-under-test.js';
     expect(cpu).toBeGreaterThan(0);
   });
 
-  it('finds the guest again after a kill -9, the very process, and can stop it', async () => {
+  it('finds the same process of the guest after a kill -9, and can stop it', async () => {
     const before = await guests();
     await under.end('SIGKILL');
     expect(await guests()).toEqual(before);
@@ -71,7 +71,7 @@ import { AgentUnderTest } from './agent-under-test.js';
     );
   });
 
-  it('leaves no process and no file behind a delete', async () => {
+  it('leaves no process and no file after a delete', async () => {
     const again = await under.orchestrator.command(under.host, vmId, { kind: 'start', spec });
     expect(again).toMatchObject({ outcome: 'done', fact: { incarnation: 2 } });
     const gone = await under.orchestrator.command(under.host, vmId, { kind: 'delete' });

@@ -9,7 +9,7 @@ import { Stamps } from '../src/agent/stamps.js';
 import { systemClock } from '../src/time/clock.js';
 import { DiskReserve } from '../src/state/disk-reserve.js';
 import { SimulatedDriver } from '../src/drivers/simulated/driver.js';
-import { NO_FAILURES, parseLatencies } from '../src/drivers/simulated/settings.js';
+import { NO_FAILURES, parseLatencies } from '../src/config.js';
 import { seededRandom } from '@novacron/async/random';
 import { SmallDisk } from '@novacron/testkit/small-disk';
 

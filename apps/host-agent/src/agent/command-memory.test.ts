@@ -34,7 +34,7 @@ describe('the memory of commands', () => {
     await memory.close();
   });
 
-  it('never lowers a fence, and refuses from the moment it is claimed', async () => {
+  it('never lowers a fence, and refuses lower ones from the moment it is claimed', async () => {
     const memory = await open();
     memory.claim(vmId, { generation: 1, fence: 9 });
     expect(memory.refuses(vmId, { generation: 1, fence: 8 })).toBe(true);
@@ -60,7 +60,7 @@ describe('the memory of commands', () => {
     await muchLater.close();
   });
 
-  it('keeps the fence of a VM that exists for ever', async () => {
+  it('keeps the fence of an existing VM without limit', async () => {
     const memory = await open();
     await memory.raise(vmId, { generation: 1, fence: 5 });
     await memory.remember(vmId, 'job:remove', done('absent'));
@@ -72,7 +72,7 @@ describe('the memory of commands', () => {
     await later.close();
   });
 
-  it('remembers a bounded number of successes for each VM, the newest', async () => {
+  it('remembers a bounded number of successes for each VM, the newest ones', async () => {
     const memory = await open();
     for (let i = 0; i < 20; i++) await memory.remember(vmId, `job-${i}:start`, done('running'));
     await memory.close();

@@ -3,21 +3,21 @@ import { Journal, type AppendOptions, type JournalOptions } from '../state/journ
 
 export type DoneReply = Extract<CommandReply, { outcome: 'done' }>;
 
-/** Who is in charge of a VM: compared by generation (of the control plane's database), then fence. */
+/** The right to command a VM: compared by the control plane's generation, then by fence. */
 export interface Fence {
   readonly generation: number;
   readonly fence: number;
 }
 
-/** A VM's memory outlives its deletion by this long, so that no stray command brings it back. */
+/** A VM's memory is kept this long after its deletion, so that a stray command cannot recreate it. */
 const KEPT_AFTER_DELETE_MS = 30 * 86_400_000;
-/** Successes remembered for each VM: an older one can only be asked for by somebody who is fenced anyway. */
+/** Successes remembered for each VM. A sender that repeats an older one is fenced anyway. */
 const KEPT_SUCCESSES = 8;
 const NONE: Fence = { generation: 0, fence: 0 };
 
 interface VmMemory {
   fence: Fence;
-  /** What the file is known to hold of `fence`. */
+  /** The part of `fence` that is durable. */
   durable: Fence;
   successes: { commandId: string; reply: DoneReply }[];
   goneAt: number | undefined;
@@ -33,7 +33,7 @@ interface Line {
   x?: number | null;
 }
 
-/** What a host must not forget: for each VM the highest fence it was commanded with, and what succeeded. */
+/** The durable memory of a host: for each VM the highest fence of its commands, and its successes. */
 export class CommandMemory {
   readonly #vms = new Map<string, VmMemory>();
   #journal!: Journal<Line>;
@@ -42,7 +42,7 @@ export class CommandMemory {
 
   /**
    * @param now milliseconds since 1970.
-   * @throws DamagedStateError when the file cannot be trusted: fences must not be lost silently.
+   * @throws DamagedStateError when the file is damaged, since fences must not be lost silently
    */
   static async open(
     path: string,
@@ -76,8 +76,8 @@ export class CommandMemory {
   }
 
   /**
-   * As `claim`; resolves when it is durable. Nothing may be done for the VM before. With `mayWait` the fence counts in
-   * this process alone while the disk takes nothing.
+   * Like `claim`, but resolves when the fence is durable; no operation on the VM may start before. With `mayWait` the
+   * fence counts in this process alone while the disk is full.
    */
   async raise(vmId: string, claimed: Fence, options: AppendOptions = {}): Promise<void> {
     this.claim(vmId, claimed);
@@ -89,7 +89,7 @@ export class CommandMemory {
     if (compareFences(written, vm.durable) > 0) vm.durable = written;
   }
 
-  /** Remembers a success; resolves when that survives the process, as soon as the disk takes it. */
+  /** Remembers a success. Resolves when the record survives the process, once the disk has space. */
   async remember(
     vmId: string,
     commandId: string,
@@ -103,9 +103,9 @@ export class CommandMemory {
     await this.#journal.append(line, { ...options, mayWait: true });
   }
 
-  /** Tries again to write down what a full disk did not take. */
-  retryOwed(): void {
-    this.#journal.retryOwed();
+  /** Retries the writes that a full disk refused. */
+  retryPending(): void {
+    this.#journal.retryPending();
   }
 
   success(vmId: string, commandId: string): DoneReply | undefined {

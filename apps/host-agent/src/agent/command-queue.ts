@@ -2,15 +2,15 @@ import type { Command, CommandReply } from '@novacron/contracts/agents';
 import type { Fence } from './command-memory.js';
 import { TRAITS } from './operations.js';
 
-/** One command on its way, with everybody who waits for its reply. */
+/** A command in progress, with the senders that wait for its reply. */
 export interface PendingCommand {
   readonly command: Command;
-  /** The highest that the command was asked with: a new owner of its job may have joined. */
+  /** The highest fence with which the command was sent: a new owner of its job may have joined. */
   fence: Fence;
   readonly reply: Promise<CommandReply>;
   readonly settle: (reply: CommandReply) => void;
   readonly abort: AbortController;
-  /** Somebody was told `accepted`: the end must be announced. */
+  /** A sender received `accepted`, so the end must be announced. */
   announced: boolean;
 }
 
@@ -26,7 +26,7 @@ export function newPending(command: Command): PendingCommand {
   };
 }
 
-/** Why an operation was ended before its time. */
+/** The reason of an operation that a preempting command aborted. */
 export class Preempted extends Error {
   override readonly name = 'Preempted';
 
@@ -35,7 +35,7 @@ export class Preempted extends Error {
   }
 }
 
-/** The commands of one VM, one after the other. Urgent ones go in front and end what is in flight. */
+/** Runs the commands of one VM one after the other. Urgent commands go first and abort the one in flight. */
 export class CommandQueue {
   #current: PendingCommand | undefined;
   #queue: PendingCommand[] = [];

@@ -8,7 +8,7 @@ import { systemClock } from '../time/clock.js';
 import { AgentHarness } from '../../test/driver-contract/agent-harness.js';
 import type { Fault } from '../../test/driver-contract/faulty-driver.js';
 import { SimulatedDriver } from '../drivers/simulated/driver.js';
-import { NO_FAILURES, parseLatencies } from '../drivers/simulated/settings.js';
+import { NO_FAILURES, parseLatencies } from '../config.js';
 import { seededRandom } from '@novacron/async/random';
 import { HOST_FAILED } from './public-error.js';
 
@@ -16,7 +16,7 @@ const ignoresItsEnd: Fault = () => new Promise(() => undefined);
 const untilAborted: Fault = (signal) =>
   new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 
-/** What the contract suite of all drivers leaves out: the bounds, and who overtakes whom. */
+/** Complements the contract suite of all drivers: the bounds, and the order of commands. */
 describe('the command runner', () => {
   let folder: string;
   let agent: AgentHarness;
@@ -61,7 +61,7 @@ describe('the command runner', () => {
     });
   });
 
-  it('leaves an operation behind that ignores its end, so that force-stop is never stuck', async () => {
+  it('abandons an operation that ignores its abort, so that force-stop is never stuck', async () => {
     await agent.restart({ unwindMs: 20 });
     const guest = spec();
     await agent.done(guest.vmId, { kind: 'create', spec: guest });
@@ -96,9 +96,9 @@ describe('the command runner', () => {
     fail.reject(new Error('the disk array is on fire'));
     await agent.until(() => agent.ended.length === 1);
     agent.driver.mend();
-    const told = await ask();
-    expect(told).toEqual(agent.ended[0]?.reply);
-    expect(told).toMatchObject({
+    const notified = await ask();
+    expect(notified).toEqual(agent.ended[0]?.reply);
+    expect(notified).toMatchObject({
       outcome: 'failed',
       code: 'driver_error',
       detail: HOST_FAILED,
@@ -106,7 +106,7 @@ describe('the command runner', () => {
     expect(await ask()).toMatchObject({ outcome: 'done' });
   });
 
-  it('refuses a command over its bound, retryably, and takes it when there is room', async () => {
+  it('refuses a command over its bound, retryably, and accepts it when there is room', async () => {
     await agent.restart({ maxCommands: 2 });
     const go = Promise.withResolvers<'proceed'>();
     agent.driver.fault('create', () => go.promise);
@@ -118,7 +118,7 @@ describe('the command runner', () => {
     expect(await create()).toMatchObject({ outcome: 'done' });
   });
 
-  it('runs the commands of one VM in order, and those of others beside them', async () => {
+  it('runs the commands of one VM in order, and those of other VMs concurrently', async () => {
     const [slow, quick] = [spec(), spec()];
     const go = Promise.withResolvers<'proceed'>();
     agent.driver.fault('create', () => go.promise);
@@ -133,14 +133,14 @@ describe('the command runner', () => {
     expect(order).toEqual(['other', 'create', 'start']);
   });
 
-  it('shows a console to whoever is in charge or not, since that changes nothing', async () => {
+  it('shows a console to a sender with any fence, since that has no effect', async () => {
     const guest = await agent.running();
     await agent.done(guest.vmId, { kind: 'observe' }, { fence: 9 });
     const log = await agent.command(guest.vmId, { kind: 'console-log', maxBytes: 1_000 }, { fence: 1 });
     expect(log).toMatchObject({ outcome: 'done', text: expect.stringContaining('NOVACRON-GUEST-UP') });
   });
 
-  it('draws every number before it looks, so that numbers grow with what they tell', async () => {
+  it('draws every number before it observes, so that numbers increase with the observations', async () => {
     const guest = await agent.running();
     const replies = await Promise.all(
       Array.from({ length: 20 }, () => agent.command(guest.vmId, { kind: 'observe' })),

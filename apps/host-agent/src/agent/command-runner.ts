@@ -23,27 +23,27 @@ export interface CommandRunnerOptions {
   readonly memory: CommandMemory;
   readonly stamps: Stamps;
   readonly clock: Clock;
-  /** After this long the sender hears `accepted`, and the end is announced. */
+  /** After this time the sender receives `accepted`, and the end is announced. */
   readonly acceptAfterMs?: number;
-  /** An operation that takes longer is ended, so that nothing is stuck behind it. */
+  /** An operation that takes longer is aborted, so that later commands are not stuck. */
   readonly operationLimitMs?: number;
-  /** How long an ended operation may take to unwind before the next one goes ahead without it. */
+  /** How long an aborted operation may take to unwind before the next one starts. */
   readonly unwindMs?: number;
-  /** Commands on their way at a time; over it they are refused as `busy`, retryable. */
+  /** Commands in progress at one time. Further ones are refused as `busy`, retryable. */
   readonly maxCommands?: number;
   /** A command that was answered `accepted` has ended. */
   readonly onEnded: (commandId: string, reply: CommandReply) => void;
-  /** Nothing is in flight for the VM any more; `told` is what the last reply said of it. */
-  readonly onSettled?: (vmId: VmId, told: VmFact | undefined) => void;
-  /** A command was executed, for whoever counts. */
+  /** The VM has no command in flight; `lastFact` is the fact of its last reply. */
+  readonly onSettled?: (vmId: VmId, lastFact: VmFact | undefined) => void;
+  /** A command was executed; for metrics. */
   readonly onExecuted?: (kind: CommandKind, outcome: CommandReply['outcome'], ms: number) => void;
   readonly onWarning?: (message: string, error?: unknown) => void;
 }
 
-/** A failure of an accepted command waits this long for its sender to ask; then the step runs again. */
+/** The failure of an accepted command is kept this long for its sender. After that a repeated command runs again. */
 const FAILURE_KEPT_MS = 30_000;
 
-/** Executes commands by their id and fence: each once, one VM's in order, whoever is in charge first. */
+/** Executes commands by id and fence: each command once, the commands of one VM in order, higher fences first. */
 export class CommandRunner {
   readonly #queues = new Map<VmId, CommandQueue>();
   readonly #pending = new Map<string, PendingCommand>();
@@ -69,7 +69,7 @@ export class CommandRunner {
     this.#urgentSlots = new Slots(driver.concurrency);
   }
 
-  /** Commands on their way. */
+  /** The number of commands in progress. */
   get inFlight(): number {
     return this.#pending.size;
   }
@@ -98,7 +98,7 @@ export class CommandRunner {
     return this.#replyOrAccepted(pending);
   }
 
-  /** Resolves when nothing is in flight, or after `ms`. */
+  /** Resolves when no command is in flight, or after `ms`. */
   async drain(ms: number): Promise<void> {
     const all = Promise.allSettled([...this.#pending.values()].map((pending) => pending.reply));
     await Promise.race([all, this.options.clock.sleep(ms)]);
@@ -113,14 +113,14 @@ export class CommandRunner {
 
   #outranked({ kind, vmId }: Command, fence: Fence): CommandReply | undefined {
     const { memory, stamps } = this.options;
-    // Whoever reads a console changes nothing and claims nothing.
+    // Reading a console has no effect, so it needs no fence.
     if (kind === 'console-log' || !memory.refuses(vmId, fence)) return undefined;
     const highest = memory.highest(vmId);
     const detail = `fence ${fence.generation}.${fence.fence} is older than ${highest?.generation}.${highest?.fence}`;
     return { outcome: 'fenced', ...stamps.draw(), detail };
   }
 
-  /** A duplicate waits for the one that runs; its fence counts from now on. */
+  /** A duplicate waits for the running command; its fence counts from now on. */
   async #join(pending: PendingCommand, command: Command): Promise<CommandReply> {
     if (compareFences(command, pending.fence) > 0) pending.fence = command;
     try {
@@ -139,7 +139,7 @@ export class CommandRunner {
     });
   }
 
-  /** A success of another epoch stands, but its fact would be dropped: that is looked up again. */
+  /** A success of another epoch is valid, but its fact would be dropped. So the fact is observed again. */
   async #again(command: Command, success: DoneReply): Promise<CommandReply> {
     if (success.epoch === this.options.stamps.epoch) return success;
     try {
@@ -152,14 +152,14 @@ export class CommandRunner {
   #queueOf(vmId: VmId): CommandQueue {
     const known = this.#queues.get(vmId);
     if (known) return known;
-    let told: VmFact | undefined;
+    let lastFact: VmFact | undefined;
     const work = async (pending: PendingCommand) => {
       const reply = await this.#work(pending);
-      told = 'fact' in reply ? reply.fact : told;
+      lastFact = 'fact' in reply ? reply.fact : lastFact;
     };
     const queue = new CommandQueue(work, () => {
       this.#queues.delete(vmId);
-      this.options.onSettled?.(vmId, told);
+      this.options.onSettled?.(vmId, lastFact);
     });
     this.#queues.set(vmId, queue);
     return queue;
@@ -223,7 +223,7 @@ export class CommandRunner {
       abort,
       clock,
       what,
-      onLeft: () => onWarning?.(`${what} ignored its end and is left behind`),
+      onLeft: () => onWarning?.(`${what} ignored its abort and is abandoned`),
     });
   }
 
@@ -253,13 +253,13 @@ export class CommandRunner {
     for (;;) {
       const stamp = stamps.draw();
       const fact = await driver.observe(vmId);
-      // Registered anew meanwhile: look again, so that the fact is of the epoch that counts.
+      // The host registered again meanwhile: observe again, so that the fact belongs to the current epoch.
       if (stamp.epoch === stamps.epoch)
         return { outcome: 'done', ...stamp, fact, ...(text === undefined ? {} : { text }) };
     }
   }
 
-  /** The reply to a command that did not succeed, with what is so now where that can be seen. */
+  /** The reply to a failed command, with the current fact if it can be observed. */
   async #failure(pending: PendingCommand, error: unknown): Promise<CommandReply> {
     const { command, fence } = pending;
     const { code, message, retryable, cause } = asDriverError(error);
@@ -267,13 +267,13 @@ export class CommandRunner {
       const outranked = this.#outranked(command, fence);
       if (outranked) return outranked;
     }
-    // The reply has the public text alone: here is the only place that keeps the reason.
+    // The reply has the public text only, so the reason is logged here.
     if (cause !== undefined) this.options.onWarning?.(`${command.kind} of ${command.vmId} failed`, cause);
     try {
-      const { outcome: _, ...seen } = await this.#observed(command.vmId, undefined);
-      return { outcome: 'failed', ...seen, code, detail: message, retryable };
+      const { outcome: _, ...observed } = await this.#observed(command.vmId, undefined);
+      return { outcome: 'failed', ...observed, code, detail: message, retryable };
     } catch (unseen) {
-      this.options.onWarning?.(`cannot observe ${command.vmId}`, unseen);
+      this.options.onWarning?.(`observing ${command.vmId} failed`, unseen);
       return this.#failed(code, message, retryable);
     }
   }

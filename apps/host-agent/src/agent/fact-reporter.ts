@@ -12,14 +12,14 @@ export interface FactReporterOptions {
   readonly driver: Driver;
   readonly stamps: Stamps;
   readonly clock: Clock;
-  /** A command is in flight for the VM: its reply will tell. */
+  /** Whether a command is in flight for the VM: its reply will have the fact. */
   readonly busy: (vmId: VmId) => boolean;
-  /** Resolves when the orchestrator has the facts. */
+  /** Resolves when the orchestrator has received the facts. */
   readonly send: (stamp: Stamp, facts: VmFact[]) => Promise<void>;
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Reports what changed without a command. Holds ids, not facts: what is told is looked up when it is sent. */
+/** Reports changes that no command caused. It keeps ids, not facts: the facts are observed when they are sent. */
 export class FactReporter {
   readonly #changed = new Set<VmId>();
   readonly #unwatch: () => void;
@@ -33,11 +33,11 @@ export class FactReporter {
     });
   }
 
-  /** The VM's last command is over and its reply said `told`: only what is otherwise now is news. */
-  async settled(vmId: VmId, told: VmFact | undefined): Promise<void> {
+  /** The VM's last command has ended with `lastFact` in its reply: only a different fact is reported. */
+  async settled(vmId: VmId, lastFact: VmFact | undefined): Promise<void> {
     if (!this.#changed.has(vmId)) return;
     const now = await this.options.driver.observe(vmId);
-    if (told && sameFact(now, told)) this.#changed.delete(vmId);
+    if (lastFact && sameFact(now, lastFact)) this.#changed.delete(vmId);
     else this.#schedule(GATHER_MS);
   }
 

@@ -16,7 +16,7 @@ import type { CommandMemory } from './command-memory.js';
 import { CommandRunner } from './command-runner.js';
 import { FactReporter } from './fact-reporter.js';
 import { commandExecuted, pointsDropped, pointsPublished } from './instruments.js';
-import { LastLook } from './last-look.js';
+import { BoundedReading } from './bounded-reading.js';
 import { MetricPublisher } from './metric-publisher.js';
 import { OrchestratorLink } from './orchestrator-link.js';
 import { Registration } from './registration.js';
@@ -28,7 +28,7 @@ export interface HostIdentity {
   readonly name: string;
   readonly zone: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Instead of what the driver finds; of the disk no more than it finds. */
+  /** Replaces the driver's measurement; its disk is at most the measured disk. */
   readonly capacity: Capacity | undefined;
   readonly joinToken: string | undefined;
 }
@@ -37,7 +37,7 @@ export interface HostAgentOptions {
   readonly identity: HostIdentity;
   readonly driver: Driver;
   readonly memory: CommandMemory;
-  /** What the host's own state gives it, beside what the driver says. */
+  /** Conditions of the host's own state, in addition to the driver's. */
   readonly conditions?: () => Promise<ReportedCondition[]>;
   readonly nc: NatsConnection;
   readonly clock: Clock;
@@ -50,14 +50,14 @@ export interface HostAgentOptions {
 
 const INVENTORY_INTERVAL_MS = 60_000;
 const COMMANDS_AT_A_TIME = 5_000;
-/** A command may overtake the answer to the registration that began its epoch. */
+/** A command may arrive before the reply to the registration that began its epoch. */
 const EPOCH_WAIT_MS = 1_000;
-/** A heartbeat waits this long for what it says of the host's disk; then it says what was so before. */
-const LOOK_MS = 500;
-/** For each of the four things that a drain waits for; the process's bound is 15 s. */
+/** A heartbeat waits this long for readings of the disk; then it repeats the last ones. */
+const READING_MS = 500;
+/** The bound of each of the four waits of a drain; the process's bound is 15 s. */
 const DRAIN_MS = 3_000;
 
-/** One host's agent: registered, it executes commands and reports facts and metrics, until it is drained. */
+/** The agent of one host: after its registration it executes commands and reports facts and metrics, until it drains. */
 export class HostAgent {
   readonly #stamps = new Stamps();
   readonly #requests: RequestDispatcher;
@@ -66,12 +66,12 @@ export class HostAgent {
   readonly #reporter: FactReporter;
   readonly #publisher: MetricPublisher;
   readonly #registration: Registration;
-  readonly #conditions: LastLook<ReportedCondition[]>;
-  readonly #measured: LastLook<Capacity>;
+  readonly #conditions: BoundedReading<ReportedCondition[]>;
+  readonly #measured: BoundedReading<Capacity>;
   readonly #stopTimers: (() => void)[] = [];
   #serving = false;
   #guests = 0;
-  /** The images that the registration named. */
+  /** The images of the last registration. */
   #offered = '';
   #inventory: Promise<void> | undefined;
   #inventoryWanted = false;
@@ -86,7 +86,7 @@ export class HostAgent {
       stamps: this.#stamps,
       clock,
       onEnded: (commandId, reply) => this.#link.commandEnded(commandId, reply),
-      onSettled: (vmId, told) => void this.#settled(vmId, told),
+      onSettled: (vmId, lastFact) => void this.#settled(vmId, lastFact),
       onExecuted: commandExecuted,
       onWarning: (message, error) => logger.warn({ err: error }, message),
     });
@@ -96,7 +96,7 @@ export class HostAgent {
       clock,
       busy: (vmId) => this.#runner.busy(vmId),
       send: (stamp, facts) => this.#report(stamp, facts),
-      onFailure: (error) => logger.warn(whatFailed(error), 'a report did not reach the orchestrator'),
+      onFailure: (error) => logger.warn(failureOf(error), 'fact report failed'),
     });
     this.#publisher = new MetricPublisher({
       nc,
@@ -106,22 +106,22 @@ export class HostAgent {
       onPublished: pointsPublished,
       onDropped: (points, why) => {
         pointsDropped(points);
-        logger.warn({ points, why }, 'metric points were dropped');
+        logger.warn({ points, why }, 'metric points dropped');
       },
     });
-    this.#conditions = this.#lastLook(() => this.#lookForConditions(), 'host conditions unknown');
-    this.#measured = this.#lastLook(() => this.#physical(), 'host resources could not be measured');
+    this.#conditions = this.#bounded(() => this.#readConditions(), 'reading host conditions failed');
+    this.#measured = this.#bounded(() => this.#physical(), 'measuring host resources failed');
     this.#registration = new Registration({
       clock,
       register: () => this.#register(),
       heartbeat: (timeoutMs) => this.#heartbeat(timeoutMs),
       onRegistered: ({ epoch }) => this.#registered(epoch),
       onInventoryWanted: () => this.sendInventory(),
-      onFailure: (what, error) => logger.warn(whatFailed(error), `${what} failed`),
+      onFailure: (what, error) => logger.warn(failureOf(error), `${what} failed`),
     });
   }
 
-  /** Starts to register, to beat and to measure; what fails is tried again. */
+  /** Starts to register, to send heartbeats and to measure. Failures are retried. */
   start(): void {
     void this.#registration.begin();
     void this.#followConnection();
@@ -141,8 +141,8 @@ export class HostAgent {
   }
 
   /**
-   * Sends everything there is as of now: while an inventory is under way, which may have been observed before,
-   * another one follows it. A failure waits for the next turn. A registration sends its own.
+   * Sends the current facts of all VMs. If an inventory is under way, which may be older, another one follows it. After
+   * a failure the next turn retries. A registration sends its own inventory.
    */
   sendInventory(): void {
     if (!this.#registration.registered) return;
@@ -152,14 +152,14 @@ export class HostAgent {
     }
     this.#inventoryWanted = false;
     this.#inventory = this.#sendInventory()
-      .catch((error: unknown) => this.options.logger.warn(whatFailed(error), 'the inventory did not arrive'))
+      .catch((error: unknown) => this.options.logger.warn(failureOf(error), 'inventory failed'))
       .finally(() => {
         this.#inventory = undefined;
         if (this.#inventoryWanted) this.sendInventory();
       });
   }
 
-  /** Takes no new command, lets those in flight end, sends the last metrics and leaves NATS. Guests keep running. */
+  /** Accepts no new command, waits for those in flight, sends the last metrics and closes NATS. Guests keep running. */
   async drain(): Promise<void> {
     this.#registration.close();
     for (const stop of this.#stopTimers) stop();
@@ -188,7 +188,7 @@ export class HostAgent {
     });
   }
 
-  /** Without conditions or resources when the host cannot tell: a heartbeat says that it lives, and needs nothing else. */
+  /** Omits conditions or resources that cannot be read: a heartbeat must only show that the host lives. */
   async #heartbeat(timeoutMs: number) {
     const [conditions, physical] = await Promise.all([this.#conditions.read(), this.#measured.read()]);
     const said = {
@@ -201,13 +201,13 @@ export class HostAgent {
     return (await this.#link.heartbeat(said, timeoutMs)).needed;
   }
 
-  #lastLook<T>(look: () => Promise<T>, failure: string): LastLook<T> {
+  #bounded<T>(read: () => Promise<T>, failure: string): BoundedReading<T> {
     const { clock, logger } = this.options;
     const onFailure = (error: unknown) => logger.warn({ err: error }, failure);
-    return new LastLook({ look, clock, withinMs: LOOK_MS, onFailure });
+    return new BoundedReading({ read, clock, withinMs: READING_MS, onFailure });
   }
 
-  async #lookForConditions(): Promise<ReportedCondition[]> {
+  async #readConditions(): Promise<ReportedCondition[]> {
     const { conditions, driver } = this.options;
     return (await Promise.all([conditions?.() ?? [], driver.conditions?.() ?? []])).flat();
   }
@@ -229,7 +229,7 @@ export class HostAgent {
         () => this.sendInventory(),
       );
     }
-    // After this turn, when the registration counts as through.
+    // In the next turn, when the registration is complete.
     setImmediate(() => this.sendInventory());
   }
 
@@ -253,16 +253,16 @@ export class HostAgent {
     const facts = await this.options.driver.list();
     this.#guests = facts.length;
     const { needed } = await this.#link.inventory(stamp, facts);
-    // Images may be added while the agent runs: only a registration tells of them.
+    // Images may be added while the agent runs; only a registration reports them.
     const images = String(await this.options.driver.images());
     if (needed === 'register' || images !== this.#offered) void this.#registration.begin();
   }
 
-  async #settled(vmId: VmFact['vmId'], told: VmFact | undefined): Promise<void> {
+  async #settled(vmId: VmFact['vmId'], lastFact: VmFact | undefined): Promise<void> {
     try {
-      await this.#reporter.settled(vmId, told);
+      await this.#reporter.settled(vmId, lastFact);
     } catch (error) {
-      this.options.logger.warn({ err: error, vmId }, 'cannot observe a VM');
+      this.options.logger.warn({ err: error, vmId }, 'observing a VM failed');
     }
   }
 
@@ -270,11 +270,11 @@ export class HostAgent {
     try {
       this.#publisher.add(await this.options.driver.samples());
     } catch (error) {
-      this.options.logger.warn({ err: error }, 'the guests could not be measured');
+      this.options.logger.warn({ err: error }, 'measuring guests failed');
     }
   }
 
-  /** A server that was away may have lost what it knew of us: a new epoch settles it. */
+  /** A restarted server may have lost messages of this host. A new epoch makes that harmless. */
   async #followConnection(): Promise<void> {
     for await (const status of this.options.nc.status()) {
       if (status.type === 'reconnect') void this.#registration.begin();
@@ -282,7 +282,7 @@ export class HostAgent {
   }
 }
 
-/** An orchestrator that is away is no bug of ours: a word is enough where it is tried again and again. */
-function whatFailed(error: unknown): { reason: string } | { err: unknown } {
+/** An unavailable orchestrator is not a bug, and every attempt logs: its message is enough without a stack. */
+function failureOf(error: unknown): { reason: string } | { err: unknown } {
   return error instanceof ServiceError ? { reason: error.message } : { err: error };
 }

@@ -27,7 +27,7 @@ export function pointsDropped(points: number): void {
   dropped.add(points);
 }
 
-/** Shows the number of VMs on all hosts of this process. */
+/** Exports the number of VMs on all hosts of this process. */
 export function showGuests(read: () => number): void {
   observableGauge('novacron_agent_guests', 'VMs on the hosts of this process', (observe) => observe(read()));
 }

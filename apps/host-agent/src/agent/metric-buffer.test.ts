@@ -13,7 +13,7 @@ const batch = (messageId: string): PendingBatch => ({
 const ids = (batches: readonly PendingBatch[]) => batches.map(({ messageId }) => messageId);
 
 describe('the buffer of metrics', () => {
-  it('drops the oldest when it is full, and says how many points', () => {
+  it('drops the oldest batch when it is full, and reports its points', () => {
     let dropped = 0;
     const buffer = new MetricBuffer(30, (points) => (dropped += points));
     for (const id of ['a', 'b', 'c', 'd', 'e']) buffer.push(batch(id));
@@ -21,7 +21,7 @@ describe('the buffer of metrics', () => {
     expect(dropped).toBe(10);
   });
 
-  it('keeps the order when a batch comes back', () => {
+  it('keeps the order when a batch is put back', () => {
     const buffer = new MetricBuffer(100, () => undefined);
     for (const id of ['a', 'b', 'c']) buffer.push(batch(id));
     const taken = buffer.take(2);

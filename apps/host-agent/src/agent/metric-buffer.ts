@@ -8,8 +8,8 @@ export interface PendingBatch {
 }
 
 /**
- * Batches that JetStream has not taken yet, oldest first. Holds at most `maxBytes`: when full, the oldest go, since
- * a fleet's present is worth more than its past.
+ * Batches that JetStream has not stored yet, oldest first, at most `maxBytes`. When it is full, the oldest are dropped,
+ * since recent metrics are worth more.
  */
 export class MetricBuffer {
   readonly #batches: PendingBatch[] = [];
@@ -32,12 +32,12 @@ export class MetricBuffer {
     }
   }
 
-  /** Takes out the oldest `count`. */
+  /** Removes and returns the oldest `count`. */
   take(count: number): PendingBatch[] {
     return Array.from({ length: Math.min(count, this.#batches.length) }, () => this.#shift() as PendingBatch);
   }
 
-  /** Puts back what could not be published; it stays the oldest. */
+  /** Puts back unpublished batches in front of all others. */
   putBack(batches: readonly PendingBatch[]): void {
     this.#batches.unshift(...batches);
     for (const batch of batches) this.#bytes += batch.bytes.length;

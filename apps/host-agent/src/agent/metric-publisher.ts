@@ -8,7 +8,7 @@ import type { Sample } from '../drivers/driver.js';
 import { encodeSamples } from './metric-batches.js';
 import { MetricBuffer, type PendingBatch } from './metric-buffer.js';
 
-/** Publishes at a time: enough to hide the round trip, few enough not to flood a server that comes back. */
+/** Concurrent publishes: enough to hide the round trip, few enough not to flood a restarted server. */
 const IN_FLIGHT = 16;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 10_000;
@@ -17,13 +17,13 @@ export interface MetricPublisherOptions {
   readonly nc: NatsConnection;
   readonly source: string;
   readonly clock: Clock;
-  /** What waits for JetStream at most; the oldest go first. */
+  /** The bound of the waiting batches; the oldest are dropped first. */
   readonly maxBytes: number;
   readonly onPublished: (points: number) => void;
   readonly onDropped: (points: number, why: string) => void;
 }
 
-/** Gets samples into JetStream, however long it is away, as far as the buffer reaches. */
+/** Publishes samples to JetStream. While JetStream is away, the buffer keeps them. */
 export class MetricPublisher {
   readonly #buffer: MetricBuffer;
   #pumping: Promise<void> | undefined;
@@ -35,7 +35,7 @@ export class MetricPublisher {
     );
   }
 
-  /** Batches that wait. */
+  /** The number of waiting batches. */
   get waiting(): number {
     return this.#buffer.length;
   }
@@ -45,12 +45,12 @@ export class MetricPublisher {
     this.#pumping ??= this.#pump().finally(() => (this.#pumping = undefined));
   }
 
-  /** Resolves when nothing waits any more, or the publisher is closed. */
+  /** Resolves when no batch waits, or the publisher is closed. */
   async idle(): Promise<void> {
     await this.#pumping;
   }
 
-  /** Waits for what is under way, at most `ms`. */
+  /** Waits for the publishes under way, at most `ms`. */
   async close(ms: number): Promise<void> {
     const cancel = this.options.clock.after(ms, () => this.#closing.abort());
     await this.#pumping;
@@ -74,7 +74,7 @@ export class MetricPublisher {
     }
   }
 
-  /** Answers the batch when it must be tried again. */
+  /** Returns the batch if it must be retried. */
   async #publish(batch: PendingBatch): Promise<PendingBatch | undefined> {
     const { nc, onDropped, onPublished } = this.options;
     try {

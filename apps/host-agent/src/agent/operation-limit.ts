@@ -4,16 +4,16 @@ import { DriverError } from '../drivers/driver.js';
 export interface OperationLimit {
   readonly what: string;
   readonly clock: Clock;
-  /** Ends the operation: by us when its time is over, by others when something overtakes it. */
+  /** Aborts the operation: here after its time, elsewhere when another command preempts it. */
   readonly abort: AbortController;
   readonly operationLimitMs: number;
-  /** How long it may take to unwind once it was ended. */
+  /** How long it may take to unwind after the abort. */
   readonly unwindMs: number;
-  /** It ignored its end. */
+  /** Called when it ignored the abort. */
   readonly onLeft: () => void;
 }
 
-/** Runs an operation within its time; one that ignores its abort is left behind. Rejects with the abort's reason. */
+/** Runs an operation within its time. An operation that ignores its abort is abandoned. Rejects with the abort's reason. */
 export async function withinLimit<T>(operation: () => Promise<T>, limit: OperationLimit): Promise<T> {
   const { what, clock, abort, operationLimitMs, unwindMs, onLeft } = limit;
   const { promise: left, reject: leave } = Promise.withResolvers<never>();

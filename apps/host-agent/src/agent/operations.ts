@@ -4,23 +4,23 @@ import type { Driver } from '../drivers/driver.js';
 
 /** How the agent treats each kind of command. */
 interface Traits {
-  /** Goes before what waits, and ends what is in flight: force-stop and delete always win. */
+  /** Runs before waiting commands, and aborts the one in flight: force-stop and delete always take precedence. */
   readonly urgent: boolean;
   /**
-   * On a full disk, what `needs` space is refused; what `waits` works with its fence in memory, until there is space;
-   * what `frees` space writes its fence and its success into the reserve, which is kept for it.
+   * On a full disk a command that `needs` space is refused. A command that `waits` runs with its fence in memory until
+   * there is space. A command that `frees` space writes its fence and its success into the reserve.
    */
   readonly disk: 'needs' | 'waits' | 'frees';
-  /** What must be so afterwards; a driver that claims success without it is not believed. */
+  /** The power states after a success. A driver that reports success in another state is not trusted. */
   readonly leads: readonly PowerState[] | undefined;
-  /** A success is remembered under the command's id. Looking again is free, and remembering would be wrong. */
+  /** Whether a success is remembered under the command's id. Reading a console again is free, and must be current. */
   readonly remembered: boolean;
 }
 
 export const TRAITS = {
   create: { urgent: false, disk: 'needs', leads: ['stopped', 'running', 'paused'], remembered: true },
   start: { urgent: false, disk: 'needs', leads: ['running'], remembered: true },
-  // The guest may take its time, or refuse: the orchestrator waits and forces.
+  // The guest may take long, or refuse: the orchestrator waits and then forces it.
   shutdown: { urgent: false, disk: 'waits', leads: undefined, remembered: true },
   'force-stop': { urgent: true, disk: 'frees', leads: ['stopped', 'absent'], remembered: true },
   reboot: { urgent: false, disk: 'needs', leads: ['running'], remembered: true },
@@ -32,7 +32,7 @@ export const TRAITS = {
   'console-log': { urgent: false, disk: 'waits', leads: undefined, remembered: false },
 } as const satisfies Record<CommandKind, Traits>;
 
-/** Does what the command says. Answers the text that it asks for, if any. */
+/** Executes the command. @returns its text, if it asks for one */
 export async function perform(
   driver: Driver,
   command: Command,

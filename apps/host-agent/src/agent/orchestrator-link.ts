@@ -19,10 +19,10 @@ import { z } from 'zod';
 import type { Stamp } from './stamps.js';
 
 const TIMEOUT_MS = 5_000;
-/** Facts in one message: about half of the megabyte that a server takes by default. */
+/** Facts per message: about half of the server's default limit of one megabyte. */
 const FACTS_PER_PART = 3_000;
 
-/** What one host says to the orchestrator and hears from it. */
+/** The messages between one host and the orchestrator. */
 export class OrchestratorLink {
   constructor(
     private readonly nc: NatsConnection,
@@ -33,7 +33,7 @@ export class OrchestratorLink {
     return this.#ask('register', body, Registered);
   }
 
-  /** Conditions or resources that are undefined stay as they are. */
+  /** Undefined conditions or resources keep their last value. */
   heartbeat(said: z.input<typeof Heartbeat>, timeoutMs: number) {
     return this.#ask('heartbeat', said, HeartbeatReply, timeoutMs);
   }
@@ -42,7 +42,7 @@ export class OrchestratorLink {
     return this.#ask('report', { ...stamp, facts }, Accepted);
   }
 
-  /** Everything there is, in as many messages as it takes; all bear the one stamp. */
+  /** Sends the facts of all VMs in several messages with the same stamp. */
   async inventory(stamp: Stamp, facts: readonly VmFact[]) {
     const parts = Math.max(1, Math.ceil(facts.length / FACTS_PER_PART));
     let needed: z.infer<typeof Accepted>['needed'] = 'nothing';
@@ -53,7 +53,7 @@ export class OrchestratorLink {
     return { needed };
   }
 
-  /** Wakes the job that waits for the command. Who misses it asks again. */
+  /** Wakes the job that waits for the command. If the message is lost, the job repeats the command. */
   commandEnded(commandId: string, reply: CommandReply): void {
     this.nc.publish(hostSubjects.commandEnded(this.hostId), JSON.stringify({ commandId, reply }));
   }
@@ -73,7 +73,7 @@ export class OrchestratorLink {
       subject: agentSubjects.inventory(this.hostId),
       label: 'agents.*.inventory',
       body: z.unknown(),
-      // It follows on the host's own subject, so that it may take several messages.
+      // The inventory follows on the host's own subject, so that it may use several messages.
       handle: async () => {
         onInventoryWanted();
         return { needed: 'nothing' } satisfies z.infer<typeof Accepted>;

@@ -9,13 +9,13 @@ import { systemClock } from '../time/clock.js';
 import { AgentHarness, type CommandBody } from '../../test/driver-contract/agent-harness.js';
 import { DriverError } from '../drivers/driver.js';
 import { SimulatedDriver } from '../drivers/simulated/driver.js';
-import { NO_FAILURES, parseLatencies } from '../drivers/simulated/settings.js';
+import { NO_FAILURES, parseLatencies } from '../config.js';
 import { seededRandom } from '@novacron/async/random';
 import { asDriverError, isPublic } from './public-error.js';
 
 const segment = fc.stringMatching(/^[a-z][a-z0-9._-]{0,12}$/);
 const path = fc.array(segment, { minLength: 1, maxLength: 5 }).map((parts) => `/${parts.join('/')}`);
-/** What the inside of a host looks like, as Node, QEMU and the kernel write it. */
+/** Internal details of a host, as Node, QEMU and the kernel write them. */
 const internal = fc.oneof(
   path.map((at) => `ENOENT: no such file or directory, open '${at}'`),
   path.map((at) => `Could not open '${at}': Permission denied`),
@@ -59,7 +59,7 @@ describe('an error of a driver', () => {
     return { vmId: newId(), name: 'web', config, userData: null, sshKeys: [] };
   }
 
-  it('tells tenants nothing of the inside of the host, whatever it is and whichever command meets it', async () => {
+  it('shows tenants no internal detail of the host, for any error and any command', async () => {
     const commands: [CommandBody['kind'], (guest: GuestSpec) => CommandBody][] = [
       ['create', (guest) => ({ kind: 'create', spec: guest })],
       ['start', (guest) => ({ kind: 'start', spec: guest })],
@@ -95,7 +95,7 @@ describe('an error of a driver', () => {
     expect(asDriverError(leaky)).toMatchObject({ code: 'no_space', retryable: true, cause: leaky });
   });
 
-  it('has public text wherever the agent writes one', async () => {
+  it('has public text everywhere in the agent', async () => {
     const root = join(import.meta.dirname, '..');
     const files = (await readdir(root, { recursive: true })).filter(
       (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),

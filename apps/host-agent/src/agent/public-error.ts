@@ -3,8 +3,8 @@ import { DriverError } from '../drivers/driver.js';
 import { Preempted } from './command-queue.js';
 
 /**
- * Things that only the host's operator may read: paths, sockets, stack frames, process ids, addresses. The text of a
- * DriverError has none of them; this is the net below.
+ * Texts that only the host's operator may read: paths, sockets, stack frames, process ids, addresses. A DriverError's
+ * text has none of them; this check is a second protection.
  */
 const INTERNAL = [
   /(^|[\s"'`(=:,[])\.{0,2}\/[\w.@~-]/, // a path
@@ -22,8 +22,8 @@ export function isPublic(text: string): boolean {
 }
 
 /**
- * Anything that an operation rejected with, in the words of the command contract. Its message is what tenants read;
- * the internal reason is its `cause`, for the log.
+ * Converts any rejection of an operation to an error of the command contract. Tenants read its message; its `cause` is
+ * the internal reason, for the log.
  */
 export function asDriverError(error: unknown): DriverError {
   if (error instanceof DriverError && isPublic(error.message)) return error;

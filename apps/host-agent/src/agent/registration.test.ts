@@ -26,7 +26,7 @@ function host() {
 }
 
 describe('a registration', () => {
-  it('is tried until it succeeds, then beats at the interval that it was told', async () => {
+  it('is retried until it succeeds, then sends heartbeats at the received interval', async () => {
     const { clock, seen, answers, registration } = host();
     answers.fails = 3;
     void registration.begin();
@@ -38,7 +38,7 @@ describe('a registration', () => {
     registration.close();
   });
 
-  it('begins a new epoch when a heartbeat asks for it, and beats on', async () => {
+  it('begins a new epoch when a heartbeat asks for it, and continues its heartbeats', async () => {
     const { clock, seen, answers, registration } = host();
     await registration.begin();
     answers.needed = 'register';
@@ -50,7 +50,7 @@ describe('a registration', () => {
     registration.close();
   });
 
-  it('stays through heartbeats that nobody answers', async () => {
+  it('stays valid when heartbeats get no answer', async () => {
     const { clock, seen, answers, registration } = host();
     await registration.begin();
     answers.deaf = true;
@@ -62,7 +62,7 @@ describe('a registration', () => {
     registration.close();
   });
 
-  it('repeats a lost heartbeat before the host would count as silent', async () => {
+  it('repeats a lost heartbeat before the host would count as unreachable', async () => {
     const { clock, seen, answers, registration } = host();
     await registration.begin();
     answers.deaf = true;
@@ -85,7 +85,7 @@ describe('a registration', () => {
     registration.close();
   });
 
-  it('registers once when several reasons come together', async () => {
+  it('registers once when several reasons coincide', async () => {
     const { seen, registration } = host();
     await Promise.all([registration.begin(), registration.begin(), registration.begin()]);
     expect(seen.registers).toBe(1);

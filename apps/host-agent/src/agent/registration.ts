@@ -7,7 +7,7 @@ const LAST_RETRY_MS = 5_000;
 export interface RegistrationOptions {
   readonly clock: Clock;
   readonly register: () => Promise<Registered>;
-  /** Fails when there is no answer within `timeoutMs`. */
+  /** Rejects without an answer within `timeoutMs`. */
   readonly heartbeat: (timeoutMs: number) => Promise<'nothing' | 'register' | 'inventory'>;
   /** An epoch has begun. */
   readonly onRegistered: (registered: Registered) => void;
@@ -15,7 +15,7 @@ export interface RegistrationOptions {
   readonly onFailure: (what: 'register' | 'heartbeat', error: unknown) => void;
 }
 
-/** Keeps the host registered: tries until it is, beats, and begins a new epoch when it has to. */
+/** Keeps the host registered: retries, sends heartbeats, and begins a new epoch on request. */
 export class Registration {
   readonly #closing = new AbortController();
   #registering: Promise<void> | undefined;
@@ -28,12 +28,12 @@ export class Registration {
     return this.#registered && this.#registering === undefined;
   }
 
-  /** Resolves when the registration under way is through, if there is one. */
+  /** Resolves when the registration under way, if any, has ended. */
   async settled(): Promise<void> {
     await this.#registering;
   }
 
-  /** Registers, from the start or again; one that is under way counts. Never rejects. */
+  /** Registers the host, or joins the registration under way. Never rejects. */
   begin(): Promise<void> {
     this.#registering ??= this.#register().finally(() => (this.#registering = undefined));
     return this.#registering;
@@ -56,7 +56,7 @@ export class Registration {
         return;
       } catch (error) {
         onFailure('register', error);
-        // Hosts that lost their server together must not come back in step.
+        // Hosts that lost their server at the same time must not retry in step.
         await Promise.allSettled([clock.sleep(retryMs * (0.5 + Math.random()), signal)]);
       }
     }
@@ -69,8 +69,8 @@ export class Registration {
   }
 
   /**
-   * A heartbeat without an answer is repeated twice as often: the orchestrator that it went to may be stalled,
-   * and another one takes the next. One lost message must not cost the host its good name.
+   * After a heartbeat without an answer the interval is halved: the orchestrator that received it may be stalled, and
+   * another one receives the next. One lost message must not make the host unreachable.
    */
   async #beat(everyMs: number): Promise<void> {
     const { clock, heartbeat, onFailure, onInventoryWanted } = this.options;

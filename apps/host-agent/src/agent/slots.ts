@@ -1,4 +1,4 @@
-/** At most `size` at a time; the others wait in order. */
+/** Runs at most `size` functions at a time; the others wait in order. */
 export class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];

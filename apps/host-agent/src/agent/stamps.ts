@@ -1,12 +1,12 @@
-/** Where in an epoch something was observed. */
+/** The position of an observation in an epoch. */
 export interface Stamp {
   readonly epoch: number;
   readonly seq: number;
 }
 
 /**
- * The numbers of a host's facts: one sequence for each epoch that the orchestrator issued. Draw a stamp before
- * observing, so that of two facts the one with the higher number is never the older.
+ * The numbers of a host's facts: one sequence per epoch of the orchestrator. Draw a stamp before observing, so that of two
+ * facts the one with the higher number is never the older.
  */
 export class Stamps {
   #epoch = 0;

@@ -6,8 +6,8 @@ import type { BuiltInMetric } from '@novacron/contracts/metrics';
 export type FailureCode = Extract<CommandReply, { outcome: 'failed' }>['code'];
 
 /**
- * What went wrong on the host, in the words of the command contract. `detail` is what tenants read: it names no path,
- * socket, process or other VM. Whatever else is known is the `cause`, which goes to the agent's log alone.
+ * A failure on the host by the codes of the command contract. Tenants read `detail`, which names no path, socket, process
+ * or other VM. All other information is the `cause`, for the agent's log only.
  */
 export class DriverError extends Error {
   override readonly name = 'DriverError';
@@ -30,9 +30,9 @@ export interface Sample {
 }
 
 /**
- * A hypervisor, as the agent sees it. Every operation may be run again after a crash in the middle of it: what
- * is already so is a success. The agent never runs two operations of one VM at a time. An aborted signal makes an
- * operation reject soon, without effects after that; guests outlive the driver object.
+ * A hypervisor, as the agent uses it. Every operation may be repeated after a crash in the middle of it: a state that is
+ * already reached is a success. The agent never runs two operations of one VM at a time. After an abort an operation
+ * rejects soon, and has no later effect. Guests outlive the driver object.
  *
  * Operations reject with DriverError; any other rejection is reported as `driver_error`, retryable.
  */
@@ -42,25 +42,25 @@ export interface Driver {
   /** How many operations may run at a time on this host. */
   readonly concurrency: number;
   images(): Promise<string[]>;
-  /** What the host has for guests now, before any overcommit. */
+  /** The host's resources for guests now, before any overcommit. */
   capacity(): Promise<Capacity>;
 
-  /** Makes the disk; starts nothing. */
+  /** Creates the disk without starting the guest. */
   create(spec: GuestSpec, signal: AbortSignal): Promise<void>;
   start(spec: GuestSpec, signal: AbortSignal): Promise<void>;
-  /** Presses the power button; resolves once the guest was told. */
+  /** Presses the power button; resolves when the guest has received the event. */
   shutdown(vmId: VmId, signal: AbortSignal): Promise<void>;
   forceStop(vmId: VmId, signal: AbortSignal): Promise<void>;
-  /** Asks the guest to restart, and makes it after `graceMs`. Resolves when it runs again. */
+  /** Asks the guest to restart, and forces it after `graceMs`. Resolves when it runs again. */
   reboot(vmId: VmId, graceMs: number, signal: AbortSignal): Promise<void>;
-  /** Hard; a paused guest runs afterwards. */
+  /** A hard reset. A paused guest runs afterwards. */
   reset(vmId: VmId, signal: AbortSignal): Promise<void>;
   pause(vmId: VmId, signal: AbortSignal): Promise<void>;
   resume(vmId: VmId, signal: AbortSignal): Promise<void>;
   /** Ends the guest and removes its disk. */
   delete(vmId: VmId, signal: AbortSignal): Promise<void>;
 
-  /** What is so now: looked up, not remembered. */
+  /** The current fact, read from the hypervisor and not from memory. */
   observe(vmId: VmId): Promise<VmFact>;
   /** Every VM that has a disk or a guest here. */
   list(): Promise<VmFact[]>;
@@ -68,11 +68,11 @@ export interface Driver {
   consoleLog(vmId: VmId, maxBytes: number): Promise<string>;
   /** A sample for each running guest. */
   samples(): Promise<Sample[]>;
-  /** What keeps the host, or some of its guests, from working as they should. Messages do not change by the second. */
+  /** Problems of the host or some of its guests. Messages stay constant while the problem lasts. */
   conditions?(): Promise<ReportedCondition[]>;
-  /** Tells when a VM's power state may have changed, by a command or by itself; the answer ends it. */
+  /** Calls the listener when a VM's power state may have changed. @returns a function that removes it */
   watch(listener: (vmId: VmId) => void): () => void;
-  /** Lets go of files and sockets; guests keep running. */
+  /** Closes files and sockets. Guests keep running. */
   close(): Promise<void>;
 }
 

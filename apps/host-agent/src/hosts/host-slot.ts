@@ -17,7 +17,7 @@ const AGENT_VERSION = '0.1.0';
 const MIB = 1_048_576;
 const CPU_OVERCOMMIT: Record<AgentConfig['agent']['driver'], number> = { qemu: 4, simulated: 1 };
 
-/** One host of this process: what it remembers, its hypervisor, and its agent once NATS is there. */
+/** One host of this process: its memory, its hypervisor, and its agent once NATS is connected. */
 export class HostSlot {
   #agent: HostAgent | undefined;
   #connected: () => boolean = () => false;
@@ -46,14 +46,13 @@ export class HostSlot {
     const own = logger.child({ hostId: host.hostId, host: host.name });
     const memory = await CommandMemory.open(join(folder, 'commands.journal'), systemClock.now, {
       releaseReserve,
-      onCompactionFailed: (error) =>
-        own.warn({ err: error }, 'the memory of commands could not be compacted'),
+      onCompactionFailed: (error) => own.warn({ err: error }, 'command memory compaction failed'),
     });
-    const storage = new StorageWatch({ folder, reserve, retryOwed: () => memory.retryOwed() });
+    const storage = new StorageWatch({ folder, reserve, retryPending: () => memory.retryPending() });
     return new HostSlot(host, await openDriver(host, folder, releaseReserve), memory, storage, unlock, own);
   }
 
-  /** Connects for as long as it takes and starts the agent. @param hosts how many share the process's buffer */
+  /** Connects, retrying without limit, and starts the agent. @param hosts how many share the process's buffer */
   async connect(config: AgentConfig, hosts: number, signal: AbortSignal): Promise<void> {
     const { hostId, name, labels, capacity, joinToken, natsUser: user, natsPassword: password } = this.host;
     const { zone, driver, overcommit, metricsIntervalMs, metricsBufferMib } = config.agent;
@@ -87,13 +86,13 @@ export class HostSlot {
     return this.#agent?.guests ?? 0;
   }
 
-  /** What keeps the host from working, or undefined. */
+  /** Why the host does not work; undefined when it works. */
   get missing(): string | undefined {
     if (!this.#agent || !this.#connected()) return `${this.host.name} has no connection to NATS`;
     return this.#agent.registered ? undefined : `${this.host.name} is not registered with the orchestrator`;
   }
 
-  /** Ends the agent and lets go of the host. Guests keep running. */
+  /** Drains the agent and releases the host. Guests keep running. */
   async close(): Promise<void> {
     await this.#agent?.drain();
     await this.driver.close();

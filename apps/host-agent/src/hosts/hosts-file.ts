@@ -6,22 +6,22 @@ import { WrongFields } from '@novacron/contracts/validation';
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 
-/** One host that this process is the agent of. Its NATS user may speak for this host alone. */
+/** A host of this process. Its NATS user may publish for this host only. */
 export const HostEntry = z.object({
   hostId: HostId,
   name: Name,
-  /** Part of the inboxes that the host listens to. */
+  /** Part of the host's inbox subjects. */
   natsUser: SubjectToken,
   natsPassword: z.string().min(1),
-  /** Instead of what the driver finds. */
+  /** Replaces the driver's measurement. */
   capacity: Capacity.optional(),
-  /** From `POST /hosts/invites`, for a host that the operator's list does not have. */
+  /** From `POST /hosts/invites`, for a host that is not on the operator's list. */
   joinToken: z.string().min(1).max(100).optional(),
   labels: z.record(z.string(), z.string()).default({}),
 });
 export type HostEntry = z.infer<typeof HostEntry>;
 
-/** @throws Error naming the file and everything that is wrong in it; never a password. */
+/** @throws Error that names the file and all its mistakes, and never a password */
 export async function readHosts(path: string): Promise<HostEntry[]> {
   const hosts = z
     .array(HostEntry)

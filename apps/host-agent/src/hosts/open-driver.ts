@@ -13,13 +13,13 @@ import { QEMU_PROGRAMS } from '../drivers/qemu/programs.js';
 import { SimulatedDriver } from '../drivers/simulated/driver.js';
 import { readTraces } from '../drivers/simulated/trace.js';
 
-/** 500 VMs of 2 CPUs, 4 GiB and 50 GiB on each simulated host, and a quarter more. */
+/** Room for 500 VMs of 2 CPUs, 4 GiB and 50 GiB on each simulated host, and a quarter more. */
 const SIMULATED_CAPACITY = { cpu: 1_250, memory: 2_560_000, disk: 31_250 };
 
 /** Opens the driver of one host in its folder; `releaseReserve` gives it space on a full disk. */
 export type OpenDriver = (host: HostEntry, folder: string, releaseReserve: () => boolean) => Promise<Driver>;
 
-/** What all hosts of the process share (recorded days, the probed accelerator) is made once. */
+/** Prepares once the resources that all hosts of the process share: recorded days, the probed accelerator. */
 export async function driverOpener(config: AgentConfig, logger: Logger): Promise<OpenDriver> {
   switch (config.agent.driver) {
     case 'simulated':
@@ -53,7 +53,7 @@ async function openQemu(settings: AgentConfig['qemu'], logger: Logger): Promise<
   if (imagesDir === undefined)
     throw new ConfigError([{ variable: 'NOVACRON_AGENT_IMAGES_DIR', problem: 'is missing' }]);
   const accelerator = wanted === 'auto' ? await probeAccelerator(QEMU_PROGRAMS.qemu) : wanted;
-  logger.info({ accelerator, wanted }, 'guests run with this accelerator');
+  logger.info({ accelerator, wanted }, 'QEMU accelerator chosen');
   return (host, folder) =>
     QemuDriver.open({
       folder: join(folder, 'vms'),

@@ -17,7 +17,7 @@ describe('an atomic write', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  it('replaces the whole file, whatever an earlier attempt left beside it', async () => {
+  it('replaces the whole file, also beside the remains of an earlier attempt', async () => {
     const path = join(folder, 'a.json');
     await writeFileAtomic(`${path}.new`, 'half of an earl');
     await writeFileAtomic(path, 'one');
@@ -26,7 +26,7 @@ describe('an atomic write', () => {
     expect(await readdir(folder)).toEqual(['a.json']);
   });
 
-  it('leaves nothing beside the old file when it fails', async () => {
+  it('leaves only the old file when it fails', async () => {
     const path = join(folder, 'a.json');
     await mkdir(join(path, 'in-the-way'), { recursive: true });
     await expect(writeFileAtomic(path, 'new')).rejects.toThrow();

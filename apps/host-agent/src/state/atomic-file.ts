@@ -3,9 +3,9 @@ import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Replaces a file as a whole: readers and a crash see the old content or the new. Resolves when the new content
- * survives a power loss. A failure leaves the old file, and nothing beside it. One writer of a path at a time: two would
- * share the temporary file, whose name is fixed so that the next write clears what a crash left.
+ * Replaces a file as a whole: readers observe the old content or the new, also after a crash. Resolves when the new
+ * content survives a power loss. A failure leaves only the old file. Only one writer per path at a time: two would share
+ * the temporary file, whose fixed name lets the next write replace the remains of a crash.
  */
 export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.new`;

@@ -3,12 +3,12 @@ import { statSync, truncateSync } from 'node:fs';
 import { open, truncate } from 'node:fs/promises';
 import { isStorageFull } from './atomic-file.js';
 
-/** Some thousand lines of a journal, and a few small files. */
+/** Enough for thousands of journal lines and a few small files. */
 const RESERVE_BYTES = 1_048_576;
 
 /**
- * Blocks of the agent's file system that are kept for work that frees resources: force-stop and delete write a little
- * before the space that they free is there. A file holds the blocks until somebody needs them.
+ * Reserves blocks of the agent's file system for operations that free resources: force-stop and delete write a little
+ * before their space is free. A file holds the blocks until they are needed.
  */
 export class DiskReserve {
   private constructor(
@@ -16,14 +16,14 @@ export class DiskReserve {
     private held: boolean,
   ) {}
 
-  /** Takes the blocks where there is space for them; on a full disk the reserve is empty until `refill`. */
+  /** Reserves the blocks. On a full disk the reserve is empty until `refill`. */
   static async open(path: string): Promise<DiskReserve> {
     const reserve = new DiskReserve(path, sizeOf(path) >= RESERVE_BYTES);
     await reserve.refill();
     return reserve;
   }
 
-  /** Gives the blocks to whoever writes next, at once. @returns whether there were any */
+  /** Frees the blocks at once for the next write. @returns whether there were any */
   release(): boolean {
     if (!this.held) return false;
     this.held = false;
@@ -31,13 +31,13 @@ export class DiskReserve {
     return true;
   }
 
-  /** Takes the blocks again. @returns whether the reserve is complete */
+  /** Reserves the blocks again. @returns whether the reserve is complete */
   async refill(): Promise<boolean> {
     if (this.held) return true;
     try {
       const file = await open(this.path, 'w', 0o600);
       try {
-        // Bytes that no file system can compress away.
+        // Random bytes, which a file system cannot compress.
         await file.writeFile(randomBytes(RESERVE_BYTES));
         await file.sync();
       } finally {
@@ -51,7 +51,7 @@ export class DiskReserve {
     }
   }
 
-  /** Runs `work`, and once more with the blocks given back when the disk was full. */
+  /** Runs `work`, and runs it again with the blocks freed when the disk was full. */
   async use<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();

@@ -13,7 +13,7 @@ describe('a journal', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  /** A map that lives in a journal. */
+  /** A map that is stored in a journal. */
   async function openMap(slack?: number) {
     const map = new Map<string, number>();
     const journal = await Journal.open<[string, number]>(path, {
@@ -28,7 +28,7 @@ describe('a journal', () => {
     return { map, journal, set };
   }
 
-  it('gives back what was appended, when it is opened again', async () => {
+  it('returns the appended records when it is opened again', async () => {
     const first = await openMap();
     await Promise.all([first.set('a', 1), first.set('b', 2, true), first.set('a', 3, true)]);
     await first.journal.close();
@@ -38,13 +38,13 @@ describe('a journal', () => {
     ]);
   });
 
-  it('has written a line once append resolves, without being closed', async () => {
+  it('has written a line when append resolves, without being closed', async () => {
     const { set } = await openMap();
     await set('a', 1);
     expect(await readFile(path, 'utf8')).toBe('["a",1]\n');
   });
 
-  it('cuts off a torn last line and goes on behind the good ones', async () => {
+  it('truncates a torn last line and continues behind the good ones', async () => {
     const first = await openMap();
     await first.set('a', 1);
     await first.set('b', 2);
@@ -60,13 +60,13 @@ describe('a journal', () => {
     ]);
   });
 
-  it('takes zeros at the end, as a power loss leaves them, for a torn line', async () => {
+  it('treats zeros at the end, as after a power loss, as a torn line', async () => {
     await writeFile(path, '["a",1]\n');
     await appendFile(path, Buffer.alloc(4_096));
     expect(await openMap().then(({ map }) => [...map])).toEqual([['a', 1]]);
   });
 
-  it('refuses a file that is damaged in the middle, in one line that names it', async () => {
+  it('refuses a file that is damaged in the middle, with one line that names it', async () => {
     await writeFile(path, '["a",1]\n["b",\n["c",3]\n');
     const error = await openMap().then(
       () => undefined,
@@ -76,7 +76,7 @@ describe('a journal', () => {
     expect((error as Error).message).toMatch(/journal is damaged in line 2: .*move it away/);
   });
 
-  it('compacts while it is written to, and loses nothing', async () => {
+  it('loses no record when it is compacted during writes', async () => {
     const first = await openMap(50);
     const written = [];
     for (let i = 0; i < 5_000; i++) {

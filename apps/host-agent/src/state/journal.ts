@@ -7,51 +7,50 @@ import { syncDirectory } from './atomic-file.js';
 const datasync = promisify(fdatasync);
 const SLACK = 5_000;
 
-/** A state file that cannot be read: the message says which line of which file, and what to do. */
+/** A damaged state file. The message names the file and the line, and says what to do. */
 export class DamagedStateError extends Error {
   override readonly name = 'DamagedStateError';
 }
 
 export interface JournalOptions<R> {
-  /** Takes in one record of the file; called in order while the journal opens. */
+  /** Applies one record of the file; called in order while the journal opens. */
   readonly replay: (record: R) => void;
-  /** Everything that is known, as records: what a compacted file holds. */
+  /** The whole state as records, for a compacted file. */
   readonly snapshot: () => Iterable<R>;
-  /** Compact when the file holds this many lines more than twice what the last snapshot held. */
+  /** Compacts when the file has this many lines more than twice the last snapshot. */
   readonly slack?: number;
   readonly onCompactionFailed?: (error: unknown) => void;
-  /** Gives space back for lines that `mayWait`; answers whether there was some. */
+  /** Frees space for lines that `mayWait`. @returns whether there was some */
   readonly releaseReserve?: () => boolean;
 }
 
-/** What a caller asks of a line beyond its content. */
+/** How to write a line. */
 export interface AppendOptions {
-  /** Where the disk is full or read-only, the line waits in memory until it can be written. */
+  /** When the disk is full or read-only, the line waits in memory until it can be written. */
   readonly mayWait?: boolean;
-  /** The line belongs to work that frees resources: before it waits, the reserve is given up for it. */
+  /** The line belongs to an operation that frees resources: before it waits, the reserve is freed for it. */
   readonly usesReserve?: boolean;
 }
 
 interface Line {
   readonly text: string;
   readonly options: AppendOptions;
-  /** Told whether the line is in the file. */
+  /** Called with whether the line is in the file. */
   readonly resolve: (written: boolean) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * An append-only file of JSON lines that is the memory of something: replayed at the start, compacted when it
- * has grown. Apply a record to the memory before appending it, so that a snapshot never misses one.
+ * An append-only file of JSON lines that stores a state: replayed at the start, compacted when it has grown. Apply a
+ * record to the state before appending it, so that a snapshot always includes it.
  *
- * Lines of one turn of the event loop are written together and survive the process; `appendDurable` shares one
- * fsync among all who ask while one is under way. A torn last line (power loss) is cut off; damage before it is not
- * guessed away.
+ * Lines of one turn of the event loop are written together and survive the process. Concurrent callers of
+ * `appendDurable` share one fsync. A torn last line (power loss) is truncated. Any other damage is an error.
  */
 export class Journal<R> {
   #lines: Line[] = [];
-  /** Texts that could not be written yet: they go before every later line. */
-  #owed: string[] = [];
+  /** Texts that wait for the disk. They are written before every later line. */
+  #pending: string[] = [];
   #scheduled: Promise<void> | undefined;
   #syncing: Promise<void> | undefined;
   #nextSync: Promise<void> | undefined;
@@ -78,7 +77,7 @@ export class Journal<R> {
 
   /**
    * Resolves when the line is written: it survives the process, but not yet a power loss.
-   * @returns false for a line that `mayWait` and has to
+   * @returns false for a line that `mayWait` and is still waiting
    */
   append(record: R, options: AppendOptions = {}): Promise<boolean> {
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
@@ -88,14 +87,14 @@ export class Journal<R> {
   }
 
   /**
-   * As `append`, but resolves when the line is on the disk: it survives a power loss.
-   * @returns false for a line that `mayWait` and has to
+   * Like `append`, but resolves when the line is on the disk: it survives a power loss.
+   * @returns false for a line that `mayWait` and is still waiting
    */
   async appendDurable(record: R, options: AppendOptions = {}): Promise<boolean> {
     const written = await this.append(record, options);
     if (!written) return false;
     try {
-      // A sync that is under way may have begun before our line was written: share the next one.
+      // A sync under way may have begun before this line was written: share the next one.
       if (this.#syncing) this.#nextSync ??= this.#syncAfter(this.#syncing);
       else this.#syncing = this.#sync();
       await (this.#nextSync ?? this.#syncing);
@@ -106,14 +105,14 @@ export class Journal<R> {
     }
   }
 
-  /** Tries again to write the lines that wait. */
-  retryOwed(): void {
-    if (this.#owed.length > 0) this.#schedule();
+  /** Retries the waiting lines. */
+  retryPending(): void {
+    if (this.#pending.length > 0) this.#schedule();
   }
 
-  /** Writes and syncs what is left, then closes the file. */
+  /** Writes and syncs the remaining lines, then closes the file. */
   async close(): Promise<void> {
-    this.retryOwed();
+    this.retryPending();
     await this.#scheduled;
     await this.#compaction?.done;
     await Promise.allSettled([this.#nextSync ?? this.#syncing]);
@@ -130,7 +129,7 @@ export class Journal<R> {
   }
 
   async #syncAfter(current: Promise<void>): Promise<void> {
-    await Promise.allSettled([current]); // whether it failed is its own callers' matter
+    await Promise.allSettled([current]); // its own callers handle a failure
     this.#nextSync = undefined;
     this.#syncing = this.#sync();
     await this.#syncing;
@@ -150,8 +149,8 @@ export class Journal<R> {
     const lines = this.#lines;
     this.#lines = [];
     try {
-      this.#write([...this.#owed, ...lines.map(({ text }) => text)]);
-      this.#owed = [];
+      this.#write([...this.#pending, ...lines.map(({ text }) => text)]);
+      this.#pending = [];
       for (const { resolve } of lines) resolve(true);
     } catch (error) {
       this.#flushWhatMustNotFail(lines, error);
@@ -159,19 +158,19 @@ export class Journal<R> {
     if (this.lineCount > this.lineLimit && !this.#compaction) this.#compact();
   }
 
-  /** After a failure: lines that may not wait are refused; the others wait, unless the reserve helps. */
+  /** After a failure lines that may not wait are refused. The others wait, unless the reserve helps. */
   #flushWhatMustNotFail(lines: readonly Line[], error: unknown): void {
     const patient = lines.filter(({ options }) => options.mayWait);
     for (const line of lines) if (!line.options.mayWait) line.reject(error);
-    this.#owed.push(...patient.map(({ text }) => text));
+    this.#pending.push(...patient.map(({ text }) => text));
     let written = false;
     try {
       if (patient.some(({ options }) => options.usesReserve)) this.options.releaseReserve?.();
-      this.#write(this.#owed);
-      this.#owed = [];
+      this.#write(this.#pending);
+      this.#pending = [];
       written = true;
     } catch {
-      // They wait: the caller goes on with what is in memory.
+      // They wait: the caller continues with the state in memory.
     }
     for (const { resolve } of patient) resolve(written);
   }
@@ -181,7 +180,7 @@ export class Journal<R> {
     try {
       writeAll(this.fd, text);
     } catch (error) {
-      // A disk that is full must not leave half a line in the middle of the file.
+      // A full disk must not leave half a line in the middle of the file.
       ftruncateSync(this.fd, this.size);
       throw error;
     }
@@ -197,7 +196,7 @@ export class Journal<R> {
       .catch(async (error: unknown) => {
         // Half a snapshot must not take the last blocks of a full disk.
         await rm(`${this.path}.new`, { force: true });
-        // The long file is still right: say so, and try again when it has grown further.
+        // The long file is still valid: report the failure, and retry when it has grown further.
         this.lineLimit = this.lineCount * 2;
         this.options.onCompactionFailed?.(error);
       })
@@ -233,8 +232,8 @@ export class Journal<R> {
 }
 
 /**
- * Replays the good lines of a file, if it is there, without touching it.
- * @returns how many lines there were and how many bytes they take.
+ * Replays the good lines of a file, if it exists, without changing it.
+ * @returns the number of lines and of their bytes
  * @throws DamagedStateError
  */
 export async function replayFile<R>(
@@ -273,7 +272,7 @@ function parseLine<R>(line: string): R | undefined {
   try {
     return JSON.parse(line) as R;
   } catch {
-    return undefined; // the caller tells a torn end from damage
+    return undefined; // the caller distinguishes a torn end from damage
   }
 }
 

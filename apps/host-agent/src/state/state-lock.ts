@@ -2,9 +2,9 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * Keeps a second agent off a host's folder. The lock names a process by pid and start time, so that one left by
- * a killed process does not count.
- * @returns what gives the folder free
+ * Locks a host's folder against a second agent. The lock names a process by pid and start time, so that the lock of a
+ * killed process does not count.
+ * @returns a function that releases the folder
  * @throws Error when a live process holds it
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
@@ -37,7 +37,7 @@ async function heldBy(path: string): Promise<number | undefined> {
     const same = now.startedAt !== undefined && now.startedAt === holder.startedAt;
     return same ? holder.pid : undefined;
   } catch {
-    return undefined; // torn or gone: nobody alive wrote it
+    return undefined; // torn or gone: its writer is dead
   }
 }
 

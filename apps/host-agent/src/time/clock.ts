@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
   /** Resolves after `ms`; rejects with the signal's reason when it is aborted first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Calls `fn` once after `ms`; the answer cancels it. */
+  /** Calls `fn` once after `ms`. @returns a function that cancels it */
   after(ms: number, fn: () => void): () => void;
 }
 
@@ -17,7 +17,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** A clock that stands still until it is told to advance: timers fire in the order of their time. */
+/** A clock that stands still until `advance`: timers fire in the order of their time. */
 export class VirtualClock implements Clock {
   #now: number;
   #timers: { at: number; fn: () => void }[] = [];
@@ -42,7 +42,7 @@ export class VirtualClock implements Clock {
     };
   }
 
-  /** Moves time on by `ms`, and lets what each timer started run before the next one fires. */
+  /** Advances time by `ms`. The work that a timer starts runs before the next timer fires. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
     for (;;) {
@@ -73,7 +73,7 @@ async function sleepOn(clock: Clock, ms: number, signal?: AbortSignal): Promise<
   });
 }
 
-/** Three turns of the event loop: everything that was ready, file callbacks included, has run. */
+/** Waits for three turns of the event loop: all ready callbacks, also of files, have run by then. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

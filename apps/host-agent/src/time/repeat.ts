@@ -1,6 +1,6 @@
 import type { Clock } from './clock.js';
 
-/** Calls `fn` every `ms`, the first time after a random part of that, never twice at a time; the answer ends it. */
+/** Calls `fn` every `ms`, the first time after a random part of `ms`, without overlap. @returns a function that stops it */
 export function repeat(clock: Clock, ms: number, fn: () => Promise<void>): () => void {
   let stopped = false;
   let cancel = clock.after(ms * Math.random(), turn);

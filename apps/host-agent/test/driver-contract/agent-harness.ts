@@ -10,7 +10,7 @@ import { FaultyDriver } from './faulty-driver.js';
 
 /** The hypervisor under test. */
 export interface DriverSubject {
-  /** Opens the driver on the same host, again and again. */
+  /** Opens the driver on the same host; may be repeated. */
   open(): Promise<Driver>;
   /** A folder for the agent's memory. */
   readonly folder: string;
@@ -33,7 +33,7 @@ export interface CommandHeader {
   epoch?: number;
 }
 
-/** An agent without its wires: commands go in, replies come out; it can be killed and started again. */
+/** An agent without NATS: takes commands and returns replies; it can be killed and restarted. */
 export class AgentHarness {
   epoch = 0;
   limits: Limits = {};
@@ -68,7 +68,7 @@ export class AgentHarness {
     });
   }
 
-  /** The agent ends and comes back with a new epoch; guests go on. */
+  /** Restarts the agent with a new epoch; guests continue. */
   async restart(limits: Limits = {}): Promise<void> {
     this.limits = limits;
     await this.close();
@@ -104,7 +104,7 @@ export class AgentHarness {
     return spec;
   }
 
-  /** Looks until it is so. */
+  /** Waits until the condition holds. */
   async until(fact: () => Promise<boolean> | boolean, limitMs = 60_000): Promise<void> {
     const deadline = Date.now() + limitMs;
     while (!(await fact())) {

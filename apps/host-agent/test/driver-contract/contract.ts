@@ -8,7 +8,7 @@ const hangs: Fault = (signal) =>
   new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 const lies: Fault = async () => 'lie';
 
-/** What every driver and the agent above it promise. Both drivers run it against a real host of theirs. */
+/** The contract of every driver and the agent above it. Both drivers run it against a real host. */
 export function describeDriverContract(
   name: string,
   prepare: () => Promise<DriverSubject>,
@@ -44,12 +44,12 @@ export function describeDriverContract(
         expect(await agent.done(vmId, { kind: 'resume' })).toMatchObject({ power: 'running' });
         const log = await agent.command(vmId, { kind: 'console-log', maxBytes: 4_096 });
         expect(log).toMatchObject({ outcome: 'done', text: expect.stringContaining('NOVACRON-GUEST-UP') });
-        const told: string[] = [];
-        agent.driver.watch((changed) => told.push(changed));
+        const notified: string[] = [];
+        agent.driver.watch((changed) => notified.push(changed));
         await agent.done(vmId, { kind: 'shutdown' });
         await agent.until(async () => (await agent.driver.observe(vmId)).power === 'stopped');
         expect(await agent.driver.observe(vmId)).toMatchObject({ reason: 'guest_shutdown', incarnation: 1 });
-        await agent.until(() => told.includes(vmId));
+        await agent.until(() => notified.includes(vmId));
         expect(await agent.done(vmId, { kind: 'start', spec })).toMatchObject({
           power: 'running',
           incarnation: 2,
@@ -63,7 +63,7 @@ export function describeDriverContract(
     );
 
     it(
-      'measures the guests that run, and only those',
+      'measures running guests only',
       async () => {
         const { vmId } = await agent.running();
         const [sample] = await agent.driver.samples();
@@ -98,7 +98,7 @@ export function describeDriverContract(
     );
 
     it(
-      'does everything a second time when it is asked by another command, without harm',
+      'repeats every operation without harm when another command asks for it',
       async () => {
         const spec = subject.spec();
         const { vmId } = spec;
@@ -118,7 +118,7 @@ export function describeDriverContract(
     );
 
     it(
-      'refuses what cannot be, and says so',
+      'refuses invalid operations, and says why',
       async () => {
         const spec = subject.spec();
         const { vmId } = spec;
@@ -191,7 +191,7 @@ export function describeDriverContract(
     );
 
     it(
-      'answers a command whose reply was lost again, without a second effect, also after a restart',
+      'repeats the reply of a command without a second effect, also after a restart',
       async () => {
         const spec = subject.spec();
         const { vmId } = spec;
@@ -214,7 +214,7 @@ export function describeDriverContract(
     );
 
     it(
-      'says accepted on a slow host, announces the end, and answers it when asked again',
+      'answers accepted on a slow host, announces the end, and repeats it on request',
       async () => {
         await agent.restart({ acceptAfterMs: 50 });
         const spec = subject.spec();
@@ -235,7 +235,7 @@ export function describeDriverContract(
     );
 
     it(
-      'lets force-stop and delete win over a slow command in flight',
+      'gives force-stop and delete precedence over a slow command in flight',
       async () => {
         const spec = subject.spec();
         const { vmId } = spec;
@@ -257,7 +257,7 @@ export function describeDriverContract(
     );
 
     it(
-      'believes what it sees, not what a lying host claims',
+      'trusts its observation, not a wrong success of the host',
       async () => {
         const spec = subject.spec();
         const { vmId } = spec;
@@ -277,7 +277,7 @@ export function describeDriverContract(
     );
 
     it(
-      'fails retryably while the hypervisor is gone, and the same command works when it is back',
+      'fails retryably while the hypervisor is away, and succeeds with the same command afterwards',
       async () => {
         const spec = subject.spec();
         agent.driver.fault('create', () =>
@@ -292,7 +292,7 @@ export function describeDriverContract(
     );
 
     it(
-      'finds its guests again when the agent comes back',
+      'finds its guests again after a restart of the agent',
       async () => {
         const { vmId } = await agent.running();
         await agent.restart();

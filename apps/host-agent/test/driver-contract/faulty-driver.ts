@@ -5,17 +5,17 @@ import type { Driver } from '../../src/drivers/driver.js';
 type Operation =
   'create' | 'start' | 'shutdown' | 'forceStop' | 'reboot' | 'reset' | 'pause' | 'resume' | 'delete';
 
-/** What happens instead of, or before, an operation. `lie`: claims success and does nothing. */
+/** A fault instead of, or before, an operation. `lie`: reports success without an effect. */
 export type Fault = (signal: AbortSignal) => Promise<'proceed' | 'lie'>;
 
-/** A real driver that can be told to fail, delay, hang or lie. Counts what reaches the hypervisor. */
+/** A real driver that can be set to fail, delay, hang or lie. Counts the operations that reach the hypervisor. */
 export class FaultyDriver implements Driver {
   readonly calls: Operation[] = [];
   readonly #faults = new Map<Operation, Fault>();
 
   constructor(private readonly real: Driver) {}
 
-  /** Until it is told otherwise, every `operation` meets the fault. */
+  /** Sets the fault of every following `operation`, until it is changed. */
   fault(operation: Operation, fault: Fault): void {
     this.#faults.set(operation, fault);
   }

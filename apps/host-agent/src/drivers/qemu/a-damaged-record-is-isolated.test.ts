@@ -53,7 +53,7 @@ ifQemu('a QEMU host with a record that cannot be read', () => {
     expect(await agent.driver.conditions()).toEqual([]);
   });
 
-  it('ends and deletes a guest whose pid file is gone or damaged too', async () => {
+  it('ends and deletes a guest whose pid file is missing or damaged as well', async () => {
     for (const pid of ['', 'not a pid', '999999']) {
       const { vmId } = await agent.running();
       await damage(vmId, 'vm.json', '');

@@ -34,7 +34,7 @@ ifDisk('a QEMU host without a byte of free disk', () => {
     return spec;
   }
 
-  it('force-stops a guest, and knows afterwards that it did', async () => {
+  it('force-stops a guest, and remembers it', async () => {
     const { vmId } = await runningOnFullDisk();
     expect(await agent.done(vmId, { kind: 'force-stop' }, { fence: 2 })).toMatchObject({
       power: 'stopped',
@@ -46,7 +46,7 @@ ifDisk('a QEMU host without a byte of free disk', () => {
     await until(async () => (await agent.driver.observe(vmId)).reason === 'forced');
   });
 
-  it('deletes a guest that runs, and frees its space', async () => {
+  it('deletes a running guest, and frees its space', async () => {
     const { vmId } = await runningOnFullDisk();
     expect(await agent.done(vmId, { kind: 'delete' }, { fence: 2 })).toMatchObject({ power: 'absent' });
     expect(await processes()).toBe(0);
@@ -55,7 +55,7 @@ ifDisk('a QEMU host without a byte of free disk', () => {
     expect(await agent.driver.observe(next.vmId)).toMatchObject({ power: 'running' });
   });
 
-  it('takes the graceful way too: the button is pressed, and the end observed', async () => {
+  it('ends a guest gracefully: presses the button, and observes the end', async () => {
     const { vmId } = await agent.up();
     await disk.fill();
     await agent.done(vmId, { kind: 'shutdown' }, { fence: 2 });
@@ -64,7 +64,7 @@ ifDisk('a QEMU host without a byte of free disk', () => {
     );
   });
 
-  it('refuses what needs space, and says so without a path', async () => {
+  it('refuses operations that need space, with a text without paths', async () => {
     const stopped = host.spec();
     await agent.done(stopped.vmId, { kind: 'create', spec: stopped });
     await disk.fill();
@@ -80,7 +80,7 @@ ifDisk('a QEMU host without a byte of free disk', () => {
     expect(await agent.command(fresh.vmId, { kind: 'create', spec: fresh })).toMatchObject(refused);
   });
 
-  it('is opened by a new agent, which can end the guests of the one before', async () => {
+  it('is opened by a new agent, which can end the guests of the previous one', async () => {
     const { vmId } = await runningOnFullDisk();
     await agent.restart();
     await agent.done(vmId, { kind: 'delete' }, { fence: 2 });

@@ -9,7 +9,7 @@ import { GuestRegistry } from './guest-registry.js';
 const probe = SmallDisk.mount(1);
 probe?.dispose();
 const ifDisk = probe ? describe : describe.skip;
-/** Two writers of one file meet at another place each time. */
+/** Repeated, since two writers of one file interleave differently each time. */
 const TIMES = 100;
 
 ifDisk('a record that waits for the disk', () => {
@@ -63,7 +63,7 @@ ifDisk('a record that waits for the disk', () => {
     }
   });
 
-  it('goes with a VM that is deleted during a check or a change', async () => {
+  it('disappears with a VM that is deleted during a check or a change', async () => {
     for (let times = 0; times < TIMES; times++) {
       const vmId = await waiting();
       await Promise.all([registry.check(), registry.remove(vmId), reasonIs(vmId, 'newer')]);

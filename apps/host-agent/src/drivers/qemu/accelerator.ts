@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 export type Accelerator = 'kvm' | 'tcg';
 
-/** Emulation boots the sector in about 0.2 s: hardware that takes longer than this is no help. */
+/** Emulation boots the sector in about 0.2 s. Hardware that takes longer than this brings no benefit. */
 const DEADLINE_MS = 3_000;
 const DISK_BYTES = 1_048_576;
 /** isa-debug-exit ends QEMU with (value << 1) | 1. */
@@ -13,16 +13,16 @@ const EXIT_VALUE = 0x10;
 const EXIT_CODE = (EXIT_VALUE << 1) | 1;
 
 /**
- * Whether KVM really runs guests here: /dev/kvm can exist and open while QEMU aborts, or guests crawl or hang as
- * soon as they leave real mode. With the processor that guests get, the firmware must boot a sector that says
- * `mov al, 0x10; out 0xf4, al`, which ends QEMU, in time; if not, emulation it is.
+ * Whether KVM really runs guests here. /dev/kvm can exist and open while QEMU aborts, or while guests hang when they leave
+ * real mode. With the guests' processor, the firmware must boot a sector with `mov al, 0x10; out 0xf4, al` in time, which
+ * ends QEMU. Otherwise guests are emulated.
  */
 export async function probeAccelerator(qemu: string): Promise<Accelerator> {
   if (process.arch !== 'x64' || !(await canOpen('/dev/kvm'))) return 'tcg';
   return (await runsGuest(qemu, 'kvm', DEADLINE_MS)) ? 'kvm' : 'tcg';
 }
 
-/** @param deadlineMs after this long the guest counts as one that does not run. */
+/** @param deadlineMs after this time the guest counts as not running */
 export async function runsGuest(
   qemu: string,
   accelerator: Accelerator,
@@ -45,7 +45,7 @@ function bootDisk(): Buffer {
   return disk;
 }
 
-/** What QEMU needs for an accelerator, of a guest and of the probe alike. */
+/** QEMU's arguments for an accelerator, for guests and for the probe. */
 export function processorOf(accelerator: Accelerator): readonly string[] {
   return accelerator === 'kvm' ? ['-cpu', 'host'] : [];
 }

@@ -3,14 +3,14 @@ import { processorOf, type Accelerator } from './accelerator.js';
 import type { GuestRecord } from './guest-record.js';
 import type { QemuImage } from './images.js';
 
-/** What a guest's command line bears, and nobody else's: by it a process is known before it is touched. */
+/** Marks in a guest's command line that identify its process before it is ended. */
 export function marksOf(folder: string, vmId: string): readonly string[] {
   return [`guest=${vmId}`, join(folder, 'qemu.pid')];
 }
 
 /**
- * QEMU's arguments for a guest; to be run in the VM's folder. It detaches itself, so that guests outlive the
- * agent; the network is left out until there is one to join.
+ * QEMU's arguments for a guest, for the VM's folder. QEMU detaches itself, so that guests outlive the agent. Guests have no
+ * network yet.
  */
 export function commandLine(
   folder: string,
@@ -46,7 +46,7 @@ export function commandLine(
     '-drive',
     'file=disk.qcow2,format=qcow2,if=none,id=disk0,discard=unmap',
     '-device',
-    // An I/O error pauses the guest until somebody resumes it: its file system is not told, and not damaged.
+    // An I/O error pauses the guest until it is resumed: its file system does not receive the error, and stays intact.
     'virtio-blk-pci,drive=disk0,rerror=stop,werror=stop',
     '-action',
     'panic=pause',

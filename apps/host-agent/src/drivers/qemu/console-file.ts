@@ -2,14 +2,14 @@ import { open, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isStorageFull, writeFileAtomic } from '../../state/atomic-file.js';
 
-/** The current file may grow to this, and the one before it holds as much as is worth keeping. */
+/** The maximum size of the current file, and the kept part of the one before. */
 const LIMIT_BYTES = 1_048_576;
 const KEPT_BYTES = 262_144;
 
 /**
- * Keeps a console's file bounded: its end moves to `console.log.1`, and it starts anew. QEMU appends, so that it
- * goes on at the new end; what it writes between the copy and the cut is lost. On a full disk the end is lost too:
- * space counts more. While no agent runs, nobody cuts.
+ * Keeps a console's file bounded: copies its end to `console.log.1`, and truncates it. QEMU appends, so it continues at
+ * the new end; its output between the copy and the truncation is lost. On a full disk the copied end is lost too, since
+ * space is more important. Without an agent the file is not truncated.
  */
 export async function boundConsole(folder: string): Promise<void> {
   const path = join(folder, 'console.log');
@@ -22,12 +22,12 @@ export async function boundConsole(folder: string): Promise<void> {
   await truncate(path, 0);
 }
 
-/** How many bytes the current file has. */
+/** The size of the current file. */
 export function consoleSize(folder: string): Promise<number> {
   return sizeOf(join(folder, 'console.log'));
 }
 
-/** The last `maxBytes` of what the console has printed. */
+/** The last `maxBytes` of the console's output. */
 export async function readConsole(folder: string, maxBytes: number): Promise<string> {
   const path = join(folder, 'console.log');
   const current = await tailOf(path, maxBytes);

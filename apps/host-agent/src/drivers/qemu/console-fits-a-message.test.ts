@@ -14,7 +14,7 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true });
 });
 
-/** The agent's answer to a question for the console whose file has these bytes. */
+/** The agent's reply for a console whose file has these bytes. */
 async function consoleOf(bytes: Buffer): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'novacron-console-'));
   folders.push(folder);

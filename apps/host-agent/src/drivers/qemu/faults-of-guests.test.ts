@@ -19,11 +19,11 @@ const probe = SmallDisk.mount(1);
 probe?.dispose();
 const ifDisk = probe ? it : it.skip;
 
-/** Boot sectors: machine code of a guest that does one thing. */
+/** Boot sectors: guests in machine code with one action each. */
 const GUESTS = {
   /** out 0x505, 1: the port of pvpanic, as a kernel that panics writes it. */
   panics: [0xba, 0x05, 0x05, 0xb0, 0x01, 0xee, 0xf4, 0xeb, 0xfd],
-  /** int 0x13, ah 0x43, again and again, 128 KiB further on each time: each write takes new clusters of the disk. */
+  /** int 0x13, ah 0x43, repeatedly, each time 128 KiB further: each write allocates new clusters of the disk. */
   writes: [
     ...Buffer.from(
       '31c08ed8be187cb80043cd13' + '6681440800010000ebf1f490' + '10000100007c00000001000000000000',
@@ -83,10 +83,10 @@ exec ${QEMU_PROGRAMS.qemu} "\${args[@]}"
     expect(fact).toMatchObject({ power: 'paused', reason, incarnation: 1 });
   }
 
-  it('because its kernel panicked says so, refuses to resume, and can be reset', async () => {
-    const told: VmId[] = [];
+  it('reports a kernel panic, refuses to resume, and can be reset', async () => {
+    const notified: VmId[] = [];
     const vmId = await boot(GUESTS.panics);
-    driver.watch((changed) => told.push(changed));
+    driver.watch((changed) => notified.push(changed));
     await paused(vmId, 'guest_panicked');
     await expect(driver.resume(vmId, noSignal)).rejects.toMatchObject({
       code: 'guest_panicked',
@@ -95,12 +95,12 @@ exec ${QEMU_PROGRAMS.qemu} "\${args[@]}"
     });
     await driver.reset(vmId, noSignal);
     expect((await driver.observe(vmId)).power).toBe('running');
-    expect(told).toContain(vmId);
+    expect(notified).toContain(vmId);
     await driver.forceStop(vmId);
     expect(await driver.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'forced' });
   });
 
-  it('because its disk fails says so, also to an agent that comes later, and fails to resume with that', async () => {
+  it('reports a failing disk, also to a later agent, and fails to resume for that reason', async () => {
     const vmId = await boot(GUESTS.panics, 's/^file=disk.qcow2/file=blkdebug:blkdebug.conf:disk.qcow2/');
     await paused(vmId, 'io_error');
     await expect(driver.resume(vmId, noSignal)).rejects.toMatchObject({

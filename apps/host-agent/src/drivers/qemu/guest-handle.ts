@@ -4,7 +4,7 @@ import { DriverError } from '../driver.js';
 import { isAlive, readUsage, type ProcessId, type Usage } from './proc.js';
 import { QmpClient, type QmpEvent } from './qmp-client.js';
 
-/** Why QEMU says that a guest ended (QMP `SHUTDOWN`), in our words. */
+/** QEMU's reasons for the end of a guest (QMP `SHUTDOWN`), as stop reasons. */
 const REASONS: Readonly<Record<string, string>> = {
   'guest-shutdown': 'guest_shutdown',
   'guest-panic': 'crashed',
@@ -14,20 +14,20 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 const CONNECT_MS = 10_000;
 const POLL_MS = 20;
-/** A monitor that hangs must not hold up a force-stop for longer. */
+/** A hanging monitor may delay a force-stop by at most this time. */
 const QUIT_MS = 1_500;
 
-/** What the owner of a handle is told. */
+/** Callbacks to the owner of a handle. */
 interface GuestListener {
-  /** Its power state may be another one. */
+  /** The power state may have changed. */
   changed(): void;
   /** The guest has restarted itself, in the same process. */
   restarted(): Promise<void>;
 }
 
-/** A guest that runs: its process, and its monitor. */
+/** A running guest: its process, and its monitor. */
 export class GuestHandle {
-  /** What QEMU announced as the reason for its end. */
+  /** The reason that QEMU announced for its end. */
   #reason: string | undefined;
   #previous: Usage | undefined;
   #qmp: QmpClient | undefined;
@@ -41,7 +41,7 @@ export class GuestHandle {
     private readonly on: GuestListener,
   ) {}
 
-  /** Connects to the monitor, for as long as it takes QEMU to listen. @throws Error */
+  /** Connects to the monitor as soon as QEMU listens. @throws Error */
   async connect(): Promise<void> {
     for (const deadline = this.clock.now() + CONNECT_MS; ; await this.clock.sleep(POLL_MS)) {
       try {
@@ -54,7 +54,7 @@ export class GuestHandle {
     }
   }
 
-  /** Why the guest ended, as far as QEMU could say it. */
+  /** Why the guest ended, as far as QEMU reported it. */
   get reason(): string {
     return this.#reason ?? 'crashed';
   }
@@ -82,13 +82,13 @@ export class GuestHandle {
     return !(await this.alive());
   }
 
-  /** Ends the process: politely, then for good. Its pid was checked when the handle was made, its start is now. */
+  /** Ends the process, first by its monitor, then by a signal. Its pid was checked before, its start time is checked now. */
   async kill(): Promise<void> {
     this.#reason ??= 'forced';
     try {
       await this.execute('quit', QUIT_MS);
     } catch {
-      // It may be too sick to answer, or gone already: what follows does not need it.
+      // The monitor may hang or be gone; the next step does not need it.
     }
     if (await this.ended(QUIT_MS)) return;
     if (await this.alive()) process.kill(this.process.pid, 'SIGKILL');
@@ -113,7 +113,7 @@ export class GuestHandle {
     };
   }
 
-  /** Lets go of the monitor; the guest runs on. */
+  /** Disconnects from the monitor; the guest continues. */
   close(): void {
     this.#closing = true;
     this.#qmp?.close();
@@ -132,7 +132,7 @@ export class GuestHandle {
   }
 }
 
-/** 0–100 with three digits: QEMU's own overhead may exceed what the guest was given. */
+/** 0–100 with three digits: QEMU's own overhead may exceed the guest's share. */
 function percent(share: number): number {
   return Math.round(Math.min(1, Math.max(0, share)) * 100_000) / 1_000;
 }

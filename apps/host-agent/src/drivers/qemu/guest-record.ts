@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../../state/atomic-file.js';
 import { DamagedStateError } from '../../state/journal.js';
 
-/** vm.json in a VM's folder: what its host must know of it after a restart. */
+/** vm.json in a VM's folder: the state that its host needs after a restart. */
 const GuestRecord = z.object({
   vmId: VmId,
   name: z.string(),
@@ -17,21 +17,21 @@ const GuestRecord = z.object({
   reason: z.string().nullable(),
   /** A reboot is between the power button and the next start. */
   rebooting: z.boolean(),
-  /** The guest has said on its console that it is up, since it last started or was reset. */
+  /** The guest has reported on its console that it is up, since its last start or reset. */
   ready: z.boolean().default(false),
-  /** How long the console's file was then. */
+  /** The length of the console's file at that start or reset. */
   consoleFrom: z.number().int().nonnegative().default(0),
 });
 export type GuestRecord = z.infer<typeof GuestRecord>;
 
-/** The record of a guest that is about to start, or to be reset: it is not up yet. */
+/** The record of a guest before its start or reset: it is not up yet. */
 export function fromStart(record: GuestRecord, consoleBytes: number): GuestRecord {
   return { ...record, ready: false, consoleFrom: consoleBytes };
 }
 
 /**
- * @returns undefined when the folder holds no VM
- * @throws DamagedStateError when it holds one whose record cannot be read
+ * @returns undefined when the folder has no VM
+ * @throws DamagedStateError when its record cannot be read
  */
 export async function readRecord(folder: string): Promise<GuestRecord | undefined> {
   const path = join(folder, 'vm.json');

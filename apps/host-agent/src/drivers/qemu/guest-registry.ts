@@ -10,7 +10,7 @@ import { fromStart, readRecord, writeRecord, type GuestRecord } from './guest-re
 import { findProcess, findProcesses, type ProcessId } from './proc.js';
 
 export interface GuestRegistryOptions {
-  /** Holds a folder for each VM. */
+  /** Contains a folder for each VM. */
   readonly folder: string;
   readonly clock: Clock;
   /** A VM's power state may have changed. */
@@ -18,31 +18,29 @@ export interface GuestRegistryOptions {
   readonly onWarning: (message: string, error?: unknown) => void;
 }
 
-/** How long a process may take to be gone after its monitor is. */
+/** How long a process may take to end after its monitor closed. */
 const EXIT_MS = 2_000;
 const GONE = '.gone-';
 
-/** Which VMs there are: their folders, their records, and the processes of those that run. */
+/** The VMs of the host: their folders, their records, and the processes of running guests. */
 export class GuestRegistry {
   readonly #handles = new Map<VmId, GuestHandle>();
   readonly #updates = new Map<VmId, Promise<void>>();
-  /** Records that the disk did not take, and that have to be right all the same. */
+  /** Records that wait for the disk and are current in memory. */
   readonly #unsaved = new Map<VmId, GuestRecord>();
   readonly #damaged = new Set<VmId>();
 
   private constructor(private readonly options: GuestRegistryOptions) {}
 
-  /** Finds the guests again that outlived the last agent, and finishes deletions that it could not. */
+  /** Finds the guests that outlived the last agent, and finishes its deletions. */
   static async open(options: GuestRegistryOptions): Promise<GuestRegistry> {
     const registry = new GuestRegistry(options);
     const entries = await readdir(options.folder);
     const gone = entries.filter((name) => name.startsWith(GONE));
     await Promise.all(gone.map((name) => rm(join(options.folder, name), { recursive: true, force: true })));
-    // One guest that cannot be read must not keep the host from the others.
+    // One unreadable guest must not block the others.
     const attached = (await registry.all()).map((vmId) =>
-      registry
-        .#attach(vmId)
-        .catch((error: unknown) => options.onWarning(`cannot see what became of ${vmId}`, error)),
+      registry.#attach(vmId).catch((error: unknown) => options.onWarning(`observing ${vmId} failed`, error)),
     );
     await Promise.all(attached);
     return registry;
@@ -57,14 +55,14 @@ export class GuestRegistry {
     return entries.flatMap((name) => VmId.safeParse(name).data ?? []);
   }
 
-  /** The handles of what ran when it was last looked at. */
+  /** The handles of the guests that ran at the last check. */
   get running(): readonly GuestHandle[] {
     return [...this.#handles.values()];
   }
 
   /**
-   * What the host knows of the VM, after every change under way. `damaged`: there is a VM whose record cannot be read;
-   * its folder and its process are all that is known.
+   * The VM's record, after every change under way. `damaged`: the record cannot be read; only the VM's folder and process
+   * are known.
    */
   async record(vmId: VmId): Promise<GuestRecord | 'damaged' | undefined> {
     await this.#updates.get(vmId);
@@ -72,8 +70,8 @@ export class GuestRegistry {
   }
 
   /**
-   * Changes the record, one change of a VM after the other. Nothing happens to a VM that is not there, or is damaged.
-   * With `mayWait` a change that the disk does not take counts in memory, until it does.
+   * Changes the record, one change of a VM after the other. Has no effect on a missing or damaged VM. With `mayWait` a
+   * change that the disk refuses counts in memory until it is written.
    */
   async update(
     vmId: VmId,
@@ -95,7 +93,7 @@ export class GuestRegistry {
     return undefined;
   }
 
-  /** Takes charge of the process that the VM's pid file names. @throws Error when there is none. */
+  /** Takes over the process that the VM's pid file names. @throws Error when there is none */
   async adopt(vmId: VmId): Promise<GuestHandle> {
     const handle = await this.#find(vmId);
     if (!handle) throw new Error(`QEMU left no process for ${vmId}`);
@@ -103,7 +101,7 @@ export class GuestRegistry {
     return handle;
   }
 
-  /** The process has ended: its reason goes to the record. */
+  /** Writes the reason of an ended process to the record. */
   async settle(handle: GuestHandle): Promise<void> {
     if (this.#handles.get(handle.vmId) !== handle) return;
     this.#handles.delete(handle.vmId);
@@ -113,7 +111,7 @@ export class GuestRegistry {
     this.options.onChange(handle.vmId);
   }
 
-  /** Makes the VM absent at once; its files follow. Whatever its folder holds, and if there is none. */
+  /** Makes the VM absent at once, and removes its files, whatever its folder contains. */
   async remove(vmId: VmId): Promise<void> {
     const grave = join(this.options.folder, `${GONE}${vmId}`);
     await rm(grave, { recursive: true, force: true });
@@ -126,8 +124,8 @@ export class GuestRegistry {
   }
 
   /**
-   * The VM's process, also one that its pid file does not name: whatever bears the VM's marks. Slower than `live`, for
-   * those who must not miss it.
+   * The VM's process, found by the VM's marks, also without a pid file. Slower than `live`, for callers that must not miss
+   * it.
    */
   async liveAnyhow(vmId: VmId): Promise<GuestHandle | undefined> {
     const handle = await this.live(vmId);
@@ -136,23 +134,22 @@ export class GuestRegistry {
     return process && this.#handleOf(vmId, process);
   }
 
-  /** It is about to be reset, or has reset itself: it is not up until it says so again. */
+  /** Before a reset, or after a reset by itself: the guest is not up until it reports that again. */
   async startsAnew(vmId: VmId): Promise<void> {
     const bytes = await consoleSize(this.folderOf(vmId));
     await this.update(vmId, (record) => fromStart(record, bytes), { mayWait: true });
   }
 
-  /** VMs whose records could not be read when they were last looked at. */
+  /** VMs whose records were unreadable at their last read. */
   get damaged(): number {
     return this.#damaged.size;
   }
 
   /**
-   * Saves the records that wait for the disk, and looks whether every process is still there, for those whose monitor
-   * did not say so.
+   * Saves the records that wait for the disk, and detects ended processes whose monitor did not report it.
    */
   async check(): Promise<void> {
-    // An update reads the record that waits in its turn: it may be saved, newer or gone by then.
+    // An update reads the waiting record in its turn: it may be saved, newer or gone by then.
     const waiting = [...this.#unsaved.keys()];
     await Promise.all(waiting.map((vmId) => this.update(vmId, (record) => record, { mayWait: true })));
     await Promise.all(this.running.map((handle) => this.live(handle.vmId)));
@@ -167,10 +164,10 @@ export class GuestRegistry {
     if (handle) {
       await handle
         .connect()
-        .catch((error: unknown) => this.options.onWarning(`the monitor of ${vmId} does not answer`, error));
+        .catch((error: unknown) => this.options.onWarning(`monitor connection of ${vmId} failed`, error));
       return;
     }
-    // It ended while no agent looked: a QEMU that ends in order removes its pid file.
+    // It ended without an agent: a QEMU that ends in order removes its pid file.
     const reason = (await this.#pidOf(vmId)) === 'missing' ? 'guest_shutdown' : 'crashed';
     const record = await this.record(vmId);
     if (record && record !== 'damaged' && record.incarnation > 0 && record.reason === null) {
@@ -193,14 +190,14 @@ export class GuestRegistry {
       changed: () => this.#changed(handle),
       restarted: () =>
         this.startsAnew(vmId).catch((error: unknown) =>
-          this.options.onWarning(`the restart of ${vmId} could not be noted`, error),
+          this.options.onWarning(`recording the restart of ${vmId} failed`, error),
         ),
     });
     this.#handles.set(vmId, handle);
     return handle;
   }
 
-  /** Does one work on the VM's record after the other, whatever became of the one before. */
+  /** Runs the changes of the VM's record one after the other, also after a failed one. */
   async #inTurn(vmId: VmId, work: () => Promise<void>): Promise<void> {
     const before = this.#updates.get(vmId) ?? Promise.resolve();
     const mine = before.then(work);
@@ -220,7 +217,7 @@ export class GuestRegistry {
       return record;
     } catch (error) {
       if (!(error instanceof DamagedStateError)) throw error;
-      if (!this.#damaged.has(vmId)) this.options.onWarning(`the record of ${vmId} is damaged`, error);
+      if (!this.#damaged.has(vmId)) this.options.onWarning(`record of ${vmId} is damaged`, error);
       this.#damaged.add(vmId);
       return 'damaged';
     }
@@ -232,15 +229,14 @@ export class GuestRegistry {
       this.#unsaved.delete(vmId);
     } catch (error) {
       if (!mayWait) throw error;
-      if (!this.#unsaved.has(vmId))
-        this.options.onWarning(`the record of ${vmId} has to wait for the disk`, error);
+      if (!this.#unsaved.has(vmId)) this.options.onWarning(`record of ${vmId} waits for the disk`, error);
       this.#unsaved.set(vmId, record);
     }
   }
 
   #changed(handle: GuestHandle): void {
     this.#look(handle).catch((error: unknown) =>
-      this.options.onWarning(`cannot see what became of ${handle.vmId}`, error),
+      this.options.onWarning(`observing ${handle.vmId} failed`, error),
     );
   }
 

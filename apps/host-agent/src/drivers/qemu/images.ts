@@ -19,7 +19,7 @@ const ImageFile = z.object({
 /** An image with the paths of its files. */
 export type QemuImage = z.infer<typeof ImageFile>;
 
-/** The names of all images in the folder; without a readable image.json or a legal name it is not an image. */
+/** The names of all images in the folder. An image has a readable image.json and a legal name. */
 export async function listImages(folder: string): Promise<string[]> {
   const entries = await readdir(folder).catch(noneIfMissing);
   const images = await Promise.all(entries.map((name) => readImage(folder, name)));
@@ -47,7 +47,7 @@ async function readImage(folder: string, name: string): Promise<QemuImage | unde
       ...(image.disk === undefined ? {} : { disk: join(home, image.disk) }),
     };
   } catch {
-    return undefined; // not an image, or one that is just being written
+    return undefined; // not an image, or an image that is being written
   }
 }
 

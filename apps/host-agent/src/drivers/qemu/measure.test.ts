@@ -7,7 +7,7 @@ import { bytesForGuests, readCapacity } from './measure.js';
 
 const MIB = 1_048_576;
 const GIB = 1_073_741_824;
-/** The size of a file system in memory, of which the tests take a few MiB. */
+/** The size of a file system in memory; the tests use a few MiB of it. */
 const DISK_GIB = 8;
 
 const probe = SmallDisk.mount(1);

@@ -10,15 +10,15 @@ import type { GuestHandle } from './guest-handle.js';
 const BlockStats = z.array(z.object({ stats: z.object({ rd_bytes: z.number(), wr_bytes: z.number() }) }));
 /** The share of the memory that guests may have. */
 const MEMORY_SHARE = 0.8;
-/** Of `stat`, whatever the file system's own blocks are. */
+/** The unit of `stat`, independent of the file system's blocks. */
 const STAT_BLOCK_BYTES = 512;
 const MIB = 1_048_576;
 const GIB = 1_073_741_824;
 
 /**
- * What this machine has for guests, whose disks lie in `folder`: its processors, most of its memory, and of the file
- * system what is free without the reserve, with what the guests have written. Their disks are sparse: a GiB of a disk is
- * in one of the two, and whatever others write is in neither.
+ * This machine's resources for guests with disks in `folder`: its processors, most of its memory, and the file system's
+ * free space without the reserve plus the space that the guests have written. Their disks are sparse: a GiB of a disk is
+ * either free or written, and the files of others are neither.
  */
 export async function readCapacity(folder: string, reserveGib: number): Promise<Capacity> {
   const bytes = await bytesForGuests(folder);
@@ -29,13 +29,13 @@ export async function readCapacity(folder: string, reserveGib: number): Promise<
   };
 }
 
-/** What the file system of `folder` has free, and what the guests' disks take of it. */
+/** The free space of the file system of `folder`, and the space of the guests' disks. */
 export async function bytesForGuests(folder: string): Promise<number> {
   const [{ bavail, bsize }, written] = await Promise.all([statfs(folder), writtenBytes(folder)]);
   return bavail * bsize + written;
 }
 
-/** What the guests' disks take of the file system. A guest that goes meanwhile counts nothing. */
+/** The space of the guests' disks. A guest that is removed meanwhile does not count. */
 async function writtenBytes(folder: string): Promise<number> {
   const guests = await readdir(folder);
   const sizes = guests.map((guest) =>

@@ -2,7 +2,7 @@ import type { VmId } from '@novacron/contracts/ids';
 import type { Clock } from '../../time/clock.js';
 import type { GuestHandle } from './guest-handle.js';
 
-/** A guest that is still booting does not hear the button: it is pressed again this often, so many times. */
+/** A booting guest ignores the button, so it is pressed again at this interval, this many times. */
 const AGAIN_MS = 2_000;
 const TIMES = 30;
 
@@ -12,14 +12,14 @@ export class PowerButton {
 
   constructor(private readonly clock: Clock) {}
 
-  /** Presses; resolves when the guest was told, and goes on until it is off or the button is let go. */
+  /** Presses, and resolves after the first event. Repeats until the guest is off or the button is released. */
   async press(handle: GuestHandle): Promise<void> {
     this.release(handle.vmId);
     await handle.execute('system_powerdown');
     this.#again(handle, TIMES);
   }
 
-  /** Something else was decided for the VM. */
+  /** Stops pressing, because another operation begins. */
   release(vmId: VmId): void {
     this.#held.get(vmId)?.();
     this.#held.delete(vmId);
@@ -29,7 +29,7 @@ export class PowerButton {
     for (const vmId of this.#held.keys()) this.release(vmId);
   }
 
-  /** Presses until the guest is off; false when it still is on after `ms`. */
+  /** Presses until the guest is off; false when it still runs after `ms`. */
   async powersOff(handle: GuestHandle, ms: number, signal: AbortSignal): Promise<boolean> {
     for (let left = ms; left > 0; left -= AGAIN_MS) {
       if (!(await this.#pressed(handle))) return true;
@@ -49,7 +49,7 @@ export class PowerButton {
     this.#held.set(handle.vmId, cancel);
   }
 
-  /** False when the guest has gone off, or cannot be told any more. */
+  /** False when the guest is off, or its monitor is gone. */
   async #pressed(handle: GuestHandle): Promise<boolean> {
     try {
       await handle.execute('system_powerdown');

@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 
-/** A process, told from a later one with the same pid by its start (clock ticks since boot). */
+/** A process. Its start (clock ticks since boot) distinguishes it from a later one with the same pid. */
 export interface ProcessId {
   readonly pid: number;
   readonly startedAt: number;
@@ -21,7 +21,7 @@ interface Stat {
 async function readStat(pid: number): Promise<Stat | undefined> {
   const text = await readProc(`${pid}/stat`);
   if (text === undefined) return undefined;
-  // The name in parentheses may hold anything: count from its end.
+  // The name in parentheses may contain any character: count from its end.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return {
     state: fields[0] ?? '',
@@ -30,7 +30,7 @@ async function readStat(pid: number): Promise<Stat | undefined> {
   };
 }
 
-/** The process with the pid, if its command line bears every one of the marks. */
+/** The process with the pid, if its command line has all marks. */
 export async function findProcess(pid: number, marks: readonly string[]): Promise<ProcessId | undefined> {
   const stat = await readStat(pid);
   const commandLine = (await readProc(`${pid}/cmdline`))?.split('\0').join(' ') ?? '';
@@ -38,7 +38,7 @@ export async function findProcess(pid: number, marks: readonly string[]): Promis
   return { pid, startedAt: stat.startedAt };
 }
 
-/** Every process whose command line bears all marks. */
+/** Every process whose command line has all marks. */
 export async function findProcesses(marks: readonly string[]): Promise<ProcessId[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const found = await Promise.all(pids.map((pid) => findProcess(pid, marks)));
@@ -58,7 +58,7 @@ export interface Usage {
   readonly residentBytes: number;
 }
 
-/** What the process has used; undefined when it is gone. */
+/** The resource use of the process; undefined when it is gone. */
 export async function readUsage({ pid, startedAt }: ProcessId): Promise<Usage | undefined> {
   const [stat, memory, uptime] = await Promise.all([
     readStat(pid),

@@ -17,7 +17,7 @@ export const QEMU_PROGRAMS: QemuPrograms = { qemu: `qemu-system-${arch}`, qemuIm
 
 /**
  * Runs a program of QEMU to its end.
- * @throws DriverError: not installed, no space, too slow, or failed; its cause has what the program said.
+ * @throws DriverError: not installed, no space, too slow, or failed; its cause has the program's output
  */
 export async function runProgram(
   programs: QemuPrograms,
@@ -43,7 +43,7 @@ export async function runProgram(
   }
 }
 
-/** The program's own words may name paths: they are the cause. */
+/** The program's output may name paths, so it is the cause. */
 function explained(
   program: Program,
   error: NodeJS.ErrnoException & { stderr?: string; killed?: boolean },

@@ -24,14 +24,14 @@ export async function testImages(): Promise<string> {
   throw new Error('tiny-linux cannot be built here');
 }
 
-/** A QEMU host of its own for one test, under emulation. */
+/** A QEMU host for one test, under emulation. */
 export class QemuHost {
   private constructor(
     readonly folder: string,
     private readonly imagesFolder: string,
   ) {}
 
-  /** @param parent where the host's folder lies */
+  /** @param parent the parent of the host's folder */
   static async prepare(parent = tmpdir()): Promise<QemuHost> {
     return new QemuHost(await mkdtemp(join(parent, 'novacron-qemu-')), await testImages());
   }

@@ -29,7 +29,7 @@ const COMMAND_TIMEOUT_MS = 5_000;
 export class QmpClient {
   readonly #waiting = new Map<number, Waiting>();
   readonly #greeting = Promise.withResolvers<void>();
-  /** Resolves when the connection is over, for whatever reason. */
+  /** Resolves when the connection has ended for any reason. */
   readonly closed: Promise<void>;
   #lastId = 0;
   #rest = '';
@@ -46,8 +46,8 @@ export class QmpClient {
   }
 
   /**
-   * @param folder where QEMU made `qmp.sock`; its path may be longer than the 107 bytes of a socket's address.
-   * @throws Error when QEMU does not listen or does not greet in time.
+   * @param folder with QEMU's `qmp.sock`; its path may be longer than the 107 bytes of a socket's address
+   * @throws Error when QEMU does not listen or does not greet in time
    */
   static async connect(folder: string, onEvent: (event: QmpEvent) => void): Promise<QmpClient> {
     const directory = await open(folder, 'r');
@@ -68,8 +68,8 @@ export class QmpClient {
   }
 
   /**
-   * @returns what the command returns.
-   * @throws DriverError when it refuses, with QEMU's own words as the cause; Error when it does not answer in time.
+   * @returns the command's result
+   * @throws DriverError when QEMU refuses, with its message as the cause; Error when it does not answer in time
    */
   async execute(command: string, args: object = {}, timeoutMs = COMMAND_TIMEOUT_MS): Promise<unknown> {
     const id = ++this.#lastId;
@@ -109,7 +109,7 @@ export class QmpClient {
   }
 }
 
-/** QEMU's own words may name files. */
+/** QEMU's message may name files. */
 function refusal({ class: kind, desc }: { class: string; desc: string }): DriverError {
   return new DriverError('driver_error', 'QEMU refused the command', true, {
     cause: new Error(`${kind}: ${desc}`),

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import type { GuestRegistry } from './guest-registry.js';
 import { consoleSize } from './console-file.js';
 
-/** What a guest prints on its serial console when its user space is up. */
+/** The line that a guest prints on its serial console when its user space is up. */
 const MARKER = Buffer.from('NOVACRON-GUEST-UP');
 const CHUNK_BYTES = 262_144;
 
-/** Looks for the line by which a guest says that it is up, in the consoles of those that have not said it yet. */
+/** Searches the consoles of guests that are not up yet for the line that reports it. */
 export class ReadyWatch {
-  /** Up to where each console was looked through. */
+  /** Up to where each console was searched. */
   readonly #positions = new Map<VmId, { readonly from: number; at: number }>();
 
   constructor(
@@ -19,7 +19,7 @@ export class ReadyWatch {
     private readonly onWarning: (message: string, error?: unknown) => void,
   ) {}
 
-  /** One look at every guest that runs. Never rejects. */
+  /** Checks every running guest once. Never rejects. */
   async look(): Promise<void> {
     const running = this.guests.running.map(({ vmId }) => vmId);
     for (const vmId of this.#positions.keys()) if (!running.includes(vmId)) this.#positions.delete(vmId);
@@ -46,16 +46,16 @@ export class ReadyWatch {
   }
 }
 
-/** Moves the position on as far as the console goes, or to the marker. */
+/** Advances the position to the console's end, or to the marker. */
 async function isPrintedAfter(folder: string, position: { at: number }): Promise<boolean> {
   const size = await consoleSize(folder);
-  if (size < position.at) position.at = 0; // it was cut
+  if (size < position.at) position.at = 0; // the file was truncated
   if (size === position.at) return false;
   const file = await open(join(folder, 'console.log'), 'r');
   try {
     const chunk = Buffer.alloc(CHUNK_BYTES);
     for (;;) {
-      // The marker may have come in two parts.
+      // The marker may arrive in two parts.
       const start = Math.max(0, position.at - MARKER.length);
       const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, start);
       if (start + bytesRead <= position.at) return false;

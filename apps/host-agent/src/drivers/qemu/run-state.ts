@@ -15,11 +15,11 @@ const FAULTS: Readonly<Record<string, GuestFault>> = {
 
 export interface RunState {
   readonly power: Extract<PowerState, 'running' | 'paused'>;
-  /** Why QEMU paused the guest; null when it runs, or somebody paused it. */
+  /** Why QEMU paused the guest; null when it runs, or when a command paused it. */
   readonly fault: GuestFault | null;
 }
 
-/** QMP `query-status`: what does not run is paused, as long as its process is there. */
+/** From QMP `query-status`: a guest that does not run is paused, as long as its process exists. */
 export async function runStateOf(handle: Pick<GuestHandle, 'execute'>): Promise<RunState> {
   const { status } = Status.parse(await handle.execute('query-status'));
   if (status === 'running') return { power: 'running', fault: null };

@@ -33,7 +33,7 @@ ifQemu('a QEMU host in trouble', () => {
     return { driver, vmId: spec.vmId };
   }
 
-  it('says that QEMU is not installed, and that trying again does not help', async () => {
+  it('reports that QEMU is not installed, and that a retry does not help', async () => {
     driver = await host.open({ qemu: 'no-such-qemu', qemuImg: QEMU_PROGRAMS.qemuImg });
     const spec = host.spec();
     await driver.create(spec, noSignal);
@@ -45,7 +45,7 @@ ifQemu('a QEMU host in trouble', () => {
     expect(await driver.observe(spec.vmId)).toMatchObject({ power: 'stopped', reason: 'start_failed' });
   });
 
-  it('says that the disk is full, and leaves no VM behind', async () => {
+  it('reports a full disk, and leaves no VM behind', async () => {
     const full = join(host.folder, 'full-disk');
     await writeFile(full, '#!/bin/sh\necho "qemu-img: disk.qcow2: No space left on device" >&2; exit 1\n');
     await chmod(full, 0o755);
@@ -65,18 +65,18 @@ ifQemu('a QEMU host in trouble', () => {
     });
   });
 
-  it('tells of a QEMU that was killed, and calls it a crash', async () => {
+  it('notifies when a QEMU was killed, and reports a crash', async () => {
     const { driver: qemu, vmId } = await boot();
-    const told: VmId[] = [];
-    qemu.watch((changed) => told.push(changed));
+    const notified: VmId[] = [];
+    qemu.watch((changed) => notified.push(changed));
     const [guest] = await host.processes();
     process.kill(guest?.pid as number, 'SIGKILL');
-    await until(async () => told.includes(vmId));
+    await until(async () => notified.includes(vmId));
     expect(await qemu.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'crashed' });
     expect(await qemu.samples()).toEqual([]);
   });
 
-  it('learns afterwards of a guest that was killed while no agent looked', async () => {
+  it('detects a guest that was killed while no agent ran', async () => {
     const { driver: qemu, vmId } = await boot();
     await qemu.close();
     const [guest] = await host.processes();
@@ -86,7 +86,7 @@ ifQemu('a QEMU host in trouble', () => {
     expect(await driver.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'crashed', incarnation: 1 });
   });
 
-  it('never touches a process that is not the guest, whatever the pid file says', async () => {
+  it('never ends a process that is not the guest, although the pid file names it', async () => {
     const { driver: qemu, vmId } = await boot();
     await qemu.forceStop(vmId);
     const stranger = spawn('sleep', ['60']);
@@ -99,7 +99,7 @@ ifQemu('a QEMU host in trouble', () => {
     stranger.kill();
   });
 
-  it('still tells of a guest whose monitor hangs, and ends it', async () => {
+  it('still reports a guest whose monitor hangs, and ends it', async () => {
     const { driver: qemu, vmId } = await boot();
     const [guest] = await host.processes();
     freeze(guest?.pid);
@@ -110,7 +110,7 @@ ifQemu('a QEMU host in trouble', () => {
     expect(await qemu.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'forced' });
   });
 
-  it('finishes the reboot that a killed agent had begun', async () => {
+  it('finishes the reboot of a killed agent', async () => {
     const { driver: qemu, vmId } = await boot();
     const folder = join(host.folder, 'vms', vmId);
     await qemu.forceStop(vmId);
@@ -133,13 +133,13 @@ ifQemu('a QEMU host in trouble', () => {
 });
 
 ifQemu('the accelerator', () => {
-  it('is believed only when a guest gets through in time', async () => {
+  it('is used only when a guest boots in time', async () => {
     expect(await runsGuest(QEMU_PROGRAMS.qemu, 'tcg', 60_000)).toBe(true);
     expect(await runsGuest(QEMU_PROGRAMS.qemu, 'tcg', 1)).toBe(false);
     expect(await runsGuest('no-such-qemu', 'kvm', 1_000)).toBe(false);
   });
 
-  it('is emulation at the latest after the deadline', async () => {
+  it('is emulation after the deadline', async () => {
     const startedAt = Date.now();
     expect(['kvm', 'tcg']).toContain(await probeAccelerator(QEMU_PROGRAMS.qemu));
     expect(Date.now() - startedAt).toBeLessThan(30_000);
@@ -147,7 +147,7 @@ ifQemu('the accelerator', () => {
 });
 
 describe('a console file', () => {
-  it('is cut when it has grown, and its end can still be read', async () => {
+  it('is truncated when it has grown, and its end stays readable', async () => {
     const host = await QemuHost.prepare();
     try {
       const text = `${'old line\n'.repeat(200_000)}the end\n`;

@@ -6,7 +6,7 @@ import { systemClock } from '../../time/clock.js';
 import { describeDriverContract } from '../../../test/driver-contract/contract.js';
 import { seededRandom } from '@novacron/async/random';
 import { SimulatedDriver } from './driver.js';
-import { NO_FAILURES, parseLatencies } from './settings.js';
+import { NO_FAILURES, parseLatencies } from '../../config.js';
 
 describeDriverContract('simulated', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'novacron-simulated-'));

@@ -8,12 +8,12 @@ import { absent, DriverError, type Driver, type Sample } from '../driver.js';
 import { cloudInitOf, consoleOf, factOf, withEvent, type Guest, type GuestEvent } from './guest.js';
 import { GuestStore } from './guest-store.js';
 import { sampleOf, type Load } from './load.js';
-import type { FailureRates, Latencies, Operation } from './settings.js';
+import type { FailureRates, Latencies, Operation } from '../../config.js';
 
 export interface SimulatedDriverOptions {
-  /** The file that the host's guests live in. */
+  /** The file with the host's guests. */
   readonly path: string;
-  /** Gives space back on a full disk; answers whether there was some. */
+  /** Frees space on a full disk. @returns whether there was some */
   readonly releaseReserve?: () => boolean;
   readonly clock: Clock;
   readonly random: Random;
@@ -21,14 +21,14 @@ export interface SimulatedDriverOptions {
   readonly failureRates: FailureRates;
   readonly images: readonly string[];
   readonly capacity: Capacity;
-  /** What the guests do all day. */
+  /** The load of the guests. */
   readonly load: Load;
 }
 
-/** Work that frees resources goes on without disk space. */
+/** Operations that free resources work without disk space. */
 const FREES: AppendOptions = { mayWait: true, usesReserve: true };
 
-/** A hypervisor host with thousands of guests in a file and a clock. */
+/** A simulated host: thousands of guests, made of a file and a clock. */
 export class SimulatedDriver implements Driver {
   readonly name = 'simulated';
   readonly capabilities: readonly Capability[] = ['pause', 'reboot', 'reset', 'console-log', 'user-data'];
@@ -94,9 +94,9 @@ export class SimulatedDriver implements Driver {
     const ignored = this.#chance('powerdown');
     const now = this.options.clock.now();
     const offAt = ignored ? null : now + this.options.latencies.powerdown;
-    const told = { ...guest, offAt, events: withEvent(guest, now, ignored ? 'ignored' : 'button') };
-    await this.#put(told, { mayWait: true });
-    this.#schedulePowerOff(told);
+    const pressed = { ...guest, offAt, events: withEvent(guest, now, ignored ? 'ignored' : 'button') };
+    await this.#put(pressed, { mayWait: true });
+    this.#schedulePowerOff(pressed);
   }
 
   async forceStop(vmId: VmId, signal: AbortSignal): Promise<void> {
@@ -135,7 +135,7 @@ export class SimulatedDriver implements Driver {
     this.#cancelPowerOff(vmId);
     this.#cancelUp(vmId);
     await this.guests.remove(vmId);
-    this.#tell(vmId);
+    this.#notify(vmId);
   }
 
   async observe(vmId: VmId): Promise<VmFact> {
@@ -161,7 +161,7 @@ export class SimulatedDriver implements Driver {
   }
 
   async conditions(): Promise<[]> {
-    this.guests.retryOwed();
+    this.guests.retryPending();
     return [];
   }
 
@@ -175,7 +175,7 @@ export class SimulatedDriver implements Driver {
     await this.guests.close();
   }
 
-  /** The guest goes off by itself: `guest_shutdown`, or `crashed`. */
+  /** The guest ends by itself: `guest_shutdown`, or `crashed`. */
   async powerOff(vmId: VmId, reason: 'guest_shutdown' | 'crashed'): Promise<void> {
     await this.#off(vmId, reason === 'crashed' ? 'killed' : 'off', reason);
   }
@@ -185,13 +185,13 @@ export class SimulatedDriver implements Driver {
     if (guest.power === to) return;
     if (guest.power !== from) throw invalid(guest, to === 'paused' ? 'pause' : 'resume');
     await this.#take(to === 'paused' ? 'pause' : 'resume', signal);
-    // The guest may have gone off meanwhile.
+    // The guest may have ended meanwhile.
     const now = this.#need(vmId);
     if (now.power !== from) throw invalid(now, to === 'paused' ? 'pause' : 'resume');
     await this.#put({ ...now, power: to });
   }
 
-  /** Spends the operation's time, and fails as often as it should. */
+  /** Takes the operation's time, and fails at its rate. */
   async #take(operation: Operation, signal: AbortSignal): Promise<void> {
     await this.options.clock.sleep(this.options.latencies[operation], signal);
     if (this.#chance(operation)) {
@@ -230,14 +230,14 @@ export class SimulatedDriver implements Driver {
     await this.#put({ ...guest, power: 'stopped', reason, offAt: null, events }, FREES);
   }
 
-  /** Tells of the guest when it is up, if that takes any time. */
+  /** Notifies when the guest is up, if booting takes time. */
   #scheduleUp({ vmId, power, upAt = null }: Guest): void {
     this.#cancelUp(vmId);
     const wait = (upAt ?? 0) - this.options.clock.now();
     if (power === 'stopped' || wait <= 0) return;
     const up = () => {
       this.#comingUp.delete(vmId);
-      this.#tell(vmId);
+      this.#notify(vmId);
     };
     this.#comingUp.set(vmId, this.options.clock.after(wait, up));
   }
@@ -264,10 +264,10 @@ export class SimulatedDriver implements Driver {
   async #put(guest: Guest, options: AppendOptions = {}): Promise<void> {
     await this.guests.put(guest, options);
     this.#scheduleUp(guest);
-    this.#tell(guest.vmId);
+    this.#notify(guest.vmId);
   }
 
-  #tell(vmId: VmId): void {
+  #notify(vmId: VmId): void {
     for (const listener of this.#listeners) listener(vmId);
   }
 

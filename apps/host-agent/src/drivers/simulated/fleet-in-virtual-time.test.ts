@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { VirtualClock } from '../../time/clock.js';
 import { seededRandom } from '@novacron/async/random';
 import { SimulatedDriver, type SimulatedDriverOptions } from './driver.js';
-import { parseFailureRates, parseLatencies } from './settings.js';
+import { parseFailureRates, parseLatencies } from '../../config.js';
 
 const noSignal = new AbortController().signal;
 
@@ -51,7 +51,7 @@ describe('a simulated fleet in virtual time', () => {
     return guest.vmId;
   }
 
-  it('takes the time that each operation was given, and no other', async () => {
+  it('takes exactly the configured time for each operation', async () => {
     const host = await open({ latencies: parseLatencies('create=2s,start=500ms') });
     const guest = spec();
     let made = false;
@@ -63,17 +63,17 @@ describe('a simulated fleet in virtual time', () => {
     expect(made).toBe(true);
   });
 
-  it('reports a guest as up when it has booted, tells of that, and starts anew with each reset', async () => {
+  it('reports and notifies when a guest has booted, again after each reset', async () => {
     const host = await open({ latencies: parseLatencies('all=0,boot=3s') });
-    const told: VmId[] = [];
+    const notified: VmId[] = [];
     const vmId = await boot(host);
-    host.watch((changed) => told.push(changed));
+    host.watch((changed) => notified.push(changed));
     expect(await host.observe(vmId)).toMatchObject({ power: 'running', ready: false });
     expect(await host.consoleLog(vmId, 10_000)).not.toContain('NOVACRON-GUEST-UP');
     await clock.advance(2_999);
-    expect(told).toEqual([]);
+    expect(notified).toEqual([]);
     await clock.advance(1);
-    expect(told).toEqual([vmId]);
+    expect(notified).toEqual([vmId]);
     expect(await host.observe(vmId)).toMatchObject({ power: 'running', ready: true });
     expect(await host.consoleLog(vmId, 10_000)).toContain('NOVACRON-GUEST-UP');
     await host.reset(vmId, noSignal);
@@ -84,17 +84,17 @@ describe('a simulated fleet in virtual time', () => {
     expect(await host.observe(vmId)).not.toHaveProperty('ready');
   });
 
-  it('tells of a guest that comes up after a restart of its agent, and of none that never does', async () => {
+  it('notifies when a guest comes up after a restart of its agent, and never for one that does not', async () => {
     const latencies = parseLatencies('all=0,boot=3s');
     const first = await open({ latencies });
     const vmId = await boot(first);
     await first.close();
     const second = await open({ latencies, failureRates: parseFailureRates('boot=100%') });
-    const told: VmId[] = [];
-    second.watch((changed) => told.push(changed));
+    const notified: VmId[] = [];
+    second.watch((changed) => notified.push(changed));
     const stuck = await boot(second);
     await clock.advance(3_000);
-    expect(told.filter((changed) => changed === vmId)).toHaveLength(1);
+    expect(notified.filter((changed) => changed === vmId)).toHaveLength(1);
     await clock.advance(3_600_000);
     expect(await second.observe(stuck)).toMatchObject({ power: 'running', ready: false });
   });
@@ -114,7 +114,7 @@ describe('a simulated fleet in virtual time', () => {
     expect(await again.consoleLog(await boot(again), 10_000)).not.toContain('cloud-init');
   });
 
-  it('fails about as often as it should, the same way for the same seed', async () => {
+  it('fails at about its rate, in the same way for the same seed', async () => {
     const failures = async () => {
       const host = await open({ failureRates: parseFailureRates('create=20%') });
       const outcomes = [];
@@ -138,7 +138,7 @@ describe('a simulated fleet in virtual time', () => {
     driver = undefined;
   });
 
-  it('lets a guest ignore its power button where the settings say so', async () => {
+  it('lets a guest ignore its power button when configured', async () => {
     const host = await open({ failureRates: parseFailureRates('powerdown=1') });
     const vmId = await boot(host);
     await host.shutdown(vmId, noSignal);
@@ -147,7 +147,7 @@ describe('a simulated fleet in virtual time', () => {
     expect(await host.consoleLog(vmId, 10_000)).toContain('power button ignored');
   });
 
-  it('lets a guest finish its shutdown after the agent was killed in between', async () => {
+  it('lets a guest finish its shutdown when the agent is killed meanwhile', async () => {
     const host = await open({ latencies: parseLatencies('all=0,powerdown=30s') });
     const vmId = await boot(host);
     await host.shutdown(vmId, noSignal);
@@ -158,13 +158,13 @@ describe('a simulated fleet in virtual time', () => {
     expect(await again.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'guest_shutdown' });
   });
 
-  it('tells of a guest that crashes', async () => {
+  it('notifies when a guest crashes', async () => {
     const host = await open();
     const vmId = await boot(host);
-    const told: VmId[] = [];
-    host.watch((changed) => told.push(changed));
+    const notified: VmId[] = [];
+    host.watch((changed) => notified.push(changed));
     await host.powerOff(vmId, 'crashed');
-    expect(told).toEqual([vmId]);
+    expect(notified).toEqual([vmId]);
     expect(await host.observe(vmId)).toMatchObject({ power: 'stopped', reason: 'crashed' });
   });
 
@@ -196,7 +196,7 @@ describe('a simulated fleet in virtual time', () => {
     }
   });
 
-  it('plays the recorded day that the VM was given, line by line', async () => {
+  it('plays the VM’s recorded day, line by line', async () => {
     const trace = {
       name: 'a',
       cpu: Array.from({ length: 288 }, (_, i) => i / 3),

@@ -2,12 +2,12 @@ import type { VmId } from '@novacron/contracts/ids';
 import { Journal, replayFile, type AppendOptions, type JournalOptions } from '../../state/journal.js';
 import type { Guest } from './guest.js';
 
-/** A line of the file: a guest as it is now, or that it is gone. */
+/** A line of the file: the current state of a guest, or its removal. */
 type Line = { guest: Guest } | { gone: VmId };
 
 /**
- * The guests of one simulated host. A real host outlives its agent, so these must outlive the process: a line
- * for each change, written but not synced (a simulated guest need not survive a power loss).
+ * The guests of one simulated host. They outlive the process, as a real host outlives its agent. Each change is a line,
+ * written but not synced, since a simulated guest need not survive a power loss.
  */
 export class GuestStore {
   readonly #guests = new Map<VmId, Guest>();
@@ -26,7 +26,7 @@ export class GuestStore {
     return store;
   }
 
-  /** The guests as the file has them now, while their host's agent goes on. */
+  /** The guests in the file now, while their host's agent continues. */
   static async read(path: string): Promise<Guest[]> {
     const store = new GuestStore();
     await replayFile<Line>(path, (line) => store.#apply(line));
@@ -45,7 +45,7 @@ export class GuestStore {
     return this.#guests.size;
   }
 
-  /** A guest is as it is once that is written; with `mayWait` also before. */
+  /** A change takes effect when it is written; with `mayWait` also before. */
   async put(guest: Guest, options: AppendOptions = {}): Promise<void> {
     const before = this.#guests.get(guest.vmId);
     const line = { guest };
@@ -66,9 +66,9 @@ export class GuestStore {
     await this.#journal.append(line, { mayWait: true, usesReserve: true });
   }
 
-  /** Tries again to write down what a full disk did not take. */
-  retryOwed(): void {
-    this.#journal.retryOwed();
+  /** Retries the writes that a full disk refused. */
+  retryPending(): void {
+    this.#journal.retryPending();
   }
 
   close(): Promise<void> {

@@ -3,7 +3,7 @@ import type { VmId } from '@novacron/contracts/ids';
 import type { VmConfig } from '@novacron/contracts/vms';
 import { createHash } from 'node:crypto';
 
-/** A simulated guest, as its host's file holds it. Times are milliseconds since 1970. */
+/** A simulated guest, as it is stored in its host's file. Times are milliseconds since 1970. */
 export interface Guest {
   readonly vmId: VmId;
   readonly name: string;
@@ -13,17 +13,17 @@ export interface Guest {
   readonly reason: string | null;
   /** When this incarnation started; counters count from here. */
   readonly bootedAt: number;
-  /** When the guest says that it is up; null: it never does. Missing in records of before: it is. */
+  /** When the guest reports that it is up; null: never. Missing in old records, whose guests are up. */
   readonly upAt?: number | null;
-  /** What cloud-init was given at the creation, and applied. */
+  /** The cloud-init data of the creation, which the guest has applied. */
   readonly cloudInit?: CloudInit | null;
-  /** The power button was pressed and the guest goes down at this time. */
+  /** The power button was pressed, and the guest ends at this time. */
   readonly offAt: number | null;
-  /** What happened, newest last; the console is written from it. */
+  /** The guest's events, newest last; the console is made of them. */
   readonly events: readonly GuestEvent[];
 }
 
-/** User data and keys by their digests: enough to see what was applied. */
+/** User data and keys by their digests, enough to verify what was applied. */
 export interface CloudInit {
   readonly userData: { readonly bytes: number; readonly sha256: string } | null;
   /** `SHA256:…`, as ssh-keygen shows them. */
@@ -54,7 +54,7 @@ export interface GuestEvent {
   readonly what: 'boot' | 'reboot' | 'reset' | 'button' | 'ignored' | 'off' | 'killed';
 }
 
-/** A bounded console: what happened longer ago has scrolled away. */
+/** The console is bounded: older events are dropped. */
 const KEPT_EVENTS = 16;
 
 export function withEvent(guest: Guest, at: number, what: GuestEvent['what']): readonly GuestEvent[] {
@@ -66,7 +66,7 @@ export function factOf({ vmId, power, incarnation, reason, upAt = 0 }: Guest, no
   return power === 'stopped' ? fact : { ...fact, ready: upAt !== null && now >= upAt };
 }
 
-/** What the guest's serial console has printed. */
+/** The output of the guest's serial console. */
 export function consoleOf(guest: Guest, now: number): string {
   return guest.events.flatMap((event) => consoleLines(guest, event, now)).join('');
 }

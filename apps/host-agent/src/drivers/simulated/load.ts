@@ -3,7 +3,7 @@ import type { Sample } from '../driver.js';
 import type { Guest } from './guest.js';
 import { TRACE_LINES, TRACE_STEP_MS, traceFor, type Trace } from './trace.js';
 
-/** Where guests' load comes from: recorded days, or a daily cycle of their own when there are none. */
+/** The source of the guests' load: recorded days, or a generated daily cycle without them. */
 export interface Load {
   readonly traces: readonly Trace[];
   readonly seed: number;
@@ -11,7 +11,7 @@ export interface Load {
 
 const DAY_MS = 86_400_000;
 
-/** What the guest does at `time`: the same guest at the same time always does the same. */
+/** The guest's load at `time`; the same guest and time always give the same load. */
 export function sampleOf(load: Load, guest: Guest, time: number): Sample {
   const trace = traceFor(load.traces, guest);
   const [cpu, memory] = trace ? traceAt(trace, time) : cycleAt(load.seed, guest.vmId, time);

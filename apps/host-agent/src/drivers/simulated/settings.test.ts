@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { DEFAULT_LATENCIES, parseFailureRates, parseLatencies } from './settings.js';
+import { DEFAULT_LATENCIES, parseFailureRates, parseLatencies } from '../../config.js';
 import { traceFor, type Trace } from './trace.js';
 
 describe('the settings of simulated hosts', () => {

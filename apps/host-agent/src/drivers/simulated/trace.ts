@@ -23,7 +23,7 @@ const ARCHIVE = /\.(tar|tgz|tar\.[a-z0-9]+)$/;
 /**
  * Reads recorded days: a directory with a file for each machine, a tar of one, or a directory of such tars. A file
  * has a line `CPU% MEMORY%` every five minutes; the first is minute 0. The order is that of the files' names.
- * @throws Error naming the file and line that is no pair of numbers.
+ * @throws Error that names the file and the line that is not a pair of numbers
  */
 export async function readTraces(path: string): Promise<Trace[]> {
   const traces = await readFrom(path);
