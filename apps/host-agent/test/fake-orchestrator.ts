@@ -37,7 +37,7 @@ export class FakeOrchestrator {
     serveDirect(nc, requests, {
       subject: 'hosts.*.register',
       body: RegisterHost,
-      handle: async (body, [, hostId = '']) => {
+      handle: async (reported, [, hostId = '']) => {
         this.registered.push({ hostId, body });
         const epoch = (this.epochs.get(hostId) ?? 0) + 1;
         this.epochs.set(hostId, epoch);
@@ -47,7 +47,7 @@ export class FakeOrchestrator {
     serveDirect(nc, requests, {
       subject: 'hosts.*.heartbeat',
       body: Heartbeat,
-      handle: async (body, [, hostId = '']) => {
+      handle: async (reported, [, hostId = '']) => {
         this.heartbeats.push({ hostId, body });
         const { needed } = this;
         this.needed = 'nothing';
@@ -83,8 +83,8 @@ export class FakeOrchestrator {
     serveDirect(this.nc, requests, {
       subject: `hosts.*.${what}`,
       body,
-      handle: async (body, [, hostId = '']) => {
-        kept.push({ hostId, body });
+      handle: async (reported, [, hostId = '']) => {
+        kept.push({ hostId, body: reported });
         return { needed: 'nothing' };
       },
     });

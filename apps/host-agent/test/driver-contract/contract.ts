@@ -89,7 +89,7 @@ export function describeDriverContract(
     it(
       'reboots a guest, gracefully or by force',
       async () => {
-        const { vmId } = await agent.running();
+        const { vmId } = await agent.up();
         const graceful = await agent.done(vmId, { kind: 'reboot', graceMs: 20_000 });
         expect(graceful).toMatchObject({ power: 'running', incarnation: 2 });
         expect(await agent.done(vmId, { kind: 'reboot', graceMs: 0 })).toMatchObject({ power: 'running' });
