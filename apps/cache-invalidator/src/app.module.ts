@@ -15,5 +15,5 @@ export const service: ServiceSpec<typeof settings> = {
   name: 'cache',
   settings,
   postgres: { schema: 'cache', migrations },
-  module: () => AppModule,
+  module: AppModule,
 };

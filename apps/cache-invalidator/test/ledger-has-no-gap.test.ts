@@ -11,7 +11,7 @@ import { startService, type RunningService } from '@novacron/service-kit/run';
 import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers } from '@novacron/testkit/servers';
 import { eventually } from '@novacron/testkit/wait';
-import { settings, type CacheConfig } from '../src/config.js';
+import { settings } from '../src/config.js';
 import { service } from '../src/app.module.js';
 import { eventOf, LINEAGE, readLineage, FakeOrchestrator } from './support/fake-orchestrator.js';
 
@@ -20,7 +20,7 @@ let orchestrator: NatsConnection;
 let gateway: NatsConnection;
 let db: Database;
 let owner: FakeOrchestrator;
-const running: RunningService<CacheConfig>[] = [];
+const running: RunningService[] = [];
 const logger = createLogger('test', 'silent');
 
 beforeAll(async () => {
@@ -41,7 +41,7 @@ afterAll(async () => {
 beforeEach(() => start());
 afterEach(() => Promise.all(running.splice(0).map((one) => one.stop())));
 
-async function start(): Promise<RunningService<CacheConfig>> {
+async function start(): Promise<RunningService> {
   const env = { ...servers.env('cache'), NOVACRON_OPS_PORT: '0', NOVACRON_CACHE_WARM: 'false' };
   const one = await startService(service, { env, logger });
   running.push(one);

@@ -38,7 +38,7 @@ export class FakeOrchestrator {
       subject: 'hosts.*.register',
       body: RegisterHost,
       handle: async (reported, [, hostId = '']) => {
-        this.registered.push({ hostId, body });
+        this.registered.push({ hostId, body: reported });
         const epoch = (this.epochs.get(hostId) ?? 0) + 1;
         this.epochs.set(hostId, epoch);
         return { epoch, generation: 1, heartbeatMs: this.heartbeatMs };
@@ -48,7 +48,7 @@ export class FakeOrchestrator {
       subject: 'hosts.*.heartbeat',
       body: Heartbeat,
       handle: async (reported, [, hostId = '']) => {
-        this.heartbeats.push({ hostId, body });
+        this.heartbeats.push({ hostId, body: reported });
         const { needed } = this;
         this.needed = 'nothing';
         return { needed };

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId, type TenantId } from '@novacron/contracts/ids';
 import { REPLY_BYTES } from '@novacron/contracts/reply-size';
 import { Vm, VmListQuery, VmPage } from '@novacron/contracts/vms';
+import type { Database } from '@novacron/postgres/database';
+import { TOKENS } from '@novacron/service-kit/inject';
 import { readUntil, until } from '@novacron/testkit/wait';
 import { select } from '../src/vms/list.js';
 import { vmEvent } from '../src/vms/change.js';
@@ -97,10 +99,9 @@ describe('a list', () => {
       for (const item of shown) {
         Vm.parse(item);
         const { body } = await harness.get(VmReads).get(meta, { id: item.id });
-        const { rows } = await harness.service.context.sys.primary.query<VmRow>(
-          { text: 'SELECT * FROM vms WHERE id = $1' },
-          [item.id],
-        );
+        const { rows } = await harness.service.app
+          .get<Database>(TOKENS.systemDatabase)
+          .primary.query<VmRow>({ text: 'SELECT * FROM vms WHERE id = $1' }, [item.id]);
         const event = vmEvent(rows[0] as VmRow, 'vm.updated').data;
         // As text: the order of the fields is the same, too.
         expect(JSON.stringify(item)).toBe(JSON.stringify(body));
@@ -192,7 +193,9 @@ describe('a list', () => {
       [tenantId],
     );
     const { statement, params } = select(tenantId, VmListQuery.parse({ limit: 500, sort: 'name' }));
-    const { rows } = await harness.service.context.api.primary.query(statement, params, { tenantId });
+    const { rows } = await harness.service.app
+      .get<Database>(TOKENS.tenantDatabase)
+      .primary.query(statement, params, { tenantId });
     expect(rows).toHaveLength(2);
     const meta = harness.meta({ tenantId, consistency: 'strong' });
     const seen: string[] = [];

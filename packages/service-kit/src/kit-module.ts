@@ -52,7 +52,7 @@ class KitModule {}
 class RootModule {}
 
 /** The service's module below a global one that provides what `inject.ts` names. */
-export function rootModule(options: KitOptions, service: DynamicModule | Type): DynamicModule {
+export function rootModule(options: KitOptions, service: Type): DynamicModule {
   const values = valuesOf(options);
   const kit: DynamicModule = {
     module: KitModule,

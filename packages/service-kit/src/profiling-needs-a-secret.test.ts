@@ -1,11 +1,15 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { Module } from '@nestjs/common';
 import { opsEnv, telemetryEnv } from '@novacron/config/fragments';
 import { createLogger } from '@novacron/telemetry/logger';
 import { startService, type RunningService, type ServiceSpec } from './run.js';
 
 const settings = { ...opsEnv, ...telemetryEnv };
-const spec: ServiceSpec<typeof settings> = { name: 'small', settings, module: () => class Empty {} };
-let service: RunningService<unknown> | undefined;
+@Module({})
+class EmptyModule {}
+
+const spec: ServiceSpec<typeof settings> = { name: 'small', settings, module: EmptyModule };
+let service: RunningService | undefined;
 
 async function start(env: Record<string, string>): Promise<string> {
   const all = { NOVACRON_OPS_PORT: '0', ...env };

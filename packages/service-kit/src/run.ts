@@ -1,4 +1,4 @@
-import type { DynamicModule, INestApplicationContext, Type } from '@nestjs/common';
+import type { INestApplicationContext, Type } from '@nestjs/common';
 import type { natsEnv, opsEnv, postgresEnv, telemetryEnv } from '@novacron/config/fragments';
 import { ConfigError, loadConfig, type Config, type Settings } from '@novacron/config/load';
 import type { StreamName } from '@novacron/messaging/streams';
@@ -10,7 +10,6 @@ import { Profiling } from '@novacron/telemetry/profiling';
 import { startTelemetry } from '@novacron/telemetry/start';
 import 'reflect-metadata';
 import { plainApp, rpcApp } from './apps.js';
-import { ServiceContext } from './context.js';
 import { openNats, openPostgres, type DependencyOptions, type PostgresSpec } from './dependencies.js';
 import { DrainCoordinator } from './drain.js';
 import type { HttpOptions } from './http-app.js';
@@ -32,23 +31,14 @@ export interface ServiceSpec<S extends ServiceSettings> {
   readonly http?: (config: Config<S>) => HttpOptions;
   readonly rpc?: { readonly maxInFlight?: number };
   /**
-   * The service's module. Its providers inject what `inject.ts` has; `onModuleInit` loads what the first request
+   * The service's module. Its providers inject what `inject.ts` names. `onModuleInit` loads what the first request
    * needs, `onApplicationBootstrap` starts workers, which add their end to the drain coordinator. Both run before the
-   * service listens. A function is called when every dependency has been reached: for services that still build
-   * themselves from the context.
+   * service listens.
    */
-  readonly module: Type | ((context: ServiceContext<Config<S>>) => DynamicModule | Type);
-  /** Of services that still build themselves from the context: before it listens. */
-  readonly beforeListen?: (context: ServiceContext<Config<S>>) => Promise<void>;
-  /** Of services that still build themselves from the context: after it listens and before it is ready. */
-  readonly onStart?: (
-    context: ServiceContext<Config<S>>,
-    app: INestApplicationContext,
-  ) => Promise<void> | void;
+  readonly module: Type;
 }
 
-export interface RunningService<C> {
-  readonly context: ServiceContext<C>;
+export interface RunningService {
   readonly app: INestApplicationContext;
   readonly opsPort: number;
   /** Undefined without HTTP. */
@@ -96,7 +86,7 @@ export async function runService<S extends ServiceSettings>(spec: ServiceSpec<S>
 export async function startService<S extends ServiceSettings>(
   spec: ServiceSpec<S>,
   options: StartOptions = {},
-): Promise<RunningService<Config<S>>> {
+): Promise<RunningService> {
   const config = loadConfig(spec.settings, options.env);
   // Only part of the settings' type is known here: the settings of every service, and the optional ones.
   const known = config as unknown as Config<typeof opsEnv & typeof telemetryEnv> &
@@ -128,14 +118,11 @@ export async function startService<S extends ServiceSettings>(
     ]);
     monitor = postgres?.monitor;
     const kit = { ...dependencies, config, nc, databases: postgres?.databases };
-    const context = new ServiceContext(kit);
-    await spec.beforeListen?.(context);
-    const { app, port } = await listen(spec, kit, context);
-    await spec.onStart?.(context, app);
+    const { app, port } = await listen(spec, kit);
     readiness.serve();
     drain.signal.addEventListener('abort', readiness.keepFresh());
     logger.info({ opsPort: ops.port, httpPort: port }, 'ready');
-    return { context, app, opsPort: ops.port, httpPort: port, stop: () => drain.run() };
+    return { app, opsPort: ops.port, httpPort: port, stop: () => drain.run() };
   } catch (error) {
     await drain.run();
     throw error;
@@ -145,12 +132,8 @@ export async function startService<S extends ServiceSettings>(
 async function listen<S extends ServiceSettings>(
   spec: ServiceSpec<S>,
   kit: KitOptions & { readonly config: Config<S> },
-  context: ServiceContext<Config<S>>,
 ): Promise<{ app: INestApplicationContext; port: number | undefined }> {
-  const service = isClass(spec.module)
-    ? spec.module
-    : (spec.module as (context: unknown) => DynamicModule | Type)(context);
-  const module = rootModule(kit, service);
+  const module = rootModule(kit, spec.module);
   if (spec.http !== undefined) {
     // Only a service with HTTP loads Fastify.
     const { httpApp } = await import('./http-app.js');
@@ -159,11 +142,6 @@ async function listen<S extends ServiceSettings>(
   const { nc } = kit;
   const app = nc ? await rpcApp({ ...kit, nc }, module, spec.rpc?.maxInFlight) : await plainApp(kit, module);
   return { app, port: undefined };
-}
-
-/** Arrow functions have no prototype. */
-function isClass(module: object): module is Type {
-  return 'prototype' in module;
 }
 
 /** @throws ConfigError without a secret: a profile shows the work of the process, so it needs a token */

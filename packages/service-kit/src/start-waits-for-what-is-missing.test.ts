@@ -26,7 +26,7 @@ const count = defineRpc(
 );
 const settings = { ...opsEnv, ...telemetryEnv, ...natsEnv, ...postgresEnv };
 const logger = createLogger('test', 'silent');
-const running: RunningService<unknown>[] = [];
+const running: RunningService[] = [];
 let servers: TestServers;
 
 class AddThings1700000000000 {

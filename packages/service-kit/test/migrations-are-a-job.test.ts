@@ -24,7 +24,7 @@ const service: ServiceSpec<typeof settings> = {
   module: EmptyModule,
 };
 let servers: TestServers;
-let running: RunningService<unknown> | undefined;
+let running: RunningService | undefined;
 
 interface Ended {
   readonly code: number;

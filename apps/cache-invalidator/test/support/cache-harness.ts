@@ -10,7 +10,6 @@ import { startService, type RunningService } from '@novacron/service-kit/run';
 import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers } from '@novacron/testkit/servers';
 import { eventually } from '@novacron/testkit/wait';
-import type { CacheConfig } from '../../src/config.js';
 import { service } from '../../src/app.module.js';
 import { FakeGateway } from './fake-gateway.js';
 import { readLineage, FakeOrchestrator } from './fake-orchestrator.js';
@@ -19,7 +18,7 @@ export { LINEAGE } from './fake-orchestrator.js';
 
 /** Real servers, a fake orchestrator, a fake gateway, and as many invalidators as a test starts. */
 export class CacheHarness {
-  readonly #services: RunningService<CacheConfig>[] = [];
+  readonly #services: RunningService[] = [];
   readonly rpc: RpcClient;
 
   private constructor(
@@ -62,7 +61,7 @@ export class CacheHarness {
   }
 
   /** Starts an invalidator within this process. */
-  async start(extra: Record<string, string> = {}): Promise<RunningService<CacheConfig>> {
+  async start(extra: Record<string, string> = {}): Promise<RunningService> {
     const env = this.env({ NOVACRON_OPS_PORT: '0', ...extra });
     const one = await startService(service, { env, logger: createLogger('test', 'silent') });
     this.#services.push(one);

@@ -5,13 +5,12 @@ import { createLogger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServers } from '@novacron/testkit/servers';
 import { eventually } from '@novacron/testkit/wait';
 import type { NatsConnection } from '@nats-io/transport-node';
-import type { GatewayConfig } from '../../src/config.js';
 import { gatewayService } from '../../src/service.js';
 import { newSeed, seed } from '../support/process.js';
 import { StandInOrchestrator } from '../support/stand-in-orchestrator.js';
 
 let servers: TestServers;
-let service: RunningService<GatewayConfig>;
+let service: RunningService;
 let nc: NatsConnection;
 const seeded = newSeed();
 

@@ -11,12 +11,11 @@ import pg from 'pg';
 import { VmActor } from '../../src/admission/act.js';
 import { VmCreator } from '../../src/admission/create.js';
 import { orchestrator } from '../../src/app.module.js';
-import type { OrchestratorConfig } from '../../src/config.js';
 import { HostSnapshot } from '../../src/hosts/snapshot.js';
 import type { VmRow } from '../../src/vms/row.js';
 import { FakeHost } from './fake-host.js';
 
-type Service = RunningService<OrchestratorConfig>;
+type Service = RunningService;
 
 export interface Capacity {
   cpu: number;
