@@ -9,8 +9,8 @@ import { migrations } from './migrations/all.js';
 import { seedTenant } from './auth/seed-tenant.js';
 
 /*
- * `node dist/seed.js`: makes a tenant (`demo`) with an owner's token and a platform operator's. Safe to run again;
- * migrates first, so that it need not wait for a gateway. The tokens have no rate limit.
+ * `node dist/seed.js` creates a tenant (`demo`) with a token of an owner and one of a platform operator. It is safe to run
+ * again. It migrates first, so that it does not depend on a gateway. The tokens have no rate limit.
  */
 
 const settings = {

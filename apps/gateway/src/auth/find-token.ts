@@ -15,7 +15,7 @@ interface Row {
   readonly unlimited: boolean;
 }
 
-/** Of a token whose tenant has no rate of its own. */
+/** The rate of a token whose tenant has no rate of its own. */
 const DEFAULT_RATE_PER_SECOND = 2_000;
 
 const FIND: Statement = {
@@ -33,16 +33,16 @@ const RATE: Statement = {
 const TIMEOUT = { timeoutMs: 5_000 };
 
 /**
- * Finds a token by its hash. The lookup is a prepared statement on the primary: each request of an unknown token
- * waits for it, a new token must be good at once, and a revoked one must stop being good. While the primary is away
- * a replica answers, so that reads go on. The tenant's rate may come from a replica that has what the lookup saw.
+ * Finds a token by its hash. The lookup is a prepared statement on the primary: each request with an unknown token
+ * waits for it, a new token must work at once, and a revoked one must stop working. A replica answers while the primary
+ * is unreachable, so that reads continue. The tenant's rate may come from a replica that includes the lookup's position.
  * @param sys the database under the `_sys` role: the tenant is not known yet
- * @param saw told where the database is, so that the first answer can carry a consistency token
+ * @param observe receives the database's position, so that the first answer can carry a consistency token
  */
-export function findTokenIn(sys: Database, saw: (position: Position) => void): FindToken {
+export function findTokenIn(sys: Database, observe: (position: Position) => void): FindToken {
   return async (hash) => {
     const { rows, lowerBound: position } = await find(sys, hash);
-    saw(position);
+    observe(position);
     const row = rows[0];
     if (row === undefined) return null;
     return {

@@ -15,8 +15,8 @@ export interface SeededToken {
 }
 
 /**
- * Makes sure that a tenant exists with these tokens, which are good from then on and have no rate limit. Safe to
- * repeat, also with other tokens: a token of the same name stops being good.
+ * Ensures that a tenant exists with these tokens, which have no rate limit. It is safe to run again, also with other
+ * tokens: they replace those of the same name.
  * @param sys the role that serves requests may change neither tenants nor tokens
  */
 export async function seedTenant(

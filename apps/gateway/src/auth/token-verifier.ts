@@ -3,7 +3,7 @@ import type { Caller } from '../reads/caller.js';
 import { hashApiToken, isApiToken } from './api-token.js';
 
 const BEARER = /^Bearer +([^\s]+) *$/i;
-/** Headers known as they are: one more is hashed each time. */
+/** Headers that are remembered in full. The token of any other header is hashed each time. */
 const MAX_RECENT = 10_000;
 
 /** A token as it is stored. */
@@ -16,13 +16,13 @@ export interface StoredToken {
 export type FindToken = (hash: Buffer) => Promise<StoredToken | null>;
 
 export interface TokenVerifierOptions {
-  /** Entries, known and unknown tokens together; the least recently used one goes. */
+  /** Entries, of known and unknown tokens together. The least recently used one is evicted. */
   readonly capacity?: number;
-  /** How long a revocation may take to be noticed. */
+  /** How long a revocation may take to have effect. */
   readonly knownMs?: number;
-  /** How long a new token may be refused after somebody tried it too early. */
+  /** How long a new token may be refused after a request with it that came too early. */
   readonly unknownMs?: number;
-  /** How long a token that was verified goes on being good while the database cannot be asked. */
+  /** How long a verified token stays valid while the database is unreachable. */
   readonly graceMs?: number;
   readonly now?: () => number;
 }
@@ -38,7 +38,7 @@ export class TokenVerifier {
   private readonly inFlight = new Map<string, Promise<StoredToken | null>>();
   private readonly recent = new Map<string, { readonly caller: Caller; readonly until: number }>();
   private recentSince = 0;
-  /** Of the token that `verify` found last. */
+  /** When the verification of the token that `verify` found last expires. */
   private goodUntil = 0;
   private readonly knownMs: number;
   private readonly unknownMs: number;
@@ -58,13 +58,13 @@ export class TokenVerifier {
   }
 
   /**
-   * {@link verify} of an Authorization header. Headers that were good lately are known as they are, without
-   * hashing; none of them is kept here for longer than a verification counts.
-   * @param beforeAsking may throw, and so spare the database the question
+   * {@link verify} of an Authorization header. The headers of recent verifications are remembered, so that they need
+   * no hashing, for no longer than a verification is valid.
+   * @param beforeLookup may throw, and so prevent a lookup in the database
    */
   verifyHeader(
     header: string | undefined,
-    beforeAsking?: () => void,
+    beforeLookup?: () => void,
   ): Caller | null | Promise<Caller | null> {
     if (header === undefined) return null;
     const now = this.now();
@@ -76,15 +76,15 @@ export class TokenVerifier {
     if (recent !== undefined && now < recent.until) return recent.caller;
     const token = BEARER.exec(header)?.[1];
     if (token === undefined) return null;
-    const caller = this.verify(token, beforeAsking);
+    const caller = this.verify(token, beforeLookup);
     if (caller !== null && !(caller instanceof Promise) && this.recent.size < MAX_RECENT) {
       this.recent.set(header, { caller, until: this.goodUntil });
     }
     return caller;
   }
 
-  /** The caller, null for a token that is not valid; a promise only when the database has to be asked. */
-  verify(token: string, beforeAsking?: () => void): Caller | null | Promise<Caller | null> {
+  /** The caller; null for an invalid token. The result is a promise only when the database has to look it up. */
+  verify(token: string, beforeLookup?: () => void): Caller | null | Promise<Caller | null> {
     if (!isApiToken(token)) return null;
     const hash = hashApiToken(this.key, token);
     const id = hash.toString('base64');
@@ -96,11 +96,11 @@ export class TokenVerifier {
       this.goodUntil = Math.min(known.at + this.knownMs, known.token?.expiresAt ?? Infinity);
       return this.unexpired(known.token);
     }
-    if (known?.token === undefined || known.token === null) beforeAsking?.();
-    return this.ask(id, hash, known);
+    if (known?.token === undefined || known.token === null) beforeLookup?.();
+    return this.lookUp(id, hash, known);
   }
 
-  private async ask(id: string, hash: Buffer, known: Verified | undefined): Promise<Caller | null> {
+  private async lookUp(id: string, hash: Buffer, known: Verified | undefined): Promise<Caller | null> {
     let lookup = this.inFlight.get(id);
     if (lookup === undefined) {
       lookup = this.find(hash).finally(() => this.inFlight.delete(id));

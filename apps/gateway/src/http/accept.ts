@@ -1,4 +1,4 @@
-/** Whether Accept asks for JSON before plain text. Anything (`*` + `/*`, or no header) is no wish for JSON. */
+/** Whether Accept prefers JSON to plain text. `*` + `/*`, or no header, does not. */
 export function prefersJson(accept: string | undefined): boolean {
   return quality(accept, 'application/json') > quality(accept, 'text/plain');
 }

@@ -1,6 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net';
 
-/** The names that NOVACRON_TRUSTED_PROXIES takes, as @fastify/proxy-addr means them. */
+/** The names that NOVACRON_TRUSTED_PROXIES takes, as @fastify/proxy-addr defines them. */
 const NAMED: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.1/8', '::1/128'],
   linklocal: ['169.254.0.0/16', 'fe80::/10'],

@@ -14,9 +14,9 @@ export interface Encoded {
   readonly length: string;
 }
 
-/** Bytes: what is smaller gains nothing, as it travels in one packet anyway. */
+/** Bytes. A smaller body gains nothing, because it fits one packet anyway. */
 export const SMALLEST = 1_000;
-/** Headers whose meaning is remembered: clients send few different ones. */
+/** Parsed headers that are remembered: clients send few different ones. */
 const REMEMBERED = 200;
 
 const TEXT = /^(?:text\/|application\/(?:javascript|(?:problem\+)?json))/;
@@ -43,15 +43,15 @@ export function codingFor(accept: string | undefined): Coding | null {
   return coding;
 }
 
-/** What {@link encode} made of these bytes; null: it is not smaller; undefined: it was not made yet. */
+/** The result of {@link encode} for these bytes; null: it is not smaller; undefined: not compressed yet. */
 export function encodedOf(bytes: Buffer, coding: Coding): Encoded | null | undefined {
   return ready.get(bytes)?.[coding];
 }
 
 /**
- * Compresses off the event loop, once for all who ask, and keeps the result as long as the bytes are kept.
- * @param kept told once of the bytes that are kept in addition
- * @returns null when it is not smaller
+ * Compresses off the event loop, once for all requests, and keeps the result as long as the bytes.
+ * @param kept receives, once, the number of additional bytes that are kept
+ * @returns null when the result is not smaller
  */
 export function encode(
   bytes: Buffer,
@@ -65,18 +65,18 @@ export function encode(
   return encoded;
 }
 
-/** The ETag of a compressed body: a strong tag names bytes, so it differs from that of the plain ones. */
+/** The ETag of a compressed body. A strong tag names bytes, so it differs from the tag of the plain body. */
 export function encodedTag(etag: string, coding: Coding): string {
   return etag.replace(/"$/, `-${coding}"`);
 }
 
-/** Compresses every answer that Fastify sends from {@link SMALLEST} bytes on. Answers of the hot path do it themselves. */
+/** Compresses every answer of Fastify from {@link SMALLEST} bytes on. `HotReads` compresses its own. */
 export function compressAnswers(fastify: FastifyInstance): void {
   fastify.addHook('onSend', (request, reply, payload, done) => {
     const coding = codingFor(request.headers['accept-encoding']);
     const etag = reply.getHeader('ETag') as string | undefined;
     if (reply.statusCode === 304 && etag !== undefined && coding !== null) {
-      // The tag of the body that the client has; `*` does not say which one.
+      // The tag of the client's body; `*` does not name one.
       const asked = request.headers['if-none-match']?.trim();
       const encoded = encodedTag(etag, coding);
       if (asked !== '*' && !noneMatch(asked, encoded)) reply.header('ETag', encoded);

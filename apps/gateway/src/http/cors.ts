@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { varyBy } from './vary.js';
 
-/** What pages of other origins may send, beside the headers that every page may. */
+/** Headers that pages of other origins may send, beside those that every page may. */
 const REQUEST_HEADERS = [
   'Authorization',
   'Content-Type',
@@ -16,7 +16,7 @@ const REQUEST_HEADERS = [
   'traceparent',
   'tracestate',
 ].join(', ');
-/** What such pages may read, beside the headers that every page may. */
+/** Headers that such pages may read, beside those that every page may. */
 const RESPONSE_HEADERS = [
   'Allow',
   'ETag',
@@ -37,16 +37,16 @@ const MAX_AGE_SECONDS = 7_200;
 
 /**
  * Lets pages of these origins call the API (https://fetch.spec.whatwg.org/#http-cors-protocol). A preflight is
- * answered before authentication, as browsers send no token with it. Callers show a token in a header, and no cookie
- * counts, so answers to any origin (`*`) give nothing away.
+ * answered before authentication, because browsers send no token with it. Callers authenticate by a header and never by a
+ * cookie, so answers to any origin (`*`) disclose nothing.
  * @param origins as browsers send them (`https://console.example.org`), or `*`; none: nothing is added
  */
 export function allowOrigins(fastify: FastifyInstance, origins: readonly string[]): void {
   if (origins.length === 0) return;
   const any = origins.includes('*');
   const allowed = new Set(origins);
-  // Of every answer, also to requests without an origin: a shared cache would hand it to a page that may read it.
-  // Answers out of memory say it themselves.
+  // On every answer, also to requests without an origin: a shared cache could serve it to a page of another origin.
+  // `HotReads` writes its own.
   if (!any)
     fastify.addHook('onSend', (_request, reply, _payload, done) => {
       varyBy(reply, 'Origin');
@@ -55,7 +55,7 @@ export function allowOrigins(fastify: FastifyInstance, origins: readonly string[
   fastify.addHook('onRequest', (request, reply, done) => {
     const { origin } = request.headers;
     if (origin === undefined || !(any || allowed.has(origin))) return done();
-    // On the socket's response, since answers out of memory pass Fastify's reply.
+    // On the socket's response, because answers of `HotReads` bypass Fastify's reply.
     reply.raw.setHeader('Access-Control-Allow-Origin', any ? '*' : origin);
     reply.raw.setHeader('Access-Control-Expose-Headers', RESPONSE_HEADERS);
     if (!isPreflight(request)) return done();

@@ -2,22 +2,18 @@ import { ServiceError } from '@novacron/contracts/errors';
 import type { IfMatch } from '@novacron/contracts/vms';
 
 /**
- * One element of a list of entity tags (RFC 9110 §8.8.3, §5.6.1); an element may be empty. Blanks can be taken in one way
- * only, so that the time of a match grows with the length, not with its square.
+ * One element of a list of entity tags (RFC 9110 §8.8.3, §5.6.1); an element may be empty. Blanks match in one way only,
+ * so that the time of a match is linear in the length.
  */
 const ELEMENT = /[ \t]*(?:(?:W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(?:,|$)/y;
-/** What compressing proxies add to a tag: Apache, Caddy `-gzip`, Jetty `--gzip`, older ones `;gzip`. */
+/** The suffixes that compressing proxies add to a tag: Apache, Caddy `-gzip`, Jetty `--gzip`, older ones `;gzip`. */
 const CODING = /(?:--?|[;:])(?:gzip|br|zstd|deflate)$/;
 /** Tags in a list. */
 const MOST = 100;
 /** Characters of a list: 100 tags of 80. */
 const LONGEST = 8_000;
 
-export function etagOf(version: number): string {
-  return `"${version}"`;
-}
-
-/** Whether If-None-Match names none of this (RFC 9110 §13.1.2: weak comparison, lists and `*`). */
+/** Whether If-None-Match does not name this tag (RFC 9110 §13.1.2: weak comparison, lists and `*`). */
 export function noneMatch(header: string | undefined, etag: string): boolean {
   if (header === undefined) return true;
   if (header === etag || header.trim() === '*') return false;
@@ -25,8 +21,8 @@ export function noneMatch(header: string | undefined, etag: string): boolean {
 }
 
 /**
- * The version that If-Match asks for, or several; undefined when any will do (no header, or `*`).
- * @throws ServiceError `precondition_failed` when no tag names a version, `invalid_request` for what is not a list of tags
+ * The version that If-Match requires, or several; undefined for any version (no header, or `*`).
+ * @throws ServiceError `precondition_failed` when no tag names a version, `invalid_request` when it is not a list of tags
  */
 export function expectedVersion(header: string | undefined): IfMatch | undefined {
   if (header === undefined || header.trim() === '*') return undefined;
@@ -36,8 +32,8 @@ export function expectedVersion(header: string | undefined): IfMatch | undefined
       errors: [{ path: '/header/If-Match', message: 'send ETags as they were answered, or *' }],
     });
   }
-  // A weak tag and one with a suffix count, against RFC 9110 §13.1.1: a proxy that compresses changes our strong tags,
-  // and the version that they name is as sure as before.
+  // Weak tags and tags with a suffix count, contrary to RFC 9110 §13.1.1: a compressing proxy changes our strong tags,
+  // and they still name the same version.
   const versions = tags
     .map((tag) => tag.replace(CODING, ''))
     .filter((tag) => /^\d{1,15}$/.test(tag))

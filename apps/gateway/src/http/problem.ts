@@ -1,12 +1,12 @@
 import { ERRORS, ServiceError, type ErrorCode } from '@novacron/contracts/errors';
 import type { Problem } from '@novacron/contracts/problem';
 
-/** The page of an error code, relative to whatever address the client reached us by (RFC 9457 §3.1.1). */
+/** The page of an error code, relative to the address of the request (RFC 9457 §3.1.1). */
 export function problemType(code: ErrorCode): string {
   return `/errors/${code}`;
 }
 
-/** What a client sees of an error: nothing but the code's row, the public detail and the fields. */
+/** The public part of an error: the code's row, the detail and the fields. */
 export function toProblem(error: ServiceError, requestId: string): Problem {
   const { status, title, retryable } = ERRORS[error.code];
   return {
@@ -21,18 +21,15 @@ export function toProblem(error: ServiceError, requestId: string): Problem {
   };
 }
 
-/** Fastify's own refusals, by its code. */
+/** Errors of Fastify and zlib, by their code. */
 const REFUSALS: Readonly<Record<string, readonly [ErrorCode, string]>> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body as application/json.'],
-  FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'The body is larger than this route takes.'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed_request', 'Content-Length is not the length of the body.'],
   Z_DATA_ERROR: ['malformed_request', 'The body is not gzip, as Content-Encoding says.'],
   Z_BUF_ERROR: ['malformed_request', 'The body ends before its gzip does.'],
   FST_ERR_BAD_URL: ['malformed_request', 'The path is not a valid URL.'],
   FST_ERR_HANDLER_TIMEOUT: ['deadline_exceeded', 'Not answered in time.'],
 };
 
-/** Any error as one of the table; what is not in it becomes `internal`, with the error as the cause for the log. */
+/** Any error as one of the table. An unknown error becomes `internal`, with itself as the cause for the log. */
 export function asServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const refusal = REFUSALS[(error as { code?: string } | null)?.code ?? ''];
@@ -46,7 +43,7 @@ export function asServiceError(error: unknown): ServiceError {
   );
 }
 
-/** Seconds for Retry-After, at least one; undefined when the error does not say when to come back. */
+/** Seconds for Retry-After, at least one; undefined when the error has no time to retry after. */
 export function retryAfterSeconds(error: ServiceError): number | undefined {
   if (error.retryAfterMs !== undefined) return Math.max(1, Math.ceil(error.retryAfterMs / 1000));
   const { status } = ERRORS[error.code];

@@ -2,13 +2,13 @@ import { parse } from 'node:querystring';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { ListStyle } from '@novacron/contracts/operation';
 
-/** Characters of a URL, and parameters of its query. The longest list query that makes sense is half as long. */
+/** Characters of a query, and its parameters. The longest useful list query is half as long. */
 const MAX_URL = 16_384;
 const MAX_PARAMETERS = 100;
 
 type Query = Record<string, unknown>;
 
-/** Stands for a query that has too many parameters, which the gateway does not parse. */
+/** Stands for a query with too many parameters, which the gateway does not parse. */
 const REFUSED: Query = Object.freeze({});
 
 /** Fastify's parser of query strings. It must not throw: {@link requireQuery} does, where errors are answered. */
@@ -28,7 +28,7 @@ export function requireQuery(query: unknown): Query {
   });
 }
 
-/** The parsed query string with its list parameters as arrays, as the schemas want them. */
+/** The parsed query string with its list parameters as arrays, as the schemas expect them. */
 export function normalizeQuery(
   query: Readonly<Query>,
   lists: Readonly<Record<string, ListStyle>> = {},

@@ -1,9 +1,9 @@
-/** Of these Node keeps the first and some proxies the last: two of one are two requests in one (RFC 9110 §5.3). */
+/** Node keeps the first of these headers and some proxies the last, so a repeated one is ambiguous (RFC 9110 §5.3). */
 const ONCE = new Set(['host', 'authorization', 'content-type', 'content-length']);
 const LENGTHS = new Set([...ONCE].map(({ length }) => length));
 
 /**
- * The name of a header that was sent more than once and must not be; undefined: there is none.
+ * The name of a header that was sent more than once and must not be; undefined without one.
  * @param raw names and values in turn, as Node's `rawHeaders`
  */
 export function repeatedHeader(raw: readonly string[]): string | undefined {

@@ -9,24 +9,24 @@ import { toProblem } from './problem.js';
 import { parseQuery } from './query.js';
 import { requestId } from './request-id.js';
 
-/** The gateway's own, beside the guide's timeouts that service-kit sets. */
+/** The gateway's own options, beside the guide's timeouts that service-kit sets. */
 export const serverOptions: FastifyHttpOptions<Server> = {
   bodyLimit: BODY_LIMIT,
   requestIdHeader: false,
   genReqId: requestId,
-  // An id of any length comes to its route, where the request is counted and the contract refuses it.
+  // An id of any length reaches its route, which counts the request. The contract then refuses the id.
   routerOptions: { maxParamLength: 2_000_000, ignoreTrailingSlash: true, querystringParser: parseQuery },
   frameworkErrors: (error, request, reply) =>
     request.server.refuseUnrouted(request as FastifyRequest, reply as FastifyReply, error),
   clientErrorHandler: refuseConnection,
 };
 
-/** {@link serverOptions} with `request.ip` read off X-Forwarded-For, as far as these addresses and networks wrote it. */
+/** {@link serverOptions} with `request.ip` from X-Forwarded-For, as far as these addresses and networks wrote it. */
 export function trusting(proxies: readonly string[]): FastifyHttpOptions<Server> {
   return { ...serverOptions, trustProxy: proxies.length > 0 ? [...proxies] : false };
 }
 
-/** What cannot be parsed as HTTP, or does not arrive in time, is answered by hand: there is no request yet. */
+/** Answers a connection whose data is not HTTP, or is late, on its socket: there is no request yet. */
 function refuseConnection(error: { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const detail =

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 
-/** Adds a request header to those that the answer varies by, beside what is there. */
+/** Adds a request header to the answer's Vary. */
 export function varyBy(reply: FastifyReply, header: string): void {
   const present = reply.getHeader('Vary');
   const names =

@@ -16,7 +16,7 @@ const REMEMBERED = 20_000;
 
 /**
  * The request rates of tokens and addresses. They are counted in this process, so that no request waits for the count.
- * `share-limits.ts` reconciles the gateways' counts ten times a second.
+ * `LimitSharing` reconciles the gateways' counts ten times a second.
  */
 export class RateLimits {
   readonly #tokens = new LRUCache<string, TokenBucket>({ max: REMEMBERED });

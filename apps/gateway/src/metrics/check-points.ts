@@ -8,9 +8,9 @@ import {
 } from '@novacron/contracts/metrics';
 import { YEAR_2001 } from '@novacron/contracts/time';
 
-/** Points of one series that are good. */
+/** The accepted points of one series. */
 export interface GoodSeries {
-  /** Its place in the request, and the places of its points in it. */
+  /** The index of the series in the request, and the indexes of its points in the series. */
   readonly index: number;
   readonly places: readonly number[];
   readonly vmId: VmId;
@@ -21,12 +21,12 @@ export interface GoodSeries {
 
 type Rejection = PushResult['rejected'][number];
 
-/** Rejections of one push: the first are named, and all counted. */
+/** Rejections of one push: the first ones are named, and all are counted. */
 export class Rejections {
   readonly named: Rejection[] = [];
   #total = 0;
 
-  /** Those that are not named. */
+  /** The number of those that are not named. */
   get more(): number {
     return this.#total - this.named.length;
   }
@@ -44,7 +44,7 @@ export interface TimeBounds {
 }
 
 /**
- * Looks at every point by itself: the good ones to keep, the bad ones with their places in the request.
+ * Judges every point on its own: accepts it, or rejects it with its index in the request.
  * @param mayPushBuiltIns whether the caller may write the metrics that agents report
  */
 export function checkPoints(
@@ -96,7 +96,7 @@ function wrongMetric(metric: string, mayPushBuiltIns: boolean): Wrong {
   return null;
 }
 
-/** Says what is wrong with a point, in texts that are made once for all points. */
+/** Judges points. The texts of its rejections are built once for all points. */
 function pointJudge({ oldest, newest }: TimeBounds): (point: unknown) => Wrong {
   const notAPoint = { code: 'invalid_point', detail: 'a point is [time, value]' };
   const notATime = {

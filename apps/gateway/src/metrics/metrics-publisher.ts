@@ -37,7 +37,7 @@ export class MetricsPublisher {
   /**
    * Resolves when JetStream has stored every batch.
    * @throws ServiceError `overloaded`, or `dependency_down` or `deadline_exceeded` when not all were stored:
-   *   sending the same points again is safe, a point is told from another by VM, metric and time
+   *   sending the same points again is safe, because VM, metric and time identify a point
    */
   async publish(batches: readonly PartitionBatch[]): Promise<void> {
     if (this.inFlight + batches.length > this.capacity) {

@@ -1,13 +1,13 @@
+import { CircuitBreaker, type CircuitBreakerOptions } from '@novacron/async/circuit-breaker';
+import { LRUCache } from 'lru-cache';
 import type { RequestMeta } from '@novacron/contracts/envelope';
 import type { TenantId, VmId } from '@novacron/contracts/ids';
 import { isBuiltIn, metricsRpc } from '@novacron/contracts/metrics';
 import { vmsRpc } from '@novacron/contracts/vms';
-import { LRUCache } from 'lru-cache';
 import type { Rpc } from '../reads/requester.js';
-import { Breaker } from './breaker.js';
 import type { GoodSeries, Rejections } from './check-points.js';
 
-/** What the orchestrator says of a VM; null when it knows none. */
+/** A VM as the orchestrator describes it; null when it does not exist. */
 type Target = { readonly tenantId: TenantId; readonly deletedAt: number | null } | null;
 
 interface Remembered<T> {
@@ -15,39 +15,41 @@ interface Remembered<T> {
   readonly until: number;
 }
 
-const ASK_MS = 1_000;
+const REQUEST_MS = 1_000;
+/** An owner that failed a request receives none for this long, and then one first. */
+const OWNER: CircuitBreakerOptions = { failures: 1, openMs: 3_000 };
 const VMS = 50_000;
 const NAMES = 100_000;
-/** A VM that was just created is asked about again soon; one that is there may be deleted. */
+/** An unknown VM may just have been created, so it is located again soon. A known one may be deleted. */
 const UNKNOWN_MS = 2_000;
 const KNOWN_MS = 30_000;
-/** A name may take the last room of its tenant, or an operator may raise the limit. */
+/** Another name may take the tenant's last place, or an operator may raise the limit. */
 const NAME_MS = 10_000;
 
 /**
- * Which VMs and names a push may write, as far as their owners can be asked: the orchestrator about VMs,
- * metrics-ingest about names. Both are remembered for seconds. An owner that is away refuses nothing: the intake
- * judges every point again, and counts by tenant what it drops. One push waits for it, and then none for seconds.
+ * Which VMs and names a push may write: the orchestrator knows the VMs, and metrics-ingest the names. Both answers are
+ * remembered for seconds. An unreachable owner refuses nothing, because the ingester judges every point again, and
+ * counts the dropped ones by tenant. One push waits for such an owner, and then none for seconds.
  */
 export class PushTargets {
   private readonly vms = new LRUCache<VmId, Remembered<Target>>({ max: VMS });
   private readonly refused = new LRUCache<string, Remembered<boolean>>({ max: NAMES });
 
-  private readonly asking = new Map<VmId, Promise<void>>();
-  private readonly orchestrator: Breaker;
-  private readonly metrics: Breaker;
+  private readonly locating = new Map<VmId, Promise<void>>();
+  private readonly orchestrator: CircuitBreaker;
+  private readonly metrics: CircuitBreaker;
 
   constructor(
     private readonly rpc: Rpc,
     private readonly now: () => number = Date.now,
   ) {
-    this.orchestrator = new Breaker(now);
-    this.metrics = new Breaker(now);
+    this.orchestrator = new CircuitBreaker({ ...OWNER, now });
+    this.metrics = new CircuitBreaker({ ...OWNER, now });
   }
 
   /**
    * The series that can be stored; the others go to `rejected`.
-   * @param tenantId whose VMs these must be; null for a platform operator, who may write any tenant's
+   * @param tenantId the owner of the VMs; null for a platform operator, who may write to VMs of any tenant
    */
   async check(
     tenantId: TenantId | null,
@@ -65,7 +67,7 @@ export class PushTargets {
       return target.deletedAt === null ? [one] : beforeDeletion(one, target.deletedAt, rejected);
     });
     const owner = ({ vmId }: GoodSeries) => tenantId ?? this.vms.get(vmId)?.value?.tenantId;
-    await this.askNames(there, owner);
+    await this.requestNames(there, owner);
     return there.filter((one) => {
       const tenant = owner(one);
       if (tenant === undefined || !this.refused.get(`${tenant}/${one.metric}`)?.value) return true;
@@ -78,33 +80,35 @@ export class PushTargets {
   private async locate(ids: readonly VmId[]): Promise<void> {
     const now = this.now();
     const unknown = ids.filter((id) => (this.vms.get(id)?.until ?? 0) <= now);
-    const fresh = unknown.filter((id) => !this.asking.has(id));
+    const fresh = unknown.filter((id) => !this.locating.has(id));
     if (fresh.length > 0) {
-      const question = this.askVms(fresh, now).finally(() => fresh.forEach((id) => this.asking.delete(id)));
+      const request = this.requestVms(fresh, now).finally(() =>
+        fresh.forEach((id) => this.locating.delete(id)),
+      );
       for (const id of fresh) {
         this.vms.delete(id);
-        this.asking.set(id, question);
+        this.locating.set(id, request);
       }
     }
-    await Promise.all(unknown.flatMap((id) => this.asking.get(id) ?? []));
+    await Promise.all(unknown.flatMap((id) => this.locating.get(id) ?? []));
   }
 
-  private async askVms(ids: readonly VmId[], now: number): Promise<void> {
-    const reply = await this.orchestrator.ask(() =>
+  private async requestVms(ids: readonly VmId[], now: number): Promise<void> {
+    const reply = await replyThrough(this.orchestrator, () =>
       this.rpc.request(vmsRpc.locate, serviceMeta(), { ids: [...ids] }),
     );
     if (!reply) return;
     const found = new Map(reply.body.map((one) => [one.id, one]));
     for (const id of ids) {
       const one = found.get(id);
-      // An orchestrator of the version before does not say when: the intake judges by the time.
+      // An orchestrator of the previous version omits the time: the ingester then judges the points.
       const deletedAt = one?.deletedAt ?? null;
       const value = one ? { tenantId: one.tenantId, deletedAt } : null;
       this.vms.set(id, { value, until: now + (value ? KNOWN_MS : UNKNOWN_MS) });
     }
   }
 
-  private async askNames(
+  private async requestNames(
     series: readonly GoodSeries[],
     owner: (one: GoodSeries) => TenantId | undefined,
   ): Promise<void> {
@@ -118,11 +122,11 @@ export class PushTargets {
       this.refused.delete(key);
       wanted.set(tenant, (wanted.get(tenant) ?? new Set<string>()).add(one.metric));
     }
-    await Promise.all([...wanted].map(([tenant, names]) => this.askNamesOf(tenant, [...names])));
+    await Promise.all([...wanted].map(([tenant, names]) => this.requestNamesOf(tenant, [...names])));
   }
 
-  private async askNamesOf(tenant: TenantId, names: string[]): Promise<void> {
-    const reply = await this.metrics.ask(() =>
+  private async requestNamesOf(tenant: TenantId, names: string[]): Promise<void> {
+    const reply = await replyThrough(this.metrics, () =>
       this.rpc.request(metricsRpc.refusedNames, serviceMeta(tenant), { names }),
     );
     if (!reply) return;
@@ -132,7 +136,7 @@ export class PushTargets {
   }
 }
 
-/** Points that were measured while the VM was there are kept; the later ones are named. */
+/** Keeps the points from before the VM's deletion, and rejects the later ones. */
 function beforeDeletion(one: GoodSeries, deletedAt: number, rejected: Rejections): GoodSeries[] {
   const kept = one.times.map((time) => time <= deletedAt);
   const detail = `VM ${one.vmId} was deleted at ${new Date(deletedAt).toISOString()}`;
@@ -144,13 +148,22 @@ function beforeDeletion(one: GoodSeries, deletedAt: number, rejected: Rejections
   return rest.times.length > 0 ? [rest] : [];
 }
 
-/** The gateway asks for itself: about VMs of any tenant, about names of one. */
+/** The reply; null when the owner fails, or its circuit is open. */
+async function replyThrough<T>(owner: CircuitBreaker, request: () => Promise<T>): Promise<T | null> {
+  try {
+    return await owner.run(request);
+  } catch {
+    return null;
+  }
+}
+
+/** The gateway sends these requests as itself: for VMs of any tenant, for names of one. */
 function serviceMeta(tenantId = '00000000-0000-0000-0000-000000000000' as TenantId): RequestMeta {
   return {
     tenantId,
     principal: 'service:gateway',
     roles: [],
-    remainingMs: ASK_MS,
+    remainingMs: REQUEST_MS,
     consistency: 'strong',
     minPosition: null,
   };

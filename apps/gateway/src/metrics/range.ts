@@ -10,9 +10,9 @@ const POINTS_AIMED_AT = 120;
 const MAX_POINTS = 11_000;
 
 /**
- * Fills in what a range query leaves out: the last hour, and a step for about 120 points. A `from` that is left out is
- * a multiple of the step, so the same query asked a moment later has the same buckets, except for the last one.
- * @throws ServiceError `invalid_request` when it is empty, the wrong way round, or would have too many points
+ * Completes a range query: by default the last hour, with a step for about 120 points. A default `from` is a multiple of
+ * the step, so that the same query a moment later has the same buckets, except for the last one.
+ * @throws ServiceError `invalid_request` when the range is empty, reversed, or has too many points
  */
 export function rangeOf(
   given: { from?: number | undefined; to?: number | undefined; step?: number | undefined },

@@ -12,7 +12,7 @@ export class TenantsAndTokens1763900000000 implements MigrationInterface {
          created_at timestamptz NOT NULL DEFAULT now()
        )`,
       tenantTable('gateway', 'tenants', { api: 'SELECT' }),
-      // The hash is unique across tenants: it is what a request is looked up by before its tenant is known.
+      // The hash is unique across tenants: a request is looked up by it before its tenant is known.
       `CREATE TABLE gateway.api_tokens (
          tenant_id uuid NOT NULL REFERENCES gateway.tenants,
          id uuid NOT NULL,

@@ -1,7 +1,7 @@
 import { runAll } from '@novacron/postgres/migrate';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-/** A tenant's own rate for each of its tokens; a token without any, for what operates the installation. */
+/** A rate for each token of a tenant, and tokens without a rate for the operation of the installation. */
 export class RateLimits1764150000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runAll(

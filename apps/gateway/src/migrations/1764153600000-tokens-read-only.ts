@@ -4,8 +4,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 const COLUMNS = 'tenant_id, id, name, roles, created_at, expires_at, revoked_at, unlimited';
 
 /**
- * Whoever serves a request reads tokens, without their hashes, and changes none: a fault there must not give a caller
- * other roles. Tokens are looked up and written under the `_sys` role.
+ * The role that serves requests reads tokens without their hashes, and changes none: a fault there must not give a caller
+ * other roles. The `_sys` role looks tokens up and writes them.
  */
 export class TokensReadOnly1764153600000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 
 /**
- * JSON with the keys of every object in order, so that two spellings of one value are one text. Takes what
- * a schema returned: plain objects, arrays, strings, finite numbers, booleans and null; leaves undefined out.
+ * JSON with the keys of every object in order, so that two spellings of one value are one text. It takes the output of a
+ * schema: plain objects, arrays, strings, finite numbers, booleans and null. It omits undefined.
  */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`;

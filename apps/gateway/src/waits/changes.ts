@@ -4,17 +4,17 @@ import { ServiceError } from '@novacron/contracts/errors';
 
 type Listener = (event: DomainEvent) => void;
 
-interface Shared {
+interface Watched {
   readonly subscription: Subscription;
   readonly listeners: Set<Listener>;
 }
 
 /**
- * Domain events of single objects, as they are published: one NATS subscription for each object, however
- * many wait for it. Events may be missed (a reconnect): whoever watches also reads from time to time.
+ * Domain events of single objects, as they are published: one NATS subscription for each object, regardless of the
+ * number of its watchers. A reconnect may lose events, so a watcher also reads from time to time.
  */
 export class Changes {
-  private readonly shared = new Map<string, Shared>();
+  private readonly shared = new Map<string, Watched>();
   private watching = 0;
 
   constructor(
@@ -24,10 +24,10 @@ export class Changes {
   ) {}
 
   /**
-   * Hears the object's events from now on: what is asked on this connection afterwards is answered after them.
+   * Delivers the object's events from now on. Replies to later requests on this connection arrive after them.
    * @param subject `eventSubject()` of contracts
-   * @returns how to stop
-   * @throws ServiceError `overloaded` when this process watches as much as it can
+   * @returns stops it
+   * @throws ServiceError `overloaded` when this process has its maximum of watches
    */
   watch(subject: string, listener: Listener): () => void {
     if (this.watching >= this.capacity) {
@@ -47,13 +47,13 @@ export class Changes {
     };
   }
 
-  private subscribe(subject: string): Shared {
+  private subscribe(subject: string): Watched {
     const listeners = new Set<Listener>();
     const subscription = this.nc.subscribe(subject, {
       callback: (error, message) => {
         if (error !== null) return;
         const event = DomainEvent.safeParse(safeJson(message.string()));
-        // What is no event of ours is not for us; the reading once a second sees the truth anyway.
+        // The listener ignores unrecognised messages. The one-second read catches up.
         if (event.success) for (const listener of listeners) listener(event.data);
       },
     });

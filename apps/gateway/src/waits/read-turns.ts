@@ -1,11 +1,11 @@
 import { ServiceError } from '@novacron/contracts/errors';
 
-/** Reads that all waits of a process have in flight at once. A service takes 256 requests at a time. */
+/** Concurrent reads of all waits of a process. A service takes 256 requests at a time. */
 export const WAIT_READS = 32;
 
 /**
- * Gives reads of waits their turns, so that many waits never take all of a service from ordinary requests. The queue
- * is as long as there are waits, which have limits of their own.
+ * Gives the reads of waits their turns, so that many waits leave a service free for ordinary requests. The queue is no
+ * longer than the number of waits, which is limited.
  */
 export class ReadTurns {
   readonly #queue = new Set<() => void>();
@@ -18,7 +18,7 @@ export class ReadTurns {
 
   /**
    * Runs the read in its turn.
-   * @param withinMs how long turn and read may take together; the read is told what the turn has left, at least 1
+   * @param withinMs how long turn and read may take together; the read receives the rest, at least 1
    * @throws ServiceError `overloaded` when the turn does not come in time; what the read throws
    */
   async run<T>(withinMs: number, read: (leftMs: number) => Promise<T>): Promise<T> {

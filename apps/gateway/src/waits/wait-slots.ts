@@ -6,16 +6,16 @@ import type { Caller } from '../reads/caller.js';
 export interface WaitLimits {
   readonly perToken: number;
   readonly perTenant: number;
-  /** Of all tenants together. The rest of what the process can hold stays free for ordinary requests. */
+  /** Of all tenants together. The rest of the process' capacity stays free for ordinary requests. */
   readonly total: number;
 }
 
-/** A wait's place. Release it when the wait ends; a second release does nothing. */
+/** Frees a wait's slot when the wait ends. A second call does nothing. */
 export type Release = () => void;
 
 const RETRY_AFTER_MS = 2_000;
 
-/** Bounds waits, which do not count against the rate limit: by token, by tenant, and altogether. */
+/** Limits waits, which do not count against the rate limit: by token, by tenant, and in total. */
 export class WaitSlots {
   readonly #byToken = new Map<string, number>();
   readonly #byTenant = new Map<string, number>();
@@ -23,12 +23,12 @@ export class WaitSlots {
 
   constructor(private readonly limits: WaitLimits = WAIT_LIMITS) {}
 
-  /** Waits that are on now. */
+  /** Waits in progress. */
   get taken(): number {
     return this.#total;
   }
 
-  /** @throws ServiceError `too_many_waits` beyond the caller's limits, `overloaded` beyond the process' own */
+  /** @throws ServiceError `too_many_waits` beyond the caller's limits, `overloaded` beyond the process' limit */
   take(caller: Caller): Release {
     const refusal = this.#refusal(caller);
     if (refusal !== null) throw refusal;

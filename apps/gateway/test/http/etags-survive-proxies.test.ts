@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { etagOf, expectedVersion, noneMatch } from '../../src/http/etag.js';
+import { expectedVersion, noneMatch } from '../../src/http/etag.js';
+import { etagOf } from '../../src/reads/cached-headers.js';
 import { contentTag } from '../../src/reads/cached-headers.js';
 
 /** What proxies make of `"4"` when they compress: Apache and Caddy, Jetty, older Apaches, nginx. */
