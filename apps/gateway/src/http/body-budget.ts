@@ -4,7 +4,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 /** Bytes of bodies in this process at one time. */
 const TOTAL = 64 * 1_048_576;
 
-/** Reserves so many bytes more for a body. @throws ServiceError `overloaded` when there is no room */
+/** Reserves so many bytes more for a body. @throws ServiceError `overloaded` without room */
 export type Grow = (bytes: number) => void;
 
 /**
@@ -25,7 +25,7 @@ export class BodyBudget {
 
   /**
    * @param most bytes that the operation takes
-   * @throws ServiceError `overloaded` when there is no room. Nothing is reserved when the client has disconnected,
+   * @throws ServiceError `overloaded` without room. Nothing is reserved when the client has disconnected,
    *   because nothing would free it.
    */
   reserve(request: FastifyRequest, reply: FastifyReply, most: number): Grow {

@@ -26,7 +26,7 @@ export function trusting(proxies: readonly string[]): FastifyHttpOptions<Server>
   return { ...serverOptions, trustProxy: proxies.length > 0 ? [...proxies] : false };
 }
 
-/** Answers a connection whose data is not HTTP, or is late, on its socket: there is no request yet. */
+/** Answers a connection whose data is not HTTP, or is late, on its socket, because a request does not exist yet. */
 function refuseConnection(error: { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const detail =

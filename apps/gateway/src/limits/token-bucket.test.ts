@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { TokenBucket } from './token-bucket.js';
 
 describe('a token bucket', () => {
-  it('never gives more than its capacity and what came back since', () => {
+  it('never admits more than its capacity and what was refilled', () => {
     const steps = fc.array(fc.tuple(fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 40 })), {
       maxLength: 40,
     });
@@ -25,7 +25,7 @@ describe('a token bucket', () => {
     );
   });
 
-  it('gives its whole capacity at once, then refuses, and says when to come back', () => {
+  it('admits its whole capacity at once, then refuses, and names the time to retry', () => {
     const bucket = new TokenBucket('address', 50, 100 / 60, 0);
     expect(Array.from({ length: 51 }, () => bucket.take(0)).filter(Boolean)).toHaveLength(50);
     expect(bucket.retryAfterMs).toBe(600);
@@ -33,7 +33,7 @@ describe('a token bucket', () => {
     expect([bucket.take(599), bucket.take(601), bucket.take(602)]).toEqual([false, true, false]);
   });
 
-  it('takes over what all gateways have left, less what was taken meanwhile', () => {
+  it('adopts the rest of all gateways, less what was taken meanwhile', () => {
     const bucket = new TokenBucket('token', 10, 1, 0);
     for (let i = 0; i < 4; i += 1) bucket.take(0);
     expect(bucket.drain()).toBe(4);

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ReadTurns } from './read-turns.js';
 
 describe('a read of a wait', () => {
-  it('has what its turn has left of the time for both', async () => {
+  it('has the rest of the time after its turn', async () => {
     let clock = 0;
     const turns = new ReadTurns(1, () => clock);
     let end = (): void => undefined;

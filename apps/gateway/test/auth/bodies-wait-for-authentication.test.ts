@@ -54,7 +54,7 @@ describe('an unfinished body', () => {
     expect(bodies.reserved).toBe(0);
   });
 
-  it('reserves its whole length, and what has arrived of it, expanded, when it says none', async () => {
+  it('reserves its declared length, or what has arrived of it, expanded, without one', async () => {
     const token = gateway.token();
     await unfinished(token, declared(3 * MIB), '{');
     await until(() => bodies.reserved === 3 * MIB);
@@ -65,14 +65,14 @@ describe('an unfinished body', () => {
     await until(() => bodies.reserved === 5 * MIB + 100_000);
   });
 
-  it('of 40 small ones that say no length leaves room for more', async () => {
+  it('of 40 small ones without a declared length leaves room for more', async () => {
     const token = gateway.token();
     for (let i = 0; i < 40; i++) await unfinished(token, CHUNKED, chunk(Buffer.alloc(1_000, ' ')));
     await until(() => bodies.reserved === 40_000);
     expect((await push(token)).status).toBe(202);
   });
 
-  it('that says no length is refused half-way when its tenant holds too much', async () => {
+  it('without a declared length is refused half-way when its tenant holds too much', async () => {
     const token = gateway.token();
     const answers: (() => string)[] = [];
     for (let i = 0; i < 8; i++) {
@@ -86,7 +86,7 @@ describe('an unfinished body', () => {
     await until(() => bodies.reserved === 5 * 6 * MIB);
   });
 
-  it('leaves room for the next tenant, however many tenants have taken what they get', async () => {
+  it('leaves room for the next tenant, when many tenants have taken their share', async () => {
     for (let i = 0; i < 6; i++) {
       const token = gateway.token('owner', newId<TenantId>(), `tenant-${i}`);
       for (let j = 0; j < 12; j++) await unfinished(token, declared(3 * MIB), '{');
@@ -96,7 +96,7 @@ describe('an unfinished body', () => {
     expect((await push(next)).status).toBe(202);
   });
 
-  it('reserves nothing when its client left while its token was looked up', async () => {
+  it('reserves nothing when its client disconnected during the lookup of its token', async () => {
     let [isAsked, release] = [false, (): void => undefined];
     const held = new Promise<void>((resolve) => (release = resolve));
     gateway.beforeLookup = () => {
@@ -144,7 +144,7 @@ describe('an unfinished body', () => {
     expect((await push(neighbour)).status).toBe(202);
   });
 
-  it('gives its room back when its client leaves', async () => {
+  it('frees its room when its client disconnects', async () => {
     await unfinished(gateway.token(), declared(8 * MIB), '{');
     await until(() => bodies.reserved === 8 * MIB);
     sockets[0]?.destroy();

@@ -38,7 +38,7 @@ const add = (expiresAt: number | null = null): void => {
 };
 
 describe('the token verifier', () => {
-  it('asks for a token that it does not know only where that is allowed, and for one that it knows in any case', async () => {
+  it('looks an unknown token up only where that is allowed, and a known one in any case', async () => {
     const refuse = () => {
       throw new Error('spent');
     };
@@ -51,7 +51,7 @@ describe('the token verifier', () => {
     expect(lookups).toBe(2);
   });
 
-  it('asks the database once for requests that come together, and not again for a while', async () => {
+  it('looks a token up once for concurrent requests, and not again for a while', async () => {
     add();
     const callers = await Promise.all([
       verifier.verify(token),
@@ -63,7 +63,7 @@ describe('the token verifier', () => {
     expect(lookups).toBe(1);
   });
 
-  it('notices a revocation within the time that it remembers', async () => {
+  it('notices a revocation when its verification expires', async () => {
     add();
     await verifier.verify(token);
     table.clear();
@@ -79,14 +79,14 @@ describe('the token verifier', () => {
     expect(await verifier.verify(token)).not.toBeNull();
   });
 
-  it('lets no token live past its expiry, remembered or not', async () => {
+  it('accepts no token past its expiry, remembered or not', async () => {
     add(now + 500);
     expect(await verifier.verify(token)).not.toBeNull();
     now += 500;
     expect(await verifier.verify(token)).toBeNull();
   });
 
-  it('goes on with what it has verified while the database is away, for a bounded time', async () => {
+  it('accepts verified tokens while the database is unreachable, for a bounded time', async () => {
     add();
     await verifier.verify(token);
     broken = true;
@@ -96,7 +96,7 @@ describe('the token verifier', () => {
     await expect(verifier.verify(token)).rejects.toThrow('no database');
   });
 
-  it('looks nothing up for what cannot be a token', () => {
+  it('looks up only texts that have the form of a token', () => {
     for (const text of ['', 'x', 'a.b.c', 'nvc_ü'.repeat(20), 'x'.repeat(10_000)])
       expect(verifier.verify(text)).toBeNull();
     expect(lookups).toBe(0);

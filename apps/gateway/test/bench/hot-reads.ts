@@ -180,7 +180,7 @@ async function gateway(): Promise<void> {
   process.send?.({ port: (app.getHttpServer().address() as { port: number }).port });
 }
 
-/** Sends what it is told, head and body, to whatever is asked. */
+/** Answers every request with one head and body, which it receives from its parent. */
 function bare(): void {
   let answer: { status: number; head: string[]; body: Buffer | undefined };
   process.on('message', (told: { status?: number; head: string[]; body: string }) => {

@@ -27,20 +27,20 @@ let names = 0;
 const write = () => gateway.ask('POST', '/api/v1/vms', { body: { ...GUIDE_VM, name: `vm-${names++}` } });
 
 describe('a consistency token', () => {
-  it('of a write is its position, and the next read is asked at it', async () => {
+  it('of a write is its position, and the next read is sent at it', async () => {
     const written = await write();
     expect(positionOf(written)).toBe(gateway.orchestrator.position);
     await gateway.ask('GET', `/api/v1/vms/${written.json.id}`, present(tokenOf(written)));
     expect(asked()?.minPosition).toBe(positionOf(written));
   });
 
-  it('that is presented comes back when it is higher than what was seen', async () => {
+  it('that is presented returns when it is higher than what was observed', async () => {
     const token = at(9_999_999n);
     const answer = await gateway.ask('GET', '/api/v1/vms', present(token));
     expect(tokenOf(answer)).toBe(token);
   });
 
-  it('stands on errors too: those of services, of the edge, and of paths that do not exist', async () => {
+  it('is on errors too: of services, of the gateway, and of paths that do not exist', async () => {
     const token = at(9_999_998n);
     for (const path of [`/api/v1/vms/${newId()}`, '/api/v1/vms?limit=0', '/api/v1/nothing']) {
       const answer = await gateway.ask('GET', path, present(token));
@@ -49,7 +49,7 @@ describe('a consistency token', () => {
     }
   });
 
-  it('stands on an answer to somebody without a good token', async () => {
+  it('is on an answer to a caller without a good token', async () => {
     const answer = await gateway.ask('GET', '/api/v1/vms', { token: null });
     expect(answer.status).toBe(401);
     expect(tokenOf(answer)).toBeTruthy();
@@ -73,13 +73,13 @@ describe('a consistency token', () => {
     }
   });
 
-  it('of another database goes to the owner, who alone knows which one is there after a restore', async () => {
+  it('of another database goes to the owner, the only service that knows the present one after a restore', async () => {
     await write();
     await gateway.ask('GET', '/api/v1/vms', present(at(5n, '7999999999999999999')));
     expect(asked()?.minPosition).toBe('7999999999999999999.1.5');
   });
 
-  it('is not needed by the one who wrote: his last position is remembered, nobody else’s', async () => {
+  it('is not needed by a writer, whose last position the gateway remembers for them only', async () => {
     const written = await write();
     await gateway.ask('GET', '/api/v1/vms');
     expect(asked()?.minPosition).not.toBeNull();
@@ -90,7 +90,7 @@ describe('a consistency token', () => {
     expect(asked()?.minPosition).toBeNull();
   });
 
-  it('is left out of the question by an eventual read, and carried on in the answer', async () => {
+  it('is omitted from the request of an eventual read, and returned in the answer', async () => {
     const token = at(8_888_888n);
     const answer = await gateway.ask(
       'GET',
@@ -101,7 +101,7 @@ describe('a consistency token', () => {
     expect(gateway.tokens.verify(tokenOf(answer)).lsn).toBeGreaterThanOrEqual(8_888_888n);
   });
 
-  it('of a history that was lost is not handed out again', async () => {
+  it('of a lost timeline is not returned again', async () => {
     const operator = gateway.token('operator');
     const lost = at(7_777_777_777n);
     gateway.orchestrator.failNext('history_lost');
@@ -122,7 +122,7 @@ describe('NovaCron-Consistency and NovaCron-Served-From', () => {
     expect(answer.headers.get('novacron-served-from')).toBe('replica');
   });
 
-  it('refuse a word that there is not', async () => {
+  it('refuse an unknown value', async () => {
     const answer = await gateway.ask('GET', '/api/v1/vms', {
       headers: { 'novacron-consistency': 'sometimes' },
     });

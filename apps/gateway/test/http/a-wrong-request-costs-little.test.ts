@@ -21,11 +21,11 @@ const fields = (n: number, value: unknown = 0): Record<string, unknown> =>
   Object.fromEntries(Array.from({ length: n }, (_, i) => [i, value]));
 
 describe('a request with far too much in it', () => {
-  it('is refused before its fields are looked at when it has 90,000 tags', async () => {
+  it('is refused before its fields are validated when it has 90,000 tags', async () => {
     expectSmallRefusal(await create({ ...GUIDE_VM, tags: fields(90_000) }), ['']);
   });
 
-  it('names the tags as a whole when they are a few too many', async () => {
+  it('names the tags as a whole when there are slightly too many', async () => {
     const answer = await create({ ...GUIDE_VM, tags: fields(900) });
     expectSmallRefusal(answer, ['/tags']);
     expect(answer.json.errors[0].message).toBe('at most 50 entries, not 900');

@@ -31,7 +31,7 @@ interface Raw {
   readonly body: Buffer;
 }
 
-/** As it is on the wire: `fetch` decodes what it gets, and asks for every coding that it knows. */
+/** The bytes on the wire: `fetch` decodes its answers, and accepts every coding that it knows. */
 function raw(
   path: string,
   headers: Record<string, string> = {},
@@ -62,75 +62,78 @@ function raw(
 const DECODE = { br: brotliDecompressSync, gzip: gunzipSync };
 const LIST = '/api/v1/vms?sort=name';
 
-describe.each(['br', 'gzip'] as const)('an answer over 1,000 bytes, to a client that takes %s', (coding) => {
-  const accept = { 'accept-encoding': coding };
+describe.each(['br', 'gzip'] as const)(
+  'an answer over 1,000 bytes, to a client that accepts %s',
+  (coding) => {
+    const accept = { 'accept-encoding': coding };
 
-  it('is smaller, has the same content, an ETag of its own, and hits come from memory', async () => {
-    const plain = await eventually(async () => {
-      const [first, encoded] = [await raw(LIST), await raw(LIST, accept)];
-      expect(DECODE[coding](encoded.body).equals(first.body)).toBe(true);
-      const size = { 'content-encoding': coding, 'content-length': String(encoded.body.length) };
-      expect(encoded.headers).toMatchObject({ ...size, 'novacron-served-from': 'l1' });
-      expect(encoded.body.length).toBeLessThan(first.body.length / 3);
-      expect(encoded.headers['etag']).toBe(first.headers['etag']?.replace(/"$/, `-${coding}"`));
-      return first;
+    it('is smaller, has the same content, an ETag of its own, and hits come from memory', async () => {
+      const plain = await eventually(async () => {
+        const [first, encoded] = [await raw(LIST), await raw(LIST, accept)];
+        expect(DECODE[coding](encoded.body).equals(first.body)).toBe(true);
+        const size = { 'content-encoding': coding, 'content-length': String(encoded.body.length) };
+        expect(encoded.headers).toMatchObject({ ...size, 'novacron-served-from': 'l1' });
+        expect(encoded.body.length).toBeLessThan(first.body.length / 3);
+        expect(encoded.headers['etag']).toBe(first.headers['etag']?.replace(/"$/, `-${coding}"`));
+        return first;
+      });
+      expect(plain.headers['content-encoding']).toBeUndefined();
+      expect(plain.headers['vary']).toContain('Accept-Encoding');
     });
-    expect(plain.headers['content-encoding']).toBeUndefined();
-    expect(plain.headers['vary']).toContain('Accept-Encoding');
-  });
 
-  it('is 304 for its own tag and for the plain one, each with the tag that the client has', async () => {
-    await eventually(async () => {
-      const plain = (await raw(LIST)).headers['etag'] as string;
-      const own = (await raw(LIST, accept)).headers['etag'] as string;
-      for (const tag of [plain, own])
-        for (const consistency of ['causal', 'strong']) {
-          const headers = { ...accept, 'if-none-match': tag, 'novacron-consistency': consistency };
-          const same = await raw(LIST, headers);
-          expect([same.status, same.headers['etag'], same.body.length]).toEqual([304, tag, 0]);
+    it('is 304 for its own tag and for the plain one, each with the tag that the client has', async () => {
+      await eventually(async () => {
+        const plain = (await raw(LIST)).headers['etag'] as string;
+        const own = (await raw(LIST, accept)).headers['etag'] as string;
+        for (const tag of [plain, own])
+          for (const consistency of ['causal', 'strong']) {
+            const headers = { ...accept, 'if-none-match': tag, 'novacron-consistency': consistency };
+            const same = await raw(LIST, headers);
+            expect([same.status, same.headers['etag'], same.body.length]).toEqual([304, tag, 0]);
+          }
+      });
+    });
+
+    it.each(['/openapi.json', '/docs/static', `${LIST}&limit=99`])(
+      'is compressed without a cache as well: %s',
+      async (of) => {
+        const page = (await raw('/docs')).body.toString();
+        const path = of === '/docs/static' ? (/src="([^"]+)"/.exec(page)?.[1] as string) : of;
+        const headers = { 'novacron-consistency': 'strong' };
+        const plain = await raw(path, headers);
+        const encoded = await raw(path, { ...headers, ...accept });
+        expect(encoded.headers['content-encoding']).toBe(coding);
+        expect(encoded.headers['vary']).toMatch(/accept-encoding/i);
+        expect(DECODE[coding](encoded.body).equals(plain.body)).toBe(true);
+      },
+    );
+
+    it('costs a 304 the second time, where it is a file of the documentation', async () => {
+      const page = (await raw('/docs')).body.toString();
+      const files = [...page.matchAll(/(?:src|href)="([^"]+swagger-ui[^"]+)"/g)].map(
+        ([, path]) => path as string,
+      );
+      expect(files.length).toBeGreaterThanOrEqual(3);
+      for (const path of files)
+        for (const headers of [{}, accept]) {
+          const { etag } = (await raw(path, headers)).headers;
+          const same = await raw(path, { ...headers, 'if-none-match': etag as string });
+          expect([path, same.status, same.body.length]).toEqual([path, 304, 0]);
         }
     });
-  });
 
-  it.each(['/openapi.json', '/docs/static', `${LIST}&limit=99`])(
-    'also where no cache has it: %s',
-    async (of) => {
-      const page = (await raw('/docs')).body.toString();
-      const path = of === '/docs/static' ? (/src="([^"]+)"/.exec(page)?.[1] as string) : of;
-      const headers = { 'novacron-consistency': 'strong' };
-      const plain = await raw(path, headers);
-      const encoded = await raw(path, { ...headers, ...accept });
-      expect(encoded.headers['content-encoding']).toBe(coding);
-      expect(encoded.headers['vary']).toMatch(/accept-encoding/i);
-      expect(DECODE[coding](encoded.body).equals(plain.body)).toBe(true);
-    },
-  );
-
-  it('costs a 304 the second time, where it is a file of the documentation', async () => {
-    const page = (await raw('/docs')).body.toString();
-    const files = [...page.matchAll(/(?:src|href)="([^"]+swagger-ui[^"]+)"/g)].map(
-      ([, path]) => path as string,
-    );
-    expect(files.length).toBeGreaterThanOrEqual(3);
-    for (const path of files)
-      for (const headers of [{}, accept]) {
-        const { etag } = (await raw(path, headers)).headers;
-        const same = await raw(path, { ...headers, 'if-none-match': etag as string });
-        expect([path, same.status, same.body.length]).toEqual([path, 304, 0]);
-      }
-  });
-
-  it('counts in the memory of the cache, once however many wait for it', async () => {
-    await eventually(async () => {
-      const path = `${LIST}&namePrefix=${coding}&limit=${Math.floor(Math.random() * 400) + 1}`;
-      const plain = await raw(path);
-      const before = gateway.cache.stats().l1.bytes;
-      const encoded = await Promise.all(Array.from({ length: 20 }, () => raw(path, accept)));
-      expect(gateway.cache.stats().l1.bytes - before).toBe(encoded[0]?.body.length);
-      expect(plain.status).toBe(200);
+    it('counts in the memory of the cache, once for any number of readers', async () => {
+      await eventually(async () => {
+        const path = `${LIST}&namePrefix=${coding}&limit=${Math.floor(Math.random() * 400) + 1}`;
+        const plain = await raw(path);
+        const before = gateway.cache.stats().l1.bytes;
+        const encoded = await Promise.all(Array.from({ length: 20 }, () => raw(path, accept)));
+        expect(gateway.cache.stats().l1.bytes - before).toBe(encoded[0]?.body.length);
+        expect(plain.status).toBe(200);
+      });
     });
-  });
-});
+  },
+);
 
 describe('an answer', () => {
   it('that is an image stays as it is', async () => {
@@ -171,12 +174,12 @@ describe('a compressed request', () => {
   const INGEST = '/api/v1/metrics/ingest';
   const codeOf = ({ body: text }: Raw) => JSON.parse(text.toString()).code;
 
-  it.each(['gzip', 'GZIP', 'x-gzip'])('is taken by metrics ingest: %s', async (coding) => {
+  it.each(['gzip', 'GZIP', 'x-gzip'])('is accepted by metrics ingest: %s', async (coding) => {
     const answer = await send(INGEST, coding, gzipSync(body));
     expect([answer.status, JSON.parse(answer.body.toString())]).toEqual([202, { accepted: 1, rejected: [] }]);
   });
 
-  it('that says identity is not compressed', async () => {
+  it('with identity is not compressed', async () => {
     expect((await send(INGEST, 'identity', body)).status).toBe(202);
   });
 

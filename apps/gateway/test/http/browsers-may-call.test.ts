@@ -61,7 +61,7 @@ describe('a page of an allowed origin', () => {
 
 describe('an answer that a shared cache may keep', () => {
   it.each([...PUBLIC_PATHS, '/docs/static/none.js', '/errors/not_found'])(
-    'varies by Origin, whoever asks: %s',
+    'varies by Origin for every client: %s',
     async (path) => {
       for (const headers of [{}, { origin: CONSOLE }, { origin: 'https://elsewhere.example' }]) {
         const answer = await fetch(gateway.url + path, { headers, redirect: 'manual' });
@@ -71,7 +71,7 @@ describe('an answer that a shared cache may keep', () => {
     },
   );
 
-  it('varies by what it varied by before', async () => {
+  it('still varies by its other headers', async () => {
     const vary = async (path: string) => (await fetch(gateway.url + path)).headers.get('vary');
     expect(await vary('/')).toBe('Accept, Origin');
     expect(await vary('/openapi.json')).toBe('Accept-Encoding, Origin');
@@ -113,7 +113,7 @@ describe('HEAD', () => {
 });
 
 describe('a browser', () => {
-  it('is led from / to the documentation, which a program is not', async () => {
+  it('is redirected from / to the documentation, unlike a program', async () => {
     const accept = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
     const page = await fetch(`${gateway.url}/`, { headers: { accept }, redirect: 'manual' });
     expect([page.status, page.headers.get('location'), page.headers.get('vary')]).toEqual([

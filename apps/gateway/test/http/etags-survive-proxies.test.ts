@@ -48,7 +48,7 @@ describe('If-None-Match', () => {
     expect(noneMatch(header, etagOf(4))).toBe(true),
   );
 
-  it('names content, also whose tag happens to end as a suffix does', () => {
+  it('names content, also when its tag ends like a suffix', () => {
     const tag = contentTag(Buffer.from('content'));
     for (const sent of [tag, tag.replace(/"$/, '-gzip"'), `W/${tag}`])
       expect(noneMatch(sent, tag)).toBe(false);
@@ -66,7 +66,7 @@ describe('a header that is not a list of tags', () => {
     ['tags without an end', `"${'W/'.repeat(3_900)}`],
   ] as const;
 
-  it.each(wrong)('costs a time that grows with its length: %s', (_name, header) => {
+  it.each(wrong)('takes a time that is linear in its length: %s', (_name, header) => {
     const before = process.cpuUsage();
     for (let i = 0; i < 20; i++) {
       expect(noneMatch(header, etagOf(4))).toBe(true);
@@ -75,7 +75,7 @@ describe('a header that is not a list of tags', () => {
     expect(process.cpuUsage(before).user / 1_000).toBeLessThan(3_000);
   });
 
-  it('is refused unread when it is too long', () => {
+  it('is refused without parsing when it is too long', () => {
     const long = `"4",${' '.repeat(8_000)}`;
     expect(noneMatch(long, etagOf(4))).toBe(true);
     expect(() => expectedVersion(long)).toThrow(/invalid_request/);

@@ -15,7 +15,7 @@ const raising = (file: string) =>
     .replaceAll(/\/\*[^]*?\*\/|\/\/.*/g, '');
 
 describe('an error code', () => {
-  it('is raised somewhere, so that no client waits for one that never comes', () => {
+  it('is raised somewhere', () => {
     const files = globSync(['apps/*/src/**/*.ts', 'packages/*/src/**/*.ts'], { cwd: root });
     const text = files
       .filter((file) => !TELLS.test(file))

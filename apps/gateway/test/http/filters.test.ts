@@ -31,7 +31,7 @@ const filters = lists.flatMap((route) =>
 );
 
 describe('a filter', () => {
-  it('is known here, of every list', () => {
+  it('of every list has a test', () => {
     expect(lists.map(({ id }) => id).sort()).toEqual(
       expect.arrayContaining(['listHosts', 'listImages', 'listJobs', 'listVms', 'listZones']),
     );

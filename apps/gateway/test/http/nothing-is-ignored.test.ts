@@ -14,18 +14,15 @@ afterAll(() => gateway?.stop());
 const withoutBody = operations.filter(({ body, method }) => body === undefined && method !== 'GET');
 
 describe('a route that takes no body', () => {
-  it.each(withoutBody.map((route) => [route.id, route] as const))(
-    'refuses what one says: %s',
-    async (_, route) => {
-      const path = route.path.replace('{id}', newId()).replace('{action}', 'cordon');
-      const answer = await gateway.ask(route.method, path, {
-        token: gateway.token(route.access === 'platform' ? 'platform_operator' : 'owner'),
-        body: { force: true },
-      });
-      expect([answer.status, answer.json.code]).toEqual([422, 'invalid_request']);
-      expect(answer.json.errors[0].path).toBe(route.method === 'DELETE' ? '' : '/force');
-    },
-  );
+  it.each(withoutBody.map((route) => [route.id, route] as const))('refuses one: %s', async (_, route) => {
+    const path = route.path.replace('{id}', newId()).replace('{action}', 'cordon');
+    const answer = await gateway.ask(route.method, path, {
+      token: gateway.token(route.access === 'platform' ? 'platform_operator' : 'owner'),
+      body: { force: true },
+    });
+    expect([answer.status, answer.json.code]).toEqual([422, 'invalid_request']);
+    expect(answer.json.errors[0].path).toBe(route.method === 'DELETE' ? '' : '/force');
+  });
 });
 
 describe('an id of any length', () => {
@@ -59,10 +56,10 @@ function raw(...lines: string[]): Promise<string> {
   });
 }
 
-describe('a header that there may be once', () => {
+describe('a header that may occur once', () => {
   const bearer = () => `Authorization: Bearer ${gateway.token()}`;
 
-  it.each(['Host', 'Authorization'])('is 400 when it comes twice: %s', async (name) => {
+  it.each(['Host', 'Authorization'])('is 400 when it occurs twice: %s', async (name) => {
     const twice = name === 'Host' ? 'host: b.example' : bearer().toLowerCase();
     for (const path of ['/api/v1/me', '/nothing', '/docs'])
       expect(await raw(`GET ${path} HTTP/1.1`, 'Host: a.example', bearer(), twice)).toMatch(
@@ -70,7 +67,7 @@ describe('a header that there may be once', () => {
       );
   });
 
-  it('is taken once, beside others that come twice', async () => {
+  it('is accepted once, beside others that occur twice', async () => {
     const list = ['If-None-Match: "a"', 'If-None-Match: "b"', 'Accept: a/b', 'Accept: c/d'];
     expect(await raw('GET /api/v1/me HTTP/1.1', 'Host: a.example', bearer(), ...list)).toMatch(
       /^HTTP\/1.1 200 /,

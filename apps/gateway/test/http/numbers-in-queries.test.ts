@@ -27,33 +27,30 @@ const NUMBERS = operations.flatMap((route) =>
 describe('a number in a query', () => {
   it('is found in the route table', () => expect(NUMBERS.length).toBeGreaterThanOrEqual(6));
 
-  it.each(NUMBERS)(
-    'that is not one is 422, named, with the numbers that it may be: %s',
-    async (_, route, name) => {
-      const path = route.path.replace('{id}', newId());
-      for (const wrong of ['many', '-1', '1e99', 'NaN', '0x']) {
-        const answer = await gateway.ask(route.method, `${path}?${name}=${wrong}`, {
-          token: gateway.token(route.access === 'platform' ? 'platform_operator' : 'owner'),
-        });
-        expect(answer.status).toBe(422);
-        const named = answer.json.errors.find((error: { path: string }) => error.path === `/query/${name}`);
-        expect(named.message).toMatch(/^(a whole number|seconds).* from \d+ to \d+/);
-        expect(answer.text).not.toContain('NaN,');
-      }
-    },
-  );
+  it.each(NUMBERS)('is 422 when it is not one, with its name and its range: %s', async (_, route, name) => {
+    const path = route.path.replace('{id}', newId());
+    for (const wrong of ['many', '-1', '1e99', 'NaN', '0x']) {
+      const answer = await gateway.ask(route.method, `${path}?${name}=${wrong}`, {
+        token: gateway.token(route.access === 'platform' ? 'platform_operator' : 'owner'),
+      });
+      expect(answer.status).toBe(422);
+      const named = answer.json.errors.find((error: { path: string }) => error.path === `/query/${name}`);
+      expect(named.message).toMatch(/^(a whole number|seconds).* from \d+ to \d+/);
+      expect(answer.text).not.toContain('NaN,');
+    }
+  });
 });
 
 describe('the timeout of a wait', () => {
   it.each(['0.001', '0', '1ms', '0.0015', '1.001ms'])(
-    'is taken in whole milliseconds: %s',
+    'is rounded to whole milliseconds: %s',
     async (timeout) => {
       const answer = await gateway.ask('GET', `/api/v1/vms/${vm}/wait?state=stopped&timeout=${timeout}`);
       expect([answer.status, answer.json.code]).toEqual([408, 'wait_timeout']);
     },
   );
 
-  it('blames nothing but itself: 1.001 is taken', async () => {
+  it('causes no other error: 1.001 is accepted', async () => {
     const answer = await gateway.ask('GET', `/api/v1/vms/${vm}/wait?state=stopped&timeout=1.001`);
     expect([answer.status, answer.json.code]).toEqual([408, 'wait_timeout']);
     expect(Number.isInteger(gateway.orchestrator.requests.at(-1)?.remainingMs)).toBe(true);

@@ -14,7 +14,7 @@ const named = rows.flatMap((row) =>
 );
 
 describe('docs/operating.md', () => {
-  it('says of every error code, once, what operators do about it', () => {
+  it('describes for every error code, once, what operators do', () => {
     expect([...named].sort()).toEqual(Object.keys(ERRORS).sort());
   });
 });

@@ -33,7 +33,7 @@ describe('a wrong request', () => {
     }
   });
 
-  it('without the body that is needed is 400', async () => {
+  it('without a required body is 400', async () => {
     expectProblem(await gateway.ask('POST', '/api/v1/vms'), 'malformed_json');
     expectProblem(
       await gateway.ask('POST', '/api/v1/vms', { headers: { 'content-type': 'application/json' } }),
@@ -73,12 +73,12 @@ describe('a wrong request', () => {
     ]);
   });
 
-  it('with a body that is no object is 422', async () => {
+  it('with a body that is not an object is 422', async () => {
     for (const body of ['null', '[]', '7', '"text"'])
       expectProblem(await gateway.ask('POST', '/api/v1/vms', { body }), 'invalid_request');
   });
 
-  it('with wrong parameters is 422 and names each, with where it stands', async () => {
+  it('with wrong parameters is 422 and names each, with its place', async () => {
     const answer = await gateway.ask('GET', '/api/v1/vms?limit=0&state=flying&colour=red&zone=a&zone=b');
     expectProblem(answer, 'invalid_request');
     expect(paths(answer)).toEqual(['/query/colour', '/query/limit', '/query/state/0', '/query/zone']);
@@ -107,7 +107,7 @@ describe('a wrong request', () => {
     expect(paths(answer)).toEqual(['/header/Idempotency-Key']);
   });
 
-  it('for a path or a method that nothing serves is 404 or 405', async () => {
+  it('for an unknown path or method is 404 or 405', async () => {
     expectProblem(await gateway.ask('GET', '/api/v1/nothing'), 'not_found');
     expectProblem(
       await gateway.ask('POST', '/nothing', { body: '{broken', headers: { 'content-type': 'text/plain' } }),
@@ -121,14 +121,14 @@ describe('a wrong request', () => {
     expectProblem(await gateway.ask('GET', '/api/v1/nothing', { token: null }), 'unauthenticated');
   });
 
-  it("keeps the caller's X-Request-Id where it is fit to be one", async () => {
+  it("keeps the caller's X-Request-Id where it is valid", async () => {
     const good = await gateway.ask('GET', '/api/v1/nothing', { headers: { 'x-request-id': 'my-id.1' } });
     expect(good.json.requestId).toBe('my-id.1');
     const bad = await gateway.ask('GET', '/api/v1/nothing', { headers: { 'x-request-id': 'a "quoted" id' } });
     expect(bad.json.requestId).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  it('that is no HTTP is answered as a problem', async () => {
+  it('that is not HTTP is answered as a problem', async () => {
     const answer = await new Promise<string>((resolve, reject) => {
       const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1', () =>
         socket.write('HELLO?\r\n\r\n'),
@@ -144,7 +144,7 @@ describe('a wrong request', () => {
   });
 });
 
-describe('what a service refuses', () => {
+describe('an error of a service', () => {
   it.each(Object.keys(ERRORS) as ErrorCode[])(
     '%s becomes its status, and nothing but the public text',
     async (code) => {
@@ -156,7 +156,7 @@ describe('what a service refuses', () => {
     },
   );
 
-  it('names the fields that the service found wrong', async () => {
+  it('names the fields that the service refused', async () => {
     const answer = await gateway.ask('GET', '/api/v1/vms?cursor=x', {});
     expect(answer.status).toBe(200);
     gateway.orchestrator.failNext('unknown_image', 'There is no image x.');

@@ -8,7 +8,7 @@ import { prefersJson } from '../../src/http/accept.js';
 import { preferredWait } from '../../src/http/prefer.js';
 
 describe('canonical JSON', () => {
-  it('is the same value, whatever the order of its keys', () => {
+  it('is the same value for any order of its keys', () => {
     const shuffled = (value: unknown): unknown => {
       if (Array.isArray(value)) return value.map(shuffled);
       if (value === null || typeof value !== 'object') return value;
@@ -26,7 +26,7 @@ describe('canonical JSON', () => {
     );
   });
 
-  it('tells two values apart', () => {
+  it('differs for two values', () => {
     expect(bodyHash({ a: 1 })).not.toBe(bodyHash({ a: '1' }));
     expect(bodyHash({ a: [1, 2] })).not.toBe(bodyHash({ a: [2, 1] }));
   });
@@ -40,7 +40,7 @@ describe('a consistency token', () => {
     lsn: fc.bigInt(0n, 2n ** 64n - 1n),
   });
 
-  it('gives back the position that was signed', () => {
+  it('returns the position that was signed', () => {
     fc.assert(fc.property(position, (p) => expect(tokens.verify(tokens.sign(p))).toEqual(p)));
   });
 
@@ -72,7 +72,7 @@ it('Prefer: wait is read beside other preferences, and bounded', () => {
   expect(read).toEqual([5, 10, 7, 60, 0, 0, 0]);
 });
 
-it('Accept prefers JSON only where it says so', () => {
+it('Accept prefers JSON only where it names JSON', () => {
   const json = ['application/json', 'application/*', 'text/plain;q=0.5, application/json'];
   const text = [
     undefined,

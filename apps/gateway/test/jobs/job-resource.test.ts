@@ -30,7 +30,7 @@ describe('jobs', () => {
     });
   });
 
-  it('are answered one by one, with an ETag', async () => {
+  it('are answered one at a time, with an ETag', async () => {
     const answer = await gateway.ask('GET', `/api/v1/jobs/${jobId}`);
     expect([answer.status, answer.json.id, answer.headers.get('etag')]).toEqual([200, jobId, '"1"']);
     expect((await gateway.ask('GET', `/api/v1/jobs/${newId()}`)).status).toBe(404);
@@ -41,7 +41,7 @@ describe('jobs', () => {
     expect([answer.status, answer.json.status]).toEqual([200, 'cancelled']);
   });
 
-  it('can be tried again, as a new job', async () => {
+  it('can be retried, as a new job', async () => {
     const answer = await gateway.ask('POST', `/api/v1/jobs/${jobId}/actions/retry`, {
       headers: { 'idempotency-key': 'r' },
     });
@@ -50,7 +50,7 @@ describe('jobs', () => {
     expect(answer.headers.get('location')).toBe(`/api/v1/jobs/${answer.json.id}`);
   });
 
-  it('that take longer than the wait are 408', async () => {
+  it('are 408 when they take longer than the wait', async () => {
     const answer = await gateway.ask('GET', `/api/v1/jobs/${jobId}/wait?timeout=0.2`);
     expect([answer.status, answer.json.code]).toEqual([408, 'wait_timeout']);
   });
@@ -68,7 +68,7 @@ describe('infrastructure and tenancy', () => {
     expect((await gateway.ask('POST', `/api/v1/hosts/${id}/actions/explode`, platform())).status).toBe(422);
   });
 
-  it('hosts are listed by an orchestrator of the version before, which refuses a limit', async () => {
+  it('hosts are listed by an orchestrator of the previous version, which refuses a limit', async () => {
     const asked = async (path: string) => {
       expect((await gateway.ask('GET', path, platform())).status).toBe(200);
       return gateway.orchestrator.requests.at(-1)?.body;
@@ -78,7 +78,7 @@ describe('infrastructure and tenancy', () => {
     expect(await asked('/api/v1/hosts?limit=7&zone=sim')).toEqual({ limit: 7, zone: 'sim' });
   });
 
-  it('zones, images and the own quota are for everybody in the tenant', async () => {
+  it('zones, images and their own quota are for every caller of the tenant', async () => {
     for (const path of ['/api/v1/zones', '/api/v1/images', `/api/v1/tenants/${gateway.tenantId}/quota`]) {
       expect([path, (await gateway.ask('GET', path, { token: gateway.token('viewer') })).status]).toEqual([
         path,
@@ -88,7 +88,7 @@ describe('infrastructure and tenancy', () => {
     expect((await gateway.ask('GET', `/api/v1/tenants/${newId()}/quota`)).status).toBe(404);
   });
 
-  it('/me says who I am', async () => {
+  it('/me describes the caller', async () => {
     expect((await gateway.ask('GET', '/api/v1/me', { token: gateway.token('viewer') })).json).toMatchObject({
       roles: ['viewer'],
       tenant: { id: gateway.tenantId, name: 'demo' },

@@ -32,7 +32,7 @@ const ask = async (count: number, path: string, asked: Parameters<TestGateway['a
 const statuses = (answers: readonly Answered[]) => answers.map(({ status }) => status);
 
 describe('a token', () => {
-  it('has its rate, is told what is left, and beyond gets 429 with Retry-After', async () => {
+  it('has a rate, learns the rest from each answer, and is 429 with Retry-After beyond it', async () => {
     // All at once: a bucket of 20 gives 20, and what comes back while they are asked.
     const token = limited('busy', 20);
     const answers = await Promise.all(
@@ -51,7 +51,7 @@ describe('a token', () => {
     expect(good[0]?.headers.get('ratelimit')).toMatch(/^"token";r=\d+;t=[0-2]$/);
   });
 
-  it('pays for what the L1 answers, too', async () => {
+  it('is counted for answers of the L1 as well', async () => {
     const token = limited('cached', 1);
     const free = gateway.token();
     const created = await gateway.ask('POST', '/api/v1/vms', { body: GUIDE_VM });
@@ -67,7 +67,7 @@ describe('a token', () => {
     expect(statuses(others)).toContain(429);
   });
 
-  it('pays nothing for waits, and nothing at all without a limit', async () => {
+  it('is not counted for waits, nor at all without a limit', async () => {
     const token = limited('patient', 1);
     const id = '01890000-0000-7000-8000-000000000001';
     const waits = await ask(10, `/api/v1/vms/${id}/wait?state=running&timeout=0`, { token });
@@ -77,7 +77,7 @@ describe('a token', () => {
     expect(free[0]?.headers.get('ratelimit')).toBeNull();
   });
 
-  it('pays at all gateways out of one bucket', async () => {
+  it('has one bucket at all gateways', async () => {
     const other = await gateway.another();
     const token = limited('everywhere', 50);
     const left = (answer: Answered) => Number(/r=(\d+)/.exec(answer.headers.get('ratelimit') ?? '')?.[1]);
@@ -99,7 +99,7 @@ describe('a token', () => {
     expect(Math.min(...lefts)).toBeLessThan(25);
   });
 
-  it('is counted by each gateway alone while Redis is away', async () => {
+  it('is counted by each gateway alone while Redis is unreachable', async () => {
     await gateway.servers.redis.kill();
     const token = limited('alone', 5);
     const answers = await Promise.all(
@@ -116,7 +116,7 @@ describe('an address without a good token', () => {
     headers: { 'x-forwarded-for': `203.0.113.200, ${client}` },
   });
 
-  it('has a burst, then 429: without a token, with a wrong one, for pages, and wherever there is no route', async () => {
+  it('has a burst, then 429: without a token, with a wrong one, for pages, and without a route', async () => {
     const answers = [
       ...(await ask(2, '/api/v1/vms', from('198.51.100.1'))),
       ...(await ask(1, '/api/v1/vms', from('198.51.100.1', 'nvc_nobodyhasgotthistokenatallreally'))),
@@ -135,14 +135,14 @@ describe('an address without a good token', () => {
     expect(Number(refused[0]?.headers.get('retry-after'))).toBeGreaterThan(1);
   });
 
-  it('is the one that a trusted proxy tells: others are not held liable, and it cannot be claimed away', async () => {
+  it('is the one that a trusted proxy reports: it does not affect others, and a client cannot claim another', async () => {
     expect(statuses(await ask(6, '/', from('198.51.100.2')))).toEqual([200, 200, 200, 200, 200, 429]);
     expect(statuses(await ask(1, '/', from('198.51.100.3')))).toEqual([200]);
     const claims = { token: null, headers: { 'x-forwarded-for': '192.0.2.77, 198.51.100.2' } };
     expect(statuses(await ask(1, '/', claims))).toEqual([429]);
   });
 
-  it('still may ask whether the gateway is ready, and use a good token', async () => {
+  it('still may request /ready, and use a good token', async () => {
     await ask(6, '/', from('198.51.100.4'));
     expect(statuses(await ask(9, '/ready', from('198.51.100.4')))).toEqual(Array(9).fill(200));
     expect(statuses(await ask(9, '/api/v1/me', from('198.51.100.4', gateway.token())))).toEqual(
@@ -150,7 +150,7 @@ describe('an address without a good token', () => {
     );
   });
 
-  it('is its whole /64 with IPv6, however it is written', () => {
+  it('is its whole /64 with IPv6, in any spelling', () => {
     const limits = new RateLimits({ burst: 1, perMinute: 1 }, () => 0);
     limits.takeAnonymous('2001:db8:0:1::5');
     expect(() => limits.takeAnonymous('2001:db8:0:1:ffff::9')).toThrow('rate_limited');
@@ -162,7 +162,7 @@ describe('an address without a good token', () => {
 });
 
 describe('without trusted proxies', () => {
-  it('X-Forwarded-For is nobody’s word', async () => {
+  it('X-Forwarded-For is ignored', async () => {
     const direct = await TestGateway.start({ address: { burst: 3, perMinute: 6 } });
     const claimed = async (address: string) =>
       (await direct.ask('GET', '/', { token: null, headers: { 'x-forwarded-for': address } })).status;

@@ -100,7 +100,7 @@ describe('a push', () => {
     ]);
   });
 
-  it('names the metrics that are beyond the limit of the tenant whose VM it is', async () => {
+  it("names the metrics beyond the limit of the VM's tenant", async () => {
     const tenantId = newId<string>();
     const vmId = newVm(tenantId);
     refused.add('one_too_many');
@@ -118,14 +118,14 @@ describe('a push', () => {
     ]);
   });
 
-  it('asks about a VM and a name once, not with every push', async () => {
+  it('looks a VM and a name up once, not with every push', async () => {
     const vmId = newVm();
     for (let i = 0; i < 5; i++) await push([{ vmId, metric: 'steady', points: [[NOW, i]] }]);
     expect(asked.vms.filter((id) => id === vmId)).toHaveLength(1);
     expect(asked.names.filter(([, name]) => name === 'steady')).toHaveLength(1);
   });
 
-  it('says of a time in seconds that it is one', async () => {
+  it('reports a time in seconds', async () => {
     const points: [number, number][] = [[Math.floor(NOW / 1_000), 1]];
     const { json } = await push([{ vmId: newVm(), metric: 'requests', points }]);
     expect(json).toMatchObject({ accepted: 0, rejected: [{ code: 'time_in_seconds' }] });
@@ -133,13 +133,13 @@ describe('a push', () => {
   });
 
   // Last: the owners do not come back, or never answer.
-  it('is taken whole while nobody can be asked, as the intake judges again', async () => {
+  it('is accepted whole while the owners are unreachable, because the ingester judges again', async () => {
     for (const owner of owners) owner.unsubscribe();
     const { json } = await push([{ vmId: newId(), metric: 'while_away', points: [[NOW, 1]] }]);
     expect(json).toEqual({ accepted: 1, rejected: [] });
   });
 
-  it('waits once for an owner that does not answer, and asks it again seconds later', async () => {
+  it('waits once for an owner that does not answer, and tries it again seconds later', async () => {
     let clock = 1_000_000;
     const targets = new PushTargets(new RpcClient(gateway.nc), () => clock);
     const questions: WireRequest[] = [];

@@ -73,7 +73,7 @@ describe('pushing metrics', () => {
     );
   });
 
-  it('keeps the good points and names the bad ones by their places', async () => {
+  it('keeps the good points and names the bad ones by their indexes', async () => {
     const vmId = newId();
     const answer = await gateway.ask('POST', '/api/v1/metrics/ingest', {
       // By hand: JSON has no infinity, but a number that becomes one.
@@ -99,7 +99,7 @@ describe('pushing metrics', () => {
     ]);
   });
 
-  it('takes built-in names, of any tenant, from a platform operator', async () => {
+  it('accepts built-in names, for any tenant, from a platform operator', async () => {
     const before = (await stored()).length;
     const answer = await push(
       [{ vmId: newId(), metric: 'cpu_usage', points: [[NOW, 42.5]] }],
@@ -109,7 +109,7 @@ describe('pushing metrics', () => {
     expect((await stored(before + 1)).map(({ batch }) => batch.tenantId)).toEqual([null]);
   });
 
-  it('splits what is too much for one message', async () => {
+  it('splits points that exceed one message', async () => {
     const before = (await stored()).length;
     const points = Array.from({ length: 25_000 }, (_, i) => [NOW + i, i / 7]);
     expect((await push([{ vmId: newId(), metric: 'many', points }])).json.accepted).toBe(25_000);

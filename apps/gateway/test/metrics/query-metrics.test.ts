@@ -11,7 +11,7 @@ beforeAll(async () => {
 afterAll(() => gateway?.stop());
 
 describe('a range query', () => {
-  it('takes times in milliseconds and RFC 3339, metrics repeated or with commas', async () => {
+  it('accepts times in milliseconds and RFC 3339, metrics repeated or with commas', async () => {
     const query =
       'metric=cpu_usage&metric=memory_usage,x&from=1767225600000&to=2026-01-01T01:00:00Z&step=300&agg=max';
     const answer = await gateway.ask('GET', `${path}?${query}`);
@@ -23,7 +23,7 @@ describe('a range query', () => {
     });
   });
 
-  it('is over the last hour in about 120 averages unless told', async () => {
+  it('covers the last hour in about 120 averages by default', async () => {
     const before = Date.now();
     const { json } = await gateway.ask('GET', `${path}?metric=cpu_usage`);
     expect([json.from % 30_000, Math.floor((json.to - json.from) / 30_000)]).toEqual([0, 120]);
@@ -45,7 +45,7 @@ describe('a range query', () => {
     expect(answer.json.errors[0].path).toBe(where);
   });
 
-  it('has the same buckets of the past whenever it is sent', () => {
+  it('has the same buckets of the past at any time', () => {
     const now = 1_767_229_234_567;
     for (const given of [{}, { step: 7 }, { step: 86_400 }, { to: now - 1 }]) {
       for (const later of [0, 1, 999, 29_999, 123_456]) {
@@ -71,7 +71,7 @@ describe('a range query', () => {
   });
 
   it.each(['five', '5x', '0', '1.5', '500ms', '40d', '-5', '5 m', 'Infinity', '1e3', ''])(
-    'says the unit to a step of %s',
+    'names the unit of a step of %s',
     async (step) => {
       const answer = await gateway.ask('GET', `${path}?metric=cpu_usage&step=${encodeURIComponent(step)}`);
       const message = 'a whole number of seconds, or a duration as 30s, 5m or 1h, from 1 to 2678400 seconds';
@@ -79,7 +79,7 @@ describe('a range query', () => {
     },
   );
 
-  it('says that a time before 2001 is probably in seconds', async () => {
+  it('reports that a time before 2001 is probably in seconds', async () => {
     const answer = await gateway.ask('GET', `${path}?metric=cpu_usage&from=1767225600&to=1767229200`);
     expect(answer.status).toBe(422);
     expect(answer.json.errors.map(({ path: where }: { path: string }) => where)).toEqual([
@@ -91,7 +91,7 @@ describe('a range query', () => {
       expect((await gateway.ask('GET', `${path}?metric=cpu_usage&from=${from}&step=31d`)).status).toBe(200);
   });
 
-  it('says which step is enough for its range', async () => {
+  it('names a step that is enough for its range', async () => {
     const answer = await gateway.ask(
       'GET',
       `${path}?metric=x&from=2026-01-01T00:00:00Z&to=2027-01-01T00:00:00Z&step=1m`,
@@ -107,7 +107,7 @@ describe('a range query', () => {
   });
 });
 
-it('the latest values are answered as they come', async () => {
+it('the latest values are answered unchanged', async () => {
   const { json } = await gateway.ask('GET', `${path}/latest`);
   expect(json.values).toEqual({ cpu_usage: { value: 42.5, timestamp: 1_767_225_600_000 } });
 });

@@ -34,7 +34,7 @@ const get = async (path: string, token = seeded.operatorToken) => {
 };
 
 describe('GET /api/v1/replication', () => {
-  it('shows each service’s servers with lag and share of reads, and names who did not answer', async () => {
+  it('shows each service’s servers with lag and share of reads, and names those that did not answer', async () => {
     for (let i = 0; i < 5; i += 1) await get('/api/v1/vms');
     const startedAt = performance.now();
     await get('/api/v1/replication');
@@ -62,7 +62,7 @@ describe('GET /api/v1/replication', () => {
 });
 
 describe('GET /api/v1/cache/stats', () => {
-  it('counts by level, and says that no invalidator answers', async () => {
+  it('counts by level, and reports that no invalidator answers', async () => {
     // Without watermarks of an idle stack a reader's first answers may come from the owner.
     await eventually(async () => expect((await get('/api/v1/vms', seeded.token)).from).toBe('l1'));
     const { status, json } = await get('/api/v1/cache/stats');

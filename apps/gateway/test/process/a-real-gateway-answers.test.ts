@@ -67,7 +67,7 @@ describe('a gateway with its database', () => {
     expect(await (await fetch(url('/api/v1/me'), as(seeded.token))).json()).toEqual(before);
   });
 
-  it('refuses a token that nobody was given, with a consistency token of the real position all the same', async () => {
+  it('refuses an unknown token, with a consistency token of the real position', async () => {
     const answer = await fetch(url('/api/v1/vms'), as('nvc_nobodyhasgotthistokenatallreally'));
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer/);
@@ -102,7 +102,7 @@ describe('a gateway with its database', () => {
       expect(text).toMatch(/^HTTP\/1.1 400 .*did not arrive in time/s);
   }, 60_000);
 
-  it('is ready, and names a service that nobody runs', async () => {
+  it('is ready, and names a service that no process serves', async () => {
     await readyWith(200, {
       ready: true,
       missing: ['metrics'],
@@ -115,7 +115,7 @@ describe('a gateway with its database', () => {
     });
   });
 
-  it('shows an outage of a service, and its end, in the metrics and on the ops port, whoever asks for /ready', async () => {
+  it('shows an outage of a service, and its end, in the metrics and on the ops port', async () => {
     const ops = async (path: string) => (await fetch(`http://127.0.0.1:${service.opsPort}${path}`)).text();
     const shown = async () =>
       /^novacron_degraded\{dependency="orchestrator"\} (\d)/m.exec(await ops('/metrics'))?.[1];
@@ -133,7 +133,7 @@ describe('a gateway with its database', () => {
     await eventually(async () => expect(await shown()).toBe('0'), 30_000);
   });
 
-  it('is not ready without NATS, says so, and answers 503 with Retry-After in bounded time', async () => {
+  it('is not ready without NATS, and answers 503 with Retry-After in bounded time', async () => {
     await servers.nats.kill();
     try {
       const answer = await fetch(url('/api/v1/vms'), as(seeded.token));
@@ -147,7 +147,7 @@ describe('a gateway with its database', () => {
     }
   });
 
-  it('serves again by itself when NATS is back', async () => {
+  it('serves again by itself when NATS returns', async () => {
     await eventually(async () =>
       expect((await fetch(url('/api/v1/vms'), as(seeded.token))).status).toBe(200),
     );

@@ -38,7 +38,7 @@ it('a seeded token has no limit, another one its tenant’s, or 2,000 a second',
   expect(await rate()).toBe(300);
 });
 
-it('a tenant cannot be given a rate of nothing', async () => {
+it('a tenant cannot have a rate of zero', async () => {
   await expect(change('UPDATE gateway.tenants SET rate_per_second = 0')).rejects.toThrow(/check constraint/);
 });
 

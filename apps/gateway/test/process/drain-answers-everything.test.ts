@@ -29,7 +29,7 @@ afterAll(async () => {
   await servers?.stop();
 });
 
-it('SIGTERM answers waits with 408 and requests in flight with what they asked for, then ends with 0', async () => {
+it('SIGTERM answers waits with 408 and requests in flight as usual, then exits with 0', async () => {
   const headers = { authorization: `Bearer ${seeded.token}`, 'content-type': 'application/json' };
   const create = (name: string) =>
     fetch(`${gateway.url}/api/v1/vms`, {

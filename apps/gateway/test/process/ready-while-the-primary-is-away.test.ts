@@ -40,8 +40,8 @@ const degraded = async (): Promise<string | undefined> => {
   return /^novacron_degraded\{dependency="postgres"\} (\d)/m.exec(text)?.[1];
 };
 
-describe('a gateway whose primary is away', () => {
-  it('stays ready, says that it is degraded, and answers reads to tokens that it did not know', async () => {
+describe('a gateway whose primary is unreachable', () => {
+  it('stays ready, reports that it is degraded, and answers reads with tokens that it did not know', async () => {
     await servers.cluster?.end('primary', 'kill');
     await eventually(async () => {
       const ready = await get('/ready');
@@ -61,7 +61,7 @@ describe('a gateway whose primary is away', () => {
     expect((await get('/api/v1/vms', 'nvc_nobodyhasgotthistokenatallreally')).status).toBe(401);
   }, 90_000);
 
-  it('is whole again by itself when the primary is back', async () => {
+  it('recovers by itself when the primary returns', async () => {
     await servers.cluster?.restart('primary');
     await eventually(async () => {
       expect(await (await get('/ready')).json()).toMatchObject({

@@ -45,7 +45,7 @@ describe('without a token', () => {
     expect([gone.status, gone.headers.get('cache-control')]).toEqual([404, 'private, no-cache']);
   });
 
-  it('what is asked of this process is not kept, and OpenAPI costs a 304 the second time', async () => {
+  it('no cache keeps the probes, and OpenAPI costs a 304 the second time', async () => {
     for (const path of ['/health', '/ready'])
       expect((await gateway.ask('GET', path, { token: null })).headers.get('cache-control')).toBe('no-store');
     const etag = (await gateway.ask('GET', '/openapi.json', { token: null })).headers.get('etag') ?? '';

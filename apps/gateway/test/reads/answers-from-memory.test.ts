@@ -35,7 +35,7 @@ function warm(url: string): Promise<Answered> {
   return fromMemory(() => gateway.ask('GET', url));
 }
 
-/** What `ask` gets once nobody had to be asked for it. On a machine that stalls what is remembered grows old in between. */
+/** An answer of `ask` from memory. On a machine that stalls, entries expire in between. */
 function fromMemory(ask: () => Promise<Answered>): Promise<Answered> {
   return eventually(async () => {
     const before = asked();
@@ -46,7 +46,7 @@ function fromMemory(ask: () => Promise<Answered>): Promise<Answered> {
 }
 
 describe('an answer from memory', () => {
-  it('is what the owner answered, with all its headers, and nobody is asked', async () => {
+  it("is the owner's reply, with all its headers, without a request", async () => {
     const first = await gateway.ask('GET', path);
     const again = await fromMemory(() => gateway.ask('GET', path, { headers: { 'x-request-id': 'mine' } }));
     expect([again.status, again.text, from(again)]).toEqual([200, first.text, 'l1']);
@@ -60,7 +60,7 @@ describe('an answer from memory', () => {
     });
   });
 
-  it.each(['vm', 'list'])('is 304 without a body to who has it: %s', async (what) => {
+  it.each(['vm', 'list'])('is 304 without a body for a client that has it: %s', async (what) => {
     const url = what === 'vm' ? path : '/api/v1/vms?sort=name';
     const etag = (await warm(url)).headers.get('etag') as string;
     for (const tag of [etag, `"other", W/${etag}`, '*']) {
@@ -82,7 +82,7 @@ describe('an answer from memory', () => {
     });
   });
 
-  it('belongs to its tenant: with the token of another there is no such VM', async () => {
+  it('belongs to its tenant: with the token of another tenant the VM does not exist', async () => {
     await warm(path);
     const other = gateway.token('owner', newId<TenantId>());
     for (let i = 0; i < 3; i += 1)
@@ -99,7 +99,7 @@ describe('an answer from memory', () => {
     expect(from(await gateway.ask('GET', path, operator))).toBe('replica');
   });
 
-  it('asks again for who may: a token that was taken away is 401 once it is noticed, a viewer stays a viewer', async () => {
+  it('is authorized each time: a revoked token is 401 once that is noticed, a viewer stays a viewer', async () => {
     await warm(path);
     expect((await gateway.ask('GET', path, { token: null })).status).toBe(401);
     expect((await gateway.ask('PATCH', path, { token: gateway.token('viewer'), body: {} })).status).toBe(403);
@@ -108,7 +108,7 @@ describe('an answer from memory', () => {
 });
 
 describe('after a change', () => {
-  it('its writer sees it at once, and so does everybody who was told its token', async () => {
+  it('its writer observes it at once, and so does every caller with its token', async () => {
     for (let round = 0; round < 20; round += 1) {
       await gateway.ask('GET', path);
       const written = await gateway.ask('PATCH', path, { body: { tags: { round: String(round) } } });
@@ -121,7 +121,7 @@ describe('after a change', () => {
     }
   });
 
-  it('who carries no token sees it once it was told', async () => {
+  it('a caller without a token observes it after its event', async () => {
     await warm(path);
     gateway.orchestrator.change(id, { tags: { told: 'yes' } });
     await eventually(async () => {
@@ -130,7 +130,7 @@ describe('after a change', () => {
     }, 10_000);
   });
 
-  it('a reader who saw the new state elsewhere is not shown the old one here, although nobody has told us', async () => {
+  it('a reader who observed the new state elsewhere does not get the old one here, even without the event', async () => {
     const old = await warm(path);
     gateway.orchestrator.change(id, { tags: { quiet: 'yes' } }, true);
     const seen = gateway.tokens.sign({
@@ -141,7 +141,7 @@ describe('after a change', () => {
     expect(read.json.tags).toEqual({ quiet: 'yes' });
   });
 
-  it('an absence was remembered, and ends with the creation', async () => {
+  it('a remembered absence ends with the creation', async () => {
     const missing = `/api/v1/vms/${newId()}`;
     expect((await gateway.ask('GET', missing)).status).toBe(404);
     await sleep(60);
@@ -152,8 +152,8 @@ describe('after a change', () => {
   });
 });
 
-describe('10,000 who ask for the same at once', () => {
-  it('make one read of the owner', async () => {
+describe('10,000 readers of one answer at once', () => {
+  it('cause one request to the owner', async () => {
     const url = '/api/v1/vms?namePrefix=nobody';
     let open!: () => void;
     gateway.orchestrator.gate = new Promise((resolve) => (open = resolve));
@@ -170,14 +170,14 @@ describe('10,000 who ask for the same at once', () => {
   });
 });
 
-describe('when the owner is away', () => {
+describe('when the owner is unreachable', () => {
   it('an eventual reader gets the old state, a causal one 503 with Retry-After', async () => {
     const url = '/api/v1/jobs?kind=reboot';
     const seen = await warm(url);
     const lsn = gateway.orchestrator.lsn + 1_000_000n;
     const later = gateway.tokens.sign({ ...gateway.tokens.verify(tokenOf(seen)), lsn });
     const headers = { 'novacron-consistency-token': later };
-    // His own credential: what is remembered of him is in the future.
+    // A credential of its own: its remembered position is in the future.
     const token = gateway.token('viewer', gateway.tenantId, 'ahead');
     gateway.orchestrator.failNext('dependency_down', 'away', 2_000);
     const causal = await gateway.ask('GET', url, { headers, token });
@@ -191,8 +191,8 @@ describe('when the owner is away', () => {
   });
 });
 
-describe('when NATS was away', () => {
-  it('nothing from before is answered to who comes after the next watermark', async () => {
+describe('after an outage of NATS', () => {
+  it('no earlier answer is given to a reader after the next watermark', async () => {
     await warm(path);
     const { drops } = gateway.cache.coherence;
     await gateway.servers.nats.kill();

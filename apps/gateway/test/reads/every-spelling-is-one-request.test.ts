@@ -84,18 +84,15 @@ const keyed = operations.filter(takesKey);
 const withoutId = ({ status, json }: Answered) => [status, { ...json, requestId: '' }];
 
 describe.each(Object.entries(SPELLINGS))('%s', (_, spell) => {
-  it.each(withId.map((route) => [route.id, route] as const))(
-    'is answered alike by %s',
-    async (_id, route) => {
-      const { path, id, query } = pathOf(route);
-      const plain = await ask(route, path + query);
-      const other = await ask(route, spell(path, id) + query);
-      expect([plain.status < 500, other.status < 500]).toEqual([true, true]);
-      // The first of two changes may have made the second one unnecessary, or impossible.
-      if (route.method === 'GET') expect(withoutId(other)).toEqual(withoutId(plain));
-      else expect([404, 422]).not.toContain(other.status);
-    },
-  );
+  it.each(withId.map((route) => [route.id, route] as const))('has one answer of %s', async (_id, route) => {
+    const { path, id, query } = pathOf(route);
+    const plain = await ask(route, path + query);
+    const other = await ask(route, spell(path, id) + query);
+    expect([plain.status < 500, other.status < 500]).toEqual([true, true]);
+    // The first of two changes may have made the second one unnecessary, or impossible.
+    if (route.method === 'GET') expect(withoutId(other)).toEqual(withoutId(plain));
+    else expect([404, 422]).not.toContain(other.status);
+  });
 
   it.each(cached.map((route) => [route.id, route] as const))(
     'has one entry in the caches for %s',
@@ -124,7 +121,7 @@ describe.each(Object.entries(SPELLINGS))('%s', (_, spell) => {
 });
 
 describe('a VM whose id is in upper case', () => {
-  it('is gone for the caller who deleted it, with the token of the DELETE and once it was told', async () => {
+  it('is gone for the caller who deleted it, with the token of the DELETE and after its event', async () => {
     const { vms: id = '' } = ids;
     const upper = `/api/v1/vms/${id.toUpperCase()}`;
     await eventually(async () => {

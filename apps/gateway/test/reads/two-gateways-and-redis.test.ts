@@ -29,7 +29,7 @@ async function newVm(): Promise<string> {
 }
 
 describe('two gateways', () => {
-  it('show nobody an older state than what he wrote or saw on either, however late they are told', async () => {
+  it('show no caller an older state than they wrote or observed on either, however late the events are', async () => {
     a.orchestrator.tellsAfterMs = () => 1 + Math.random() * 40;
     const path = await newVm();
     const stale: unknown[] = [];
@@ -37,7 +37,7 @@ describe('two gateways', () => {
     const readers = Array.from({ length: 6 }, async (_, reader) => {
       let token: string | undefined;
       let known = 0;
-      // Each with a credential of his own: what the gateway remembers of others must not help him.
+      // Each caller has a credential of their own, so that the positions of others do not help.
       const credential = a.token('operator', a.tenantId, `reader-${reader}`);
       const deadline = performance.now() + 45_000;
       for (let step = 0; step < 120 || (levels.size < 3 && performance.now() < deadline); step += 1) {
@@ -81,7 +81,7 @@ describe('two gateways', () => {
 });
 
 describe('Redis', () => {
-  it.each(['stopped', 'killed'])('that is %s costs bounded time, and comes back by itself', async (how) => {
+  it.each(['stopped', 'killed'])('that is %s costs bounded time, and recovers by itself', async (how) => {
     const path = await newVm();
     await (how === 'killed' ? a.servers.redis.kill() : freeze(a.servers.redis.pid));
     try {

@@ -64,7 +64,7 @@ class TestDrain extends DrainCoordinator {
 
 /**
  * The gateway's own module over a real NATS, with stand-ins for the services behind it. Tokens are kept in memory, and
- * there is no database.
+ * the database is left out.
  */
 export class TestGateway {
   readonly tenantId: TenantId;

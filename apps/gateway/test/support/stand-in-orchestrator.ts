@@ -251,7 +251,7 @@ export class StandInOrchestrator {
     else setTimeout(tell, delay);
   }
 
-  /** The relay's watermark: all that happened so far is told, and time goes on. */
+  /** The relay's watermark: all events so far are published, and time goes on. */
   beat(): void {
     this.lsn += 8n;
     const mark: Watermark = { service: 'orchestrator', seq: this.seq, position: this.position };

@@ -21,7 +21,7 @@ describe('creating a VM', () => {
     expect(created.headers.get('novacron-served-from')).toBe('primary');
   });
 
-  it('hands the caller, his roles and a deadline on, without a key when none was sent', async () => {
+  it('forwards the caller, their roles and a deadline, and no key when the request has none', async () => {
     await gateway.ask('POST', '/api/v1/vms', { body: { ...GUIDE_VM, name: 'web-2' } });
     const request = gateway.orchestrator.requests.at(-1);
     expect(request).toMatchObject({
@@ -54,7 +54,7 @@ describe('creating a VM', () => {
     });
   });
 
-  it('waits until the work is over with Prefer: wait', async () => {
+  it('waits until the work ends when the request has Prefer: wait', async () => {
     const asked = gateway.ask('POST', '/api/v1/vms', {
       body: { ...GUIDE_VM, name: 'web-4' },
       headers: { prefer: 'wait=30' },

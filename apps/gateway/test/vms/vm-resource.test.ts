@@ -18,7 +18,7 @@ beforeEach(async () => {
 const asked = () => gateway.orchestrator.requests.at(-1);
 
 describe('reading', () => {
-  it('answers the VM with its version as ETag, and 304 to who has it', async () => {
+  it('answers the VM with its version as ETag, and 304 to a client that has it', async () => {
     const vm = await gateway.ask('GET', path);
     expect([vm.status, vm.json.id, vm.headers.get('etag')]).toEqual([200, id, '"2"']);
     for (const tag of ['"2"', 'W/"2"', '"1", "2"', '*']) {
@@ -81,7 +81,7 @@ describe('reading', () => {
 });
 
 describe('changing', () => {
-  it('takes name and tags', async () => {
+  it('accepts a name and tags', async () => {
     const changed = await gateway.ask('PATCH', path, { body: { tags: { env: 'prod' } } });
     expect([changed.status, changed.json.tags, changed.headers.get('etag')]).toEqual([
       200,
@@ -90,7 +90,7 @@ describe('changing', () => {
     ]);
   });
 
-  it('with If-Match of the present version works, of another is 412', async () => {
+  it('succeeds with If-Match of the present version, and is 412 with another', async () => {
     const body = { name: `renamed-${number}` };
     expect((await gateway.ask('PATCH', path, { body, headers: { 'if-match': '"2"' } })).status).toBe(200);
     for (const tag of ['"2"', 'W/"2"', '"not-a-version"']) {
@@ -106,14 +106,14 @@ describe('changing', () => {
     );
   });
 
-  it('with If-Match of several versions works when the present one is among them', async () => {
+  it('succeeds with If-Match of several versions when the present one is among them', async () => {
     const patch = (tags: string) =>
       gateway.ask('PATCH', path, { body: { tags: { at: 'once' } }, headers: { 'if-match': tags } });
     expect((await patch('"1", "2-gzip"')).status).toBe(200);
     expect((await patch('"1", "2-gzip"')).status).toBe(412);
   });
 
-  it('as a merge patch keeps the tags that it does not name, and removes one by null', async () => {
+  it('as a merge patch keeps the tags that it omits, and removes one by null', async () => {
     const merge = (body: unknown) =>
       gateway.ask('PATCH', path, { body, headers: { 'content-type': 'application/merge-patch+json' } });
     expect((await merge({ name: `merged-${number}`, tags: { a: '1', b: null } })).status).toBe(200);
@@ -153,7 +153,7 @@ describe('changing', () => {
 });
 
 describe('an action', () => {
-  it('is 202 with its job and where to find it', async () => {
+  it("is 202 with its job and the job's Location", async () => {
     const answer = await gateway.ask('POST', `${path}/actions/stop`);
     expect(answer.status).toBe(202);
     expect(answer.json).toMatchObject({ vmId: id, kind: 'stop', status: 'running' });
@@ -161,19 +161,19 @@ describe('an action', () => {
     expect(asked()?.body).toMatchObject({ action: 'stop', options: { graceSeconds: 30 } });
   });
 
-  it('whose end is there already is 200 with the VM', async () => {
+  it('is 200 with the VM when the VM is in its state already', async () => {
     const answer = await gateway.ask('POST', `${path}/actions/start`, { body: {} });
     expect([answer.status, answer.json.state]).toEqual([200, 'running']);
   });
 
-  it('takes options, If-Match and an Idempotency-Key of this very VM', async () => {
+  it('accepts options, If-Match and an Idempotency-Key of this VM', async () => {
     const headers = { 'if-match': '"2"', 'idempotency-key': 'k1' };
     await gateway.ask('POST', `${path}/actions/stop`, { body: { graceSeconds: 5 }, headers });
     expect(asked()?.body).toEqual({ id, action: 'stop', options: { graceSeconds: 5 }, ifMatch: 2 });
     expect(asked()?.idempotency).toMatchObject({ key: 'k1', route: `POST ${path}/actions/stop` });
   });
 
-  it('that the table does not have is 404, one that the state does not allow 409', async () => {
+  it('is 404 when it is unknown, and 409 when the state does not allow it', async () => {
     expect((await gateway.ask('POST', `${path}/actions/explode`)).status).toBe(404);
     expect((await gateway.ask('POST', `${path}/actions/delete`)).status).toBe(404);
     expect((await gateway.ask('POST', `${path}/actions/resume`, {})).status).toBe(200);
@@ -208,7 +208,7 @@ describe('an action', () => {
 });
 
 describe('deleting', () => {
-  it('is 202 with the job, and 204 when it is deleted already', async () => {
+  it('is 202 with the job, and 204 when the VM is deleted already', async () => {
     const answer = await gateway.ask('DELETE', path);
     expect([answer.status, answer.json.kind]).toEqual([202, 'delete']);
     gateway.orchestrator.change(id, { state: 'deleted', task: null });

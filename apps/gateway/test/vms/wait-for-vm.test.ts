@@ -24,12 +24,12 @@ const reads = (): number =>
   gateway.orchestrator.requests.filter(({ body }) => (body as { id?: string }).id === id).length;
 
 describe('a wait', () => {
-  it('for a state that is there already answers at once', async () => {
+  it('answers at once when the state is reached already', async () => {
     const answer = await wait('state=pending&timeout=0');
     expect([answer.status, answer.json.state]).toEqual([200, 'pending']);
   });
 
-  it('is answered by the event, without reading again, with a token that has seen it', async () => {
+  it('ends with the event, without another read, with a token that includes the event', async () => {
     let answer: Answered;
     // Where the machine stalls for the second after which it reads again, it may have done so before the event.
     for (let tries = 0; ; tries += 1) {
@@ -45,13 +45,13 @@ describe('a wait', () => {
     expect(token.lsn).toBe(gateway.orchestrator.lsn);
   });
 
-  it('does not depend on events: it reads again every second', async () => {
+  it('reads again every second, so that it does not depend on events', async () => {
     later({ state: 'running', task: null }, 100, true);
     const answer = await wait('state=running&timeout=30');
     expect([answer.status, answer.json.state]).toEqual([200, 'running']);
   });
 
-  it('for settled ends when no work is in flight, wherever that is', async () => {
+  it('for settled ends when no work is in flight, in any state', async () => {
     later({ state: 'error', task: null });
     expect((await wait('state=settled&timeout=30')).json.state).toBe('error');
   });
@@ -76,7 +76,7 @@ describe('a wait', () => {
     expect([answer.status, answer.json.state]).toEqual([200, 'running']);
   });
 
-  it('for ready goes on while a start ends in running, and is 409 when it fails', async () => {
+  it('for ready continues when a start ends in running, and is 409 when it fails', async () => {
     later({ state: 'running', task: null });
     later({ conditions: [] }, 200);
     expect((await wait('state=ready&timeout=1')).status).toBe(408);
@@ -85,16 +85,16 @@ describe('a wait', () => {
     expect((await wait('state=ready&timeout=30')).json.code).toBe('unreachable_state');
   });
 
-  it('that is not over in time is 408, and may be asked again', async () => {
+  it('is 408 when its time is over, and may be repeated', async () => {
     const answer = await wait('state=running&timeout=0.3');
     expect([answer.status, answer.json.code, answer.json.retryable]).toEqual([408, 'wait_timeout', true]);
   });
 
-  it('whose work ended elsewhere is 409', async () => {
+  it('is 409 when its work ended in another state', async () => {
     later({ state: 'stopped', task: null, stopReason: 'start_failed' });
     const answer = await wait('state=running&timeout=30');
     expect([answer.status, answer.json.code]).toEqual([409, 'unreachable_state']);
-    // The same when the work had ended before anybody waited.
+    // The same when the work had ended before the wait began.
     expect((await wait('state=running&timeout=30')).status).toBe(409);
   });
 
@@ -105,14 +105,14 @@ describe('a wait', () => {
     expect((await wait('state=deleted&timeout=30')).status).toBe(200);
   });
 
-  it('for deleted is reached when the VM is no longer there', async () => {
+  it('for deleted is reached when the VM no longer exists', async () => {
     gateway.orchestrator.change(id, { state: 'deleting' });
     setTimeout(() => gateway.orchestrator.vms.delete(id), 100);
     const answer = await wait('state=deleted&timeout=30');
     expect([answer.status, answer.json.state]).toEqual([200, 'deleted']);
   });
 
-  it('knows a VM that was deleted before anybody waited', async () => {
+  it('finds a VM that was deleted before the wait began', async () => {
     gateway.orchestrator.change(id, { state: 'deleted', task: null });
     expect((await gateway.ask('GET', `/api/v1/vms/${id}`)).status).toBe(404);
     expect((await wait('state=deleted&timeout=30')).json.state).toBe('deleted');
@@ -120,13 +120,13 @@ describe('a wait', () => {
     expect((await wait('state=running&timeout=30')).status).toBe(409);
   });
 
-  it('survives a service that is away for a moment', async () => {
+  it('survives a short outage of a service', async () => {
     later({ state: 'running', task: null }, 1_300, true);
     setTimeout(() => gateway.orchestrator.failNext('dependency_down'), 500);
     expect((await wait('state=running&timeout=30')).status).toBe(200);
   });
 
-  it('longer than 60 s, or for a state that there is not, is 422', async () => {
+  it('is 422 when it is longer than 60 s, or for an unknown state', async () => {
     expect((await wait('state=running&timeout=61')).status).toBe(422);
     expect((await wait('state=flying')).status).toBe(422);
     expect((await wait('timeout=3')).status).toBe(422);

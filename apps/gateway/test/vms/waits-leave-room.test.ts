@@ -83,12 +83,12 @@ describe('2,000 waits of one tenant', () => {
     expect(gateway.waits.taken).toBe(WAIT_LIMITS.perTenant);
   });
 
-  it('read no more at a time than their share of the service', () => {
+  it('have no more concurrent reads than their share of the service', () => {
     // The neighbour had four requests in flight.
     expect(gateway.orchestrator.peakInFlight).toBeLessThanOrEqual(WAIT_READS + 4);
   });
 
-  it('say when to come back', async () => {
+  it('name the time to retry', async () => {
     const answer = await gateway.ask('GET', `/api/v1/jobs/${newId()}/wait`, { token: tokens[0] as string });
     expect([answer.status, answer.json.code, answer.json.retryable]).toEqual([429, 'too_many_waits', true]);
     expect(answer.headers.get('retry-after')).toBe('2');
@@ -106,7 +106,7 @@ describe('2,000 waits of one tenant', () => {
     expect([acted.status, acted.headers.get('preference-applied')]).toEqual([202, null]);
   });
 
-  it('give their places back when their clients leave', async () => {
+  it('free their slots when their clients disconnect', async () => {
     for (const one of waits) one.end();
     await until(() => gateway.waits.taken === 0);
   });
