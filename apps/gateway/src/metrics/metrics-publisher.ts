@@ -1,9 +1,12 @@
+import { Injectable } from '@nestjs/common';
 import type { JetStreamClient } from '@nats-io/jetstream';
 import { newId } from '@novacron/contracts/ids';
 import type { PartitionBatch } from '@novacron/contracts/metric-batches';
 import { metricSubject } from '@novacron/contracts/metrics';
 import { ServiceError } from '@novacron/contracts/errors';
 import { publishEvent } from '@novacron/messaging/publisher';
+import { JetStream, ServiceConfig } from '@novacron/service-kit/inject';
+import type { GatewayConfig } from '../config.js';
 import type { TimeBounds } from './check-points.js';
 
 /** The gateway's place among the sources of metrics. */
@@ -12,25 +15,25 @@ const TIMEOUT_MS = 5_000;
 const MINUTE = 60_000;
 const DAY = 1_440 * MINUTE;
 
-/** How far back and ahead points are accepted. metrics-ingest has the same bounds, and drops the other points. */
-export interface MetricTimes {
-  readonly retentionDays: number;
-  readonly futureMinutes: number;
-}
+/** Batches in flight at once; more are refused. */
+const CAPACITY = 256;
 
-/** Publishes batches to JetStream. At most `capacity` are in flight at once; more are refused. */
+/** Publishes batches to JetStream. */
+@Injectable()
 export class MetricsPublisher {
   private inFlight = 0;
 
   constructor(
-    private readonly js: JetStreamClient,
-    private readonly times: MetricTimes,
-    private readonly capacity = 256,
+    @JetStream() private readonly js: JetStreamClient,
+    @ServiceConfig() private readonly config: GatewayConfig,
   ) {}
 
-  /** The times of points that are accepted now, in milliseconds since 1970, both included. */
+  /**
+   * The times of points that are accepted now, in milliseconds since 1970, both included. metrics-ingest has the same
+   * bounds, and drops the other points.
+   */
   bounds(now = Date.now()): TimeBounds {
-    const { retentionDays, futureMinutes } = this.times;
+    const { retentionDays, futureMinutes } = this.config.metricTimes;
     return { oldest: now - retentionDays * DAY, newest: now + futureMinutes * MINUTE };
   }
 
@@ -40,7 +43,7 @@ export class MetricsPublisher {
    *   sending the same points again is safe, because VM, metric and time identify a point
    */
   async publish(batches: readonly PartitionBatch[]): Promise<void> {
-    if (this.inFlight + batches.length > this.capacity) {
+    if (this.inFlight + batches.length > CAPACITY) {
       throw new ServiceError('overloaded', 'Too many metrics are on their way.', { retryAfterMs: 1_000 });
     }
     this.inFlight += batches.length;

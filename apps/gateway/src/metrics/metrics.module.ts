@@ -1,8 +1,5 @@
 import { Module } from '@nestjs/common';
-import type { JetStreamClient } from '@nats-io/jetstream';
 import { RpcClient } from '@novacron/messaging/rpc-client';
-import { TOKENS } from '@novacron/service-kit/inject';
-import type { GatewayConfig } from '../config.js';
 import { HttpModule } from '../http/http.module.js';
 import { MetricsController } from './metrics.controller.js';
 import { MetricsPublisher } from './metrics-publisher.js';
@@ -13,12 +10,7 @@ import { PushTargets } from './push-targets.js';
   imports: [HttpModule],
   controllers: [MetricsController],
   providers: [
-    {
-      provide: MetricsPublisher,
-      inject: [TOKENS.jetStream, TOKENS.config],
-      useFactory: (js: JetStreamClient, { metricTimes }: GatewayConfig) =>
-        new MetricsPublisher(js, metricTimes),
-    },
+    MetricsPublisher,
     { provide: PushTargets, inject: [RpcClient], useFactory: (rpc: RpcClient) => new PushTargets(rpc) },
     MetricsPusher,
   ],

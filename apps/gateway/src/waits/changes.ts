@@ -1,6 +1,11 @@
+import { Injectable } from '@nestjs/common';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
 import { DomainEvent } from '@novacron/contracts/events';
 import { ServiceError } from '@novacron/contracts/errors';
+import { Nats } from '@novacron/service-kit/inject';
+
+/** Watches of this process at one time; one more is refused. */
+const CAPACITY = 10_000;
 
 type Listener = (event: DomainEvent) => void;
 
@@ -13,15 +18,12 @@ interface Watched {
  * Domain events of single objects, as they are published: one NATS subscription for each object, regardless of the
  * number of its watchers. A reconnect may lose events, so a watcher also reads from time to time.
  */
+@Injectable()
 export class Changes {
   private readonly shared = new Map<string, Watched>();
   private watching = 0;
 
-  constructor(
-    private readonly nc: NatsConnection,
-    /** Watches at one time; one more is refused. */
-    private readonly capacity = 10_000,
-  ) {}
+  constructor(@Nats() private readonly nc: NatsConnection) {}
 
   /**
    * Delivers the object's events from now on. Replies to later requests on this connection arrive after them.
@@ -30,7 +32,7 @@ export class Changes {
    * @throws ServiceError `overloaded` when this process has its maximum of watches
    */
   watch(subject: string, listener: Listener): () => void {
-    if (this.watching >= this.capacity) {
+    if (this.watching >= CAPACITY) {
       throw new ServiceError('overloaded', 'Too many waits at once.', { retryAfterMs: 1_000 });
     }
     const shared = this.shared.get(subject) ?? this.subscribe(subject);

@@ -1,6 +1,5 @@
 import { Module } from '@nestjs/common';
 import { TOKENS } from '@novacron/service-kit/inject';
-import type { NatsConnection } from '@nats-io/transport-node';
 import type { GatewayConfig } from '../config.js';
 import { Changes } from './changes.js';
 import { ReadTurns } from './read-turns.js';
@@ -10,7 +9,7 @@ import { Waits } from './waits.js';
 /** Waits until an object is in a state, by its events and by reads. */
 @Module({
   providers: [
-    { provide: Changes, inject: [TOKENS.nats], useFactory: (nc: NatsConnection) => new Changes(nc) },
+    Changes,
     { provide: ReadTurns, useFactory: () => new ReadTurns() },
     {
       provide: WaitSlots,
