@@ -77,10 +77,10 @@ describe('a bounded wait', () => {
 describe('a sleep', () => {
   it('rejects with the reason of an abort, and a pause ends', async () => {
     const stop = new AbortController();
-    const slept = expect(sleep(1_000, { signal: stop.signal })).rejects.toThrow('stopped');
+    const slept = sleep(1_000, { signal: stop.signal });
     const paused = pause(1_000, { signal: stop.signal });
     stop.abort(new Error('stopped'));
-    await slept;
+    await expect(slept).rejects.toThrow('stopped');
     await paused;
     expect(jest.getTimerCount()).toBe(0);
   });

@@ -1,3 +1,4 @@
+import { Backoff } from '@novacron/async/backoff';
 import { Attempts } from './attempts.js';
 import { toBytes, type StoredEvent } from './stored-event.js';
 import { judged, subjectOfRow, Unpublishable, type SetAsideReason } from './unpublishable.js';
@@ -20,8 +21,7 @@ export interface PublisherOptions {
 const IN_FLIGHT = 256;
 /** Numbered events kept in memory; beyond it they are read from the table again. */
 const QUEUE_SIZE = 2_000;
-const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 2_000;
+const RETRIES = { firstMs: 100, maxMs: 2_000 };
 
 /**
  * The stream stores one id once within two minutes. An event that is numbered again after a promotion, since its
@@ -106,19 +106,18 @@ export class Publisher {
   }
 
   async #pump(): Promise<void> {
-    let retryMs = FIRST_RETRY_MS;
+    const backoff = new Backoff(RETRIES);
     while (this.#published < this.#numbered && !this.#stopped) {
       try {
         // A message that is sent without a connection is lost, without an error until its time limit.
         while (!this.#connected && !this.#stopped) await this.#until(() => undefined);
         if (this.#stopped) return;
         await this.#publish(await this.#next());
-        retryMs = FIRST_RETRY_MS;
+        backoff.reset();
       } catch (error) {
         this.options.onError(error);
         this.#queue = [];
-        await this.#until((done) => setTimeout(done, retryMs).unref());
-        retryMs = Math.min(retryMs * 2, LAST_RETRY_MS);
+        await this.#until((done) => setTimeout(done, backoff.next()).unref());
       }
     }
   }

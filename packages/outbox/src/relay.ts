@@ -1,5 +1,6 @@
 import type { JetStreamClient } from '@nats-io/jetstream';
 import type { NatsConnection, Subscription } from '@nats-io/transport-node';
+import { sleep } from '@novacron/async/sleep';
 import { watermarkSubject } from '@novacron/contracts/events';
 import { subjectOf } from '@novacron/contracts/subject';
 import type { Database } from '@novacron/postgres/database';
@@ -90,7 +91,7 @@ export class Relay {
     const { numbering, publisher } = this.#leading ?? {};
     if (!numbering || !publisher) return;
     while (await numbering.purge(publisher.published, this.options.keepMs ?? KEEP_MS))
-      await new Promise((resolve) => setTimeout(resolve, PURGE_PAUSE_MS));
+      await sleep(PURGE_PAUSE_MS);
   }
 
   stats(): RelayStats {

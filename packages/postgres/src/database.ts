@@ -1,3 +1,4 @@
+import { Periodic } from '@novacron/async/periodic';
 import type { Position } from '@novacron/contracts/position';
 import type { Lineage } from './lineage.js';
 import { PrimaryProgress } from './lag.js';
@@ -113,17 +114,12 @@ export function createDatabase(settings: DatabaseSettings): Database {
 
 /** Reads the primary's position every second. A replica's lag is measured against it. */
 function watchNewest(primary: Primary, progress: PrimaryProgress): () => void {
-  let asking = false;
-  const timer = setInterval(() => {
-    if (asking) return;
-    asking = true;
-    primary
-      .readVisible({ timeoutMs: PING_TIMEOUT_MS }, [], undefined)
-      .then((answers) => progress.add(answers.upperBound.lsn, performance.now()))
-      // While the primary is down, the replicas are measured against its last known position.
-      .catch(() => undefined)
-      .finally(() => (asking = false));
-  }, NEWEST_EVERY_MS);
-  timer.unref();
-  return () => clearInterval(timer);
+  const read = async (): Promise<void> => {
+    const { upperBound } = await primary.readVisible({ timeoutMs: PING_TIMEOUT_MS }, [], undefined);
+    progress.add(upperBound.lsn, performance.now());
+  };
+  // While the primary is down, the replicas are measured against its last known position.
+  const watch = new Periodic(read, { everyMs: NEWEST_EVERY_MS, onError: () => undefined });
+  watch.start();
+  return () => void watch.stop();
 }

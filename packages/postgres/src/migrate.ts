@@ -1,3 +1,4 @@
+import { sleep } from '@novacron/async/sleep';
 import type { MigrationInterface } from 'typeorm';
 import { translate } from './failure.js';
 import { Connection } from './connection.js';
@@ -58,7 +59,7 @@ async function takeLock(settings: DatabaseSettings): Promise<Connection> {
         `another process has been migrating schema ${settings.schema} for ${LOCK_TIMEOUT_MS / 1000} s`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, LOCK_EVERY_MS));
+    await sleep(LOCK_EVERY_MS);
   }
 }
 

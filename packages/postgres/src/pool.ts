@@ -1,3 +1,5 @@
+import { Periodic } from '@novacron/async/periodic';
+import { sleep } from '@novacron/async/sleep';
 import { ServiceError } from '@novacron/contracts/errors';
 import { dbPool, dbPoolWait } from '@novacron/telemetry/diagnostics';
 import { down, isConnectionLoss, translate } from './failure.js';
@@ -43,7 +45,7 @@ export class Pool {
   readonly #idle: Connection[] = [];
   readonly #busy = new Set<Connection>();
   readonly #waiting: Waiter[] = [];
-  readonly #sweeper: NodeJS.Timeout;
+  readonly #sweeper = new Periodic(() => this.#sweep(performance.now()), { everyMs: SWEEP_MS });
   #opening = 0;
   #waits = 0;
   #waitedMs = 0;
@@ -57,8 +59,7 @@ export class Pool {
     private readonly max: number,
     private readonly name: string,
   ) {
-    this.#sweeper = setInterval(() => this.#sweep(performance.now()), SWEEP_MS);
-    this.#sweeper.unref();
+    this.#sweeper.start();
     dbPool.publish({ pool: name, read: () => this.stats(), closed: () => this.#closed });
   }
 
@@ -119,7 +120,7 @@ export class Pool {
     }
     const until = performance.now() + graceMs;
     while (this.#busy.size + this.#opening > 0 && performance.now() < until) await sleep(10);
-    clearInterval(this.#sweeper);
+    void this.#sweeper.stop();
     for (const connection of this.#busy)
       connection.destroy(new Error('Connection terminated: the pool was closed'));
     await Promise.allSettled(this.#idle.splice(0).map((connection) => connection.close()));
@@ -199,8 +200,4 @@ function worn(connection: Connection, now: number): boolean {
 function retire(connection: Connection): void {
   // The server may be gone already: then the connection is dropped without a goodbye.
   connection.close().catch((error: Error) => connection.destroy(error));
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

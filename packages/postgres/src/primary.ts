@@ -1,3 +1,4 @@
+import { sleep } from '@novacron/async/sleep';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { Position } from '@novacron/contracts/position';
 import { codeOf, down, translate, translateForClient } from './failure.js';
@@ -144,7 +145,7 @@ export class Primary {
     const needed = bound === 'now' ? once.flushed : onTimeline(bound, once.answers.upperBound);
     if (!once.exact || once.answers.lowerBound.lsn >= needed) return once.answers;
     for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+      await sleep(LOOK_AGAIN_MS);
       const { answers, exact } = await this.#probeAndRead(options, []);
       if (!exact || answers.lowerBound.lsn >= needed) break;
       if (performance.now() > until) throw down(new Error('a commit is on disk and does not become visible'));

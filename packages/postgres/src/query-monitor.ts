@@ -1,3 +1,4 @@
+import { Periodic } from '@novacron/async/periodic';
 import { dbReport, type DbReportDiagnostic } from '@novacron/telemetry/diagnostics';
 import type { Database, DatabaseStats } from './database.js';
 import { CONNECTIONS, HIT_RATIO, LONG_RUNNING, MAY_ASK, STATEMENTS, TABLES } from './monitor-sql.js';
@@ -53,28 +54,26 @@ const NOT_ASKED = 'sessions and statements are unknown: run bootstrap.sql of thi
 export class QueryMonitor {
   #server: ServerReport | null = null;
   #error: string | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #asking: Promise<void> | undefined;
+  readonly #readings: Periodic;
   #told = new Set<string>();
 
-  constructor(private readonly options: QueryMonitorOptions) {}
+  constructor(private readonly options: QueryMonitorOptions) {
+    const everyMs = options.everyMs ?? EVERY_MS;
+    this.#readings = new Periodic(() => this.#collect(), { everyMs, firstRun: 'now' });
+  }
 
   /** Begins with a reading at once. */
   start(): void {
-    this.#timer = setInterval(() => void this.collect(), this.options.everyMs ?? EVERY_MS);
-    this.#timer.unref();
-    void this.collect();
+    this.#readings.start();
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#asking;
+  stop(): Promise<void> {
+    return this.#readings.stop();
   }
 
   /** Reads now, or waits for the reading in progress. Never rejects. */
   collect(): Promise<void> {
-    this.#asking ??= this.#collect().finally(() => (this.#asking = undefined));
-    return this.#asking;
+    return this.#readings.run();
   }
 
   report(): MonitorReport {

@@ -1,6 +1,7 @@
+import { CircuitBreaker } from '@novacron/async/circuit-breaker';
+import { Periodic } from '@novacron/async/periodic';
 import { ServiceError } from '@novacron/contracts/errors';
 import { parseLsn, type Position } from '@novacron/contracts/position';
-import { Breaker } from './breaker.js';
 import { isConnectionLoss } from './failure.js';
 import type { PrimaryProgress } from './lag.js';
 import type { Connection } from './connection.js';
@@ -13,6 +14,8 @@ import { BEGIN_READ, LAST_REPLAYED, RECEIVED, REPLAYED } from './statements.js';
 import type { Call } from './statement.js';
 
 const PROBE_MS = 1_000;
+/** A replica that fails reads takes none for a second, and for longer each time that it fails again. */
+const BREAKER = { failures: 3, openMs: 1_000, maxOpenMs: 15_000 };
 const PROBE_TIMEOUT_MS = 2_000;
 
 /** How a replica is doing, for /replication and the router. */
@@ -41,11 +44,10 @@ export class Replica {
   #replayed = 0n;
   #healthy = false;
   #lagMs = 0;
-  readonly #breaker = new Breaker();
+  readonly #breaker = new CircuitBreaker(BREAKER);
   readonly #openedAt = performance.now();
-  #probing = false;
   #reads = 0;
-  readonly #timer: NodeJS.Timeout;
+  readonly #probes = new Periodic(() => this.#probe(), { everyMs: PROBE_MS });
 
   constructor(
     readonly address: ServerAddress,
@@ -53,13 +55,12 @@ export class Replica {
     private readonly settings: DatabaseSettings,
     private readonly progress: PrimaryProgress,
   ) {
-    this.#timer = setInterval(() => void this.probe(), PROBE_MS);
-    this.#timer.unref();
+    this.#probes.start();
   }
 
   /** Its share of reads; 0 while it takes none. */
   get weight(): number {
-    return this.#healthy && !this.#breaker.isOpen() ? this.#configured : 0;
+    return this.#healthy && this.#breaker.state !== 'open' ? this.#configured : 0;
   }
 
   get #configured(): number {
@@ -146,9 +147,11 @@ export class Replica {
   }
 
   /** Brings health, timeline and lag up to date. Never rejects. */
-  async probe(): Promise<void> {
-    if (this.#probing) return;
-    this.#probing = true;
+  probe(): Promise<void> {
+    return this.#probes.run();
+  }
+
+  async #probe(): Promise<void> {
     try {
       const connection = await this.pool.acquire(PROBE_TIMEOUT_MS);
       try {
@@ -169,8 +172,6 @@ export class Replica {
       // time limit, and the primary can answer them.
       this.#healthy = false;
       this.pool.abandon();
-    } finally {
-      this.#probing = false;
     }
   }
 
@@ -187,7 +188,7 @@ export class Replica {
   }
 
   close(): Promise<void> {
-    clearInterval(this.#timer);
+    void this.#probes.stop();
     return this.pool.close();
   }
 

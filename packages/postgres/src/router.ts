@@ -1,3 +1,4 @@
+import { sleep } from '@novacron/async/sleep';
 import type { Position } from '@novacron/contracts/position';
 import type { Replica } from './replica.js';
 
@@ -31,7 +32,7 @@ export class Router<R extends Candidate = Replica> {
       await this.#look(candidate);
       if (candidate.has(position)) return candidate;
       if (performance.now() + LOOK_EVERY_MS >= until) return null;
-      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      await sleep(LOOK_EVERY_MS);
       candidate = this.#nearest(position);
     }
     return null;

@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { Breaker } from '../src/breaker.js';
 import { PrimaryProgress } from '../src/lag.js';
 import { Router } from '../src/router.js';
 import { VisibleHorizon } from '../src/visible-horizon.js';
@@ -65,22 +64,6 @@ describe('the router', () => {
     expect((await router.pick(at(150n)))?.name).toBe('near');
     expect(late.looks).toBe(0);
     expect(await router.pick(at(500n))).toBeNull();
-  });
-});
-
-describe('the breaker', () => {
-  it('opens after three failures in a row or a lost connection, for longer each time, and closes by itself', () => {
-    const breaker = new Breaker();
-    breaker.failed(false, 0);
-    breaker.failed(false, 0);
-    expect(breaker.isOpen(0)).toBe(false);
-    breaker.failed(false, 0);
-    expect([breaker.isOpen(999), breaker.isOpen(1_000)]).toEqual([true, false]);
-    breaker.failed(true, 1_000);
-    expect([breaker.isOpen(2_999), breaker.isOpen(3_000)]).toEqual([true, false]);
-    breaker.succeeded();
-    breaker.failed(true, 5_000);
-    expect(breaker.isOpen(6_000)).toBe(false);
   });
 });
 
