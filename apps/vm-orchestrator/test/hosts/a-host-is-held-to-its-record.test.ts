@@ -306,7 +306,8 @@ describe('the images that a host offers', () => {
       ['image.deleted', 2],
       ['image.created', 3],
     ]);
-    expect(await other.heartbeat()).toBe('nothing');
+    // On a slow machine this host may have been down meanwhile. In no case it has to register again.
+    expect(['nothing', 'inventory']).toContain(await other.heartbeat());
     await putImages(harness.sys, CATALOGUE);
   });
 

@@ -3,6 +3,7 @@ import { newId, type TenantId, type VmId } from '@novacron/contracts/ids';
 import { place } from '../../src/placement/place.js';
 import { readUntil } from '@novacron/testkit/wait';
 import { HostsHarness, type Orchestrator } from '../support/hosts-harness.js';
+import type { VmRow } from '../../src/vms/row.js';
 import type { FakeAgent } from '../support/fake-agent.js';
 
 let harness: HostsHarness;
@@ -14,14 +15,11 @@ beforeAll(async () => {
 });
 afterAll(() => harness.stop());
 
-/** A VM deleted while its host was away: a tombstone and a clean-up. */
-async function leftBehind(agent: FakeAgent, fence: number): Promise<VmId> {
-  const id = await harness.vm({
-    host_id: agent.id,
-    state: 'deleted',
-    deleted_at: new Date(0),
-    updated_at: new Date(0),
-  });
+const TOMBSTONE: Partial<VmRow> = { state: 'deleted', deleted_at: new Date(0), updated_at: new Date(0) };
+
+/** A VM deleted while its host was away: by default a tombstone, and a clean-up. */
+async function leftBehind(agent: FakeAgent, fence: number, now: Partial<VmRow> = TOMBSTONE): Promise<VmId> {
+  const id = await harness.vm({ host_id: agent.id, ...now });
   await harness.sys.primary.batch({}, [
     {
       statement: { text: 'INSERT INTO cleanups VALUES ($1, $2, $3, $4, 2, 2048, 10, now())' },
@@ -131,13 +129,7 @@ describe('a host that comes back with VMs that were deleted meanwhile', () => {
   it('does not remove a VM that was placed there again', async () => {
     const agent = await harness.agent();
     await agent.register();
-    const id = await leftBehind(agent, 3);
-    await harness.sys.primary.batch({}, [
-      {
-        statement: { text: `UPDATE vms SET state = 'running', deleted_at = NULL, fence = 9 WHERE id = $1` },
-        params: [id],
-      },
-    ]);
+    const id = await leftBehind(agent, 3, { state: 'running', fence: 9 });
     await agent.register();
     await readUntil(
       () => left(agent),
