@@ -1,24 +1,12 @@
 import { Module, type OnApplicationBootstrap } from '@nestjs/common';
-import type { JetStreamClient } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { Relay } from '@novacron/outbox/relay';
-import type { Database } from '@novacron/postgres/database';
 import { DrainCoordinator } from '@novacron/service-kit/drain';
-import { TOKENS } from '@novacron/service-kit/inject';
-import type { Logger } from '@novacron/telemetry/logger';
 import { observableGauge } from '@novacron/telemetry/metrics';
-import { countSetAside } from './set-aside.js';
+import { EventRelay } from './event-relay.js';
 
 /** The relay of this service's events. A provider that has written events wakes it after the commit. */
 @Module({
-  providers: [
-    {
-      provide: Relay,
-      inject: [TOKENS.systemDatabase, TOKENS.nats, TOKENS.jetStream, TOKENS.logger],
-      useFactory: (database: Database, nc: NatsConnection, js: JetStreamClient, log: Logger) =>
-        new Relay({ database, nc, js, service: 'orchestrator', log, onSetAside: countSetAside }),
-    },
-  ],
+  providers: [{ provide: Relay, useClass: EventRelay }],
   exports: [Relay],
 })
 export class OutboxModule implements OnApplicationBootstrap {
