@@ -14,8 +14,8 @@ const LOW_RATE_MAX = 4;
 type Classes = MixedList<new () => object>;
 
 /**
- * A TypeORM DataSource on the primary. Migrations run on it; entities and repositories of tables with a low write rate
- * may. Hot paths use a Database, since `save()` costs five times a prepared statement. Call `initialize()` before use.
+ * A TypeORM DataSource on the primary, for migrations and for the comparison of entities with the schema. Entities are
+ * read and written through an `EntitySet`, hot tables through a Database. Call `initialize()` before use.
  */
 export function createDataSource(
   settings: DatabaseSettings,

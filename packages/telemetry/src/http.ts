@@ -39,16 +39,20 @@ const durations = new SeriesHistogram(
 const byAnswer = new Map<string, Series>();
 let active = 0;
 observableGauge('http_active_connections', 'Number of active HTTP connections', (observe) => observe(active));
+type Headers = FastifyRequest['headers'];
 const headerOf = {
-  get: (headers: FastifyRequest['headers'], name: string) => headers[name],
-  keys: () => ['traceparent', 'tracestate'],
+  get: (headers: Headers, name: string) => headers[name],
+  keys: (headers: Headers) => Object.keys(headers),
 };
+/** The headers of a trace: `traceparent` and `tracestate`, unless OTEL_PROPAGATORS names others. */
+let traceHeaders: readonly string[] = [];
 
 /**
  * Measures and traces every request of this Fastify instance, with two hooks and no instrumentation of
  * `http`. To be called before routes are added. `endpoint` is the route's pattern, never the URL.
  */
 export function httpTelemetry(fastify: FastifyInstance, logger: Logger): void {
+  traceHeaders = propagation.fields();
   fastify.decorateRequest('traceContext', null);
   fastify.decorateRequest('waits', false);
   const observe = (request: FastifyRequest, reply: FastifyReply): Context | null => {
@@ -83,7 +87,7 @@ export function httpTelemetry(fastify: FastifyInstance, logger: Logger): void {
  * recorded, and its context is made once its handler is near; a hook that answers needs none.
  */
 function begin(request: FastifyRequest, endpoint: string): Context | null {
-  const called = request.headers['traceparent'] !== undefined;
+  const called = traceHeaders.some((name) => request.headers[name] !== undefined);
   if (!called && !draw()) return null;
   const parent = called ? propagation.extract(ROOT_CONTEXT, request.headers, headerOf) : won(ROOT_CONTEXT);
   const span = trace

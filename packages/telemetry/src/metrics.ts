@@ -7,7 +7,7 @@
  */
 import type { Attributes } from '@opentelemetry/api';
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
-import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { MeterProvider, type MetricProducer } from '@opentelemetry/sdk-metrics';
 import { seriesData } from './series.js';
 
 export type Labels = Attributes;
@@ -25,10 +25,11 @@ export interface Gauge {
   set(value: number, labels?: Labels): void;
 }
 
-const reader = new PrometheusExporter({ preventServerStart: true });
+const ownReader = new PrometheusExporter({ preventServerStart: true });
 const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
-export const meterProvider = new MeterProvider({ readers: [reader] });
-const meter = meterProvider.getMeter('novacron');
+const meter = new MeterProvider({ readers: [ownReader] }).getMeter('novacron');
+/** Reads the metrics of the SDK that was started last, and those of this registry. */
+let sdkReader: TextReader | undefined;
 /** Of every instrument of the meter: its `# HELP` and `# TYPE`. */
 const announcements = new Map<string, string>();
 
@@ -80,20 +81,46 @@ export function observableCounter(
     .addCallback((result) => read((value, labels) => result.observe(value, labels)));
 }
 
+/** What the readers of an SDK collect beside its own metrics: the instruments and series of this process. */
+export const registry: MetricProducer = {
+  async collect(options) {
+    const { resourceMetrics, errors } = await ownReader.collect(options);
+    const series = { scope: { name: 'novacron' }, metrics: seriesData() };
+    return {
+      resourceMetrics: { ...resourceMetrics, scopeMetrics: [...resourceMetrics.scopeMetrics, series] },
+      errors,
+    };
+  },
+};
+
+/** The reader of an SDK that {@link metricsText} uses from its start to its shutdown. */
+export class TextReader extends PrometheusExporter {
+  constructor() {
+    super({ preventServerStart: true, metricProducers: [registry] });
+  }
+
+  override onInitialized(): void {
+    sdkReader = this;
+  }
+
+  override onShutdown(): Promise<void> {
+    if (sdkReader === this) sdkReader = undefined;
+    return super.onShutdown();
+  }
+}
+
 /**
  * All metrics of this process in the Prometheus text format. One that has no value yet is announced by its type, so
  * that what a process exports does not depend on what has happened to it.
  */
 export async function metricsText(): Promise<string> {
-  const { resourceMetrics, errors } = await reader.collect();
+  const { resourceMetrics, errors } = await (sdkReader ?? registry).collect();
   if (errors.length > 0) throw new AggregateError(errors, 'a metric could not be read');
-  const own = { scope: { name: 'novacron' }, metrics: seriesData() };
-  const scopeMetrics = [...resourceMetrics.scopeMetrics, own];
   const silent = new Map(announcements);
-  for (const { metrics } of scopeMetrics)
+  for (const { metrics } of resourceMetrics.scopeMetrics)
     for (const { descriptor, dataPoints } of metrics)
       if (dataPoints.length > 0) silent.delete(descriptor.name);
-  return serializer.serialize({ ...resourceMetrics, scopeMetrics }) + [...silent.values()].join('');
+  return serializer.serialize(resourceMetrics) + [...silent.values()].join('');
 }
 
 function announced(name: string, type: 'counter' | 'gauge' | 'histogram', help: string): string {

@@ -1,33 +1,25 @@
-import { context, metrics, propagation, trace } from '@opentelemetry/api';
-import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
-import { W3CTraceContextPropagator } from '@opentelemetry/core';
-import { resourceFromAttributes } from '@opentelemetry/resources';
-import {
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
-  type SpanProcessor,
-} from '@opentelemetry/sdk-trace';
+import { getBooleanFromEnv, getStringFromEnv, W3CTraceContextPropagator } from '@opentelemetry/core';
+import { defaultResource, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
+import { NodeSDK } from '@opentelemetry/sdk-node';
+import type { SpanProcessor } from '@opentelemetry/sdk-trace';
 import { listenToDiagnostics } from './diagnostic-metrics.js';
+import { EXPORT_TIMEOUT_MS, pushingReaders, spanProcessors } from './exporters.js';
 import { createLogger, type Logger } from './logger.js';
-import { meterProvider, metricsText } from './metrics.js';
-import { outboundAgent } from './outbound.js';
+import { metricsText, registry, TextReader } from './metrics.js';
 import { watchRuntime } from './runtime-metrics.js';
-import { drawnFirst, drawWith } from './unsampled.js';
-
-/** A collector that does not answer must not hold up a shutdown for longer. */
-const FLUSH_MS = 3_000;
+import { samplerFromEnvironment } from './sampling.js';
+import { drawWith } from './unsampled.js';
 
 export interface TelemetryOptions {
+  /** `service.name`, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES says otherwise. */
   readonly service: string;
-  /** Share of new traces that are recorded, 0 to 1; a caller's decision is followed. Default 1 %. */
+  /** Share of new traces that are recorded, 0 to 1, where OTEL_TRACES_SAMPLER is not set. Default 1 %. */
   readonly traceRatio?: number;
-  /** Base URL of an OTLP/HTTP collector; without one no span leaves the process. */
+  /** Base URL of an OTLP collector; without one no span leaves the process. */
   readonly otlpEndpoint?: string | undefined;
   /** Takes the lines about slow queries; by default one is made. */
   readonly logger?: Logger;
-  /** What else sees the spans, for tests. */
+  /** Further processors that see the spans, for tests. */
   readonly spanProcessors?: readonly SpanProcessor[];
 }
 
@@ -40,53 +32,46 @@ export interface Telemetry {
 }
 
 /**
- * Turns on traces, metrics and the listeners for diagnostics. To be called once, before anything that is worth
+ * Starts the OpenTelemetry SDK and the listeners for diagnostics. To be called once, before anything that is worth
  * tracing is made. Instruments nothing by itself: packages publish diagnostics, servers and clients make their spans.
+ * The standard OTEL_* variables hold; with OTEL_SDK_DISABLED there are no spans, and /metrics is served all the same.
+ * @throws when an OTEL_* variable has a value that it cannot have
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
   const logger = options.logger ?? createLogger(options.service);
-  const ratio = options.traceRatio ?? 0.01;
-  drawWith(ratio);
-  const tracing = new TracerProvider({
-    resource: resourceFromAttributes({ 'service.name': options.service }),
-    sampler: new ParentBasedSampler({ root: drawnFirst(new TraceIdRatioBasedSampler(ratio)) }),
-    spanProcessors: [...(options.spanProcessors ?? []), ...(await exporters(options.otlpEndpoint))],
+  const processors = [...(options.spanProcessors ?? []), ...(await spanProcessors(options.otlpEndpoint))];
+  const sdk = new NodeSDK({
+    instrumentations: [],
+    resource: defaultResource().merge(resourceFromAttributes({ 'service.name': options.service })),
+    sampler: samplerFromEnvironment(options.traceRatio ?? 0.01),
+    spanProcessors: processors,
+    metricReaders: [new TextReader(), ...(await pushingReaders(options.otlpEndpoint, registry))],
+    // Log lines go to standard output.
+    logRecordProcessors: [],
+    ...(getStringFromEnv('OTEL_NODE_RESOURCE_DETECTORS') ? {} : { resourceDetectors: [envDetector] }),
+    // The baggage of a client is not handed on, unless OTEL_PROPAGATORS says so.
+    ...(getStringFromEnv('OTEL_PROPAGATORS') ? {} : { textMapPropagator: new W3CTraceContextPropagator() }),
   });
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
-  trace.setGlobalTracerProvider(tracing);
-  metrics.setGlobalMeterProvider(meterProvider);
+  sdk.start();
+  if (getBooleanFromEnv('OTEL_SDK_DISABLED')) drawWith(0);
   listenToDiagnostics(logger);
   watchRuntime();
 
   const flush = () =>
-    tracing
-      .forceFlush({ timeoutMillis: FLUSH_MS })
-      // It rejects with a list: the errors of each processor.
-      .catch((error: unknown) => logger.warn({ err: [error].flat()[0] }, 'spans could not be sent'));
+    Promise.all(processors.map((processor) => bounded(processor.forceFlush(), EXPORT_TIMEOUT_MS))).then(
+      () => undefined,
+      (error: unknown) => logger.warn({ err: error }, 'span export failed'),
+    );
   return {
     metricsText,
     flush,
     async stop() {
       await flush();
-      await bounded(tracing.shutdown(), FLUSH_MS).catch((error: unknown) =>
-        logger.warn({ err: error }, 'the span exporter did not end well'),
+      await bounded(sdk.shutdown(), EXPORT_TIMEOUT_MS).catch((error: unknown) =>
+        logger.warn({ err: error }, 'telemetry shutdown failed'),
       );
     },
   };
-}
-
-/** Loaded only when needed: the exporter costs several megabytes. */
-async function exporters(endpoint: string | undefined): Promise<SpanProcessor[]> {
-  if (endpoint === undefined) return [];
-  const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-http');
-  const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`;
-  const exporter = new OTLPTraceExporter({
-    url,
-    timeoutMillis: FLUSH_MS,
-    httpAgentOptions: outboundAgent,
-  });
-  return [new BatchSpanProcessor({ exporter, maxQueueSize: 2048, exportTimeoutMillis: FLUSH_MS })];
 }
 
 async function bounded(work: Promise<void>, ms: number): Promise<void> {

@@ -15,6 +15,8 @@ import {
   type SpanContext,
 } from '@opentelemetry/api';
 
+import { decidesEverySpan } from './unsampled.js';
+
 export { SpanKind, type Span };
 
 type GetHeader = (name: string) => string | undefined;
@@ -23,7 +25,7 @@ type SetHeader = (name: string, value: string) => void;
 const TRACER = 'novacron';
 const reading = {
   get: (getHeader: GetHeader, name: string) => getHeader(name),
-  keys: () => ['traceparent', 'tracestate'],
+  keys: () => propagation.fields(),
 };
 const writing = { set: (setHeader: SetHeader, name: string, value: string) => setHeader(name, value) };
 
@@ -38,7 +40,7 @@ export function withSpan<T>(
   kind: SpanKind = SpanKind.INTERNAL,
 ): T {
   const parent = trace.getActiveSpan();
-  if (parent !== undefined && isUnsampled(parent.spanContext())) return fn(parent);
+  if (parent !== undefined && isUnsampled(parent.spanContext()) && !decidesEverySpan()) return fn(parent);
   return trace.getTracer(TRACER).startActiveSpan(name, { attributes, kind }, (span) => runIn(span, fn));
 }
 

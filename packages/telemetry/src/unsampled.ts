@@ -8,21 +8,26 @@ import {
 
 const DRAWN = createContextKey('novacron: the draw of this trace was won');
 const ids = new RandomIdGenerator();
-let ratio = 0;
+let ratio: number | null = 0;
 
-/** Share of new traces that {@link draw} wins, 0 to 1. */
-export function drawWith(share: number): void {
+/** Share of new traces that {@link draw} wins, 0 to 1; null: the sampler decides about every trace. */
+export function drawWith(share: number | null): void {
   ratio = share;
 }
 
-/** Decides about a new trace before anything is made for it. */
-export function draw(): boolean {
-  return Math.random() < ratio;
+/** True when the sampler decides about every span, also below a caller that does not record. */
+export function decidesEverySpan(): boolean {
+  return ratio === null;
 }
 
-/** The context in which a root span is recorded: the draw was won. */
+/** Decides about a new trace before anything is made for it. False: the trace is not recorded. */
+export function draw(): boolean {
+  return ratio === null || Math.random() < ratio;
+}
+
+/** The context in which a root span is recorded, when a draw was won. */
 export function won(context: Context): Context {
-  return context.setValue(DRAWN, true);
+  return ratio === null ? context : context.setValue(DRAWN, true);
 }
 
 /** Samples a trace that won its draw; `others` decides about the rest. */
