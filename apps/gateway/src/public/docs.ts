@@ -4,12 +4,11 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
-import { openApiDocument } from '@novacron/contracts/openapi/document';
-import { API_VERSION, operations } from '@novacron/contracts/operations/all';
 import { RateLimits } from '../limits/rate-limits.js';
+import { apiDocument } from './api-document.js';
 import { MUST_REVALIDATE } from './cache-control.js';
 
-const document = openApiDocument(operations, API_VERSION) as StaticDocumentSpec['document'];
+const document = apiDocument as StaticDocumentSpec['document'];
 const CONTENT_SECURITY_POLICY = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'";
 
 /** Serves Swagger UI at /docs. The page loads all of its files from the gateway, so it works offline. */

@@ -1,13 +1,13 @@
 import { Controller, Get, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ERRORS, type ErrorCode } from '@novacron/contracts/errors';
-import { openApiDocument } from '@novacron/contracts/openapi/document';
-import { API_VERSION, operations } from '@novacron/contracts/operations/all';
+import { API_VERSION } from '@novacron/contracts/operations/all';
 import { Readiness } from '@novacron/service-kit/readiness';
 import { errorPage } from '../errors/error-docs.js';
 import { noneMatch } from '../http/etag.js';
 import { Uncounted } from '../limits/rate-limit.guard.js';
 import { contentTag } from '../reads/cached-headers.js';
+import { apiDocument } from './api-document.js';
 import { MUST_REVALIDATE, NOT_KEPT } from './cache-control.js';
 
 const OVERVIEW = {
@@ -20,7 +20,7 @@ const OVERVIEW = {
   ready: '/ready',
 };
 const ERROR_PAGES = Object.keys(ERRORS).map((code) => `/errors/${code}`);
-const OPEN_API = Buffer.from(JSON.stringify(openApiDocument(operations, API_VERSION)));
+const OPEN_API = Buffer.from(JSON.stringify(apiDocument));
 const OPEN_API_TAG = contentTag(OPEN_API);
 
 /** What the gateway serves without a token. The rate limit does not count probes. */
