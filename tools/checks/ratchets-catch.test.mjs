@@ -15,6 +15,9 @@ const WRONG = {
     'permissions: {}\nconcurrency: a\n    timeout-minutes: 5\n    - uses: actions/checkout@v5\n',
   ],
   'a workflow without permissions': ['.github/workflows/a.yml', 'concurrency: a\n    timeout-minutes: 5\n'],
+  'a phrase in a comment': ['apps/a/src/a.ts', '/**\n * What is no GET.\n */\n'],
+  'a phrase in a title': ['tools/a.test.mjs', "test.each([1])(\n  'nobody reads %i', () => {});\n"],
+  'a phrase in a page': ['docs/a.md', 'Ask whoever knows.\n'],
   'a file of more than 400 lines': ['a.ts', 'export {};\n'.repeat(401)],
 };
 for (const [what, [path, text]] of Object.entries(WRONG)) {
@@ -28,6 +31,7 @@ const RIGHT = {
   ],
   'a generated file may be long': ['x\n'.repeat(1000), 'apps/gateway/openapi.generated.json'],
   'a URL is not a path of a machine': ['fetch(`${url}/work/root`)\n', 'a.ts'],
+  'a text of the product may have any phrase': ["throw new Error('there is no such host');\n", 'a.ts'],
   'versions come from the catalog': [
     '{"dependencies":{"zod":"catalog:","@novacron/config":"workspace:*"}}',
     'packages/x/package.json',

@@ -1,6 +1,6 @@
 /**
  * How long an answer of each type is kept. Invalidation keeps caches right. The TTL bounds what invalidation cannot
- * reach: readers that ask for `eventual`, and memory that is no longer read. Every TTL is above zero and finite.
+ * reach: readers that ask for `eventual`, and unused memory. Every TTL is above zero and finite.
  *
  * | type | TTL | refreshed after | an absence | becomes old by |
  * |---|---|---|---|---|

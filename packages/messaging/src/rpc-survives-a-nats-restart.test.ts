@@ -116,7 +116,7 @@ describe('a NATS server that is killed and restarted under traffic', () => {
     expect(reasons[0]).toMatch(/authorization/i);
   });
 
-  it('is no longer awaited when the signal fires', async () => {
+  it('stops waiting when the signal fires', async () => {
     const abort = new AbortController();
     const waiting = connectNats({
       url: 'nats://127.0.0.1:1',

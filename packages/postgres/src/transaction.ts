@@ -52,7 +52,7 @@ export class Transaction {
   }
 
   /**
-   * The error to throw for the one that ended the work. A refusal (there is no such VM, it is at another version) shows
+   * The error to throw for the one that ended the work. A refusal (the VM does not exist, or is at another version) shows
    * state, as an answer does. It carries a position, so that the refused caller reads nothing older.
    */
   async refused(error: unknown): Promise<unknown> {

@@ -77,7 +77,7 @@ describe('migrations', () => {
     await expect(migrate(fixture.cluster.settings('sys'), { migrations })).rejects.toThrow('as the owner');
   });
 
-  it('answer dependency_down while there is no database', async () => {
+  it('answer dependency_down without a database', async () => {
     const nowhere = fixture.cluster.settings('owner', { primary: { host: '127.0.0.1', port: 1 } });
     await expect(migrate(nowhere, { migrations })).rejects.toMatchObject({ code: 'dependency_down' });
   });

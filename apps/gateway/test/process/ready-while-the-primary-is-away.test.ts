@@ -55,7 +55,7 @@ describe('a gateway whose primary is unreachable', () => {
       ]);
     });
     expect(await degraded()).toBe('1');
-    // Nobody has used this token before: a replica knows it.
+    // This token was never used before: a replica knows it.
     const list = await get('/api/v1/vms', seeded.token);
     expect([list.status, await list.json()]).toEqual([200, { items: [], nextCursor: null }]);
     expect((await get('/api/v1/vms', 'nvc_nobodyhasgotthistokenatallreally')).status).toBe(401);

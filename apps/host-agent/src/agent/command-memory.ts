@@ -58,7 +58,7 @@ export class CommandMemory {
     return memory;
   }
 
-  /** Whether the sender of a command with this fence is no longer in charge. */
+  /** Whether the sender of a command with this fence has lost the lease. */
   refuses(vmId: string, fence: Fence): boolean {
     const known = this.#vms.get(vmId)?.fence;
     return known !== undefined && compareFences(fence, known) < 0;

@@ -49,7 +49,7 @@ const ADD: Statement = {
 
 interface TenantNames {
   readonly ids: Map<string, number>;
-  /** Until then `ids` has every name of the tenant, and there is no room for another. */
+  /** Until then `ids` has every name of the tenant, which has reached its limit. */
   fullUntil: number;
 }
 

@@ -73,7 +73,7 @@ export async function follow(
 
 /**
  * Copies a log larger than `maxBytes` to `.1` and truncates it. This is safe because its writer appends. On a full
- * disk there is no space for the copy, so the old text is discarded.
+ * disk the copy has no space, so the old text is discarded.
  */
 export function rotate(file: string, maxBytes: number): void {
   if (logSize(file) <= maxBytes) return;

@@ -17,7 +17,7 @@ interface Stat {
   readonly startedAt: number;
 }
 
-/** proc_pid_stat(5): fields 3, 14 + 15, and 22. Undefined when there is no such process. */
+/** proc_pid_stat(5): fields 3, 14 + 15, and 22. Undefined when the process does not exist. */
 async function readStat(pid: number): Promise<Stat | undefined> {
   const text = await readProc(`${pid}/stat`);
   if (text === undefined) return undefined;
