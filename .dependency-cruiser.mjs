@@ -1,4 +1,4 @@
-// The walls between the pieces. An import goes down this list of floors, never up and never sideways; what is
+// The boundaries between packages and apps. An import goes down this list of floors, never up and never sideways; what is
 // not on the list (the tools for people and tests) is used by no service.
 const FLOORS = [
   ['vm-lifecycle', 'async'],
@@ -23,7 +23,7 @@ const upward = FLOORS.map((names, floor) => {
     comment: `${names.join(', ')}: import only from a lower floor; move what both need down`,
     severity: 'error',
     from: { path: folders(names), pathNot: TESTS },
-    // $1 is the importing package: its own files are no wall.
+    // $1 is the importing package: its own files are allowed.
     to: { path: folders(forbidden), pathNot: '^packages/$1/' },
   };
 });

@@ -21,7 +21,7 @@ const usage = `usage: node tools/run.mjs COMMAND [arguments]
   history check reads during faults               npm run history
   chart   the Helm chart: install, check          npm run chart -- check
   cluster a real control plane for the chart      npm run cluster -- test
-  check   types, lint, format, walls, dead code    npm run check
+  check   types, lint, format, boundaries, …      npm run check
 Each command has --help.
 `;
 

@@ -1,21 +1,21 @@
 // npm run check [-- NAME...]: every check that needs no running server. A failed check does not stop the others.
 import { capture } from '../progress.mjs';
 import { root, toolEnvironment } from '../toolchain.mjs';
-import { GATES } from './gates.mjs';
+import { CHECKS } from './checks.mjs';
 
-const names = GATES.map(({ name }) => name);
+const names = CHECKS.map(({ name }) => name);
 
-async function runAndTell(gate) {
+async function runAndPrint(check) {
   const start = Date.now();
-  const { code, output } = await capture(gate.command, gate.args, { cwd: root, env: toolEnvironment() });
+  const { code, output } = await capture(check.command, check.args, { cwd: root, env: toolEnvironment() });
   const passed = code === 0;
   const seconds = ((Date.now() - start) / 1000).toFixed(1);
   // Some checks print warnings or skipped parts when they pass; turbo prints a table that is not worth showing.
-  if (!passed || gate.tells) process.stdout.write(output.trimEnd() && `${output.trimEnd()}\n`);
+  if (!passed || check.tells) process.stdout.write(output.trimEnd() && `${output.trimEnd()}\n`);
   process.stdout.write(
-    `check ${gate.name.padEnd(10)} ${seconds.padStart(6)} s  ${passed ? 'ok' : `FAILED: ${gate.hint}`}\n`,
+    `check ${check.name.padEnd(10)} ${seconds.padStart(6)} s  ${passed ? 'ok' : `FAILED: ${check.hint}`}\n`,
   );
-  return { ...gate, passed };
+  return { ...check, passed };
 }
 
 async function main(wanted) {
@@ -25,8 +25,8 @@ async function main(wanted) {
     return wanted.includes('--help') ? 0 : 2;
   }
   const results = [];
-  for (const gate of GATES) {
-    if (wanted.length === 0 || wanted.includes(gate.name)) results.push(await runAndTell(gate));
+  for (const check of CHECKS) {
+    if (wanted.length === 0 || wanted.includes(check.name)) results.push(await runAndPrint(check));
   }
   const failed = results.filter(({ passed }) => !passed).map(({ name }) => name);
   const verdict = failed.length > 0 ? `failed: ${failed.join(', ')}` : 'all ok';

@@ -15,7 +15,7 @@ import { root } from '../toolchain.mjs';
 
 export class FixtureRepository {
   // The real path: a check that resolves links would otherwise see files outside of its folder.
-  folder = realpathSync(mkdtempSync(join(tmpdir(), 'novacron-gates-')));
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'novacron-checks-')));
 
   write(path, text) {
     const file = join(this.folder, path);

@@ -1,4 +1,4 @@
-// Every gate of `npm run check`: its name, its command, and what to do when it fails.
+// Every check of `npm run check`: its name, its command, and a hint for its failure.
 import { join } from 'node:path';
 import { nodeCommand, root, turbo } from '../toolchain.mjs';
 
@@ -15,7 +15,7 @@ const typecheck = [
   '--output-logs=errors-only',
 ];
 
-export const GATES = [
+export const CHECKS = [
   { name: 'types', args: typecheck, hint: 'tsc’s messages are above' },
   {
     name: 'lint',
@@ -28,7 +28,7 @@ export const GATES = [
     hint: 'node_modules/.bin/prettier --write FILES',
   },
   {
-    name: 'walls',
+    name: 'boundaries',
     args: [
       tool('dependency-cruiser', 'bin', 'dependency-cruiser.mjs'),
       '--output-type=err-long',
@@ -51,9 +51,9 @@ export const GATES = [
   },
   { name: 'generated', args: [own('check-generated.mjs')], hint: 'pnpm -r run generate, then commit' },
   {
-    name: 'ratchets',
-    args: [own('check-ratchets.mjs')],
-    hint: 'the rules: tools/checks/ratchets.mjs',
+    name: 'rules',
+    args: [own('check-lint-rules.mjs')],
+    hint: 'the rules: tools/checks/lint-rules.mjs',
     tells: true,
   },
   {
@@ -70,8 +70,8 @@ export const GATES = [
   },
   { name: 'workflows', args: [own('check-workflows.mjs')], hint: 'the errors are above' },
   {
-    name: 'gates',
+    name: 'checks',
     args: ['--test', '--test-reporter=dot', join(root, 'tools', 'checks') + '/*.test.mjs'],
     hint: 'a check no longer finds the errors that it is meant to find',
   },
-].map((gate) => ({ ...gate, command: nodeCommand }));
+].map((check) => ({ ...check, command: nodeCommand }));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findingsIn } from './ratchets.mjs';
+import { findingsIn } from './lint-rules.mjs';
 
 const errorsIn = (path, text) => findingsIn(path, text).filter(({ severity }) => severity === 'error');
 

@@ -91,7 +91,7 @@ function workflows(path, text) {
   return [...actions(path, text), ...gaps];
 }
 
-function ratchetsFor(path) {
+function rulesFor(path) {
   if (GENERATED.test(path)) return [];
   if (SELF.test(path)) return [phrases];
   const inCode = CODE.test(path) ? [length, skipped, barrels, subjects] : [];
@@ -100,5 +100,5 @@ function ratchetsFor(path) {
 
 /** The findings in one file: `{path, line?, severity: 'error' | 'warning', text}`. */
 export function findingsIn(path, text) {
-  return ratchetsFor(path).flatMap((ratchet) => ratchet(path, text).map((finding) => ({ path, ...finding })));
+  return rulesFor(path).flatMap((rule) => rule(path, text).map((finding) => ({ path, ...finding })));
 }

@@ -1,7 +1,7 @@
-// Prints what the ratchets find; fails on errors, not on warnings.
+// Prints the findings of the lint rules; fails on errors, not on warnings.
 import { root } from '../toolchain.mjs';
 import { textsOf } from './files.mjs';
-import { findingsIn } from './ratchets.mjs';
+import { findingsIn } from './lint-rules.mjs';
 
 const findings = [...textsOf(root)].flatMap(([path, text]) => findingsIn(path, text));
 for (const { path, line, severity, text } of findings) {
