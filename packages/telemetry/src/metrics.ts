@@ -93,6 +93,10 @@ export const registry: MetricProducer = {
   },
 };
 
+function attach(reader: TextReader): void {
+  sdkReader = reader;
+}
+
 /** The reader of an SDK that {@link metricsText} uses from its start to its shutdown. */
 export class TextReader extends PrometheusExporter {
   constructor() {
@@ -100,7 +104,7 @@ export class TextReader extends PrometheusExporter {
   }
 
   override onInitialized(): void {
-    sdkReader = this;
+    attach(this);
   }
 
   override onShutdown(): Promise<void> {
