@@ -28,8 +28,8 @@ export interface Gauge {
 const ownReader = new PrometheusExporter({ preventServerStart: true });
 const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
 const meter = new MeterProvider({ readers: [ownReader] }).getMeter('novacron');
-/** Reads the metrics of the SDK that was started last, and those of this registry. */
-let sdkReader: TextReader | undefined;
+/** The readers of the SDKs that run, the last one started last. */
+const running = new Set<TextReader>();
 /** Of every instrument of the meter: its `# HELP` and `# TYPE`. */
 const announcements = new Map<string, string>();
 
@@ -93,10 +93,6 @@ export const registry: MetricProducer = {
   },
 };
 
-function attach(reader: TextReader): void {
-  sdkReader = reader;
-}
-
 /** The reader of an SDK that {@link metricsText} uses from its start to its shutdown. */
 export class TextReader extends PrometheusExporter {
   constructor() {
@@ -104,11 +100,11 @@ export class TextReader extends PrometheusExporter {
   }
 
   override onInitialized(): void {
-    attach(this);
+    running.add(this);
   }
 
   override onShutdown(): Promise<void> {
-    if (sdkReader === this) sdkReader = undefined;
+    running.delete(this);
     return super.onShutdown();
   }
 }
@@ -118,7 +114,7 @@ export class TextReader extends PrometheusExporter {
  * that what a process exports does not depend on what has happened to it.
  */
 export async function metricsText(): Promise<string> {
-  const { resourceMetrics, errors } = await (sdkReader ?? registry).collect();
+  const { resourceMetrics, errors } = await ([...running].at(-1) ?? registry).collect();
   if (errors.length > 0) throw new AggregateError(errors, 'a metric could not be read');
   const silent = new Map(announcements);
   for (const { metrics } of resourceMetrics.scopeMetrics)

@@ -1,3 +1,4 @@
+import { withDeadline } from '@novacron/async/deadline';
 import { getBooleanFromEnv, getStringFromEnv, W3CTraceContextPropagator } from '@opentelemetry/core';
 import { defaultResource, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { NodeSDK } from '@opentelemetry/sdk-node';
@@ -58,7 +59,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   watchRuntime();
 
   const flush = () =>
-    Promise.all(processors.map((processor) => bounded(processor.forceFlush(), EXPORT_TIMEOUT_MS))).then(
+    Promise.all(processors.map((processor) => inTime(() => processor.forceFlush()))).then(
       () => undefined,
       (error: unknown) => logger.warn({ err: error }, 'span export failed'),
     );
@@ -67,21 +68,13 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     flush,
     async stop() {
       await flush();
-      await bounded(sdk.shutdown(), EXPORT_TIMEOUT_MS).catch((error: unknown) =>
+      await inTime(() => sdk.shutdown()).catch((error: unknown) =>
         logger.warn({ err: error }, 'telemetry shutdown failed'),
       );
     },
   };
 }
 
-async function bounded(work: Promise<void>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done within ${ms} ms`)), ms);
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function inTime(work: () => Promise<void>): Promise<void> {
+  return withDeadline(work, EXPORT_TIMEOUT_MS, () => new Error(`not done within ${EXPORT_TIMEOUT_MS} ms`));
 }
