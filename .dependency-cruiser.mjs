@@ -11,7 +11,7 @@ const FLOORS = [
 const ASIDE = ['provisioning', 'local-stack', 'testkit', 'history-checker', 'bench'];
 
 /** Tests, and what only tests load. They may start real servers, and a service out of another package. */
-const TESTS = String.raw`(^((apps|packages)/[^/]+|acceptance)/test/|\.(test|fixture)\.ts$)`;
+const TESTS = String.raw`(^((apps|packages)/[^/]+|acceptance)/test/|\.(test|harness)\.ts$)`;
 /** The programs of the apps, what `npm run bench` starts of them, and their tests. */
 const ENTRIES = String.raw`^apps/[^/]+/(src/(main|migrate|seed|generate|replay)\.ts|test/bench/[^/]+\.ts|.*\.test\.ts)$`;
 const folders = (names) => `^packages/(${names.join('|')})/`;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { FixtureRepository } from './fixture.mjs';
+import { FakeRepository } from './fake-repository.mjs';
 
 const PACKAGES = [
   'apps/gateway',
@@ -47,7 +47,7 @@ const IMPORTS = [
   ['packages/bench/src/one.ts', './other.js', 'no-cycles'],
 ];
 
-const repository = new FixtureRepository();
+const repository = new FakeRepository();
 let rulesAgainst;
 
 before(() => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { FixtureRepository } from './fixture.mjs';
+import { FakeRepository } from './fake-repository.mjs';
 
 const WRONG = {
   'no-floating-promises': 'export function f(work: () => Promise<void>): void { work(); }',
@@ -17,7 +17,7 @@ const WRONG = {
 };
 const BAD = 'apps/gateway/src/bad';
 
-const repository = new FixtureRepository();
+const repository = new FakeRepository();
 let lines = [];
 
 before(() => {

@@ -62,7 +62,7 @@ const HANDMADE = forbidLines(
 );
 /** Tests may contain whole subjects. */
 function subjects(path, text) {
-  const free = /(^|\/)test\/|\.test\.ts$|\.fixture\.ts$/;
+  const free = /(^|\/)test\/|\.test\.ts$|\.harness\.ts$/;
   return free.test(path) ? [] : HANDMADE(path, text);
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { collectorFindings } from '../observability/collector.mjs';
 import { observabilityFindings } from '../observability/findings.mjs';
-import { FixtureRepository } from './fixture.mjs';
+import { FakeRepository } from './fake-repository.mjs';
 
 const METRICS = {
   things_total: { type: 'counter', labels: ['kind'], jobs: ['gateway'] },
@@ -72,7 +72,7 @@ function assertFinds(pattern) {
   assert.match(found[0], pattern);
 }
 
-beforeEach(() => (repository = new FixtureRepository()));
+beforeEach(() => (repository = new FakeRepository()));
 afterEach(() => repository.remove());
 
 for (const [what, [query, message]] of Object.entries(QUERIES)) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { FixtureRepository } from './fixture.mjs';
+import { FakeRepository } from './fake-repository.mjs';
 
 const CONFIG = `import config, { floorsOf } from './.dependency-cruiser.mjs';
 const floors = [['api'], ['left', 'right'], ['bottom', 'bottom/inner']];
@@ -25,7 +25,7 @@ const IMPORTS = [
   ['attic/new.ts', '../bottom/thing.js', 'rooms-every-folder-is-a-room'],
 ];
 
-const repository = new FixtureRepository();
+const repository = new FakeRepository();
 let rulesAgainst;
 
 before(() => {

@@ -4,7 +4,7 @@ import type { GuestSpec } from '@novacron/contracts/agents';
 import { newId } from '@novacron/contracts/ids';
 import { MetricBatch } from '@novacron/contracts/metrics';
 import { findProcesses } from '../src/drivers/qemu/proc.js';
-import { qemuIsInstalled, testImages } from '../src/drivers/qemu/qemu-host.fixture.js';
+import { qemuIsInstalled, testImages } from '../src/drivers/qemu/qemu-host.harness.js';
 import { AgentUnderTest } from './agent-under-test.js';
 
 (qemuIsInstalled() ? describe : describe.skip)('a host agent with QEMU', () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Cache, type CachedAnswer } from './cache.js';
-import { LINEAGE, rules, Source } from './source.fixture.js';
+import { LINEAGE, rules, Source } from './source.harness.js';
 
 let source: Source;
 let cache: Cache;

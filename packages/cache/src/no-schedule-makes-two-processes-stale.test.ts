@@ -7,7 +7,7 @@ import { Cache, type Loaded } from './cache.js';
 import { groupOf, keyOf } from './change.js';
 import type { Entry } from './entry.js';
 import { L2 } from './l2.js';
-import { LINEAGE, rules, TENANT } from './source.fixture.js';
+import { LINEAGE, rules, TENANT } from './source.harness.js';
 
 const KEYS = ['a', 'b'];
 const LIST = 'list';

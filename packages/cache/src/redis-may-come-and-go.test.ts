@@ -8,7 +8,7 @@ import { createClient } from 'redis';
 import { Cache, type ReadRequest } from './cache.js';
 import { keyOf } from './change.js';
 import { L2, LEASE_MS, type L2Place } from './l2.js';
-import { LINEAGE, rules, Source, TENANT } from './source.fixture.js';
+import { LINEAGE, rules, Source, TENANT } from './source.harness.js';
 
 type Servers = Awaited<ReturnType<typeof useTestServers>>;
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { RpcContract } from './envelope.js';
-import { largest, largestItem } from './largest.fixture.js';
+import { largest, largestItem } from './largest.harness.js';
 import { Host } from './infrastructure.js';
 import { Job } from './jobs.js';
 import { REPLY_BYTES } from './reply-size.js';

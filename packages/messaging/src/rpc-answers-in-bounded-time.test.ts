@@ -17,7 +17,7 @@ import {
   slow,
   startService,
   type TestService,
-} from '../test/rpc-fixture.js';
+} from '../test/rpc-harness.js';
 import { connectNats } from './connect.js';
 import { RpcClient } from './rpc-client.js';
 

@@ -4,7 +4,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import { eventually, until } from '@novacron/testkit/wait';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TestNats } from '../test/nats-server.js';
-import { echo, handled, meta, slow, startService, type TestService } from '../test/rpc-fixture.js';
+import { echo, handled, meta, slow, startService, type TestService } from '../test/rpc-harness.js';
 import { connectNats } from './connect.js';
 import { RpcClient } from './rpc-client.js';
 

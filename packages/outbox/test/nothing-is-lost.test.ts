@@ -2,25 +2,25 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { until } from '@novacron/testkit/wait';
-import { Fixture, vmEvent } from './fixture.js';
+import { OutboxHarness, vmEvent } from './outbox-harness.js';
 
-let fixture: Fixture;
+let harness: OutboxHarness;
 const children: ChildProcess[] = [];
 
 beforeAll(async () => {
-  fixture = await Fixture.start();
+  harness = await OutboxHarness.start();
 });
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 /** A relay in a process of its own, to be killed. */
 function relayProcess(): ChildProcess {
   const env = {
     ...process.env,
-    RELAY_DATABASE: JSON.stringify(fixture.settings('sys')),
-    RELAY_NATS: JSON.stringify(fixture.servers.natsLogin('orchestrator')),
+    RELAY_DATABASE: JSON.stringify(harness.settings('sys')),
+    RELAY_NATS: JSON.stringify(harness.servers.natsLogin('orchestrator')),
   };
   const child = spawn(process.execPath, ['test/relay-process.mjs'], {
     env,
@@ -31,10 +31,10 @@ function relayProcess(): ChildProcess {
 }
 
 async function expectAll(ids: string[]): Promise<void> {
-  await until(async () => (await fixture.numbered()).waiting === 0);
-  const { top } = await fixture.numbered();
-  await until(async () => (await fixture.published()) >= Number(top));
-  const stored = await fixture.stream();
+  await until(async () => (await harness.numbered()).waiting === 0);
+  const { top } = await harness.numbered();
+  await until(async () => (await harness.published()) >= Number(top));
+  const stored = await harness.stream();
   expect(stored.map((event) => event.id)).toHaveLength(new Set(stored.map((event) => event.id)).size);
   expect(stored.map((event) => event.seq).sort((a, b) => a - b)).toEqual(stored.map((_, index) => index + 1));
   const present = new Set<string>(stored.map((event) => event.id));
@@ -48,7 +48,7 @@ describe('an event that was committed', () => {
     const writer = (async () => {
       while (writing) {
         const events = [vmEvent(), vmEvent(), vmEvent()];
-        await fixture.append(...events);
+        await harness.append(...events);
         ids.push(...events.map((event) => event.id));
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
@@ -62,7 +62,7 @@ describe('an event that was committed', () => {
     }
     writing = false;
     await writer;
-    const relay = fixture.relay();
+    const relay = harness.relay();
     relay.start();
     await expectAll(ids);
     await relay.stop();
@@ -71,75 +71,75 @@ describe('an event that was committed', () => {
   it('is published by a stand-by when the one that led is killed', async () => {
     const child = relayProcess();
     await once(child.stdout!, 'data');
-    const standby = fixture.relay();
+    const standby = harness.relay();
     standby.start();
     const first = vmEvent();
-    await fixture.append(first);
+    await harness.append(first);
     await expectAll([first.id]);
     expect(standby.stats().leading).toBe(false);
     child.kill('SIGKILL');
     const second = vmEvent();
-    await fixture.append(second);
+    await harness.append(second);
     await expectAll([second.id]);
     expect(standby.stats().leading).toBe(true);
     await standby.stop();
   });
 
   it('waits in Postgres, numbered, while NATS is down, and is published in order after', async () => {
-    const relay = fixture.relay();
+    const relay = harness.relay();
     relay.start();
     await until(() => relay.stats().leading);
-    await fixture.servers.nats.kill();
+    await harness.servers.nats.kill();
     const ids: string[] = [];
     try {
       for (let i = 0; i < 30; i++) {
         const events = Array.from({ length: 100 }, () => vmEvent());
-        await fixture.append(...events);
+        await harness.append(...events);
         ids.push(...events.map((event) => event.id));
         relay.wake();
       }
-      await until(async () => (await fixture.numbered()).waiting === 0);
+      await until(async () => (await harness.numbered()).waiting === 0);
       expect(relay.stats().published).toBeLessThan(relay.stats().numbered);
     } finally {
-      await fixture.servers.nats.start();
+      await harness.servers.nats.start();
     }
     await expectAll(ids);
     await relay.stop();
   });
 
   it('is numbered and published after the database closed the relay’s connection', async () => {
-    const relay = fixture.relay();
+    const relay = harness.relay();
     relay.start();
     await until(() => relay.stats().leading);
-    await fixture.sys.primary.query({
+    await harness.sys.primary.query({
       text: `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
               WHERE usename = current_user AND pid <> pg_backend_pid() AND datname = current_database()`,
     });
     const event = vmEvent();
-    await fixture.append(event);
+    await harness.append(event);
     await expectAll([event.id]);
     await relay.stop();
   });
 
   it('is of this database’s history when it was numbered in one that was restored from a dump', async () => {
-    await fixture.servers.nats.kill();
+    await harness.servers.nats.kill();
     const event = vmEvent();
     try {
-      const before = fixture.relay();
+      const before = harness.relay();
       before.start();
-      await fixture.append(event);
-      await until(async () => (await fixture.numbered()).waiting === 0);
+      await harness.append(event);
+      await until(async () => (await harness.numbered()).waiting === 0);
       await before.stop();
       const text = "UPDATE outbox SET position = '7000000000000000001.1.5' WHERE id = $1";
-      await fixture.sys.primary.batch({}, [{ statement: { text }, params: [event.id] }]);
+      await harness.sys.primary.batch({}, [{ statement: { text }, params: [event.id] }]);
     } finally {
-      await fixture.servers.nats.start();
+      await harness.servers.nats.start();
     }
-    const after = fixture.relay();
+    const after = harness.relay();
     after.start();
     await expectAll([event.id]);
-    const published = (await fixture.stream()).find(({ id }) => id === event.id);
-    expect(published?.position.split('.')[0]).toBe(fixture.sys.lineage?.systemId);
+    const published = (await harness.stream()).find(({ id }) => id === event.id);
+    expect(published?.position.split('.')[0]).toBe(harness.sys.lineage?.systemId);
     await after.stop();
   });
 });

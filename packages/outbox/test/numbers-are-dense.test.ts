@@ -6,29 +6,29 @@ import { REPLY_BYTES } from '@novacron/contracts/reply-size';
 import { appendEvents } from '../src/append.js';
 import { fetchEvents } from '../src/fetch.js';
 import { until } from '@novacron/testkit/wait';
-import { Fixture, TENANT, vmEvent } from './fixture.js';
+import { OutboxHarness, TENANT, vmEvent } from './outbox-harness.js';
 
-let fixture: Fixture;
+let harness: OutboxHarness;
 beforeAll(async () => {
-  fixture = await Fixture.start();
+  harness = await OutboxHarness.start();
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('the relay', () => {
   it('numbers without a hole and publishes once each, though transactions commit late and several instances run', async () => {
-    const relays = [fixture.relay(), fixture.relay(), fixture.relay()];
+    const relays = [harness.relay(), harness.relay(), harness.relay()];
     const marks: Watermark[] = [];
     const late: string[] = [];
     const commits: { lsn: bigint; ids: string[] }[] = [];
-    fixture.watermarks((mark) => marks.push(mark));
+    harness.watermarks((mark) => marks.push(mark));
     for (const relay of relays) relay.start();
 
     const writer = async (worker: number): Promise<void> => {
       for (let i = 0; i < 40; i++) {
         const events = Array.from({ length: 1 + ((i + worker) % 3) }, () => vmEvent());
-        const { position } = await fixture.sys.transaction({}, async (tx) => {
+        const { position } = await harness.sys.transaction({}, async (tx) => {
           await appendEvents(tx, events);
           if (i % 5 === worker % 5) await pause(Math.random() * 40);
         });
@@ -38,9 +38,9 @@ describe('the relay', () => {
     };
     await Promise.all([0, 1, 2, 3, 4, 5].map(writer));
     const ids = commits.flatMap((commit) => commit.ids);
-    await until(async () => (await fixture.published()) >= ids.length && marks.length > 5);
+    await until(async () => (await harness.published()) >= ids.length && marks.length > 5);
 
-    const stored = await fixture.stream();
+    const stored = await harness.stream();
     expect(stored.map((event) => event.seq)).toEqual(ids.map((_, index) => index + 1));
     expect(new Set(stored.map((event) => event.id))).toEqual(new Set(ids));
     for (const event of stored) DomainEvent.parse(event);
@@ -65,17 +65,17 @@ describe('the relay', () => {
   });
 
   it('publishes the watermark at least every 100 ms while idle, and it moves with the WAL', async () => {
-    const relay = fixture.relay();
+    const relay = harness.relay();
     relay.start();
     await until(() => relay.stats().leading);
     const times: number[] = [];
     const marks: Watermark[] = [];
-    fixture.watermarks((mark) => {
+    harness.watermarks((mark) => {
       times.push(performance.now());
       marks.push(mark);
     });
     await until(() => times.length >= 10);
-    const lsn = await fixture.append(vmEvent());
+    const lsn = await harness.append(vmEvent());
     relay.wake();
     await until(() => parsePosition(marks.at(-1)!.position).lsn >= lsn);
     const gaps = times.slice(1).map((time, index) => time - (times[index] as number));
@@ -87,13 +87,13 @@ describe('the relay', () => {
 
   it('is woken by a commit of another instance, not only by its own looking', async () => {
     // By itself it would look when this test has failed.
-    const [leader, other] = [fixture.relay({ pollMs: 60_000 }), fixture.relay()];
+    const [leader, other] = [harness.relay({ pollMs: 60_000 }), harness.relay()];
     leader.start();
     await until(() => leader.stats().leading);
     other.start();
     for (let i = 0; i < 10; i++) {
       const before = leader.stats().published;
-      await fixture.append(vmEvent());
+      await harness.append(vmEvent());
       other.wake();
       await until(() => leader.stats().published > before);
       await pause(10);
@@ -103,15 +103,15 @@ describe('the relay', () => {
   });
 
   it('keeps the order of one resource across transactions', async () => {
-    const relay = fixture.relay();
+    const relay = harness.relay();
     relay.start();
     const resourceId = newId<string>();
     for (let version = 1; version <= 50; version++) {
-      await fixture.append(vmEvent({ resourceId, version }));
+      await harness.append(vmEvent({ resourceId, version }));
       relay.wake();
     }
     const versions = async () =>
-      (await fixture.stream())
+      (await harness.stream())
         .filter((event) => event.resourceId === resourceId)
         .map((event) => event.version);
     await until(async () => (await versions()).length === 50);
@@ -120,7 +120,7 @@ describe('the relay', () => {
   });
 
   it('carries data as it was written, and answers it by number', async () => {
-    const relay = fixture.relay();
+    const relay = harness.relay();
     relay.start();
     const data = {
       name: 'grüße "quoted" \\ \u2028',
@@ -128,31 +128,31 @@ describe('the relay', () => {
       big: 'x'.repeat(20_000),
     };
     const event = vmEvent({ data, tenantId: 'platform', kind: 'host' });
-    await fixture.append(event);
+    await harness.append(event);
     relay.wake();
-    await until(async () => (await fixture.stream()).some(({ id }) => id === event.id));
-    const stored = (await fixture.stream()).find(({ id }) => id === event.id)!;
+    await until(async () => (await harness.stream()).some(({ id }) => id === event.id));
+    const stored = (await harness.stream()).find(({ id }) => id === event.id)!;
     expect(stored.data).toEqual(data);
-    const { events, lastSeq } = await fetchEvents(fixture.sys.primary, stored.seq, stored.seq);
+    const { events, lastSeq } = await fetchEvents(harness.sys.primary, stored.seq, stored.seq);
     expect(events).toEqual([stored]);
     expect(lastSeq).toBe(stored.seq);
     await relay.stop();
   });
 
   it('answers as many events as fit one message, and the rest to the next question', async () => {
-    const relay = fixture.relay();
+    const relay = harness.relay();
     relay.start();
     const large = Array.from({ length: 30 }, () => vmEvent({ data: { big: '\u0001'.repeat(15_000) } }));
-    await fixture.append(...large);
+    await harness.append(...large);
     relay.wake();
     const ids = large.map(({ id }) => id);
     const seqs = async () =>
-      (await fixture.stream()).filter(({ id }) => ids.includes(id)).map(({ seq }) => seq);
+      (await harness.stream()).filter(({ id }) => ids.includes(id)).map(({ seq }) => seq);
     await until(async () => (await seqs()).length === large.length);
     const [first, last] = [Math.min(...(await seqs())), Math.max(...(await seqs()))];
     const found: number[] = [];
     for (let from = first; from <= last; from = (found.at(-1) as number) + 1) {
-      const { events } = await fetchEvents(fixture.sys.primary, from, last);
+      const { events } = await fetchEvents(harness.sys.primary, from, last);
       expect(Buffer.byteLength(JSON.stringify(events))).toBeLessThan(REPLY_BYTES);
       found.push(...events.map(({ seq }) => seq));
     }
@@ -161,20 +161,20 @@ describe('the relay', () => {
   });
 
   it('deletes events that are older than the retention', async () => {
-    await fixture.append(vmEvent({ at: new Date(Date.now() - 8 * 24 * 3_600_000).toISOString() }));
-    const relay = fixture.relay();
+    await harness.append(vmEvent({ at: new Date(Date.now() - 8 * 24 * 3_600_000).toISOString() }));
+    const relay = harness.relay();
     relay.start();
-    await until(async () => (await fixture.numbered()).waiting === 0 && relay.stats().published > 0);
-    const { n } = await fixture.numbered();
+    await until(async () => (await harness.numbered()).waiting === 0 && relay.stats().published > 0);
+    const { n } = await harness.numbered();
     await relay.purge();
-    expect((await fixture.numbered()).n).toBe(n - 1);
+    expect((await harness.numbered()).n).toBe(n - 1);
     await relay.stop();
   });
 });
 
 describe('the tables under the _api role', () => {
   it('take events of the tenant that is set only, and show numbered ones of that tenant only', async () => {
-    const api = fixture.database('api');
+    const api = harness.database('api');
     const own = { tenantId: TENANT };
     await api.transaction(own, (tx) => appendEvents(tx, [vmEvent()]));
     const foreign = api.transaction(own, (tx) => appendEvents(tx, [vmEvent({ tenantId: newId<string>() })]));

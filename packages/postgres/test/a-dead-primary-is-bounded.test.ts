@@ -3,19 +3,27 @@ import { createServer, type Server } from 'node:net';
 import type { Database } from '../src/database.js';
 import { createDatabase } from '../src/database.js';
 import { withRetry } from '../src/retry.js';
-import { COUNT, eventually, GET, INSERT, startFixture, TENANT_A, type Fixture } from './fixture.js';
+import {
+  COUNT,
+  eventually,
+  GET,
+  INSERT,
+  startPostgresHarness,
+  TENANT_A,
+  type PostgresHarness,
+} from './postgres-harness.js';
 
-let fixture: Fixture;
+let harness: PostgresHarness;
 let api: Database;
 const own = { tenantId: TENANT_A };
 
 beforeAll(async () => {
-  fixture = await startFixture({ replica: true });
+  harness = await startPostgresHarness({ replica: true });
   // Whatever waits for longer than it should waits for this, or for a statement's 30 s.
-  api = fixture.open('api', { max: 4, replicas: [], acquireTimeoutMs: 60_000 });
+  api = harness.open('api', { max: 4, replicas: [], acquireTimeoutMs: 60_000 });
   await api.primary.query(COUNT, [], own);
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 async function soon<T>(work: Promise<T>): Promise<T> {
   const started = performance.now();
@@ -30,7 +38,7 @@ describe('while the primary is down', () => {
   it('everything fails at once with dependency_down, and works again without a restart', async () => {
     const open = api.transaction(own, async (tx) => {
       await tx.query(INSERT, [TENANT_A, 'open', 1]);
-      fixture.cluster.primary.stop('immediate');
+      harness.cluster.primary.stop('immediate');
       await tx.query(INSERT, [TENANT_A, 'open2', 1]);
     });
     const down = { code: 'dependency_down', retryAfterMs: expect.any(Number) };
@@ -38,15 +46,15 @@ describe('while the primary is down', () => {
     await expect(soon(api.primary.query(COUNT, [], own))).rejects.toMatchObject(down);
     await expect(soon(api.primary.batch(own, []))).rejects.toMatchObject(down);
     await expect(soon(api.ping(60_000))).rejects.toMatchObject(down);
-    fixture.cluster.primary.start();
+    harness.cluster.primary.start();
     await expect(api.primary.query(GET, ['open'], own)).resolves.toMatchObject({ rows: [] });
     await expect(api.ping(60_000)).resolves.toBeUndefined();
   });
 
   it('an idle connection that broke is not given out', async () => {
     await Promise.all([1, 2, 3, 4].map(() => api.primary.query({ text: 'SELECT pg_sleep(0.05)' })));
-    fixture.cluster.primary.stop('fast');
-    fixture.cluster.primary.start();
+    harness.cluster.primary.stop('fast');
+    harness.cluster.primary.start();
     await eventually(() => api.stats().pools[0]?.idle === 0);
     const all = [1, 2, 3, 4, 5, 6].map(() => api.primary.query(COUNT, [], own));
     await expect(Promise.all(all)).resolves.toHaveLength(6);
@@ -54,13 +62,13 @@ describe('while the primary is down', () => {
 
   it('one that is there but does not answer ends in the caller’s time', async () => {
     await api.primary.query(COUNT, [], own);
-    fixture.cluster.primary.freeze('SIGSTOP');
+    harness.cluster.primary.freeze('SIGSTOP');
     try {
       const stuck = soon(api.primary.query(COUNT, [], { ...own, timeoutMs: 300 }));
       await expect(stuck).rejects.toMatchObject({ code: 'deadline_exceeded' });
       await expect(soon(api.ping(300))).rejects.toMatchObject({ code: 'dependency_down' });
     } finally {
-      fixture.cluster.primary.freeze('SIGCONT');
+      harness.cluster.primary.freeze('SIGCONT');
     }
     await eventually(async () => (await api.primary.query(COUNT, [], own)).rowCount === 1);
   });
@@ -69,7 +77,7 @@ describe('while the primary is down', () => {
     const silent: Server = createServer(() => undefined);
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const { port } = silent.address() as { port: number };
-    const settings = fixture.cluster.settings('api', {
+    const settings = harness.cluster.settings('api', {
       primary: { host: '127.0.0.1', port },
       connectTimeoutMs: 300,
     });
@@ -83,15 +91,15 @@ describe('while the primary is down', () => {
   });
 
   it('a standby configured as primary is refused', async () => {
-    const { host, port } = { host: '127.0.0.1', port: fixture.cluster.replica.port };
-    const wrong = fixture.open('api', { primary: { host, port }, replicas: [] });
+    const { host, port } = { host: '127.0.0.1', port: harness.cluster.replica.port };
+    const wrong = harness.open('api', { primary: { host, port }, replicas: [] });
     await expect(wrong.ping()).rejects.toMatchObject({ code: 'dependency_down' });
   });
 });
 
 describe('a pool that is full', () => {
   it('lets a bounded number wait and refuses the rest as overloaded', async () => {
-    const small = fixture.open('sys', { max: 1, maxWaiting: 2, acquireTimeoutMs: 2_000, replicas: [] });
+    const small = harness.open('sys', { max: 1, maxWaiting: 2, acquireTimeoutMs: 2_000, replicas: [] });
     const holder = await small.pin();
     const all = [1, 2, 3].map(() => small.primary.query({ text: 'SELECT 1' }));
     for (const refused of await Promise.allSettled(all)) {
@@ -102,8 +110,8 @@ describe('a pool that is full', () => {
   });
 
   it('refuses a size that is not 1 to 50', () => {
-    expect(() => createDatabase(fixture.cluster.settings('api', { max: 51 }))).toThrow(RangeError);
-    expect(() => createDatabase(fixture.cluster.settings('api', { max: 0 }))).toThrow(RangeError);
+    expect(() => createDatabase(harness.cluster.settings('api', { max: 51 }))).toThrow(RangeError);
+    expect(() => createDatabase(harness.cluster.settings('api', { max: 0 }))).toThrow(RangeError);
   });
 });
 

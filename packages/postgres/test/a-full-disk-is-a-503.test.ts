@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startFixture, TENANT_A, type Fixture } from './fixture.js';
+import { startPostgresHarness, TENANT_A, type PostgresHarness } from './postgres-harness.js';
 
-let fixture: Fixture;
+let harness: PostgresHarness;
 beforeAll(async () => {
-  fixture = await startFixture();
+  harness = await startPostgresHarness();
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 const raise = (code: string) => ({
   statement: { text: `DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '${code}'; END $$` },
@@ -18,7 +18,7 @@ describe('a database that lacks what a statement needs', () => {
     ['a disk that works', '58030'],
   ])('answers 503 with Retry-After when it lacks %s, and serves the next statement', async (_what, code) => {
     for (const role of ['api', 'sys'] as const) {
-      const db = fixture.open(role);
+      const db = harness.open(role);
       const failing = db.primary.batch({ tenantId: TENANT_A }, [raise(code)]);
       await expect(failing).rejects.toMatchObject({
         code: 'dependency_down',

@@ -2,20 +2,28 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { isPartOf, parseTimelineHistory, type Lineage } from '../src/lineage.js';
 import { TIMELINE_HISTORY_SQL } from '@novacron/provisioning/superuser-sql';
 import type { Database } from '../src/database.js';
-import { eventually, GET, INSERT, SET_VERSION, startFixture, TENANT_A, type Fixture } from './fixture.js';
+import {
+  eventually,
+  GET,
+  INSERT,
+  SET_VERSION,
+  startPostgresHarness,
+  TENANT_A,
+  type PostgresHarness,
+} from './postgres-harness.js';
 
-let fixture: Fixture;
+let harness: PostgresHarness;
 let before: Database;
 const own = { tenantId: TENANT_A };
 
 beforeAll(async () => {
-  fixture = await startFixture({ replica: true });
-  before = fixture.open('api');
+  harness = await startPostgresHarness({ replica: true });
+  before = harness.open('api');
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 async function asAdmin(port: number, sql: string): Promise<void> {
-  const admin = fixture.cluster.admin(port);
+  const admin = harness.cluster.admin(port);
   await admin.connect();
   await admin.query(sql);
   await admin.end();
@@ -23,7 +31,7 @@ async function asAdmin(port: number, sql: string): Promise<void> {
 
 describe('after the replica was promoted', () => {
   it('a token from before the fork is answered, one from beyond it is history_lost', async () => {
-    const { primary, replica } = fixture.cluster;
+    const { primary, replica } = harness.cluster;
     const kept = await before.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'v', 1] }]);
     await eventually(
       async () => (await before.replica(kept.position).query(GET, ['v'], own)).servedFrom === 'replica',
@@ -33,13 +41,13 @@ describe('after the replica was promoted', () => {
     primary.stop('immediate');
 
     const promoted = { primary: { host: '127.0.0.1', port: replica.port }, replicas: [] };
-    const blind = fixture.open('api', promoted);
+    const blind = harness.open('api', promoted);
     await expect(blind.replica(kept.position).query(GET, ['v'], own)).rejects.toMatchObject({
       code: 'history_lost',
     });
 
     await asAdmin(replica.port, TIMELINE_HISTORY_SQL);
-    const after = fixture.open('api', promoted);
+    const after = harness.open('api', promoted);
     // The new timeline grows beyond the lost position: its number alone says nothing.
     for (let n = 0; n < 50; n++) {
       await after.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, `n${n}`, 1] }]);

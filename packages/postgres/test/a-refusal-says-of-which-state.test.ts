@@ -2,17 +2,17 @@ import { ServiceError } from '@novacron/contracts/errors';
 import { parsePosition } from '@novacron/contracts/position';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Database } from '../src/database.js';
-import { GET, INSERT, startFixture, TENANT_A, type Fixture } from './fixture.js';
+import { GET, INSERT, startPostgresHarness, TENANT_A, type PostgresHarness } from './postgres-harness.js';
 
-let fixture: Fixture;
+let harness: PostgresHarness;
 let api: Database;
 const own = { tenantId: TENANT_A };
 
 beforeAll(async () => {
-  fixture = await startFixture();
-  api = fixture.open('api', { max: 1 });
+  harness = await startPostgresHarness();
+  api = harness.open('api', { max: 1 });
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 async function refusal(work: Parameters<typeof api.transaction>[1]): Promise<ServiceError> {
   return api.transaction(own, work).then(

@@ -1,19 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import type { Database } from '../src/database.js';
-import { startFixture, TENANT_A, type Fixture } from './fixture.js';
+import { startPostgresHarness, TENANT_A, type PostgresHarness } from './postgres-harness.js';
 
-let fixture: Fixture;
+let harness: PostgresHarness;
 let api: Database;
 let sys: Database;
 const own = { tenantId: TENANT_A };
 
 beforeAll(async () => {
-  fixture = await startFixture();
-  api = fixture.open('api', { max: 2 });
-  sys = fixture.open('sys', { max: 2 });
+  harness = await startPostgresHarness();
+  api = harness.open('api', { max: 2 });
+  sys = harness.open('sys', { max: 2 });
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 /** Texts that a cast of each type refuses. */
 const REFUSED = {

@@ -1,14 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { COMMITTING_SQL } from '@novacron/provisioning/superuser-sql';
 import type { Database } from '../src/database.js';
-import { eventually, GET, INSERT, SET_VERSION, startFixture, TENANT_A, type Fixture } from './fixture.js';
+import {
+  eventually,
+  GET,
+  INSERT,
+  SET_VERSION,
+  startPostgresHarness,
+  TENANT_A,
+  type PostgresHarness,
+} from './postgres-harness.js';
 
-let fixture: Fixture;
+let harness: PostgresHarness;
 let api: Database;
 const own = { tenantId: TENANT_A };
 
 async function asAdmin(...statements: string[]): Promise<void> {
-  const admin = fixture.cluster.admin();
+  const admin = harness.cluster.admin();
   await admin.connect();
   for (const sql of statements) await admin.query(sql);
   await admin.end();
@@ -20,7 +28,7 @@ async function asAdmin(...statements: string[]): Promise<void> {
  */
 async function hold(): Promise<void> {
   await asAdmin("ALTER SYSTEM SET synchronous_standby_names = 'nobody'", 'SELECT pg_reload_conf()');
-  const [admin, other] = [fixture.cluster.admin(), fixture.cluster.admin()];
+  const [admin, other] = [harness.cluster.admin(), harness.cluster.admin()];
   await Promise.all([admin.connect(), other.connect()]);
   other.on('error', () => undefined); // it is ended while it waits
   const { rows } = await other.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
@@ -51,15 +59,15 @@ async function patiently<T>(read: () => Promise<T>): Promise<T> {
 }
 
 beforeAll(async () => {
-  fixture = await startFixture({ replica: true });
+  harness = await startPostgresHarness({ replica: true });
   await asAdmin(COMMITTING_SQL);
-  api = fixture.open('api');
+  api = harness.open('api');
   await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'v', 1] }]);
   await eventually(() => api.stats().replicas[0]?.healthy === true);
 });
 afterAll(async () => {
   await letGo();
-  await fixture?.stop();
+  await harness?.stop();
 });
 
 describe('a commit that a replica shows before the primary does', () => {
@@ -79,7 +87,7 @@ describe('a commit that a replica shows before the primary does', () => {
     expect(plain.upperBound.lsn >= seen.lsn).toBe(true);
     expect(plain.rows[0]?.version).toBe(1);
 
-    fixture.cluster.replica.stop('immediate');
+    harness.cluster.replica.stop('immediate');
     const older = await api.replica(before.lowerBound).query<{ version: number }>(GET, ['v'], own);
     expect(older).toMatchObject({ servedFrom: 'primary', rows: [{ version: 1 }] });
     expect(older.lowerBound.lsn < seen.lsn).toBe(true);
@@ -97,7 +105,7 @@ describe('a commit that a replica shows before the primary does', () => {
   });
 
   it('delays no read while other transactions are open or write', async () => {
-    const admin = fixture.cluster.admin();
+    const admin = harness.cluster.admin();
     await admin.connect();
     try {
       await admin.query('BEGIN');

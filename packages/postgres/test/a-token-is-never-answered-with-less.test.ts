@@ -1,18 +1,26 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Database } from '../src/database.js';
-import { eventually, GET, INSERT, SET_VERSION, startFixture, TENANT_A, type Fixture } from './fixture.js';
+import {
+  eventually,
+  GET,
+  INSERT,
+  SET_VERSION,
+  startPostgresHarness,
+  TENANT_A,
+  type PostgresHarness,
+} from './postgres-harness.js';
 
-let fixture: Fixture;
+let harness: PostgresHarness;
 let api: Database;
 const own = { tenantId: TENANT_A };
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 beforeAll(async () => {
-  fixture = await startFixture({ replica: true });
-  api = fixture.open('api');
+  harness = await startPostgresHarness({ replica: true });
+  api = harness.open('api');
   await eventually(() => api.stats().replicas[0]?.healthy === true);
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 function patience(): () => boolean {
   const deadline = performance.now() + 45_000;
@@ -80,7 +88,7 @@ describe('a read that presents a token', () => {
 
   it('is answered by the primary while the replica has not replayed it', async () => {
     await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'p', 1] }]);
-    const admin = fixture.cluster.admin(fixture.cluster.replica.port);
+    const admin = harness.cluster.admin(harness.cluster.replica.port);
     await admin.connect();
     await admin.query('SELECT pg_wal_replay_pause()');
     const { position } = await api.primary.batch(own, [{ statement: SET_VERSION, params: ['p', 2] }]);
@@ -121,15 +129,15 @@ describe('positions', () => {
 
 describe('a replica', () => {
   it('that is down is left out, and comes back by itself', async () => {
-    fixture.cluster.replica.stop('immediate');
+    harness.cluster.replica.stop('immediate');
     expect((await versionAt('v')).from).toBe('primary');
     await eventually(() => api.stats().replicas[0]?.healthy === false);
-    fixture.cluster.replica.start();
+    harness.cluster.replica.start();
     await eventually(async () => (await versionAt('v')).from === 'replica');
   });
 
   it('that does not answer costs a bounded time once, and not an error', async () => {
-    fixture.cluster.replica.freeze('SIGSTOP');
+    harness.cluster.replica.freeze('SIGSTOP');
     try {
       const started = performance.now();
       const patient = api.replica().query(GET, ['v'], own);
@@ -140,13 +148,13 @@ describe('a replica', () => {
       expect(performance.now() - started).toBeLessThan(20_000);
       await eventually(() => api.stats().replicas[0]?.healthy === false);
     } finally {
-      fixture.cluster.replica.freeze('SIGCONT');
+      harness.cluster.replica.freeze('SIGCONT');
     }
     await eventually(async () => (await versionAt('v')).from === 'replica');
   });
 
   it('that was promoted is not a replica any more', async () => {
-    fixture.cluster.replica.promote();
+    harness.cluster.replica.promote();
     await eventually(() => api.stats().replicas[0]?.healthy === false);
     expect((await versionAt('v')).from).toBe('primary');
   });

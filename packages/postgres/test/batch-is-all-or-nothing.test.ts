@@ -1,18 +1,26 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Database } from '../src/database.js';
-import { COUNT, eventually, GET, INSERT, startFixture, TENANT_A, type Fixture } from './fixture.js';
+import {
+  COUNT,
+  eventually,
+  GET,
+  INSERT,
+  startPostgresHarness,
+  TENANT_A,
+  type PostgresHarness,
+} from './postgres-harness.js';
 
-let fixture: Fixture;
+let harness: PostgresHarness;
 let api: Database;
 const own = { tenantId: TENANT_A };
 const insert = (id: string, version: unknown = 1) => ({ statement: INSERT, params: [TENANT_A, id, version] });
 const exists = async (id: string) => (await api.primary.query(GET, [id], own)).rows.length === 1;
 
 beforeAll(async () => {
-  fixture = await startFixture();
-  api = fixture.open('api', { max: 1 });
+  harness = await startPostgresHarness();
+  api = harness.open('api', { max: 1 });
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 describe('a batch', () => {
   it('commits all its statements and answers each', async () => {
@@ -60,7 +68,7 @@ describe('a batch', () => {
 
   it('parses a statement anew after a migration changed what it returns', async () => {
     await api.primary.query(GET, ['after'], own);
-    const admin = fixture.cluster.admin();
+    const admin = harness.cluster.admin();
     await admin.connect();
     await admin.query('ALTER TABLE orchestrator.things ADD COLUMN extra int');
     await admin.end();
@@ -68,7 +76,7 @@ describe('a batch', () => {
   });
 
   it('answers deadline_exceeded when a statement runs too long', async () => {
-    const hasty = fixture.open('api', { max: 1, statementTimeoutMs: 500 });
+    const hasty = harness.open('api', { max: 1, statementTimeoutMs: 500 });
     const slow = hasty.primary.query({ text: 'SELECT pg_sleep(20)' });
     await expect(slow).rejects.toMatchObject({ code: 'deadline_exceeded', retryAfterMs: expect.any(Number) });
     await eventually(async () => (await hasty.primary.query(COUNT, [], own)).rowCount === 1);

@@ -5,24 +5,24 @@ import { pipeline } from 'node:stream/promises';
 import { from } from 'pg-copy-streams';
 import type { Database } from '../src/database.js';
 import { grants } from '../src/tenancy.js';
-import { GET, INSERT, startFixture, TENANT_A, type Fixture } from './fixture.js';
+import { GET, INSERT, startPostgresHarness, TENANT_A, type PostgresHarness } from './postgres-harness.js';
 
 const COUNT_RAW = { name: 'count_raw', text: 'SELECT count(*) AS n FROM raw' };
-let fixture: Fixture;
+let harness: PostgresHarness;
 let sys: Database;
 
 beforeAll(async () => {
-  fixture = await startFixture();
-  sys = fixture.open('sys', { max: 1, replicas: [] });
+  harness = await startPostgresHarness();
+  sys = harness.open('sys', { max: 1, replicas: [] });
   // COPY FROM is refused on a table under row-level security, whatever its policies allow.
-  const owner = fixture.open('owner', { replicas: [] });
+  const owner = harness.open('owner', { replicas: [] });
   const create = 'CREATE TABLE raw (tenant_id uuid NOT NULL, name text NOT NULL, value bigint)';
   await owner.primary.batch(
     {},
     [create, ...grants('orchestrator', 'raw')].map((text) => ({ statement: { text } })),
   );
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 async function copy(rows: number, fail: boolean): Promise<unknown> {
   return sys.transaction({}, async (tx) => {
@@ -79,7 +79,7 @@ describe('diagnostics', () => {
     const waits: number[] = [];
     dbPool.subscribe((diagnostic) => pools.push(diagnostic.pool));
     dbPoolWait.subscribe((diagnostic) => waits.push(diagnostic.waitMs));
-    const database = fixture.open('api', { max: 1 });
+    const database = harness.open('api', { max: 1 });
     await Promise.all([database.ping(), database.ping()]);
     expect(pools).toEqual(['orchestrator-api-primary']);
     expect(waits.length).toBeGreaterThanOrEqual(2);

@@ -5,7 +5,14 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import type { Database } from '../src/database.js';
 import { EntitySet, TenantEntities } from '../src/entities.js';
 import { isUniqueViolation } from '../src/failure.js';
-import { COUNT, GET, startFixture, TENANT_A, TENANT_B, type Fixture } from './fixture.js';
+import {
+  COUNT,
+  GET,
+  startPostgresHarness,
+  TENANT_A,
+  TENANT_B,
+  type PostgresHarness,
+} from './postgres-harness.js';
 
 @Entity('things')
 class Thing {
@@ -22,16 +29,16 @@ class Thing {
   body!: object | null;
 }
 
-let fixture: Fixture;
+let harness: PostgresHarness;
 let api: Database;
 let things: TenantEntities;
 
 beforeAll(async () => {
-  fixture = await startFixture();
-  api = fixture.open('api', { max: 1 });
+  harness = await startPostgresHarness();
+  api = harness.open('api', { max: 1 });
   things = new TenantEntities(api, new EntitySet('orchestrator', [Thing]));
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 const thing = (id: string, tenantId = TENANT_A) => ({ tenantId, id, version: 1, body: { of: id } });
 

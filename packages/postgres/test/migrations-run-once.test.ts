@@ -3,7 +3,7 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { migrate, runAll } from '../src/migrate.js';
 import { tenantTable } from '../src/tenancy.js';
 import { createDataSource } from '../src/typeorm.js';
-import { startFixture, Things1700000000000, type Fixture } from './fixture.js';
+import { startPostgresHarness, Things1700000000000, type PostgresHarness } from './postgres-harness.js';
 
 interface Runner {
   query(sql: string): Promise<unknown>;
@@ -46,39 +46,39 @@ class Zone {
   @Column('int') hosts!: number;
 }
 
-let fixture: Fixture;
+let harness: PostgresHarness;
 const migrations = [Things1700000000000, Slow1700000000001, Index1700000000002];
 
 beforeAll(async () => {
-  fixture = await startFixture();
+  harness = await startPostgresHarness();
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 describe('migrations', () => {
   it('run once though several processes start together, CREATE INDEX CONCURRENTLY included', async () => {
-    const owner = fixture.cluster.settings('owner');
+    const owner = harness.cluster.settings('owner');
     const all = await Promise.all([1, 2, 3].map(() => migrate(owner, { migrations })));
     expect(ran).toBe(1);
     expect(all.flat()).toEqual(['Slow1700000000001', 'Index1700000000002']);
   });
 
   it('leave nothing behind of one that fails', async () => {
-    const owner = fixture.cluster.settings('owner');
+    const owner = harness.cluster.settings('owner');
     await expect(migrate(owner, { migrations: [...migrations, Broken1700000000003] })).rejects.toThrow(
       'already exists',
     );
-    const { rows } = await fixture
+    const { rows } = await harness
       .open('owner')
       .primary.query({ text: "SELECT to_regclass('half') AS half" });
     expect(rows).toEqual([{ half: null }]);
   });
 
   it('are refused to any role but the owner', async () => {
-    await expect(migrate(fixture.cluster.settings('sys'), { migrations })).rejects.toThrow('as the owner');
+    await expect(migrate(harness.cluster.settings('sys'), { migrations })).rejects.toThrow('as the owner');
   });
 
   it('answer dependency_down without a database', async () => {
-    const nowhere = fixture.cluster.settings('owner', { primary: { host: '127.0.0.1', port: 1 } });
+    const nowhere = harness.cluster.settings('owner', { primary: { host: '127.0.0.1', port: 1 } });
     await expect(migrate(nowhere, { migrations })).rejects.toMatchObject({ code: 'dependency_down' });
   });
 
@@ -89,7 +89,7 @@ describe('migrations', () => {
 
 describe('a TypeORM data source', () => {
   it('reads and writes entities in the schema of its service', async () => {
-    const source = createDataSource(fixture.cluster.settings('owner'), { entities: [Zone] });
+    const source = createDataSource(harness.cluster.settings('owner'), { entities: [Zone] });
     await source.initialize();
     const zones = source.getRepository(Zone);
     await zones.insert({ name: 'sim', hosts: 20 });

@@ -5,24 +5,24 @@ import {
   GET,
   INSERT,
   SET_VERSION,
-  startFixture,
+  startPostgresHarness,
   TENANT_A,
   TENANT_B,
-  type Fixture,
-} from './fixture.js';
+  type PostgresHarness,
+} from './postgres-harness.js';
 
-let fixture: Fixture;
+let harness: PostgresHarness;
 let api: Database;
 let sys: Database;
 
 beforeAll(async () => {
-  fixture = await startFixture();
-  api = fixture.open('api');
-  sys = fixture.open('sys');
+  harness = await startPostgresHarness();
+  api = harness.open('api');
+  sys = harness.open('sys');
   await api.primary.batch({ tenantId: TENANT_A }, [{ statement: INSERT, params: [TENANT_A, 'a1', 1] }]);
   await api.primary.batch({ tenantId: TENANT_B }, [{ statement: INSERT, params: [TENANT_B, 'b1', 1] }]);
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 describe('row-level security', () => {
   it('raises when no tenant was ever set', async () => {
@@ -33,7 +33,7 @@ describe('row-level security', () => {
   });
 
   it('raises when a transaction before had a tenant and this one has none', async () => {
-    const one = fixture.open('api', { max: 1 });
+    const one = harness.open('api', { max: 1 });
     await one.primary.query(COUNT, [], { tenantId: TENANT_A });
     await expect(one.primary.query(COUNT)).rejects.toMatchObject({ code: '42501' });
   });

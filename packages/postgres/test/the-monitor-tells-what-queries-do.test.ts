@@ -2,31 +2,38 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Database } from '../src/database.js';
 import { QueryMonitor } from '../src/query-monitor.js';
 import { STATISTICS_SQL, statisticsGrant } from '@novacron/provisioning/statistics-sql';
-import { COUNT, eventually, INSERT, startFixture, TENANT_A, type Fixture } from './fixture.js';
+import {
+  COUNT,
+  eventually,
+  INSERT,
+  startPostgresHarness,
+  TENANT_A,
+  type PostgresHarness,
+} from './postgres-harness.js';
 
-let fixture: Fixture;
+let harness: PostgresHarness;
 let api: Database;
 let sys: Database;
 const told: [object, string][] = [];
 const log = { warn: (about: object, message: string) => void told.push([about, message]) };
 
 async function asAdmin(...statements: string[]): Promise<void> {
-  const admin = fixture.cluster.admin();
+  const admin = harness.cluster.admin();
   await admin.connect();
   for (const sql of statements) await admin.query(sql);
   await admin.end();
 }
 
 beforeAll(async () => {
-  fixture = await startFixture();
+  harness = await startPostgresHarness();
   await asAdmin("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'");
-  fixture.cluster.primary.stop();
-  fixture.cluster.primary.start();
+  harness.cluster.primary.stop();
+  harness.cluster.primary.start();
   await asAdmin('CREATE EXTENSION pg_stat_statements', STATISTICS_SQL, statisticsGrant('orchestrator_sys'));
-  api = fixture.open('api');
-  sys = fixture.open('sys');
+  api = harness.open('api');
+  sys = harness.open('sys');
 });
-afterAll(() => fixture?.stop());
+afterAll(() => harness?.stop());
 
 describe('the query monitor', () => {
   it('reports hit ratio, scans, connections and what pg_stat_statements has of the service', async () => {
@@ -77,7 +84,7 @@ describe('the query monitor', () => {
   it('reports the error while Postgres is away, and keeps its last report', async () => {
     const monitor = new QueryMonitor({ api, sys, log });
     await monitor.collect();
-    fixture.cluster.primary.stop('immediate');
+    harness.cluster.primary.stop('immediate');
     await monitor.collect();
     const { server, error } = monitor.report();
     expect(error).toContain('not reachable');

@@ -6,7 +6,7 @@ import { ERRORS } from '@novacron/contracts/errors';
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
 
 /** Files that only tell of codes. */
-const TELLS = /contracts\/src\/errors\.ts|errors\/advice\.ts|openapi\/document\.ts|\.(test|fixture)\.ts$/;
+const TELLS = /contracts\/src\/errors\.ts|errors\/advice\.ts|openapi\/document\.ts|\.(test|harness)\.ts$/;
 
 /** A source without its comments and without the lists of codes that operations declare. */
 const raising = (file: string) =>

@@ -9,12 +9,12 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { gatewayService } from '../../src/service.js';
 import { GUIDE_VM } from '../support/gateway.js';
 import { newSeed, seed } from '../support/process.js';
-import { StandInOrchestrator } from '../support/stand-in-orchestrator.js';
+import { FakeOrchestrator } from '../support/fake-orchestrator.js';
 
 let servers: TestServers;
 let service: RunningService;
 let nc: NatsConnection;
-let orchestrator: StandInOrchestrator;
+let orchestrator: FakeOrchestrator;
 const seeded = newSeed();
 
 beforeAll(async () => {
@@ -24,8 +24,8 @@ beforeAll(async () => {
     env: { ...servers.env('gateway'), NOVACRON_HTTP_PORT: '0', NOVACRON_OPS_PORT: '0' },
     logger: createLogger('gateway', 'silent'),
   });
-  nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'stand-in' });
-  orchestrator = new StandInOrchestrator(nc);
+  nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'fake-orchestrator' });
+  orchestrator = new FakeOrchestrator(nc);
   await nc.flush();
 });
 afterAll(async () => {
@@ -127,8 +127,8 @@ describe('a gateway with its database', () => {
       status: 'degraded',
       checks: { orchestrator: { ok: false, detail: 'nobody serves it' } },
     });
-    nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'stand-in' });
-    orchestrator = new StandInOrchestrator(nc);
+    nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'fake-orchestrator' });
+    orchestrator = new FakeOrchestrator(nc);
     await nc.flush();
     await eventually(async () => expect(await shown()).toBe('0'), 30_000);
   });

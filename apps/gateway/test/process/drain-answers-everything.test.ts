@@ -7,19 +7,19 @@ import { until } from '@novacron/testkit/wait';
 import { GUIDE_VM } from '../support/gateway.js';
 import { endGatewayProcess, startGatewayProcess } from '../support/gateway-process.js';
 import { newSeed, seed } from '../support/process.js';
-import { StandInOrchestrator } from '../support/stand-in-orchestrator.js';
+import { FakeOrchestrator } from '../support/fake-orchestrator.js';
 
 let servers: TestServers;
 let nc: NatsConnection;
-let orchestrator: StandInOrchestrator;
+let orchestrator: FakeOrchestrator;
 let gateway: { child: ChildProcess; url: string; output: () => string };
 const seeded = newSeed();
 
 beforeAll(async () => {
   servers = await useTestServers({ nats: true, redis: true });
   await seed(servers, seeded);
-  nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'stand-in' });
-  orchestrator = new StandInOrchestrator(nc);
+  nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'fake-orchestrator' });
+  orchestrator = new FakeOrchestrator(nc);
   await nc.flush();
   gateway = await startGatewayProcess(servers);
 });

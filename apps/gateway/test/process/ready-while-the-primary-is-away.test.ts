@@ -7,7 +7,7 @@ import { eventually } from '@novacron/testkit/wait';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { gatewayService } from '../../src/service.js';
 import { newSeed, seed } from '../support/process.js';
-import { StandInOrchestrator } from '../support/stand-in-orchestrator.js';
+import { FakeOrchestrator } from '../support/fake-orchestrator.js';
 
 let servers: TestServers;
 let service: RunningService;
@@ -21,8 +21,8 @@ beforeAll(async () => {
     env: { ...servers.env('gateway'), NOVACRON_HTTP_PORT: '0', NOVACRON_OPS_PORT: '0' },
     logger: createLogger('gateway', 'silent'),
   });
-  nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'stand-in' });
-  new StandInOrchestrator(nc);
+  nc = await connectNats({ ...servers.natsLogin('orchestrator'), name: 'fake-orchestrator' });
+  new FakeOrchestrator(nc);
   await nc.flush();
 }, 120_000);
 afterAll(async () => {

@@ -30,8 +30,8 @@ import { trusting } from '../../src/http/server-options.js';
 import { LimitSharing } from '../../src/limits/limit-sharing.js';
 import { type AddressLimit, RateLimits } from '../../src/limits/rate-limits.js';
 import { WaitSlots } from '../../src/waits/wait-slots.js';
-import { StandInOrchestrator } from './stand-in-orchestrator.js';
-import { standInMetrics } from './stand-in-metrics.js';
+import { FakeOrchestrator } from './fake-orchestrator.js';
+import { fakeMetrics } from './fake-metrics.js';
 import type { WireRequest } from '@novacron/contracts/envelope';
 
 export const GUIDE_VM = { name: 'web-1', config: { cpu: 2, memory: 4096, disk: 50, image: 'ubuntu-22.04' } };
@@ -63,7 +63,7 @@ class TestDrain extends DrainCoordinator {
 }
 
 /**
- * The gateway's own module over a real NATS, with stand-ins for the services behind it. Tokens are kept in memory, and
+ * The gateway's own module over a real NATS, with fakes of the services behind it. Tokens are kept in memory, and
  * the database is left out.
  */
 export class TestGateway {
@@ -79,7 +79,7 @@ export class TestGateway {
   private readonly others: TestGateway[] = [];
   private l2: L2 | null = null;
   cache!: Cache;
-  orchestrator!: StandInOrchestrator;
+  orchestrator!: FakeOrchestrator;
   nc!: NatsConnection;
   servers!: TestServers;
   fastify!: FastifyInstance;
@@ -121,8 +121,8 @@ export class TestGateway {
     );
     gateway.servers = await useTestServers({ nats: true, postgres: false, redis: options.redis ?? false });
     const invalidator = await gateway.connect('cache');
-    gateway.orchestrator = new StandInOrchestrator(await gateway.connect('orchestrator'), invalidator);
-    standInMetrics(await gateway.connect('metrics'), gateway.metricsRequests);
+    gateway.orchestrator = new FakeOrchestrator(await gateway.connect('orchestrator'), invalidator);
+    fakeMetrics(await gateway.connect('metrics'), gateway.metricsRequests);
     await Promise.all(gateway.connections.map((nc) => nc.flush()));
     await gateway.serve();
     return gateway;

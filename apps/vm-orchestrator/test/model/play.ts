@@ -40,20 +40,20 @@ export async function pointsOf(scene: Scene): Promise<number> {
 
 async function perform(scene: Scene, events: readonly Event[]) {
   const world = new World({ obeys: true }, scene.autostart);
-  const stage = new Stage(world, []);
+  const harness = new ModelHarness(world, []);
   if (scene.operation === null) world.behaviour = scene.behaviour;
-  else await stage.runAll();
+  else await harness.runAll();
   for (const action of scene.before) {
     world.behaviour = action === 'retry' ? scene.behaviour : world.behaviour;
     world.ask(action, 'worker');
-    await stage.runAll();
+    await harness.runAll();
   }
   world.behaviour = scene.behaviour;
   if (scene.fenced) world.fence();
   if (scene.operation === 'cold-migrate') world.drain();
   else if (scene.operation !== null && !world.ask(scene.operation, 'worker'))
     return { points: 0, wrong: `${scene.operation} was refused in ${world.vm.state}` };
-  const acting = new Stage(world, events);
+  const acting = new ModelHarness(world, events);
   await acting.runAll();
   // What came after the last step of everything: in the stable state.
   await acting.rest();
@@ -61,7 +61,7 @@ async function perform(scene: Scene, events: readonly Event[]) {
   return { points: acting.points, wrong: wrongWith(world) };
 }
 
-class Stage {
+class ModelHarness {
   points = 0;
   #steps = 0;
   readonly #left: Event[];

@@ -53,8 +53,8 @@ it("is k6's script too: what k6 would call makes the same requests, deletes what
     DEMANDS: 'lossless',
     RESULTS: 'results.json',
   };
-  const standIn = join(import.meta.dirname, 'k6-stand-in.mjs');
-  const { stdout } = await promisify(execFile)(process.execPath, [standIn], { env });
+  const fakeK6 = join(import.meta.dirname, 'fake-k6.mjs');
+  const { stdout } = await promisify(execFile)(process.execPath, [fakeK6], { env });
   const { summary, options } = JSON.parse(stdout) as {
     summary: Record<string, string>;
     options: { stages: unknown[]; thresholds: Record<string, string[]> };

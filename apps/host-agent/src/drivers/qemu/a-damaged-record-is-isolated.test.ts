@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentHarness } from '../../../test/driver-contract/agent-harness.js';
-import { qemuIsInstalled, QemuHost } from './qemu-host.fixture.js';
+import { qemuIsInstalled, QemuHost } from './qemu-host.harness.js';
 
 const ifQemu = qemuIsInstalled() ? describe : describe.skip;
 

@@ -3,7 +3,7 @@ import type { GuestSpec } from '@novacron/contracts/agents';
 import { until } from '@novacron/testkit/wait';
 import { AgentHarness } from '../../../test/driver-contract/agent-harness.js';
 import { SmallDisk } from '@novacron/testkit/small-disk';
-import { qemuIsInstalled, QemuHost } from './qemu-host.fixture.js';
+import { qemuIsInstalled, QemuHost } from './qemu-host.harness.js';
 
 const MIB = 64;
 const probe = qemuIsInstalled() ? SmallDisk.mount(MIB) : undefined;

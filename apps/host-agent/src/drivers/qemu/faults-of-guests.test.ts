@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { SmallDisk } from '@novacron/testkit/small-disk';
 import type { QemuDriver } from './driver.js';
 import { QEMU_PROGRAMS } from './programs.js';
-import { qemuIsInstalled, QemuHost } from './qemu-host.fixture.js';
+import { qemuIsInstalled, QemuHost } from './qemu-host.harness.js';
 import { runStateOf } from './run-state.js';
 
 const noSignal = new AbortController().signal;

@@ -9,7 +9,7 @@ import { probeAccelerator, runsGuest } from './accelerator.js';
 import { boundConsole, readConsole } from './console-file.js';
 import type { QemuDriver } from './driver.js';
 import { QEMU_PROGRAMS } from './programs.js';
-import { qemuIsInstalled, QemuHost } from './qemu-host.fixture.js';
+import { qemuIsInstalled, QemuHost } from './qemu-host.harness.js';
 
 const noSignal = new AbortController().signal;
 const ifQemu = qemuIsInstalled() ? describe : describe.skip;

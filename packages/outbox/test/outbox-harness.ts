@@ -38,7 +38,7 @@ export function vmEvent(more: Partial<NewEvent> = {}): NewEvent & { id: string }
   };
 }
 
-export class Fixture {
+export class OutboxHarness {
   readonly #closing: (() => Promise<unknown>)[] = [];
 
   private constructor(
@@ -50,7 +50,7 @@ export class Fixture {
     readonly sys: Database,
   ) {}
 
-  static async start(options: TestServerOptions = {}): Promise<Fixture> {
+  static async start(options: TestServerOptions = {}): Promise<OutboxHarness> {
     const servers = await useTestServers({ nats: true, ...options });
     const { url, user, password } = servers.natsLogin('orchestrator');
     const nc = await connect({
@@ -70,7 +70,7 @@ export class Fixture {
       maxReconnectAttempts: -1,
       reconnectTimeWait: 100,
     });
-    return new Fixture(servers, nc, admin, jetstream(nc), createDatabase(settings(servers, 'sys')));
+    return new OutboxHarness(servers, nc, admin, jetstream(nc), createDatabase(settings(servers, 'sys')));
   }
 
   settings(role: 'owner' | 'api' | 'sys'): DatabaseSettings {

@@ -3,7 +3,7 @@ import { WireRequest } from '@novacron/contracts/envelope';
 import { metricsRpc, type LatestResult, type RangeQuery } from '@novacron/contracts/metrics';
 
 /** Answers the contracts of metrics-ingest with one point. */
-export function standInMetrics(nc: NatsConnection, requests: WireRequest[]): void {
+export function fakeMetrics(nc: NatsConnection, requests: WireRequest[]): void {
   const reply = (body: object) => JSON.stringify({ ok: true, position: '7000000000000000001.1.900', body });
   nc.subscribe(metricsRpc.range.subject, {
     callback: (_error, message) => {

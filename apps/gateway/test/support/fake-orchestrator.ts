@@ -15,7 +15,7 @@ import { at, HOST, SOME_HOST } from './some-host.js';
  * Answers the orchestrator's contracts out of memory, over a real NATS, for tests of the gateway's routes:
  * what the orchestrator itself does is its own tests' business.
  */
-export class StandInOrchestrator {
+export class FakeOrchestrator {
   /** Every request as it came, newest last. */
   readonly requests: WireRequest[] = [];
   readonly vms = new Map<string, Vm>();

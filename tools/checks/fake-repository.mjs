@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { root } from '../toolchain.mjs';
 
-export class FixtureRepository {
+export class FakeRepository {
   // The real path: a check that resolves links would otherwise see files outside of its folder.
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'novacron-checks-')));
 

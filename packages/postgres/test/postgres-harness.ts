@@ -29,14 +29,14 @@ export class Things1700000000000 {
   }
 }
 
-export interface Fixture {
+export interface PostgresHarness {
   readonly cluster: Cluster;
   open(role: Role, more?: Partial<DatabaseSettings>): Database;
   stop(): Promise<void>;
 }
 
 /** A cluster with one tenant-owned table, `things`; closes what was opened on it. */
-export async function startFixture({ replica = false } = {}): Promise<Fixture> {
+export async function startPostgresHarness({ replica = false } = {}): Promise<PostgresHarness> {
   const cluster = await startCluster(replica);
   await migrate(cluster.settings('owner'), { migrations: [Things1700000000000] });
   const opened: Database[] = [];
