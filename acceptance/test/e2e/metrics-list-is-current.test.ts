@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from '@novacron/local-stack/config';
@@ -47,7 +48,7 @@ async function slowQuery(work: () => Promise<unknown>): Promise<void> {
   await client.connect();
   await client.query('BEGIN; LOCK TABLE orchestrator.vms IN ACCESS EXCLUSIVE MODE');
   const working = work();
-  await new Promise((done) => setTimeout(done, 500));
+  await sleep(500);
   await client.query('COMMIT');
   await working;
   await client.end();

@@ -17,6 +17,7 @@ import { createDatabase, type Database } from '@novacron/postgres/database';
 import { migrate } from '@novacron/postgres/migrate';
 import { createLogger, type Logger } from '@novacron/telemetry/logger';
 import { useTestServers, type TestServerOptions } from '@novacron/testkit/servers';
+import { until } from '@novacron/testkit/wait';
 import { loadConfig } from '@novacron/config/load';
 import { settings } from '../src/config.js';
 import { IntakeModule } from '../src/intake/intake.module.js';
@@ -121,17 +122,15 @@ export class MetricsHarness {
 
   /** Resolves when every message published so far is stored in Postgres. */
   async settled(timeoutMs = 40_000): Promise<void> {
-    const until = Date.now() + timeoutMs;
     const last = await this.lastOfEach();
-    for (;;) {
-      const { rows } = await this.sys.primary.query<{ partition: number; seq: number }>({
+    let rows: { partition: number; seq: number }[] = [];
+    const isStored = async () => {
+      ({ rows } = await this.sys.primary.query<{ partition: number; seq: number }>({
         text: 'SELECT partition, seq::float8 AS seq FROM metrics.intake',
-      });
-      const behind = rows.filter(({ partition, seq }) => seq < (last[partition] ?? 0));
-      if (behind.length === 0) return;
-      if (Date.now() > until) throw new Error(`not settled: ${JSON.stringify({ last, rows })}`);
-      await new Promise((resolve) => setTimeout(resolve, 25));
-    }
+      }));
+      return rows.every(({ partition, seq }) => seq >= (last[partition] ?? 0));
+    };
+    await until(isStored, timeoutMs, () => JSON.stringify({ last, rows }));
   }
 
   /** The last sequence of each partition. Read once, since the server scans the stream for it. */

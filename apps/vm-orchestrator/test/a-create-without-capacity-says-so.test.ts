@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { until } from '@novacron/testkit/wait';
 import type { VmId } from '@novacron/contracts/ids';
 import { QuotaOfFailedCreates1764032400000 } from '../src/migrations/0010-quota-of-failed-creates.js';
 import { JobCanceller } from '../src/admission/cancel-job.js';
@@ -64,7 +65,7 @@ describe('a create that no host has capacity for', () => {
     const { version } = await waits(id);
     const attempts = () =>
       harness.one<{ attempt: number }>('SELECT attempt FROM orchestrator.jobs WHERE vm_id = $1', [id]);
-    while ((await attempts()).attempt < 3) await new Promise((done) => setTimeout(done, 100));
+    await until(async () => (await attempts()).attempt >= 3);
     expect((await harness.row(id)).version).toBe(version);
     await remove(id);
   });

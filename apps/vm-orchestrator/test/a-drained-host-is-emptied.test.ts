@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { HostId } from '@novacron/contracts/ids';
 import { Host } from '@novacron/contracts/infrastructure';
-import { until } from '@novacron/testkit/wait';
+import { readUntil, until } from '@novacron/testkit/wait';
 import { Drainer } from '../src/drain/drainer.js';
 import { Heartbeats } from '../src/hosts/heartbeats.js';
 import { HostActions } from '../src/admission/host-actions.js';
@@ -39,13 +39,8 @@ async function schedulable(id: HostId, is: boolean): Promise<void> {
   await harness.snapshot.refresh();
 }
 /** The host once its drain fulfils the condition. */
-async function drained(id: HostId, wanted: (now: Host) => boolean): Promise<Host> {
-  for (const until = Date.now() + 60_000; ;) {
-    const now = await host(id);
-    if (wanted(now)) return now;
-    if (Date.now() > until) throw new Error(`the drain is ${JSON.stringify(now.drain)}`);
-    await new Promise((done) => setTimeout(done, 50));
-  }
+function drained(id: HostId, wanted: (now: Host) => boolean): Promise<Host> {
+  return readUntil(() => host(id), wanted, 60_000);
 }
 
 describe('a drain with mode stop', () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { metricsText } from '@novacron/telemetry/metrics';
 import { OrchestratorHarness } from './support/orchestrator-harness.js';
 
@@ -15,7 +16,7 @@ async function eventually(series: string, wished: (value: number) => boolean): P
     const line = (await metricsText()).split('\n').find((text) => text.startsWith(`${series} `));
     const value = line === undefined ? NaN : Number(line.split(' ').at(-1));
     if (wished(value) || Date.now() > until) return value;
-    await new Promise((done) => setTimeout(done, 200));
+    await sleep(200);
   }
 }
 const sql = (text: string) => harness.admin.query(text);

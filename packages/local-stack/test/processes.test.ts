@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -69,7 +70,7 @@ describe('a lock file', () => {
     let most = 0;
     const work = async () => {
       most = Math.max(most, ++inside);
-      await new Promise((done) => setTimeout(done, 20));
+      await sleep(20);
       inside--;
     };
     await Promise.all(Array.from({ length: 5 }, () => withFileLock(path, 5000, work)));

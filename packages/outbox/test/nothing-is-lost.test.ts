@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { until } from '@novacron/testkit/wait';
@@ -50,13 +51,13 @@ describe('an event that was committed', () => {
         const events = [vmEvent(), vmEvent(), vmEvent()];
         await harness.append(...events);
         ids.push(...events.map((event) => event.id));
-        await new Promise((resolve) => setTimeout(resolve, 1));
+        await sleep(1);
       }
     })();
     for (let round = 0; round < 4; round++) {
       const child = relayProcess();
       await once(child.stdout!, 'data');
-      await new Promise((resolve) => setTimeout(resolve, 150 + round * 70));
+      await sleep(150 + round * 70);
       child.kill('SIGKILL');
       await once(child, 'exit');
     }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DomainEvent, type Watermark } from '@novacron/contracts/events';
 import { newId } from '@novacron/contracts/ids';
 import { parsePosition } from '@novacron/contracts/position';
@@ -14,8 +15,6 @@ beforeAll(async () => {
 });
 afterAll(() => harness?.stop());
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
 describe('the relay', () => {
   it('numbers without a hole and publishes once each, though transactions commit late and several instances run', async () => {
     const relays = [harness.relay(), harness.relay(), harness.relay()];
@@ -30,7 +29,7 @@ describe('the relay', () => {
         const events = Array.from({ length: 1 + ((i + worker) % 3) }, () => vmEvent());
         const { position } = await harness.sys.transaction({}, async (tx) => {
           await appendEvents(tx, events);
-          if (i % 5 === worker % 5) await pause(Math.random() * 40);
+          if (i % 5 === worker % 5) await sleep(Math.random() * 40);
         });
         commits.push({ lsn: position.lsn, ids: events.map((event) => event.id) });
         relays[worker % 3]?.wake();
@@ -96,7 +95,7 @@ describe('the relay', () => {
       await harness.append(vmEvent());
       other.wake();
       await until(() => leader.stats().published > before);
-      await pause(10);
+      await sleep(10);
     }
     expect(other.stats().leading).toBe(false);
     await Promise.all([leader.stop(), other.stop()]);

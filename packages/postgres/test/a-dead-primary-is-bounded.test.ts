@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { until } from '@novacron/testkit/wait';
 import { createServer, type Server } from 'node:net';
 import type { Database } from '../src/database.js';
 import { createDatabase } from '../src/database.js';
 import { withRetry } from '../src/retry.js';
 import {
   COUNT,
-  eventually,
   GET,
   INSERT,
   startPostgresHarness,
@@ -55,7 +55,7 @@ describe('while the primary is down', () => {
     await Promise.all([1, 2, 3, 4].map(() => api.primary.query({ text: 'SELECT pg_sleep(0.05)' })));
     harness.cluster.primary.stop('fast');
     harness.cluster.primary.start();
-    await eventually(() => api.stats().pools[0]?.idle === 0);
+    await until(() => api.stats().pools[0]?.idle === 0);
     const all = [1, 2, 3, 4, 5, 6].map(() => api.primary.query(COUNT, [], own));
     await expect(Promise.all(all)).resolves.toHaveLength(6);
   });
@@ -70,7 +70,7 @@ describe('while the primary is down', () => {
     } finally {
       harness.cluster.primary.freeze('SIGCONT');
     }
-    await eventually(async () => (await api.primary.query(COUNT, [], own)).rowCount === 1);
+    await until(async () => (await api.primary.query(COUNT, [], own)).rowCount === 1);
   });
 
   it('one whose machine takes connections and says nothing ends after the connect time', async () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { until } from '@novacron/testkit/wait';
 import { isPartOf, parseTimelineHistory, type Lineage } from '../src/lineage.js';
 import { TIMELINE_HISTORY_SQL } from '@novacron/provisioning/superuser-sql';
 import type { Database } from '../src/database.js';
 import {
-  eventually,
   GET,
   INSERT,
   SET_VERSION,
@@ -33,7 +33,7 @@ describe('after the replica was promoted', () => {
   it('a token from before the fork is answered, one from beyond it is history_lost', async () => {
     const { primary, replica } = harness.cluster;
     const kept = await before.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'v', 1] }]);
-    await eventually(
+    await until(
       async () => (await before.replica(kept.position).query(GET, ['v'], own)).servedFrom === 'replica',
     );
     replica.promote();

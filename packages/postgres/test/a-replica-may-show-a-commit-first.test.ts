@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '@novacron/testkit/wait';
 import { COMMITTING_SQL } from '@novacron/provisioning/superuser-sql';
 import type { Database } from '../src/database.js';
 import {
-  eventually,
   GET,
   INSERT,
   SET_VERSION,
@@ -37,7 +38,7 @@ async function hold(): Promise<void> {
     for (;;) await other.query("SELECT pg_logical_emit_message(true, '', '')");
   })().catch(() => undefined);
   const waits = 'SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event = $2';
-  await eventually(async () => (await admin.query(waits, [pid, 'SyncRep'])).rowCount === 1);
+  await until(async () => (await admin.query(waits, [pid, 'SyncRep'])).rowCount === 1);
   await admin.query('SELECT pg_terminate_backend($1)', [pid]);
   await commits;
   await admin.end();
@@ -63,7 +64,7 @@ beforeAll(async () => {
   await asAdmin(COMMITTING_SQL);
   api = harness.open('api');
   await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'v', 1] }]);
-  await eventually(() => api.stats().replicas[0]?.healthy === true);
+  await until(() => api.stats().replicas[0]?.healthy === true);
 });
 afterAll(async () => {
   await letGo();
@@ -76,7 +77,7 @@ describe('a commit that a replica shows before the primary does', () => {
     await hold();
     const write = api.primary.batch(own, [{ statement: SET_VERSION, params: ['v', 2] }]);
     let shown = before;
-    await eventually(async () => {
+    await until(async () => {
       shown = await api.replica().query(GET, ['v'], own);
       return shown.rows[0]?.version === 2;
     });
@@ -96,7 +97,7 @@ describe('a commit that a replica shows before the primary does', () => {
 
     const causal = patiently(() => versionAt(api.replica(seen)));
     const strong = patiently(() => versionAt(api.strong));
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await sleep(100);
     await letGo();
     expect(await causal).toBe(2);
     expect(await strong).toBe(2);

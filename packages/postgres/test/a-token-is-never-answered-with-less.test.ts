@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '@novacron/testkit/wait';
 import type { Database } from '../src/database.js';
 import {
-  eventually,
   GET,
   INSERT,
   SET_VERSION,
@@ -13,12 +14,11 @@ import {
 let harness: PostgresHarness;
 let api: Database;
 const own = { tenantId: TENANT_A };
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 beforeAll(async () => {
   harness = await startPostgresHarness({ replica: true });
   api = harness.open('api');
-  await eventually(() => api.stats().replicas[0]?.healthy === true);
+  await until(() => api.stats().replicas[0]?.healthy === true);
 });
 afterAll(() => harness?.stop());
 
@@ -45,7 +45,7 @@ describe('a read that presents a token', () => {
           { statement: SET_VERSION, params: ['v', version] },
         ]);
         last = { version, position };
-        await pause(1);
+        await sleep(1);
       }
       writing = false;
     })();
@@ -90,7 +90,7 @@ describe('a read that presents a token', () => {
     await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'p', 1] }]);
     const admin = harness.cluster.admin(harness.cluster.replica.port);
     await admin.connect();
-    await admin.query('SELECT pg_wal_replay_pause()');
+    await admin.query('SELECT pg_wal_replay_sleep()');
     const { position } = await api.primary.batch(own, [{ statement: SET_VERSION, params: ['p', 2] }]);
     try {
       expect(await versionAt('p', api.replica(position))).toEqual({ version: 2, from: 'primary' });
@@ -98,7 +98,7 @@ describe('a read that presents a token', () => {
       await admin.query('SELECT pg_wal_replay_resume()');
       await admin.end();
     }
-    await eventually(async () => (await versionAt('p', api.replica(position))).from === 'replica');
+    await until(async () => (await versionAt('p', api.replica(position))).from === 'replica');
   });
 
   it('is refused when its position is beyond this history', async () => {
@@ -131,9 +131,9 @@ describe('a replica', () => {
   it('that is down is left out, and comes back by itself', async () => {
     harness.cluster.replica.stop('immediate');
     expect((await versionAt('v')).from).toBe('primary');
-    await eventually(() => api.stats().replicas[0]?.healthy === false);
+    await until(() => api.stats().replicas[0]?.healthy === false);
     harness.cluster.replica.start();
-    await eventually(async () => (await versionAt('v')).from === 'replica');
+    await until(async () => (await versionAt('v')).from === 'replica');
   });
 
   it('that does not answer costs a bounded time once, and not an error', async () => {
@@ -146,16 +146,16 @@ describe('a replica', () => {
       expect((await patient).servedFrom).toBe('primary');
       // Not the 30 s of a statement.
       expect(performance.now() - started).toBeLessThan(20_000);
-      await eventually(() => api.stats().replicas[0]?.healthy === false);
+      await until(() => api.stats().replicas[0]?.healthy === false);
     } finally {
       harness.cluster.replica.freeze('SIGCONT');
     }
-    await eventually(async () => (await versionAt('v')).from === 'replica');
+    await until(async () => (await versionAt('v')).from === 'replica');
   });
 
   it('that was promoted is not a replica any more', async () => {
     harness.cluster.replica.promote();
-    await eventually(() => api.stats().replicas[0]?.healthy === false);
+    await until(() => api.stats().replicas[0]?.healthy === false);
     expect((await versionAt('v')).from).toBe('primary');
   });
 });

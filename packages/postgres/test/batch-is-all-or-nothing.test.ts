@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { until } from '@novacron/testkit/wait';
 import type { Database } from '../src/database.js';
 import {
   COUNT,
-  eventually,
   GET,
   INSERT,
   startPostgresHarness,
@@ -79,7 +79,7 @@ describe('a batch', () => {
     const hasty = harness.open('api', { max: 1, statementTimeoutMs: 500 });
     const slow = hasty.primary.query({ text: 'SELECT pg_sleep(20)' });
     await expect(slow).rejects.toMatchObject({ code: 'deadline_exceeded', retryAfterMs: expect.any(Number) });
-    await eventually(async () => (await hasty.primary.query(COUNT, [], own)).rowCount === 1);
+    await until(async () => (await hasty.primary.query(COUNT, [], own)).rowCount === 1);
   });
 
   it('cannot write through a read', async () => {

@@ -53,12 +53,3 @@ export async function startPostgresHarness({ replica = false } = {}): Promise<Po
     },
   };
 }
-
-/** Resolves when `check` does, asking every few milliseconds; fails after `withinMs`. */
-export async function eventually(check: () => Promise<boolean> | boolean, withinMs = 45_000): Promise<void> {
-  const until = Date.now() + withinMs;
-  while (!(await check())) {
-    if (Date.now() > until) throw new Error(`not reached within ${withinMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

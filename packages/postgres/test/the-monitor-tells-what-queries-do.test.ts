@@ -1,15 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { until } from '@novacron/testkit/wait';
 import type { Database } from '../src/database.js';
 import { QueryMonitor } from '../src/query-monitor.js';
 import { STATISTICS_SQL, statisticsGrant } from '@novacron/provisioning/statistics-sql';
-import {
-  COUNT,
-  eventually,
-  INSERT,
-  startPostgresHarness,
-  TENANT_A,
-  type PostgresHarness,
-} from './postgres-harness.js';
+import { COUNT, INSERT, startPostgresHarness, TENANT_A, type PostgresHarness } from './postgres-harness.js';
 
 let harness: PostgresHarness;
 let api: Database;
@@ -59,7 +53,7 @@ describe('the query monitor', () => {
     const monitor = new QueryMonitor({ api, sys, log });
     const query = 'SELECT pg_sleep(25)';
     const ended = api.primary.query({ text: query }).catch((error: unknown) => error);
-    await eventually(async () => {
+    await until(async () => {
       await monitor.collect();
       return monitor.report().server?.longRunning.length !== 0;
     });

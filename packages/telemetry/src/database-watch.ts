@@ -1,3 +1,4 @@
+import { Periodic } from '@novacron/async/periodic';
 import { context, trace, type Context } from '@opentelemetry/api';
 import { dbEnded, dbQuery, dbStarted, type DbRunDiagnostic } from './diagnostics.js';
 import type { Logger } from './logger.js';
@@ -27,7 +28,7 @@ export interface DatabaseWatchOptions {
 /** The queries of this process that are slow, and those that have been running for long. */
 export class DatabaseWatch {
   readonly #slow = new SlowStatements(KEPT_STATEMENTS);
-  readonly #running = new Map<DbRunDiagnostic, { readonly within: Context; told: boolean }>();
+  readonly #running = new Map<DbRunDiagnostic, { readonly within: Context; warned: boolean }>();
   readonly #slowMs: number;
   readonly #longMs: number;
 
@@ -39,7 +40,7 @@ export class DatabaseWatch {
     this.#slowMs = slowMs;
     this.#longMs = longMs;
     const slow = counter('database_slow_queries_total', `Database queries that took over ${slowMs} ms`);
-    dbStarted.subscribe((run) => this.#running.set(run, { within: context.active(), told: false }));
+    dbStarted.subscribe((run) => this.#running.set(run, { within: context.active(), warned: false }));
     dbEnded.subscribe((run) => this.#running.delete(run));
     dbQuery.subscribe(({ text, statement, durationMs, queryType, table }) => {
       if (durationMs <= this.#slowMs) return;
@@ -51,7 +52,7 @@ export class DatabaseWatch {
       `Queries of this process that run for over ${longMs} ms`,
       (o) => o(this.#long().length),
     );
-    setInterval(() => this.#tell(), sweepMs).unref();
+    new Periodic(() => this.#warn(), { everyMs: sweepMs }).start();
   }
 
   /** The slowest first; at most 500. */
@@ -77,10 +78,10 @@ export class DatabaseWatch {
     return [...this.#running].filter(([run]) => run.startedAt < since);
   }
 
-  #tell(): void {
+  #warn(): void {
     for (const [run, state] of this.#long()) {
-      if (state.told) continue;
-      state.told = true;
+      if (state.warned) continue;
+      state.warned = true;
       const runningMs = Math.round(performance.now() - run.startedAt);
       const about = { role: run.role, statement: run.statement, runningMs, ...traceOf(state.within) };
       this.logger.warn(about, 'query is running for long');

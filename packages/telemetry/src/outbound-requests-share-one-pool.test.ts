@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -66,7 +67,7 @@ it('has 10 connections to a host and 100 in all, and every request gets its turn
   const hosts = Array.from({ length: 12 }, (_, i) => `127.0.0.${i + 1}`);
   const answers = hosts.flatMap((host) => Array.from({ length: 15 }, () => ask(host)));
   // As many as can be under way at once; then all may go.
-  while (held.length < 100) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (held.length < 100) await sleep(20);
   const toHost = hosts.map((host) => [...open].filter(({ localAddress }) => localAddress === host).length);
   expect([open.size, Math.max(...toHost)]).toEqual([100, 10]);
   const waiting = held;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { metricsText } from './metrics.js';
 import { startOps, type Ops } from './ops.js';
 import { Profiling } from './profiling.js';
@@ -111,7 +112,7 @@ describe('a profile on demand', () => {
       () => 'answered',
       () => 'cut off',
     );
-    await new Promise((done) => setTimeout(done, 300));
+    await sleep(300);
     await own.close();
     expect(await ended).toBe('cut off');
   }, 30_000);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceError } from '@novacron/contracts/errors';
 import { downAfterMs, graceMs } from '../../src/hosts/settings.js';
 import { readUntil } from '@novacron/testkit/wait';
@@ -20,8 +21,6 @@ beforeAll(async () => {
   }
 });
 afterAll(() => harness.stop());
-
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('while Postgres is away', () => {
   it('no host is lost, and afterwards hosts register, send heartbeats and become unreachable as before', async () => {

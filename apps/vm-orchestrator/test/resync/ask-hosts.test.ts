@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readUntil } from '@novacron/testkit/wait';
 import { HostsHarness } from '../support/hosts-harness.js';
 import type { FakeAgent } from '../support/fake-agent.js';
@@ -34,7 +35,6 @@ const dueIn = (agent: FakeAgent, seconds: number) =>
       params: [agent.id, seconds],
     },
   ]);
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('of several orchestrators', () => {
   it('one asks a host when it is due, and then none for about a minute', async () => {

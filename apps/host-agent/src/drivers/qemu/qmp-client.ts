@@ -1,3 +1,4 @@
+import { withDeadline } from '@novacron/async/deadline';
 import { open } from 'node:fs/promises';
 import { createConnection, type Socket } from 'node:net';
 import { DriverError } from '../driver.js';
@@ -116,12 +117,10 @@ function refusal({ class: kind, desc }: { class: string; desc: string }): Driver
   });
 }
 
-async function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`${what} within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
+  return withDeadline(
+    () => promise,
+    ms,
+    () => new Error(`${what} within ${ms} ms`),
+  );
 }
