@@ -39,7 +39,7 @@ interface Waiter {
 /**
  * Connections to one server, at most `max`. A caller that finds none free waits in a line of bounded length
  * for a bounded time; past either bound it gets `overloaded`, or `dependency_down` when it was connecting
- * that failed. The connection used last is given out first, so that a quiet pool shrinks.
+ * that failed or took too long. The connection used last is given out first, so that a quiet pool shrinks.
  */
 export class Pool {
   readonly #idle: Connection[] = [];
@@ -63,7 +63,7 @@ export class Pool {
     dbPool.publish({ pool: name, read: () => this.stats(), closed: () => this.#closed });
   }
 
-  /** A connection, at once when one is idle. Give it back with {@connection release}. */
+  /** A connection, at once when one is idle. Give it back with {@link release}. */
   acquire(
     timeoutMs = this.settings.acquireTimeoutMs ?? ACQUIRE_TIMEOUT_MS,
   ): Connection | Promise<Connection> {
@@ -73,7 +73,8 @@ export class Pool {
       this.#busy.add(connection);
       return connection;
     }
-    if (this.#waiting.length >= (this.settings.maxWaiting ?? MAX_WAITING)) throw this.#exhausted();
+    const place = this.#waiting.length;
+    if (place >= (this.settings.maxWaiting ?? MAX_WAITING)) throw this.#refusal(place);
     return new Promise((resolve, reject) => {
       const since = performance.now();
       this.#waiting.push({ since, until: since + timeoutMs, resolve, reject });
@@ -171,8 +172,11 @@ export class Pool {
     }
   }
 
-  #exhausted(): ServiceError {
+  /** The error of a caller at that place in the line, from 0: the first ones wait for connections that are opening. */
+  #refusal(place: number): ServiceError {
     if (this.#lastFailure !== null) return down(this.#lastFailure);
+    const connecting = place < this.#opening || (this.#busy.size === 0 && this.#opening > 0);
+    if (connecting) return down(new Error('The connection did not open in time'));
     return new ServiceError('overloaded', 'All database connections are in use', {
       retryAfterMs: RETRY_AFTER_MS,
     });
@@ -181,7 +185,7 @@ export class Pool {
   #sweep(now: number): void {
     for (const connection of this.#busy) connection.expire(now);
     for (let i = this.#waiting.length - 1; i >= 0; i--) {
-      if ((this.#waiting[i] as Waiter).until < now) this.#waiting.splice(i, 1)[0]?.reject(this.#exhausted());
+      if ((this.#waiting[i] as Waiter).until < now) this.#waiting.splice(i, 1)[0]?.reject(this.#refusal(i));
     }
     for (let i = this.#idle.length - 1; i >= 0; i--) {
       const connection = this.#idle[i] as Connection;

@@ -13,7 +13,7 @@ export interface ProbeResult {
   readonly exact: boolean;
 }
 
-/** The statements of a probe, which go first in a batch, and how to read their results. See {@connection VisibleHorizon}. */
+/** The statements of a probe, which go first in a batch, and how to read their results. See {@link VisibleHorizon}. */
 export interface VisibilityProbe {
   readonly head: readonly Call[];
   end(results: readonly Result<Row>[]): ProbeResult;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '@novacron/testkit/wait';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { Database } from '../src/database.js';
 import { createDatabase } from '../src/database.js';
 import { withRetry } from '../src/retry.js';
@@ -85,6 +85,26 @@ describe('while the primary is down', () => {
     try {
       await expect(soon(database.ping(60_000))).rejects.toMatchObject({ code: 'dependency_down' });
     } finally {
+      await database.close();
+      silent.close();
+    }
+  });
+
+  it('one whose machine takes connections and says nothing is down, not busy, when the caller’s time ends first', async () => {
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => void sockets.push(socket.on('error', () => undefined)));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as { port: number };
+    const primary = { host: '127.0.0.1', port };
+    const settings = harness.cluster.settings('api', { primary, connectTimeoutMs: 60_000, max: 1 });
+    const database = createDatabase({ ...settings, replicas: [] });
+    try {
+      const waiting = [1, 2].map(() => soon(database.ping(300)));
+      for (const ended of await Promise.allSettled(waiting)) {
+        expect(ended).toMatchObject({ status: 'rejected', reason: { code: 'dependency_down' } });
+      }
+    } finally {
+      for (const socket of sockets) socket.destroy();
       await database.close();
       silent.close();
     }
