@@ -61,7 +61,8 @@ export class Heartbeats {
     private readonly settings: HostSettings,
     @ServiceLogger() private readonly log: Logger,
   ) {
-    this.#flushes = new Periodic(() => this.flush(), { everyMs: settings.flushMs });
+    // Not awaited: a flush that hangs must not keep back the heartbeats that arrive after it.
+    this.#flushes = new Periodic(() => void this.flush(), { everyMs: settings.flushMs });
   }
 
   start(): void {

@@ -7,6 +7,8 @@ import type { Database, Statement } from '@novacron/postgres/database';
 import type { Logger } from '@novacron/telemetry/logger';
 
 const HEARTBEAT_MS = 1_000;
+/** A heartbeat without an answer is given up in time for another one: a broken connection must not look like a dead worker. */
+const HEARTBEAT_TIMEOUT_MS = 2_000;
 /**
  * A worker without a heartbeat for this long is considered dead. If it is alive, its next commit fails, because its
  * leases are gone.
@@ -62,7 +64,7 @@ export class Liveness {
   }
 
   async heartbeat(): Promise<void> {
-    const { results } = await this.db.primary.batch({}, [
+    const { results } = await this.db.primary.batch({ timeoutMs: HEARTBEAT_TIMEOUT_MS }, [
       { statement: HEARTBEAT, params: [this.owner] },
       { statement: RELEASE },
     ]);
