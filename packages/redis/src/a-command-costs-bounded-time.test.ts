@@ -4,6 +4,8 @@ import { useTestServers, type TestServers } from '@novacron/testkit/servers';
 import { until } from '@novacron/testkit/wait';
 import { RedisConnection, RedisUnavailable } from './connection.js';
 import { scriptOf } from './script.js';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const ONE = scriptOf('return 1');
 
@@ -45,6 +47,39 @@ describe('a connection to Redis', () => {
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1_000);
     expect(redis.available).toBe(true);
     expect(redis.failures).toBe(0);
+  });
+
+  it('is kept while replies arrive, even when all of them are late', async () => {
+    const server = new URL(servers.redisUrl);
+    let connections = 0;
+    const slow = createServer((client) => {
+      connections += 1;
+      const redis = connect(Number(server.port), server.hostname);
+      redis.on('data', (reply) => void setTimeout(() => client.write(reply), 50));
+      client.on('data', (command) => redis.write(command));
+      for (const socket of [client, redis]) socket.on('error', () => undefined);
+      client.on('close', () => redis.destroy());
+    });
+    await new Promise<void>((done) => slow.listen(0, '127.0.0.1', done));
+    const url = new URL(server);
+    url.host = `127.0.0.1:${(slow.address() as AddressInfo).port}`;
+    const redis = new RedisConnection({
+      url: url.href,
+      timeoutMs: 10,
+      retryAfterMs: 1,
+      deadAfterMs: 1_000,
+    });
+    open.push(redis);
+    try {
+      await until(() => redis.available);
+      for (const end = performance.now() + 2_500; performance.now() < end; await sleep(20)) {
+        await expect(redis.run(ONE, [], [])).rejects.toBeInstanceOf(RedisUnavailable);
+      }
+      expect(connections).toBe(1);
+    } finally {
+      redis.close();
+      slow.close();
+    }
   });
 
   it('sends nothing after five failures, until one command tests Redis with success', async () => {

@@ -112,17 +112,16 @@ export class RedisConnection {
     this.#client.destroy();
   }
 
-  async #timed(
-    script: Script,
-    keys: readonly string[],
-    args: readonly (string | Buffer)[],
-  ): Promise<unknown> {
+  #timed(script: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<unknown> {
     const late = () => new Error(`no reply within ${this.#timeoutMs} ms`);
-    const send = () => this.#send(script, keys, args);
-    const reply = await withDeadline(send, this.#timeoutMs, late, AFTER_READING);
-    this.#repliedAt = performance.now();
-    this.#refused = false;
-    return reply;
+    const send = async () => {
+      const reply = await this.#send(script, keys, args);
+      // A reply after the deadline proves as well that the server lives.
+      this.#repliedAt = performance.now();
+      this.#refused = false;
+      return reply;
+    };
+    return withDeadline(send, this.#timeoutMs, late, AFTER_READING);
   }
 
   async #send(script: Script, keys: readonly string[], args: readonly (string | Buffer)[]): Promise<unknown> {
