@@ -150,6 +150,7 @@ export class IngestRun {
     return retry(() => this.options.writer.write(messages), {
       firstMs: RETRY_LOOKUP_MS,
       maxMs: RETRY_LOOKUP_MS,
+      signal: this.#over.signal,
       retryIf: (error) => error instanceof DirectoryUnavailable && !this.#ended,
       onRetry: (err) => this.options.logger.warn({ err }, 'VM lookup failed; retrying'),
     });
