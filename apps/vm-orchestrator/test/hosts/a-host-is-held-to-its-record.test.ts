@@ -308,6 +308,7 @@ describe('the images that a host offers', () => {
     ]);
     // On a slow machine this host may have been down meanwhile. In no case it has to register again.
     expect(['nothing', 'inventory']).toContain(await other.heartbeat());
+    expect((await read(other)).epoch).toBe(other.registered.epoch);
     await putImages(harness.sys, CATALOGUE);
   });
 
