@@ -3,6 +3,7 @@ import { APP_FILTER, APP_GUARD } from '@nestjs/core';
 import { AuthModule } from './auth/auth.module.js';
 import { AuthenticationGuard } from './auth/authentication.guard.js';
 import { RolesGuard } from './auth/roles.guard.js';
+import { UnroutedRequests } from './auth/unrouted.js';
 import { ConsistencyGuard } from './consistency/consistency.guard.js';
 import { GatewayReadiness } from './gateway-readiness.js';
 import { HotReadsModule } from './hot-reads/hot-reads.module.js';
@@ -40,6 +41,7 @@ import { VmsModule } from './vms/vms.module.js';
     { provide: APP_GUARD, useClass: ConsistencyGuard },
     { provide: APP_GUARD, useClass: RolesGuard },
     { provide: APP_FILTER, useClass: ProblemFilter },
+    { provide: APP_FILTER, useExisting: UnroutedRequests },
     GatewayReadiness,
   ],
 })

@@ -27,6 +27,6 @@ import { UnroutedRequests } from './unrouted.js';
     Authentication,
     UnroutedRequests,
   ],
-  exports: [Authentication],
+  exports: [Authentication, UnroutedRequests],
 })
 export class AuthModule {}

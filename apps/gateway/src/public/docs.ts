@@ -22,7 +22,9 @@ export class Docs implements OnModuleInit {
   onModuleInit(): void {
     const fastify = this.adapterHost.httpAdapter.getInstance() as unknown as FastifyInstance;
     void fastify.register(async (docs) => {
-      docs.addHook('onRequest', async (request) => void this.limits.takeAnonymous(request.ip));
+      docs.addHook('onRequest', async (request) => {
+        request.bucket = this.limits.takeAnonymous(request.ip);
+      });
       docs.addHook('onSend', async (_request, reply) => {
         if (reply.statusCode < 400) reply.header('Cache-Control', MUST_REVALIDATE);
       });
