@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
+import { requesterOf } from './request.js';
 
 /** Bytes of bodies in this process at one time. */
 const TOTAL = 64 * 1_048_576;
@@ -31,8 +32,8 @@ export class BodyBudget {
   reserve(request: FastifyRequest, reply: FastifyReply, most: number): Grow {
     const length = bodyBytes(request.headers);
     if (length === 0) return () => undefined;
-    if (reply.raw.destroyed) throw new ServiceError('malformed_request', 'The client has disconnected.');
-    const tenantId = request.caller?.tenantId as string;
+    if (reply.raw.destroyed) throw clientGone();
+    const { tenantId } = requesterOf(request).caller;
     let held = 0;
     const grow: Grow = (bytes) => {
       // The operation refuses a body beyond its limit.
@@ -58,6 +59,11 @@ export class BodyBudget {
     if (ofTenant === 0) this.#byTenant.delete(tenantId);
     else this.#byTenant.set(tenantId, ofTenant);
   }
+}
+
+/** The error of a request whose client has disconnected. It is not logged: the gateway has not failed. */
+export function clientGone(): ServiceError {
+  return new ServiceError('malformed_request', 'The client has disconnected.');
 }
 
 /** The length of a body; null where it is not declared, or where the body is compressed. */

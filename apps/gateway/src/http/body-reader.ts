@@ -4,7 +4,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServiceError } from '@novacron/contracts/errors';
 import { BODY_LIMIT, JSON_LIMITS, MERGE_PATCH, type OperationContract } from '@novacron/contracts/operation';
-import { BodyBudget, bodyBytes, type Grow } from './body-budget.js';
+import { BodyBudget, bodyBytes, clientGone, type Grow } from './body-budget.js';
 import { parseJson } from './json-body.js';
 
 /**
@@ -33,10 +33,13 @@ export class BodyReader {
       reply.header('Connection', 'close');
       throw tooLarge();
     }
-    const bytes =
+    const reading =
       coding === 'gzip'
-        ? await expand(raw, bodyLimit, grow)
-        : await collect(raw, bodyLimit, length === null ? grow : undefined);
+        ? expand(raw, bodyLimit, grow)
+        : collect(raw, bodyLimit, length === null ? grow : undefined);
+    const bytes = await reading.catch((error: unknown) => {
+      throw raw.errored === null ? error : clientGone();
+    });
     if (length !== null && bytes.length !== length)
       throw new ServiceError('malformed_request', 'Content-Length is not the length of the body.');
     return parseJson(bytes, jsonLimits);
