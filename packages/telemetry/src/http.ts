@@ -87,13 +87,18 @@ export function httpTelemetry(fastify: FastifyInstance, logger: Logger): void {
  * recorded, and its context is made once its handler is near; a hook that answers needs none.
  */
 function begin(request: FastifyRequest, endpoint: string): Context | null {
-  const called = traceHeaders.some((name) => request.headers[name] !== undefined);
+  const called = carriesTrace(request.headers);
   if (!called && !draw()) return null;
   const parent = called ? propagation.extract(ROOT_CONTEXT, request.headers, headerOf) : won(ROOT_CONTEXT);
   const span = trace
     .getTracer('novacron')
     .startSpan(`${request.method} ${endpoint}`, { kind: SpanKind.SERVER }, parent);
   return trace.setSpan(parent, span);
+}
+
+function carriesTrace(headers: Headers): boolean {
+  for (const name of traceHeaders) if (headers[name] !== undefined) return true;
+  return false;
 }
 
 function seriesOf(method: string, endpoint: string, status: number, waits: boolean): Series {

@@ -50,10 +50,10 @@ export class RequestConsistency {
   }
 
   /** Moves a request that the L1 answers to the entry's position. @returns the signed position */
-  observe(request: FastifyRequest, position: Position): string {
+  observe(request: FastifyRequest, { credentialId }: Caller, position: Position): string {
     if (position !== request.position) {
       request.position = position;
-      this.positions.remember(request.caller?.credentialId as string, position);
+      this.positions.remember(credentialId, position);
     }
     return this.tokens.sign(position);
   }

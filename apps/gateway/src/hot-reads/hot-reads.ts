@@ -72,7 +72,7 @@ export class HotReads implements OnModuleInit {
     const same = ifNoneMatch !== undefined && !noneMatch(ifNoneMatch, cached.etag);
     const tag = encoded === null ? cached.etag : encodedTag(cached.etag, coding as Coding);
     const fields = answerHeaders(
-      this.consistency.observe(request, observed),
+      this.consistency.observe(request, caller, observed),
       'l1',
       same && noneMatch(ifNoneMatch, tag) ? cached.etag : tag,
     );

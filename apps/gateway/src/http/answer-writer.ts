@@ -2,9 +2,9 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RequestConsistency } from '../consistency/consistency.js';
-import type { Requester } from '../reads/requester.js';
 import { writeAnswer, type Answer } from './answer.js';
 import type { GatewayAdapter } from './gateway-adapter.js';
+import { requesterOf } from './request.js';
 
 /** Writes what the controller methods of operations return. */
 @Injectable()
@@ -20,7 +20,7 @@ export class AnswerWriter implements OnModuleInit {
 
   /** Writes an answer, with the consistency token of the position that its request has reached. */
   write(request: FastifyRequest, reply: FastifyReply, answer: Answer): FastifyReply {
-    const token = this.consistency.end(request.requester as Requester, request);
+    const token = this.consistency.end(requesterOf(request), request);
     return writeAnswer(request, reply, answer, token);
   }
 }

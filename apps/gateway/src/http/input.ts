@@ -4,18 +4,27 @@ import type { OperationContract } from '@novacron/contracts/operation';
 import type { Requester } from '../reads/requester.js';
 import { BodyReader } from './body-reader.js';
 import { parseInput, type ParsedInput } from './parse-input.js';
+import { requestedOperation, requesterOf } from './request.js';
 
 /** Reads the body and validates all parts of a request by its operation's schemas. */
 @Injectable()
-export class InputPipe implements PipeTransform<ExecutionContext, Promise<ParsedInput>> {
+export class InputPipe implements PipeTransform<ExecutionContext, ParsedInput | Promise<ParsedInput>> {
   constructor(private readonly bodies: BodyReader) {}
 
-  async transform(context: ExecutionContext): Promise<ParsedInput> {
+  transform(context: ExecutionContext): ParsedInput | Promise<ParsedInput> {
     const request = context.getArgByIndex<FastifyRequest>(0);
     const reply = context.getArgByIndex<FastifyReply>(1);
-    const operation = request.operation as OperationContract;
-    const body = operation.method === 'GET' ? undefined : await this.bodies.read(request, reply, operation);
-    return parseInput(operation, request, reply, body);
+    const operation = requestedOperation(request);
+    if (operation.method === 'GET') return parseInput(operation, request, reply, undefined);
+    return this.#withBody(operation, request, reply);
+  }
+
+  async #withBody(
+    operation: OperationContract,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<ParsedInput> {
+    return parseInput(operation, request, reply, await this.bodies.read(request, reply, operation));
   }
 }
 
@@ -26,6 +35,6 @@ export const Input = (): ParameterDecorator => input(InputPipe);
 
 /** The {@link Requester} of the request, which calls services for its caller. */
 export const CurrentRequester = createParamDecorator(
-  (_data: undefined, context: ExecutionContext) =>
-    context.getArgByIndex<FastifyRequest>(0).requester as Requester,
+  (_data: undefined, context: ExecutionContext): Requester =>
+    requesterOf(context.getArgByIndex<FastifyRequest>(0)),
 );

@@ -4,11 +4,11 @@ import { ServiceError } from '@novacron/contracts/errors';
 import { takesKey, type OperationContract } from '@novacron/contracts/operation';
 import { WrongFields } from '@novacron/contracts/validation';
 import { z } from 'zod';
-import type { Requester } from '../reads/requester.js';
 import { effectOf, idempotencyOf } from './idempotency.js';
 import { isMergePatch } from './json-body.js';
 import { preferredWait } from './prefer.js';
 import { normalizeQuery, requireQuery } from './query.js';
+import { requesterOf } from './request.js';
 
 /** The parts of a request, parsed. */
 export interface ParsedInput {
@@ -29,7 +29,7 @@ export function parseInput(
   given: unknown,
 ): ParsedInput {
   const wrong = new WrongFields();
-  const requester = request.requester as Requester;
+  const requester = requesterOf(request);
   if (operation.headers?.includes('Prefer') === true)
     request.waits = preferredWait(request.headers.prefer) > 0;
   const params = part(operation.params, request.params, '/path', wrong);

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { OperationContract } from '@novacron/contracts/operation';
 import type { Position } from '@novacron/contracts/position';
 import type { TokenBucket } from '../limits/token-bucket.js';
@@ -20,6 +20,18 @@ declare module 'fastify' {
     /** The caller asked to wait: packages/telemetry measures such a request apart. */
     waits: boolean;
   }
+}
+
+/** The {@link Requester} of a request that the guards have admitted. */
+export function requesterOf({ requester }: FastifyRequest): Requester {
+  if (requester === null) throw new Error('The guards have not admitted this request.');
+  return requester;
+}
+
+/** The operation of a request that the guards have admitted. */
+export function requestedOperation({ operation }: FastifyRequest): OperationContract {
+  if (operation === null) throw new Error('This request is not for an operation.');
+  return operation;
 }
 
 /** Declares what guards and hooks keep on a request. */

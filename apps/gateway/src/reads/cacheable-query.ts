@@ -23,6 +23,9 @@ export interface CacheableQuery {
   readonly key: CacheKey | null;
 }
 
+/** A query whose answer caches may hold. */
+export type CachedQuery = CacheableQuery & { readonly key: CacheKey };
+
 /** A query with a body that fits its contract. */
 export function cacheableQuery<C extends RpcContract>(
   contract: C,

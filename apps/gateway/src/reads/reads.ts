@@ -6,7 +6,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import { PLATFORM } from '@novacron/contracts/events';
 import { parsePosition, type Position } from '@novacron/contracts/position';
 import { RpcClient } from '@novacron/messaging/rpc-client';
-import type { CacheableQuery } from './cacheable-query.js';
+import type { CacheableQuery, CachedQuery } from './cacheable-query.js';
 import { CachedHeadersStore, contentTag, etagOf, lineageOf, type Lineage } from './cached-headers.js';
 import type { Caller } from './caller.js';
 import { DEADLINE_MS, type Requester } from './requester.js';
@@ -78,13 +78,14 @@ export class Reads {
   }
 
   /** Not for operators, who read across tenants, nor for strong reads, nor for a position of another lineage. */
-  mayUseCaches({ caller, position, consistency }: Reader, { key }: CacheableQuery): boolean {
-    if (key === null || consistency === 'strong' || caller.roles.includes('platform_operator')) return false;
+  mayUseCaches({ caller, position, consistency }: Reader, query: CacheableQuery): query is CachedQuery {
+    if (query.key === null || consistency === 'strong' || caller.roles.includes('platform_operator'))
+      return false;
     return position === null || consistency === 'eventual' || this.#isOurs(position);
   }
 
-  cacheRequest({ caller, position, consistency }: Reader, query: CacheableQuery): ReadRequest {
-    const { type, id, group, forAll } = query.key as NonNullable<CacheableQuery['key']>;
+  cacheRequest({ caller, position, consistency }: Reader, query: CachedQuery): ReadRequest {
+    const { type, id, group, forAll } = query.key;
     return {
       type,
       id,
