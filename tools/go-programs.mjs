@@ -12,6 +12,24 @@ const goMod = () => readFileSync(join(source, 'go.mod'), 'utf8');
 /** The Kubernetes version of the cluster, of helm's checks, and of the schemas in chart/kinds. */
 export const KUBERNETES = '1.36.3';
 
+const HELM = 'helm.sh/helm/v3/cmd/helm';
+const KUBERNETES_PROGRAMS = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl'];
+const DURATIONS = { chart: 'some minutes', cluster: '10 to 40 minutes' };
+/** The programs of each set, with their packages. `cluster` takes 18 minutes of CPU and 4 GB of disk the first time. */
+const SETS = {
+  chart: {
+    helm: HELM,
+    'helm-docs': 'github.com/norwoodj/helm-docs/cmd/helm-docs',
+    'helm-unittest': 'github.com/helm-unittest/helm-unittest/cmd/helm-unittest',
+    kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform',
+  },
+  cluster: {
+    ...Object.fromEntries(KUBERNETES_PROGRAMS.map((name) => [name, `k8s.io/kubernetes/cmd/${name}`])),
+    kwok: 'sigs.k8s.io/kwok/cmd/kwok',
+    etcd: 'go.etcd.io/etcd/server/v3',
+    helm: HELM,
+  },
+};
 const folderOf = (set) => join(root, '.toolchain', set);
 
 function isProgram(path) {
@@ -23,11 +41,15 @@ function isProgram(path) {
   }
 }
 
-/** The path of program `name` in the given sets (`chart`, `cluster`), otherwise on PATH, otherwise undefined. */
-export function findProgram(name, sets) {
+/** The path of a program in .toolchain, otherwise on PATH, otherwise undefined. */
+export function findTool(name) {
+  const sets = ['chart', 'cluster'].filter((set) => name in SETS[set]);
   const folders = [...sets.map(folderOf), ...(process.env.PATH ?? '').split(delimiter)];
   return folders.map((folder) => join(folder, name)).find(isProgram);
 }
+
+/** The programs of a set that are neither built nor on PATH. */
+export const missingPrograms = (set) => Object.keys(SETS[set]).filter((name) => findTool(name) === undefined);
 
 export function hasGo() {
   return spawnSync('go', ['version']).status === 0;
@@ -54,26 +76,22 @@ function linkerFlags() {
   return ['-s', '-w', ...flags].join(' ');
 }
 
-/**
- * Builds `packages` into .toolchain/SET, which Go skips when they are current. `renamed` maps the name that Go gives a program to its
- * usual name. @throws Failure when Go is missing, or the build fails
- */
-export async function buildPrograms({ set, packages, title, renamed = {} }) {
+/** Builds a set into .toolchain; Go skips what is current. @throws Failure when Go is missing, or the build fails */
+export async function buildPrograms(set) {
   const bin = folderOf(set);
+  const names = Object.keys(SETS[set]).join(', ');
   if (!hasGo()) {
-    throw new Failure(`${title} are Go programs: install Go 1.26 or newer (https://go.dev/dl), then again`);
+    throw new Failure(`${names} are Go programs: install Go 1.26 or newer (https://go.dev/dl), then again`);
   }
   mkdirSync(bin, { recursive: true });
   // Without debug information Kubernetes needs a third of the disk. With GOGC=400 the garbage collector rarely runs.
   const env = { ...process.env, CGO_ENABLED: '0', GOGC: '400', GOFLAGS: '-buildvcs=false -mod=readonly' };
   const flags = ['-p', '2', '-trimpath', '-gcflags=all=-dwarf=false', '-ldflags', linkerFlags()];
-  await phase(title, () =>
-    quietly(
-      'go',
-      ['build', ...flags, '-o', `${bin}/`, ...packages],
-      { cwd: source, env },
-      'The reason is above; the Go module proxy must be reachable',
-    ),
+  const args = ['build', ...flags, '-o', `${bin}/`, ...Object.values(SETS[set])];
+  const hint = 'The reason is above; the Go module proxy must be reachable';
+  await phase(`${names} (${DURATIONS[set]} on a new machine)`, () =>
+    quietly('go', args, { cwd: source, env }, hint),
   );
-  for (const [from, to] of Object.entries(renamed)) copyFileSync(join(bin, from), join(bin, to));
+  // Go names a program after its folder.
+  if (set === 'cluster') copyFileSync(join(bin, 'server'), join(bin, 'etcd'));
 }

@@ -35,14 +35,7 @@ export async function test(args) {
   const env = toolEnvironment({ NOVACRON_TEST_RESULTS: results });
   const prepared = await handOver(nodeCommand, [testkit, 'start'], env);
   if (prepared !== 0) return prepared;
-  const flags = [
-    'run',
-    'test',
-    '--concurrency=2',
-    '--continue=always',
-    '--log-order=grouped',
-    '--log-prefix=none',
-  ];
+  const flags = 'run test --concurrency=2 --continue=always --log-order=grouped --log-prefix=none'.split(' ');
   const code = await handOver(nodeCommand, [turbo, ...flags, ...args], env);
   await handOver(nodeCommand, [testkit, 'stop'], env);
   const { passed, failed, files } = total();

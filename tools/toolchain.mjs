@@ -55,19 +55,11 @@ async function ensureToolchain() {
   if (missing) {
     mkdirSync(toolchain, { recursive: true });
     const packages = Object.entries(wanted).map(([name, version]) => `${name}@${version}`);
-    const flags = [
-      '--prefix',
-      toolchain,
-      '--no-save',
-      '--ignore-scripts',
-      '--no-package-lock',
-      '--no-audit',
-      '--no-fund',
-    ];
+    const flags = '--no-save --ignore-scripts --no-package-lock --no-audit --no-fund'.split(' ');
     await phase(`toolchain (${packages.join(', ')})`, () =>
       quietly(
         npmCommand(),
-        ['install', ...flags, ...packages],
+        ['install', '--prefix', toolchain, ...flags, ...packages],
         { cwd: toolchain },
         'The reason stands above; if the npm registry was out of reach, run the command again',
       ),

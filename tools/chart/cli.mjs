@@ -1,10 +1,10 @@
 // npm run chart -- install|check|write
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { buildPrograms, missingPrograms } from '../go-programs.mjs';
 import { Failure, runMain } from '../progress.mjs';
 import { root } from '../toolchain.mjs';
 import { chart, copiedFiles, files, helmDocs, lint, matrix, readme, unitTests } from './checks.mjs';
-import { findTool, install, PROGRAMS } from './tools.mjs';
 
 const usage = `usage: npm run chart -- COMMAND
   install         build helm, helm-docs, helm-unittest and kubeconform from the Go module proxy, into .toolchain
@@ -14,7 +14,7 @@ const usage = `usage: npm run chart -- COMMAND
 `;
 
 async function check({ all }) {
-  const missing = PROGRAMS.filter((name) => findTool(name) === undefined);
+  const missing = missingPrograms('chart');
   const needed = (...names) => !names.some((name) => missing.includes(name));
   const summaries = [];
   const faults = files();
@@ -42,7 +42,7 @@ async function write() {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
   }
-  if (findTool('helm-docs') === undefined)
+  if (missingPrograms('chart').includes('helm-docs'))
     throw new Failure('helm-docs is missing: npm run chart -- install');
   const { code, output } = await helmDocs(chart);
   process.stdout.write(output);
@@ -52,7 +52,7 @@ async function write() {
 async function main([command, ...flags]) {
   switch (command) {
     case 'install':
-      await install();
+      await buildPrograms('chart');
       return 0;
     case 'check':
       return check({ all: flags.includes('--all') || process.env.CI === 'true' });

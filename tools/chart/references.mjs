@@ -1,5 +1,6 @@
 // Checks what no schema contains: names, labels, ports and keys that two objects of one rendering must share.
 
+const SELECTING = ['PodDisruptionBudget', 'Deployment', 'StatefulSet', 'DaemonSet'];
 const WORKLOADS = ['Deployment', 'StatefulSet', 'DaemonSet', 'Job'];
 
 const named = ({ kind, metadata }) => `${kind} ${metadata.name}`;
@@ -39,15 +40,11 @@ class Rendering {
 function* wrongSelectors(rendering) {
   for (const object of rendering.objects) {
     const { kind, spec } = object;
-    const selectors = {
-      Service: [spec?.selector],
-      PodDisruptionBudget: [spec?.selector?.matchLabels],
-      NetworkPolicy: [...valuesOf(spec, 'podSelector')].map(({ matchLabels }) => matchLabels),
-      Deployment: [spec?.selector?.matchLabels],
-      StatefulSet: [spec?.selector?.matchLabels],
-      DaemonSet: [spec?.selector?.matchLabels],
-    }[kind];
-    for (const labels of selectors ?? []) {
+    let selectors = SELECTING.includes(kind) ? [spec.selector.matchLabels] : [];
+    if (kind === 'Service') selectors = [spec.selector];
+    if (kind === 'NetworkPolicy')
+      selectors = [...valuesOf(spec, 'podSelector')].map(({ matchLabels }) => matchLabels);
+    for (const labels of selectors) {
       // Pods outside the release (DNS, the operator's Postgres) are not in the rendering.
       if (labels['app.kubernetes.io/instance'] !== rendering.release) continue;
       if (rendering.podsWith(labels).length === 0)

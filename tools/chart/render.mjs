@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { findTool, KUBERNETES } from '../go-programs.mjs';
 import { capture } from '../progress.mjs';
 import { RELEASE } from './matrix.mjs';
 import { faultsBetween } from './references.mjs';
-import { findTool, KUBERNETES } from './tools.mjs';
 
 /** Runs one of the chart's programs; {code, output}. */
 export const run = (name, args, input) => capture(findTool(name), args, { input });

@@ -7,7 +7,7 @@ import { chart, conforms, lint, readme, restricted, unitTests } from '../chart/c
 import { wrongEnvironments } from '../chart/environment.mjs';
 import { UNRESTRICTED } from '../chart/matrix.mjs';
 import { renderAll } from '../chart/render.mjs';
-import { findTool } from '../chart/tools.mjs';
+import { findTool } from '../go-programs.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'novacron-chart-'));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -3,20 +3,14 @@ import { join } from 'node:path';
 import { nodeCommand, root, turbo } from '../toolchain.mjs';
 
 const tool = (...path) => join(root, 'node_modules', ...path);
+const SOURCES = ['apps', 'packages', 'acceptance'];
 const own = (name) => join(root, 'tools', 'checks', name);
 
 /** `--concurrency=1` would be slower on two cores. More would slow down the rest of the machine. */
-const typecheck = [
-  turbo,
-  'run',
-  'typecheck',
-  '--concurrency=2',
-  '--continue=always',
-  '--output-logs=errors-only',
-];
+const typecheck = 'run typecheck --concurrency=2 --continue=always --output-logs=errors-only'.split(' ');
 
 export const CHECKS = [
-  { name: 'types', args: typecheck, hint: 'tsc’s messages are above' },
+  { name: 'types', args: [turbo, ...typecheck], hint: 'tsc’s messages are above' },
   {
     name: 'lint',
     args: [tool('oxlint', 'bin', 'oxlint'), '--format=unix'],
@@ -29,21 +23,14 @@ export const CHECKS = [
   },
   {
     name: 'boundaries',
-    args: [
-      tool('dependency-cruiser', 'bin', 'dependency-cruiser.mjs'),
-      '--output-type=err-long',
-      'apps',
-      'packages',
-      'acceptance',
-    ],
+    args: [tool('dependency-cruiser', 'bin', 'dependency-cruiser.mjs'), '--output-type=err-long', ...SOURCES],
     hint: 'who may import what: .dependency-cruiser.mjs',
   },
   {
     name: 'dead-code',
     args: [
       tool('knip', 'bin', 'knip.js'),
-      '--tsConfig',
-      'tsconfig.build.json',
+      '--tsConfig=tsconfig.build.json',
       '--no-progress',
       '--no-config-hints',
     ],

@@ -1,26 +1,18 @@
 // A repository of a few files in a temporary folder, in which a check must find an error.
 import { spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import * as fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { root } from '../toolchain.mjs';
 
 export class FakeRepository {
   // The real path: a check that resolves links would otherwise see files outside of its folder.
-  folder = realpathSync(mkdtempSync(join(tmpdir(), 'novacron-checks-')));
+  folder = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), 'novacron-checks-')));
 
   write(path, text) {
     const file = join(this.folder, path);
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, text);
+    fs.mkdirSync(dirname(file), { recursive: true });
+    fs.writeFileSync(file, text);
   }
 
   /** A built package of the workspace, `apps/x` or `packages/x`, with one module `thing`. */
@@ -30,19 +22,21 @@ export class FakeRepository {
     this.write(`${place}/package.json`, JSON.stringify({ name, type: 'module', exports }));
     this.write(`${place}/dist/thing.js`, 'export const thing = 1;\n');
     this.write(`${place}/dist/thing.d.ts`, 'export declare const thing = 1;\n');
-    const link = join(this.folder, 'node_modules', name);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(this.folder, place), link);
+    this.#link(`node_modules/${name}`, join(this.folder, place));
   }
 
   linkFromRoot(path) {
+    this.#link(path, join(root, path));
+  }
+
+  #link(path, target) {
     const link = join(this.folder, path);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(root, path), link);
+    fs.mkdirSync(dirname(link), { recursive: true });
+    fs.symlinkSync(target, link);
   }
 
   copyFromRoot(path) {
-    copyFileSync(join(root, path), join(this.folder, path));
+    fs.copyFileSync(join(root, path), join(this.folder, path));
   }
 
   /** Runs a program of node_modules here and returns its output. */
@@ -61,6 +55,6 @@ export class FakeRepository {
   }
 
   remove() {
-    rmSync(this.folder, { recursive: true, force: true });
+    fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -2,11 +2,10 @@
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { hasGo } from '../go-programs.mjs';
+import { buildPrograms, findTool, hasGo, missingPrograms } from '../go-programs.mjs';
 import { handOver, phase, runMain } from '../progress.mjs';
 import { nodeCommand, toolEnvironment } from '../toolchain.mjs';
 import { down, home, kubeconfig, up } from './control-plane.mjs';
-import { build, findTool, PROGRAMS } from './programs.mjs';
 
 const usage = `usage: npm run cluster -- COMMAND
   build          build Kubernetes, kwok, etcd and helm from the Go module proxy, into .toolchain
@@ -16,15 +15,14 @@ const usage = `usage: npm run cluster -- COMMAND
 `;
 
 const tests = join(dirname(fileURLToPath(import.meta.url)), 'test');
-const missing = () => PROGRAMS.filter((name) => findTool(name) === undefined);
 
 async function start() {
-  if (missing().length > 0) await build();
+  if (missingPrograms('cluster').length > 0) await buildPrograms('cluster');
   await phase('control plane', up);
 }
 
 async function test([name]) {
-  if (missing().length > 0 && !hasGo()) {
+  if (missingPrograms('cluster').length > 0 && !hasGo()) {
     process.stdout.write('cluster: skipped, because Kubernetes is built with Go: install Go 1.26 or newer\n');
     return 0;
   }
@@ -45,7 +43,7 @@ async function test([name]) {
 async function main([command, ...args]) {
   switch (command) {
     case 'build':
-      await build();
+      await buildPrograms('cluster');
       return 0;
     case 'up':
       await start();

@@ -5,11 +5,11 @@ import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, wri
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findTool } from '../go-programs.mjs';
 import { Failure } from '../progress.mjs';
 import { nodeCommand, root } from '../toolchain.mjs';
 import { kubectl, until } from './kube.mjs';
 import { fleet } from './objects.mjs';
-import { findTool } from './programs.mjs';
 
 export const home = join(root, '.novacron-cluster');
 export const kubeconfig = join(home, 'admin.conf');
@@ -18,6 +18,8 @@ export const loadFile = join(home, 'load.json');
 
 const here = dirname(fileURLToPath(import.meta.url));
 const NODES = 6;
+/** In the order of their end: dependent programs first. */
+const PROCESSES = 'metrics-api kwok kube-scheduler kube-controller-manager kube-apiserver etcd'.split(' ');
 const asAdmin = ['kubeconfig', 'authentication-kubeconfig', 'authorization-kubeconfig'].map(
   (flag) => `--${flag}=${kubeconfig}`,
 );
@@ -166,19 +168,11 @@ export async function up() {
   if (!(await until(ready, 120_000))) throw new Failure(`the nodes are not ready: see ${join(home, 'log')}`);
 }
 
-/** Ends the processes of `up` by their pids, dependent programs first. */
+/** Ends the processes of `up` by their pids. */
 export async function down() {
   const folder = join(home, 'pid');
   if (!existsSync(folder)) return;
-  const order = [
-    'metrics-api',
-    'kwok',
-    'kube-scheduler',
-    'kube-controller-manager',
-    'kube-apiserver',
-    'etcd',
-  ];
-  for (const name of order.filter((one) => readdirSync(folder).includes(one))) {
+  for (const name of PROCESSES.filter((one) => readdirSync(folder).includes(one))) {
     const pid = Number(readFileSync(join(folder, name), 'utf8'));
     if (alive(pid)) process.kill(pid, 'SIGTERM');
     if (!(await until(() => !alive(pid), 30_000)) && alive(pid)) process.kill(pid, 'SIGKILL');

@@ -1,8 +1,8 @@
 // kubectl and helm for the cluster, and a wait for a condition.
 import { join } from 'node:path';
+import { findTool } from '../go-programs.mjs';
 import { capture } from '../progress.mjs';
 import { root } from '../toolchain.mjs';
-import { findTool } from './programs.mjs';
 
 const kubeconfig = join(root, '.novacron-cluster', 'admin.conf');
 

@@ -28,18 +28,12 @@ const storageClass = {
 /** Lets the aggregator send groups of APIs to a process on this machine. */
 function metricsApis(port) {
   const service = { name: 'metrics', namespace: 'kube-system', port };
-  const group = (name, version, priority) => ({
+  const common = { service, insecureSkipTLSVerify: true, groupPriorityMinimum: 100 };
+  const group = (name, version, versionPriority) => ({
     apiVersion: 'apiregistration.k8s.io/v1',
     kind: 'APIService',
     metadata: { name: `${version}.${name}` },
-    spec: {
-      service,
-      group: name,
-      version,
-      insecureSkipTLSVerify: true,
-      groupPriorityMinimum: 100,
-      versionPriority: priority,
-    },
+    spec: { ...common, group: name, version, versionPriority },
   });
   return [
     {

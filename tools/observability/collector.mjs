@@ -7,15 +7,7 @@ export const COLLECTOR = 'infra/otel/collector.yaml';
 /** Components of the core distribution, which docker-compose.yml runs. */
 const CORE = {
   receivers: ['otlp'],
-  processors: [
-    'memory_limiter',
-    'probabilistic_sampler',
-    'batch',
-    'attributes',
-    'filter',
-    'resource',
-    'span',
-  ],
+  processors: 'memory_limiter probabilistic_sampler batch attributes filter resource span'.split(' '),
   exporters: ['debug', 'file', 'otlp', 'otlphttp'],
   extensions: ['health_check', 'pprof', 'zpages'],
 };
