@@ -1,5 +1,6 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { Backoff } from '@novacron/async/backoff';
+import { Periodic } from '@novacron/async/periodic';
 import { sleep } from '@novacron/async/sleep';
 import { consumed } from '@novacron/telemetry/diagnostics';
 import type { Logger } from '@novacron/telemetry/logger';
@@ -41,19 +42,21 @@ export class OrderedWork {
   #closed = false;
   #wake: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
-  readonly #keepAlive: NodeJS.Timeout;
+  readonly #keepAlive: Periodic;
 
   constructor(private readonly options: OrderedWorkOptions) {
     // Without this the server would redeliver messages that wait longer than the ack wait, behind newer ones.
-    this.#keepAlive = setInterval(() => {
-      try {
-        for (const message of [...this.#inHand, ...this.#buffer]) message.working();
-      } catch (error) {
-        // The connection is closed, which ends the run by itself.
-        options.logger.debug({ err: error }, 'message keep-alive failed');
-      }
-    }, options.ackWaitMs / 3).unref();
+    this.#keepAlive = new Periodic(() => this.#keepMessages(), {
+      everyMs: options.ackWaitMs / 3,
+      // The connection is closed, which ends the run by itself.
+      onError: (err) => options.logger.debug({ err }, 'message keep-alive failed'),
+    });
+    this.#keepAlive.start();
     options.stop.addEventListener('abort', this.#onStop, { once: true });
+  }
+
+  #keepMessages(): void {
+    for (const message of [...this.#inHand, ...this.#buffer]) message.working();
   }
 
   push(message: JsMsg): void {
@@ -70,7 +73,7 @@ export class OrderedWork {
   /** Starts no further batch. */
   close(): void {
     this.#closed = true;
-    clearInterval(this.#keepAlive);
+    void this.#keepAlive.stop();
     this.options.stop.removeEventListener('abort', this.#onStop);
     this.#wake();
   }

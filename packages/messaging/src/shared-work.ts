@@ -1,4 +1,5 @@
 import type { JsMsg } from '@nats-io/jetstream';
+import { Periodic } from '@novacron/async/periodic';
 import { consumed } from '@novacron/telemetry/diagnostics';
 import type { Logger } from '@novacron/telemetry/logger';
 import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
@@ -35,10 +36,15 @@ export class SharedWork {
   #closed = false;
   #wake: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
-  readonly #keepAlive: NodeJS.Timeout;
+  readonly #keepAlive: Periodic;
 
   constructor(private readonly options: SharedWorkOptions) {
-    this.#keepAlive = setInterval(() => this.#hold(), options.ackWaitMs / 3).unref();
+    this.#keepAlive = new Periodic(() => this.#hold(), {
+      everyMs: options.ackWaitMs / 3,
+      // The connection is closed, which ends the run by itself.
+      onError: (err) => options.logger.debug({ err }, 'message keep-alive failed'),
+    });
+    this.#keepAlive.start();
     options.stop.addEventListener('abort', this.#onStop, { once: true });
   }
 
@@ -70,7 +76,7 @@ export class SharedWork {
   /** Acknowledges no further message. */
   close(): void {
     this.#closed = true;
-    clearInterval(this.#keepAlive);
+    void this.#keepAlive.stop();
     this.options.stop.removeEventListener('abort', this.#onStop);
   }
 
@@ -136,11 +142,6 @@ export class SharedWork {
 
   /** Without this, messages that wait longer than the ack wait would go to another process as well. */
   #hold(): void {
-    try {
-      for (const message of this.#held.values()) message.working();
-    } catch (error) {
-      // The connection is closed, which ends the run by itself.
-      this.options.logger.debug({ err: error }, 'message keep-alive failed');
-    }
+    for (const message of this.#held.values()) message.working();
   }
 }

@@ -1,3 +1,4 @@
+import { Periodic } from '@novacron/async/periodic';
 import { counter, observableGauge } from '@novacron/telemetry/metrics';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -51,7 +52,6 @@ interface Connection {
 export class Connections {
   readonly #open = new Map<Socket, Connection>();
   readonly #byAddress = new Map<string, number>();
-  readonly #timer: NodeJS.Timeout;
   #unread = 0;
 
   /** @param isShared whether many clients use this address, as with a trusted proxy: it has no limit of its own */
@@ -67,8 +67,9 @@ export class Connections {
       const connection = this.#open.get(request.socket);
       if (connection !== undefined) connection.request = request;
     });
-    this.#timer = setInterval(() => this.#count(), COUNT_EVERY_MS).unref();
-    server.once('close', () => clearInterval(this.#timer));
+    const count = new Periodic(() => this.#count(), { everyMs: COUNT_EVERY_MS });
+    count.start();
+    server.once('close', () => void count.stop());
     observableGauge('novacron_http_unread_bytes', 'Bytes of incomplete request heads', (observe) =>
       observe(this.#unread),
     );
