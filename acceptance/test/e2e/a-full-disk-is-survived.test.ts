@@ -7,7 +7,7 @@ import { SmallDisk } from '@novacron/testkit/small-disk';
 import { TestStack } from '@novacron/testkit/stack';
 import { eventually, readUntil } from '@novacron/testkit/wait';
 import pg from 'pg';
-import { type Answer, type Api, apiOf, createPatiently, guideBody } from './support/api.js';
+import { type ApiResponse, type Api, apiOf, createPatiently, guideBody } from './support/api.js';
 import { wholeAgain } from './support/health.js';
 
 const MIB = 640;
@@ -35,7 +35,7 @@ function programs(): Map<string, number | undefined> {
 const alive = (pid: number | undefined) => pid !== undefined && signalProcess(pid, 0);
 
 /** Whether an answer is 201 or 503, the two that are allowed on a full disk. */
-function expectRunOrRefused({ status, headers, body, text }: Answer<unknown>, tookMs: number): void {
+function expectRunOrRefused({ status, headers, body, text }: ApiResponse<unknown>, tookMs: number): void {
   expect(tookMs).toBeLessThan(HANGS_AFTER_MS);
   if (status === 201) return;
   expect({ status, type: headers.get('content-type'), text }).toEqual({

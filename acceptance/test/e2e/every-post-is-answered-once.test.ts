@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { type TestStack, useTestStack } from '@novacron/testkit/stack';
 import { readUntil } from '@novacron/testkit/wait';
-import { type Answer, Api, guideBody, type VmBody } from './support/api.js';
+import { type ApiResponse, Api, guideBody, type VmBody } from './support/api.js';
 import { hostsOf } from './support/burst.js';
 import { ask } from './support/database.js';
 
@@ -26,7 +26,7 @@ let stack: TestStack;
 let api: Api;
 let operator: Api;
 let operations: Operation[];
-const sent: { readonly name: string; readonly request: Request; readonly first: Answer<unknown> }[] = [];
+const sent: { readonly name: string; readonly request: Request; readonly first: ApiResponse<unknown> }[] = [];
 
 beforeAll(async () => {
   stack = await useTestStack({ simHosts: 2, replica: false });
@@ -104,7 +104,7 @@ const repeated = (body: unknown) =>
   typeof body === 'object' && body !== null && 'token' in body ? { ...body, token: null } : body;
 
 /** A refusal is not stored and may change. The answer of a completed request is repeated word for word. */
-function expectReplay(name: string, first: Answer<unknown>, again: Answer<unknown>): void {
+function expectReplay(name: string, first: ApiResponse<unknown>, again: ApiResponse<unknown>): void {
   const told = { name, status: again.status, replayed: again.headers.get('idempotency-replayed') };
   expect({ ...told, body: again.body }).toEqual({
     name,

@@ -9,7 +9,7 @@ import { TestStack } from '@novacron/testkit/stack';
 import { readUntil } from '@novacron/testkit/wait';
 import { useAnyStack } from '../support/any-stack.js';
 import { composeSetting } from '../support/compose-settings.js';
-import { type Answer, Api, apiOf, guideBody, type ProblemBody, type VmBody } from './support/api.js';
+import { type ApiResponse, Api, apiOf, guideBody, type ProblemBody, type VmBody } from './support/api.js';
 import { hostsOf } from './support/burst.js';
 import { ask } from './support/database.js';
 import { type Guest, guestsOfHosts } from './support/hosts.js';
@@ -29,11 +29,11 @@ beforeAll(async () => {
 
 afterAll(() => stack?.remove());
 
-const token = (answer: Answer<unknown>) => ({
+const token = (answer: ApiResponse<unknown>) => ({
   'NovaCron-Consistency-Token': answer.headers.get('novacron-consistency-token') ?? '',
 });
 
-function expectProblem(answer: Answer<unknown>, status: number, code: string): ProblemBody {
+function expectProblem(answer: ApiResponse<unknown>, status: number, code: string): ProblemBody {
   expect({
     status: answer.status,
     type: answer.headers.get('content-type'),
@@ -52,7 +52,7 @@ function expectProblem(answer: Answer<unknown>, status: number, code: string): P
   return answer.body as ProblemBody;
 }
 
-async function running(name: string): Promise<Answer<VmBody>> {
+async function running(name: string): Promise<ApiResponse<VmBody>> {
   const created = await api.create(guideBody(name));
   expect(created.status).toBe(201);
   const reached = await api.wait(created.body.id, 'running');

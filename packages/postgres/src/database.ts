@@ -13,7 +13,7 @@ import type { Transaction } from './transaction.js';
 
 export type { DatabaseSettings, Role } from './settings.js';
 export type { Call, Result, Statement } from './statement.js';
-export type { Answer, Answers, QueryOptions, Session } from './session.js';
+export type { RoutedResults, QueryOptions, RoutedResult, Session } from './session.js';
 export type { PinnedConnection, PrimarySession } from './primary.js';
 export type { Transaction } from './transaction.js';
 

@@ -6,7 +6,7 @@ import { requireLineage, type Forks, type Lineage } from './lineage.js';
 import type { Connection, Row } from './connection.js';
 import { observed } from './observe.js';
 import type { Pool } from './pool.js';
-import { sessionOf, type Answers, type QueryOptions, type Session } from './session.js';
+import { sessionOf, type QueryOptions, type RoutedResults, type Session } from './session.js';
 import { probeOn, strictlyBefore } from './visibility-probe.js';
 import { VisibleHorizon } from './visible-horizon.js';
 import { BEGIN, BEGIN_READ, COMMIT, FLUSHED, setTenant } from './statements.js';
@@ -137,7 +137,7 @@ export class Primary {
     options: QueryOptions,
     calls: readonly Call[],
     bound: Position | 'now' | undefined,
-  ): Promise<Answers> {
+  ): Promise<RoutedResults> {
     const until = performance.now() + Math.min(options.timeoutMs ?? SETTLE_MS, SETTLE_MS);
     const once = await this.#probeAndRead(options, calls);
     if (typeof bound === 'object')
@@ -164,7 +164,7 @@ export class Primary {
     }
   }
 
-  async #read(options: QueryOptions, calls: readonly Call[]): Promise<Answers> {
+  async #read(options: QueryOptions, calls: readonly Call[]): Promise<RoutedResults> {
     const batch = wrap([{ statement: FLUSHED }, { statement: BEGIN_READ }], options, calls);
     return observed('primary', first(calls), () =>
       this.#withFreshPlan(options, async (connection) => {
@@ -183,7 +183,7 @@ export class Primary {
   #probeAndRead(
     options: QueryOptions,
     calls: readonly Call[],
-  ): Promise<{ answers: Answers; flushed: bigint; exact: boolean }> {
+  ): Promise<{ answers: RoutedResults; flushed: bigint; exact: boolean }> {
     return observed('primary', first(calls), () =>
       this.#withFreshPlan(options, async (connection) => {
         const { head, end } = probeOn(connection, this.#horizon);

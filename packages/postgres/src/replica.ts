@@ -8,7 +8,7 @@ import type { Connection } from './connection.js';
 import type { Pool } from './pool.js';
 import { first, inner, wrap } from './primary.js';
 import { observed } from './observe.js';
-import type { Answers, QueryOptions } from './session.js';
+import type { RoutedResults, QueryOptions } from './session.js';
 import { MAX_LAG_MS, type DatabaseSettings, type ServerAddress } from './settings.js';
 import { BEGIN_READ, LAST_REPLAYED, RECEIVED, REPLAYED } from './statements.js';
 import type { Call } from './statement.js';
@@ -91,7 +91,11 @@ export class Replica {
    * Reads when the replica has replayed `position`; null when it has not or is not there, and the caller
    * goes to the primary. The replay position is an earlier statement of the same batch than the query.
    */
-  async read(options: QueryOptions, calls: readonly Call[], position?: Position): Promise<Answers | null> {
+  async read(
+    options: QueryOptions,
+    calls: readonly Call[],
+    position?: Position,
+  ): Promise<RoutedResults | null> {
     if (position && !this.shares(position)) return null;
     const batch = wrap([{ statement: REPLAYED }, { statement: BEGIN_READ }], options, calls, RECEIVED);
     let connection: Connection | undefined;

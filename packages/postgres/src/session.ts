@@ -21,9 +21,9 @@ export interface ReadFrom {
   readonly servedFrom: 'primary' | 'replica';
 }
 
-export interface Answer<T> extends ReadFrom, Result<T> {}
+export interface RoutedResult<T> extends ReadFrom, Result<T> {}
 
-export interface Answers extends ReadFrom {
+export interface RoutedResults extends ReadFrom {
   readonly results: Result<Row>[];
 }
 
@@ -34,9 +34,9 @@ export interface Session {
     statement: Statement,
     params?: readonly unknown[],
     options?: QueryOptions,
-  ): Promise<Answer<T>>;
+  ): Promise<RoutedResult<T>>;
   /** Runs several SELECTs at one position, in one round trip. Each has a snapshot of its own. */
-  read(options: QueryOptions, calls: readonly Call[]): Promise<Answers>;
+  read(options: QueryOptions, calls: readonly Call[]): Promise<RoutedResults>;
 }
 
 /** Builds a Session from the way it reads. */

@@ -27,7 +27,7 @@ export interface ProblemBody {
   readonly errors?: readonly { readonly path: string; readonly message: string }[];
 }
 
-export interface Answer<Body> {
+export interface ApiResponse<Body> {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Body;
@@ -61,7 +61,7 @@ export class Api {
     path: string,
     body?: unknown,
     headers: RequestHeaders = {},
-  ): Promise<Answer<Body>> {
+  ): Promise<ApiResponse<Body>> {
     const authorization = this.token === undefined ? {} : { Authorization: `Bearer ${this.token}` };
     const type = body === undefined ? {} : { 'Content-Type': 'application/json' };
     const response = await fetch(`${this.url}${path}`, {
@@ -82,31 +82,31 @@ export class Api {
     };
   }
 
-  get<Body>(path: string, headers?: RequestHeaders): Promise<Answer<Body>> {
+  get<Body>(path: string, headers?: RequestHeaders): Promise<ApiResponse<Body>> {
     return this.send('GET', path, undefined, headers);
   }
 
-  post<Body>(path: string, body?: unknown, headers?: RequestHeaders): Promise<Answer<Body>> {
+  post<Body>(path: string, body?: unknown, headers?: RequestHeaders): Promise<ApiResponse<Body>> {
     return this.send('POST', path, body, headers);
   }
 
-  create(body: unknown, headers?: RequestHeaders): Promise<Answer<VmBody>> {
+  create(body: unknown, headers?: RequestHeaders): Promise<ApiResponse<VmBody>> {
     return this.post('/api/v1/vms', body, headers);
   }
 
-  vm(id: string, headers?: RequestHeaders): Promise<Answer<VmBody>> {
+  vm(id: string, headers?: RequestHeaders): Promise<ApiResponse<VmBody>> {
     return this.get(`/api/v1/vms/${id}`, headers);
   }
 
-  wait(id: string, state: string, seconds = 30): Promise<Answer<VmBody>> {
+  wait(id: string, state: string, seconds = 30): Promise<ApiResponse<VmBody>> {
     return this.get(`/api/v1/vms/${id}/wait?state=${state}&timeout=${seconds}`);
   }
 
-  act(id: string, verb: string, body: unknown = {}): Promise<Answer<{ job: { id: string } | null }>> {
+  act(id: string, verb: string, body: unknown = {}): Promise<ApiResponse<{ job: { id: string } | null }>> {
     return this.post(`/api/v1/vms/${id}/actions/${verb}`, body);
   }
 
-  remove(id: string): Promise<Answer<unknown>> {
+  remove(id: string): Promise<ApiResponse<unknown>> {
     return this.send('DELETE', `/api/v1/vms/${id}`);
   }
 

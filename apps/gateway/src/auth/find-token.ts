@@ -2,7 +2,7 @@ import { Role } from '@novacron/contracts/envelope';
 import type { TenantId } from '@novacron/contracts/ids';
 import type { Position } from '@novacron/contracts/position';
 import type { Database, Statement } from '@novacron/postgres/database';
-import type { Answer } from '@novacron/postgres/session';
+import type { RoutedResult } from '@novacron/postgres/session';
 import { z } from 'zod';
 import type { FindToken } from './token-verifier.js';
 
@@ -59,7 +59,7 @@ export function findTokenIn(sys: Database, observe: (position: Position) => void
   };
 }
 
-async function find(sys: Database, hash: Buffer): Promise<Answer<Row>> {
+async function find(sys: Database, hash: Buffer): Promise<RoutedResult<Row>> {
   try {
     return await sys.primary.query<Row>(FIND, [hash], TIMEOUT);
   } catch (error) {

@@ -19,7 +19,7 @@ import { commandExecuted, pointsDropped, pointsPublished } from './instruments.j
 import { BoundedReading } from './bounded-reading.js';
 import { MetricPublisher } from './metric-publisher.js';
 import { OrchestratorLink } from './orchestrator-link.js';
-import { Registration } from './registration.js';
+import { RegistrationLoop } from './registration.js';
 import { Stamps, type Stamp } from './stamps.js';
 import { repeat } from '../time/repeat.js';
 
@@ -65,7 +65,7 @@ export class HostAgent {
   readonly #runner: CommandRunner;
   readonly #reporter: FactReporter;
   readonly #publisher: MetricPublisher;
-  readonly #registration: Registration;
+  readonly #registration: RegistrationLoop;
   readonly #conditions: BoundedReading<ReportedCondition[]>;
   readonly #measured: BoundedReading<Capacity>;
   readonly #stopTimers: (() => void)[] = [];
@@ -111,7 +111,7 @@ export class HostAgent {
     });
     this.#conditions = this.#bounded(() => this.#readConditions(), 'reading host conditions failed');
     this.#measured = this.#bounded(() => this.#physical(), 'measuring host resources failed');
-    this.#registration = new Registration({
+    this.#registration = new RegistrationLoop({
       clock,
       register: () => this.#register(),
       heartbeat: (timeoutMs) => this.#heartbeat(timeoutMs),

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { VirtualClock } from '../time/clock.js';
-import { Registration } from './registration.js';
+import { RegistrationLoop } from './registration.js';
 
 function host() {
   const clock = new VirtualClock();
   const seen = { registers: 0, beats: 0, inventories: 0, epochs: [] as number[], failures: [] as string[] };
   const answers = { fails: 0, needed: 'nothing' as 'nothing' | 'register' | 'inventory', deaf: false };
-  const registration = new Registration({
+  const registration = new RegistrationLoop({
     clock,
     register: async () => {
       seen.registers += 1;

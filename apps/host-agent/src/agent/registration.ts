@@ -16,7 +16,7 @@ export interface RegistrationOptions {
 }
 
 /** Keeps the host registered: retries, sends heartbeats, and begins a new epoch on request. */
-export class Registration {
+export class RegistrationLoop {
   readonly #closing = new AbortController();
   #registering: Promise<void> | undefined;
   #registered = false;

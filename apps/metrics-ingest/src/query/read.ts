@@ -1,5 +1,5 @@
 import { formatPosition } from '@novacron/contracts/position';
-import type { Answers } from '@novacron/postgres/database';
+import type { RoutedResults } from '@novacron/postgres/database';
 
 /** A reply with the bounds of its read position. */
 export interface Read<T> {
@@ -10,6 +10,6 @@ export interface Read<T> {
 }
 
 /** `position` is the upper bound of the read position, which a token for this reply must require; `holds` is the lower bound. */
-export function shown({ lowerBound, upperBound, servedFrom }: Answers): Omit<Read<unknown>, 'body'> {
+export function shown({ lowerBound, upperBound, servedFrom }: RoutedResults): Omit<Read<unknown>, 'body'> {
   return { position: formatPosition(upperBound), holds: formatPosition(lowerBound), servedFrom };
 }

@@ -3,7 +3,7 @@ import type { RequestMeta } from '@novacron/contracts/envelope';
 import { ServiceError } from '@novacron/contracts/errors';
 import type { LatestQuery, LatestResult, RangeQuery, RangeResult } from '@novacron/contracts/metrics';
 import { maxPosition, parsePosition, type Position } from '@novacron/contracts/position';
-import type { Answers, Database, Session, Statement } from '@novacron/postgres/database';
+import type { RoutedResults, Database, Session, Statement } from '@novacron/postgres/database';
 import { codeOf } from '@novacron/postgres/failure';
 import { TenantDatabase } from '@novacron/service-kit/inject';
 import { PRESENT_MS } from '../store/latest.js';
@@ -105,7 +105,7 @@ export class SeriesReader {
     return this.db.replica(causal ? parsePosition(minPosition) : undefined);
   }
 
-  async #requireVm(meta: RequestMeta, vmId: string, answers: Answers): Promise<void> {
+  async #requireVm(meta: RequestMeta, vmId: string, answers: RoutedResults): Promise<void> {
     if (answers.results[0]?.rows.length === 1) return;
     if (!(await this.vms.owns(meta, vmId)))
       throw new ServiceError('not_found', `There is no VM ${vmId}`, { readAt: shown(answers) });

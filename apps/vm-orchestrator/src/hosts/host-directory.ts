@@ -5,7 +5,7 @@ import { ServiceError } from '@novacron/contracts/errors';
 import type { HostId } from '@novacron/contracts/ids';
 import type { Host, HostListQuery, PageQuery } from '@novacron/contracts/infrastructure';
 import { pageBody } from '@novacron/messaging/page';
-import type { Answer, Database, Statement } from '@novacron/postgres/database';
+import type { Database, RoutedResult, Statement } from '@novacron/postgres/database';
 import { decodeCursor, encodeCursor } from '../database/keyset.js';
 import { servedBy, sessionFor } from '../database/read-session.js';
 import { LIST_IMAGES, LIST_ZONES, toImage, toZone, type ImageRow, type ZoneRow } from './catalog.js';
@@ -63,7 +63,7 @@ function nameBefore({ cursor }: PageQuery): string | null {
 }
 
 function page<Row extends { name: string }>(
-  answer: Answer<Row>,
+  answer: RoutedResult<Row>,
   limit: number,
   toItem: (row: Row) => object,
 ): RawReply {
