@@ -13,11 +13,11 @@ export class FleetReplica {
 
   /** Pauses replay: the replica still receives WAL, but shows no new commit. */
   pause(): Promise<void> {
-    return this.#tell('SELECT pg_wal_replay_pause()');
+    return this.#execute('SELECT pg_wal_replay_pause()');
   }
 
   resume(): Promise<void> {
-    return this.#tell('SELECT pg_wal_replay_resume()');
+    return this.#execute('SELECT pg_wal_replay_resume()');
   }
 
   async kill(): Promise<void> {
@@ -33,7 +33,7 @@ export class FleetReplica {
     this.#forget();
   }
 
-  async #tell(statement: string): Promise<void> {
+  async #execute(statement: string): Promise<void> {
     try {
       this.#client ??= await this.#connect();
       await this.#client.query(statement);

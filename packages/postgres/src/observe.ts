@@ -11,10 +11,10 @@ export async function observed<T>(
   const run = begin(role, statement);
   try {
     const result = await work();
-    tell(role, statement, run.startedAt, undefined);
+    publish(role, statement, run.startedAt, undefined);
     return result;
   } catch (error) {
-    tell(role, statement, run.startedAt, error);
+    publish(role, statement, run.startedAt, error);
     throw translate(error);
   } finally {
     dbEnded.publish(run);
@@ -37,14 +37,14 @@ export async function observedEach<T>(calls: readonly Call[], work: () => Promis
   const run = begin('primary', first.statement);
   try {
     const result = await work();
-    for (const { statement } of calls) tell('primary', statement, run.startedAt, undefined);
+    for (const { statement } of calls) publish('primary', statement, run.startedAt, undefined);
     return result;
   } finally {
     dbEnded.publish(run);
   }
 }
 
-function tell(role: 'primary' | 'replica', statement: Statement, started: number, error: unknown): void {
+function publish(role: 'primary' | 'replica', statement: Statement, started: number, error: unknown): void {
   const { queryType, table } = labelsOf(statement);
   const diagnostic = { role, queryType, table, durationMs: performance.now() - started };
   const named = { ...diagnostic, statement: statement.name ?? statement.text, text: statement.text };
