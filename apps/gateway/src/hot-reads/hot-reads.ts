@@ -35,21 +35,29 @@ export class HotReads implements OnModuleInit {
       const { raw, headers } = request;
       const query = raw.method === 'GET' ? this.reads.lookup(raw.url as string) : undefined;
       if (query === undefined || !isCausal(headers['novacron-consistency'])) return done();
-      const enter = (caller: Caller): void => {
-        request.bucket = this.limits.take(caller);
-        this.consistency.takePresented(request);
-        // Only operations with this access have a query with a key.
-        authorize(caller, 'read');
-        if (!this.#answer(request, reply, caller, query)) done();
-      };
       try {
         const caller = this.authentication.authenticate(request);
-        if (caller instanceof Promise) caller.then(enter).catch(done);
-        else enter(caller);
+        if (caller instanceof Promise)
+          caller.then((found) => this.#enter(request, reply, found, query, done)).catch(done);
+        else this.#enter(request, reply, caller, query, done);
       } catch (error) {
         done(error as Error);
       }
     });
+  }
+
+  #enter(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    caller: Caller,
+    query: CacheableQuery,
+    done: () => void,
+  ): void {
+    request.bucket = this.limits.take(caller);
+    this.consistency.takePresented(request);
+    // Only operations with this access have a query with a key.
+    authorize(caller, 'read');
+    if (!this.#answer(request, reply, caller, query)) done();
   }
 
   /** @returns whether the L1 had the answer */
