@@ -61,7 +61,9 @@ describe('while the primary is down', () => {
   });
 
   it('one that is there but does not answer ends in the caller’s time', async () => {
-    await api.primary.query(COUNT, [], own);
+    await Promise.all([1, 2, 3, 4].map(() => api.primary.query({ text: 'SELECT pg_sleep(0.05)' })));
+    // A connection that is still being opened would be waited for instead.
+    await until(() => api.stats().pools[0]?.idle === 4);
     harness.cluster.primary.freeze('SIGSTOP');
     try {
       const stuck = soon(api.primary.query(COUNT, [], { ...own, timeoutMs: 300 }));
