@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -9,7 +8,7 @@ const program = `
   const { metricsText } = await import(process.argv[2]);
   const logger = createLogger('test', 'info');
   for (let i = 0; i < 20_000; i++) logger.info({ i, text: 'x'.repeat(200) }, 'line');
-  await sleep(50);
+  await new Promise((done) => setTimeout(done, 50));
   logger.error(new Error('and an error'), 'line');
   process.stderr.write(await metricsText());
 `;
