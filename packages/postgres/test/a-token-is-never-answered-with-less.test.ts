@@ -90,7 +90,7 @@ describe('a read that presents a token', () => {
     await api.primary.batch(own, [{ statement: INSERT, params: [TENANT_A, 'p', 1] }]);
     const admin = harness.cluster.admin(harness.cluster.replica.port);
     await admin.connect();
-    await admin.query('SELECT pg_wal_replay_sleep()');
+    await admin.query('SELECT pg_wal_replay_pause()');
     const { position } = await api.primary.batch(own, [{ statement: SET_VERSION, params: ['p', 2] }]);
     try {
       expect(await versionAt('p', api.replica(position))).toEqual({ version: 2, from: 'primary' });
