@@ -52,8 +52,8 @@ async function main([command, ...args]) {
     throw new Failure(`Node ${process.versions.node} is too old. Install Node 20.19 or newer`);
   }
   if (command === 'test') {
-    // With a filter turbo builds the packages of the chosen tests. All tests need the servers.
-    await prepare(args.some((arg) => arg.startsWith('--filter')) ? ['@novacron/testkit'] : []);
+    // With a filter turbo builds the packages of the chosen tests. All tests need the servers, and may start any app.
+    await prepare(args.some((arg) => arg.startsWith('--filter')) ? ['@novacron/testkit', './apps/*'] : []);
     return test(args);
   }
   if (command === 'compose') {

@@ -38,11 +38,10 @@ export class PrivateServer {
     throw new Error(`${this.program.name} did not start: ${readFileSync(log, 'utf8').slice(-2000)}`);
   }
 
-  /** Ends it at once, like a crash. */
+  /** Ends it at once, like a crash. A process that has ended by itself is left alone. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const pid = this.child?.pid;
-    if (pid === undefined) return;
-    process.kill(pid, signal);
+    if (pid === undefined || this.child?.kill(signal) !== true) return;
     await gone(pid, 15_000);
   }
 
