@@ -2,7 +2,7 @@
 import { JetStreamApiError, type ConsumerMessages } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Backoff } from '@novacron/async/backoff';
-import { sleep } from '@novacron/async/sleep';
+import { pause } from '@novacron/async/sleep';
 import { consumed } from '@novacron/telemetry/diagnostics';
 import type { Logger } from '@novacron/telemetry/logger';
 import { onReconnect } from './connect.js';
@@ -38,7 +38,7 @@ export async function rebuilding(options: RebuildOptions, run: () => Promise<voi
     consumed.publish({ ...names, outcome: 'rebuilt' });
     if (performance.now() - builtAt > LONG_RUN_MS) backoff.reset();
     // Only the stop ends the pause early.
-    await sleep(backoff.next(), { signal: stop }).catch(() => undefined);
+    await pause(backoff.next(), { signal: stop });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { Backoff } from '@novacron/async/backoff';
 import { Periodic } from '@novacron/async/periodic';
-import { sleep } from '@novacron/async/sleep';
+import { pause } from '@novacron/async/sleep';
 import { consumed } from '@novacron/telemetry/diagnostics';
 import type { Logger } from '@novacron/telemetry/logger';
 import { SpanKind, withRemoteSpan } from '@novacron/telemetry/trace';
@@ -117,7 +117,7 @@ export class OrderedWork {
     const backoff = new Backoff({ firstMs: FIRST_PAUSE_MS, maxMs: LAST_PAUSE_MS });
     while (!this.#over) {
       if (await this.#attempt(batch)) break;
-      await sleep(backoff.next(), { signal: this.options.stop }).catch(() => undefined);
+      await pause(backoff.next(), { signal: this.options.stop });
     }
     this.#inHand = [];
   }

@@ -1,7 +1,7 @@
 import { jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { retry } from '@novacron/async/retry';
-import { sleep } from '@novacron/async/sleep';
+import { pause } from '@novacron/async/sleep';
 import type { Logger } from '@novacron/telemetry/logger';
 import { BUFFER_LIMITS, IntakeBuffer } from './buffer.js';
 import { DirectoryUnavailable } from '../vms/directory.js';
@@ -110,7 +110,7 @@ export class IngestRun {
 
   async #completeWhileIdle(): Promise<void> {
     while (!this.#ended) {
-      await sleep(COMPLETE_MS, { signal: this.#over.signal }).catch(() => undefined);
+      await pause(COMPLETE_MS, { signal: this.#over.signal });
       if (this.#writingSince === undefined && !this.#ended) await this.#complete();
     }
   }
@@ -158,7 +158,7 @@ export class IngestRun {
 
   async #renewAlways(): Promise<void> {
     while (!this.#ended) {
-      await sleep(RENEW_MS, { signal: this.#over.signal }).catch(() => undefined);
+      await pause(RENEW_MS, { signal: this.#over.signal });
       if (!this.#ended) await this.#renew();
     }
   }

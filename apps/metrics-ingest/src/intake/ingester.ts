@@ -2,7 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Injectable } from '@nestjs/common';
 import { Backoff } from '@novacron/async/backoff';
-import { sleep } from '@novacron/async/sleep';
+import { pause } from '@novacron/async/sleep';
 import { onReconnect } from '@novacron/messaging/connect';
 import { Nats, ServiceLogger } from '@novacron/service-kit/inject';
 import type { Logger } from '@novacron/telemetry/logger';
@@ -98,7 +98,7 @@ export class Ingester {
       if (this.#stop.signal.aborted) return;
       if (performance.now() - startedAt > LONG_RUN_MS) backoff.reset();
       // Only the stop ends the pause early.
-      await sleep(backoff.next(), { signal: this.#stop.signal }).catch(() => undefined);
+      await pause(backoff.next(), { signal: this.#stop.signal });
     }
   }
 
